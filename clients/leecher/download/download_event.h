@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/content/ids.h"
+#include "shoal/tracking/messages.h"
+#include "shoal/tracking/tracker_url.h"
+
+namespace shoal::leecher {
+
+// What happens to a download, for whoever looks on. Values, immutable.
+
+// The manifest is there and the store is open: from now on the totals are known.
+struct DownloadStarted {
+  ContentId content_id;
+  std::string name;
+  std::string target_path;
+  uint64_t length_bytes = 0;
+  uint32_t chunk_count = 0;
+  uint64_t resumed_bytes = 0;
+};
+
+struct PeerConnected {
+  PeerId peer;
+  Endpoint endpoint;
+};
+
+// A connection ended, or could not be made. `for_good`: the peer will not be asked again (it sent wrong bytes).
+struct PeerLost {
+  PeerId peer;
+  Endpoint endpoint;
+  std::string why;
+  bool for_good = false;
+};
+
+// A chunk came that is not what the manifest says; it is fetched from another peer.
+struct ChunkRejected {
+  ChunkIndex chunk;
+  PeerId peer;
+  Endpoint endpoint;
+  std::string why;
+};
+
+// Chunks that a peer was asked for and did not bring go to others.
+struct ChunksMoved {
+  PeerId from;
+  Endpoint endpoint;
+  uint32_t chunks = 0;
+  std::string why;
+};
+
+// A tracker went away (`status` says how) or is back (OK).
+struct TrackerChanged {
+  TrackerUrl tracker;
+  absl::Status status;
+};
+
+// Nothing moves, and why; empty when it moves again.
+struct Waiting {
+  std::string because;
+};
+
+// Over. `candidates` when the outcome is FAILED_PRECONDITION because of a name that several contents have.
+struct DownloadFinished {
+  absl::Status outcome;
+  std::string target_path;
+  std::vector<ContentStatus> candidates;
+};
+
+using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved, TrackerChanged,
+                                   Waiting, DownloadFinished>;
+
+}  // namespace shoal::leecher

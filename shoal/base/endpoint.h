@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace shoal {
+
+// An IPv4 or IPv6 address, kept as 16 bytes (IPv4 in its IPv4-mapped form, RFC 4291 section 2.5.5.2). Immutable value.
+class IpAddress {
+ public:
+  constexpr IpAddress() = default;  // "::", the unspecified address
+  constexpr explicit IpAddress(const std::array<uint8_t, 16>& bytes) : bytes_(bytes) {}
+  static IpAddress V4(const std::array<uint8_t, 4>& bytes);
+
+  // Numeric forms only ("192.0.2.7", "2001:db8::1"); names are INVALID_ARGUMENT, so that nothing here asks a resolver.
+  static absl::StatusOr<IpAddress> Parse(absl::string_view text);
+
+  bool is_unspecified() const;  // "::" or "0.0.0.0"
+  bool is_v4() const;           // IPv4-mapped
+  const std::array<uint8_t, 16>& bytes() const { return bytes_; }
+  std::string ToString() const;
+
+  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const IpAddress& address) {
+    return H::combine(std::move(h), address.bytes_);
+  }
+
+ private:
+  std::array<uint8_t, 16> bytes_{};
+};
+
+// Where a peer listens: an address and a TCP port. Immutable value.
+struct Endpoint {
+  IpAddress ip;
+  uint16_t port = 0;
+
+  // "192.0.2.7:6881" and "[2001:db8::1]:6881".
+  static absl::StatusOr<Endpoint> Parse(absl::string_view text);
+  std::string ToString() const;
+
+  friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Endpoint& endpoint) {
+    return H::combine(std::move(h), endpoint.ip, endpoint.port);
+  }
+};
+
+// A host and port as a person writes them: the host may be a name. "host:port", "[v6]:port".
+struct HostPort {
+  std::string host;
+  uint16_t port = 0;
+
+  static absl::StatusOr<HostPort> Parse(absl::string_view text);
+  std::string ToString() const;
+};
+
+// Asks the system's resolver (blocking, seconds at worst) for the first address of `host`; numeric hosts need no
+// resolver. NOT_FOUND with the resolver's own words when there is none.
+absl::StatusOr<IpAddress> ResolveHost(const std::string& host);
+
+}  // namespace shoal

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/base/strong_index.h"
+
+namespace shoal {
+
+// The place of a chunk in its content, and of a file in its manifest; both count from 0.
+using ChunkIndex = StrongIndex<struct ChunkIndexTag, uint32_t>;
+using FileIndex = StrongIndex<struct FileIndexTag, uint32_t>;
+
+// A name of `kSize` raw bytes, shown as lower-case hex. Immutable value; all zero when default-constructed, which no
+// real id is.
+template <typename Tag, size_t kSize>
+class ByteId {
+ public:
+  static constexpr size_t kSizeBytes = kSize;
+
+  constexpr ByteId() = default;
+  constexpr explicit ByteId(const std::array<uint8_t, kSize>& bytes) : bytes_(bytes) {}
+
+  // INVALID_ARGUMENT unless exactly kSize bytes are given.
+  static absl::StatusOr<ByteId> FromBytes(ByteView bytes);
+  static absl::StatusOr<ByteId> FromBytes(const std::string& bytes) { return FromBytes(AsBytes(bytes)); }
+  // INVALID_ARGUMENT unless `hex` is exactly 2 * kSize hex digits.
+  static absl::StatusOr<ByteId> FromHex(absl::string_view hex);
+
+  const std::array<uint8_t, kSize>& bytes() const { return bytes_; }
+  std::string ToString() const { return {reinterpret_cast<const char*>(bytes_.data()), kSize}; }  // raw bytes
+  std::string ToHex() const;
+  std::string ShortHex() const { return ToHex().substr(0, 12); }  // enough for people, never for programs
+  bool is_zero() const { return *this == ByteId(); }
+
+  friend constexpr auto operator<=>(const ByteId&, const ByteId&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const ByteId& id) {
+    return H::combine(std::move(h), id.bytes_);
+  }
+
+ private:
+  std::array<uint8_t, kSize> bytes_{};
+};
+
+// SHA-256 over a manifest's canonical bytes: the one key of a content.
+using ContentId = ByteId<struct ContentIdTag, 32>;
+// What a peer calls itself: 16 random bytes, drawn at each start of the process.
+using PeerId = ByteId<struct PeerIdTag, 16>;
+
+extern template class ByteId<struct ContentIdTag, 32>;
+extern template class ByteId<struct PeerIdTag, 16>;
+
+// From the system's random source.
+PeerId RandomPeerId();
+
+}  // namespace shoal

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
+
+namespace grpc {
+class Service;
+class Status;
+}  // namespace grpc
+
+namespace shoal {
+
+// A gRPC server as every daemon needs it: server reflection, grpc.health.v1 and channelz on, message and metadata sizes
+// bounded, connections bounded, and a listener that survives running out of descriptors. The services are the caller's.
+class GrpcServer {
+ public:
+  struct Options {
+    Endpoint listen;  // port 0: the system chooses
+    uint32_t max_message_bytes = 1024 * 1024;
+    uint32_t max_connections = 10'000;
+  };
+
+  // `services` must outlive the server. UNAVAILABLE with the address when it can't be bound. Health is NOT_SERVING until
+  // SetServing(true).
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
+                                                           const std::vector<grpc::Service*>& services);
+  virtual ~GrpcServer() = default;  // Stop with no grace
+
+  virtual uint16_t port() const = 0;
+  // What grpc.health.v1 answers, for the server as a whole ("") and for each service.
+  virtual void SetServing(bool serving) = 0;
+  // Health goes NOT_SERVING, no new call is taken, calls in flight may finish for `grace`, then they are cancelled.
+  // Idempotent; blocks until done.
+  virtual void Stop(absl::Duration grace) = 0;
+};
+
+// The one place where errors become gRPC's: same code, same message.
+grpc::Status ToGrpc(const absl::Status& status);
+
+}  // namespace shoal

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <csignal>
+#include <initializer_list>
+
+namespace shoal {
+
+// Signals as something that a main() waits for, instead of handlers: they are blocked in the whole process (so make one
+// before any thread starts) and taken here one by one. One per process.
+class SignalWaiter {
+ public:
+  // Blocks `signals` for this thread and for all that it starts from now on. SIGPIPE is ignored as well.
+  explicit SignalWaiter(std::initializer_list<int> signals);
+
+  // The next signal, waiting for it as long as it takes. Thread-safe.
+  int Wait();
+  // Makes a Wait return 0, now or at its next call. Thread-safe.
+  void Wake();
+
+ private:
+  sigset_t signals_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/content/chunk_buffer.h"
+#include "shoal/content/chunk_set.h"
+#include "shoal/content/chunk_source.h"
+#include "shoal/content/ids.h"
+#include "shoal/stream/control.h"
+#include "shoal/stream/event_loop.h"
+
+namespace shoal {
+
+class Transport;
+
+// Limits and times of one connection.
+struct SessionLimits {
+  absl::Duration connect_timeout = absl::Seconds(5);
+  absl::Duration hello_timeout = absl::Seconds(10);
+  // A connection on which nothing at all moved for this long is closed; a ping goes out at a third of it.
+  absl::Duration idle_timeout = absl::Seconds(60);
+  // A peer that takes no byte of what is being sent to it for this long is closed.
+  absl::Duration stall_timeout = absl::Seconds(30);
+  // Chunks that the peer may have asked for and not got yet; more are refused.
+  uint32_t max_queued_chunks = 256;
+};
+
+// What this end says of itself in its Hello.
+struct SessionTerms {
+  ContentId content_id;
+  PeerId self;
+  uint16_t listen_port = 0;
+  std::string ticket;
+};
+
+// What happens on a session, told to whoever downloads through it. All calls come on the session's loop, never from
+// inside a call into the session, and none after OnClosed.
+class SessionDelegate {
+ public:
+  virtual ~SessionDelegate() = default;
+
+  // The hellos were exchanged.
+  virtual void OnReady(const Hello& theirs) = 0;
+  // The canonical manifest that RequestManifest asked for, whole, not yet checked against the content id.
+  virtual void OnManifest(std::string canonical) = 0;
+  virtual void OnHave(const Have& have) = 0;
+  // Memory for chunk `index`, which the peer is sending, `length_bytes` long. An empty buffer pauses reading until
+  // ResumeReading(). A chunk that was not asked for (or was cancelled): return false from WantsChunk; its bytes are skipped.
+  virtual bool WantsChunk(ChunkIndex index, uint32_t length_bytes) = 0;
+  virtual ChunkBuffer BufferFor(ChunkIndex index, uint32_t length_bytes) = 0;
+  // Some bytes of a wanted chunk have come; for rates and for telling slow from dead.
+  virtual void OnProgress(ChunkIndex index, uint32_t bytes) = 0;
+  // All bytes are there and fit the CRC-32 of the frame; not yet checked against the manifest. When they do not fit,
+  // OnCorruptFrame comes instead (the wire or the peer garbled it).
+  virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes) = 0;
+  virtual void OnCorruptFrame(ChunkIndex index) = 0;
+  virtual void OnRefused(const Refuse& refuse) = 0;
+  // Once, last. `why` is never OK: UNAVAILABLE (could not connect, or gone), DEADLINE_EXCEEDED (a timeout of
+  // SessionLimits), INVALID_ARGUMENT (it broke the protocol), CANCELLED (Close was called here).
+  virtual void OnClosed(const absl::Status& why) = 0;
+};
+
+// One connection to one peer about one content, both ways at once: it serves what the peer asks for out of a
+// ChunkSource (when there is one) and brings what is asked of the peer to a SessionDelegate (when there is one). It
+// knows frames, hellos, queues and timeouts. Which chunk to ask for, whether its bytes are right, and what to do when
+// the peer fails is the delegate's business.
+//
+// Bound to one loop: all methods on its thread, except SentBytes. Held by shared_ptr; lives on by itself until it is
+// closed, and must be closed (Close, or by the peer) to end. The delegate must outlive OnClosed, or be detached by Close().
+class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
+ public:
+  // Connects to `peer` and says hello. Returns at once; what follows is told to `delegate`. `source` may be null.
+  static std::shared_ptr<ChunkSession> Dial(EventLoop& loop, const Endpoint& peer, const SessionTerms& terms,
+                                            const SessionLimits& limits, std::shared_ptr<const ChunkSource> source,
+                                            SessionDelegate* delegate);
+
+  // For the chunk server: a connection whose Hello has been read and was found acceptable. `on_closed` is called last.
+  static std::shared_ptr<ChunkSession> Accept(EventLoop& loop, std::unique_ptr<Transport> transport, const Hello& theirs,
+                                              const SessionTerms& terms, const SessionLimits& limits,
+                                              std::shared_ptr<const ChunkSource> source,
+                                              std::function<void(const absl::Status&)> on_closed);
+  virtual ~ChunkSession() = default;
+
+  // Asks for these chunks, in this order. Pipelined: does not wait for earlier ones.
+  virtual void Request(std::span<const ChunkIndex> chunks) = 0;
+  virtual void Cancel(std::span<const ChunkIndex> chunks) = 0;
+  virtual void RequestManifest() = 0;
+  // Tells the peer of chunks that can be had here from now on.
+  virtual void Announce(std::span<const ChunkIndex> gained) = 0;
+  // After an empty buffer from BufferFor: asks for one again.
+  virtual void ResumeReading() = 0;
+  // Ends the connection. No call to the delegate follows, not even OnClosed, when `tell` is false.
+  virtual void Close(bool tell) = 0;
+
+  virtual const Endpoint& remote() const = 0;
+  // Payload bytes sent to the peer so far. Any thread.
+  virtual uint64_t SentBytes() const = 0;
+};
+
+}  // namespace shoal

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace shoal {
+
+// One thread that runs an Asio io_context: what is bound to the loop runs on this thread, one thing at a time, and so
+// needs no lock. Post and context() are thread-safe; Stop is called from any thread but the loop's own.
+class EventLoop {
+ public:
+  // `name` (at most 15 bytes) is the thread's name in top and gdb.
+  explicit EventLoop(const std::string& name);
+  ~EventLoop();  // Stop()
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  boost::asio::io_context& context();
+
+  // Runs `work` on the loop's thread, after what was posted before; drops it when the loop has stopped.
+  void Post(std::function<void()> work);
+  bool InLoop() const;
+
+  // Runs what was posted until now, ends the thread and destroys what was still waiting. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+// As many loops as asked for, handed out in turn. Thread-safe.
+class EventLoopGroup {
+ public:
+  EventLoopGroup(const std::string& name, unsigned count);
+  ~EventLoopGroup();
+
+  EventLoop& Next();
+  const std::vector<std::unique_ptr<EventLoop>>& loops() const { return loops_; }
+  void Stop();
+
+ private:
+  class Impl;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shoal

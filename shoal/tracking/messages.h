@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/base/strong_index.h"
+#include "shoal/content/chunk_set.h"
+#include "shoal/content/ids.h"
+
+namespace shoal {
+
+// What is said between a tracker and its clients, as plain values: the same fields and the same limits as in
+// protos/shoal/tracker/v1/messages.proto, where each is described. The registry and all code that can be tested without
+// a server use these; shoal/tracking/proto_conversion.h turns them into protobuf and back at the edges.
+
+using LeaseId = StrongIndex<struct LeaseIdTag, uint64_t>;
+
+inline constexpr uint32_t kMaxPeersPerReply = 200;
+inline constexpr uint32_t kDefaultPeersPerReply = 50;
+inline constexpr uint32_t kMaxLeasesPerHeartbeat = 10'000;
+
+struct ContentSummary {
+  ContentId id;
+  std::string name;
+  uint64_t length_bytes = 0;
+  uint32_t chunk_size_bytes = 0;
+  uint32_t chunk_count = 0;
+  uint32_t file_count = 0;
+
+  friend bool operator==(const ContentSummary&, const ContentSummary&) = default;
+};
+
+struct PeerInfo {
+  PeerId id;
+  Endpoint endpoint;
+  bool complete = false;
+  uint32_t chunks_held = 0;
+  uint32_t free_slots = 0;
+
+  friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
+};
+
+struct ContentStatus {
+  ContentSummary summary;
+  absl::Time first_seen;
+  uint32_t seeders = 0;
+  uint32_t leechers = 0;
+};
+
+struct RegisterRequest {
+  PeerId peer_id;
+  Endpoint endpoint;  // ip unspecified: wherever the request comes from
+  ContentSummary content;
+  ChunkSet held;  // size() == content.chunk_count
+  uint32_t free_slots = 0;
+  uint32_t max_peers = 0;
+};
+
+struct RegisterReply {
+  LeaseId lease_id;
+  absl::Duration ttl;
+  absl::Duration heartbeat_interval;
+  std::vector<PeerInfo> peers;
+};
+
+struct LeaseBeat {
+  LeaseId lease_id;
+  std::vector<ChunkRange> gained;
+  uint32_t free_slots = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t received_bytes = 0;
+  uint64_t send_rate_bytes_per_second = 0;
+  uint64_t receive_rate_bytes_per_second = 0;
+};
+
+struct HeartbeatRequest {
+  PeerId peer_id;
+  std::vector<LeaseBeat> leases;
+};
+
+struct HeartbeatReply {
+  absl::Duration ttl;
+  absl::Duration heartbeat_interval;
+  std::vector<LeaseId> register_again;  // leases that the tracker does not know
+};
+
+// By id, or by name.
+using ContentKey = std::variant<ContentId, std::string>;
+
+struct LookupRequest {
+  ContentKey content;
+  std::optional<PeerId> exclude;
+  uint32_t max_peers = 0;  // 0: kDefaultPeersPerReply
+};
+
+struct LookupReply {
+  std::vector<ContentStatus> contents;  // several only when a name was asked for; newest first
+  std::vector<PeerInfo> peers;          // only with exactly one content
+  bool truncated = false;               // by the UDP door: there are more peers than fitted
+};
+
+struct ListContentsRequest {
+  std::string name_contains;
+  uint32_t page_size = 0;
+  std::string page_token;
+};
+
+struct ListContentsReply {
+  std::vector<ContentStatus> contents;
+  std::string next_page_token;
+};
+
+struct SwarmPeer {
+  PeerInfo peer;
+  LeaseId lease_id;
+  ChunkSet held;
+  absl::Duration lease_left;
+  absl::Time registered;
+  LeaseBeat totals;  // the last beat: sent, received, rates
+};
+
+struct GetSwarmReply {
+  ContentStatus content;
+  std::vector<SwarmPeer> peers;
+};
+
+// A change of a swarm: a peer is there or has become complete, or it is gone.
+using SwarmEvent = std::variant<PeerInfo, PeerId>;
+
+struct LeaveRequest {
+  PeerId peer_id;
+  std::vector<LeaseId> lease_ids;  // empty: all
+};
+
+struct LeaveReply {
+  uint32_t ended = 0;
+};
+
+}  // namespace shoal

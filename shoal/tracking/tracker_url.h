@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "shoal/base/endpoint.h"
+
+namespace shoal {
+
+// How a person names a tracker: "grpc://host:port", "udp://host:port", or "host:port" (gRPC). Immutable value.
+struct TrackerUrl {
+  enum class Door { kGrpc, kUdp };
+  Door door = Door::kGrpc;
+  HostPort address;
+
+  // INVALID_ARGUMENT that shows the right forms.
+  static absl::StatusOr<TrackerUrl> Parse(absl::string_view text);
+  // Comma-separated; at least one.
+  static absl::StatusOr<std::vector<TrackerUrl>> ParseList(absl::string_view text);
+  std::string ToString() const;  // always with the scheme
+
+  friend bool operator==(const TrackerUrl& a, const TrackerUrl& b) { return a.ToString() == b.ToString(); }
+};
+
+}  // namespace shoal
