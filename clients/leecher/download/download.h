@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,10 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "clients/leecher/download/download_event.h"
+#include "clients/leecher/download/download_tuning.h"
 #include "shoal/content/chunk_source.h"
 #include "shoal/content/ids.h"
 #include "shoal/content/manifest.h"
 #include "shoal/tracking/messages.h"
+#include "shoal/tracking/tracker_client.h"
 #include "shoal/tracking/tracker_url.h"
 
 namespace shoal::leecher {
@@ -28,6 +31,14 @@ struct DownloadOptions {
   uint16_t listen_port = 0;  // where this process serves chunks; 0: nowhere
   uint32_t max_peers = 16;   // connections at a time
   bool verify_all = false;   // check what an earlier run left, chunk by chunk
+
+  // How a tracker is spoken to: MakeTrackerClient, or a test's own. Required, so that the engine itself stands on no RPC
+  // library. Called once per tracker, from a thread of its own.
+  std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> make_tracker_client;
+  // Chunks that can be served from now on (source() holds them), so that a chunk server can announce them. Told from the
+  // download's loop, often; must not block. May be empty.
+  std::function<void(const ContentId& content, const std::vector<ChunkIndex>& gained)> on_gained;
+  DownloadTuning tuning;
 };
 
 // How a download stands, at one moment.
@@ -45,7 +56,7 @@ struct DownloadStatus {
   std::optional<absl::Duration> eta;
   std::string waiting_because;  // empty, or why nothing moves right now, for people
   uint32_t connected_peers = 0;
-  uint32_t chunks_refetched = 0;
+  uint32_t chunks_refetched = 0;  // asked of another peer because the first one sent wrong bytes or none
   struct Peer {
     PeerId id;
     Endpoint endpoint;
