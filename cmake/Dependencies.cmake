@@ -20,6 +20,8 @@ endif()
 if(SHOAL_BUILD_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
+  # Debian's own, whatever comes first in the PATH: it is the one that Debian's gRPC modules are for.
+  find_program(SHOAL_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 endif()
 
 # Asio and Beast are headers only; the coroutine and thread settings are the same everywhere.

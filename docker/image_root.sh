@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Gathers what the images are made of: the programs, stripped, and the files that each of them needs around it.
+set -euo pipefail
+
+usage() {
+  cat <<'TXT'
+Usage: docker/image_root.sh BIN_FOLDER OUTPUT_FOLDER
+
+Writes OUTPUT_FOLDER/shoal-{tracker,seeder,leecher} and OUTPUT_FOLDER/root, which all images have in common: the shared
+libraries that the programs name, a user, the order of name look-ups and the folders that are written to.
+
+  docker/image_root.sh build/release/bin docker/context     before building with --build-arg BINARIES=prebuilt
+TXT
+}
+
+case "${1:-}" in -h | --help) usage; exit 0 ;; esac
+[ $# -eq 2 ] || { usage >&2; exit 2; }
+programs=$1
+output=$2
+
+rm -rf "$output"
+mkdir -p "$output/root/etc" "$output/root/data"
+for program in shoal-tracker shoal-seeder shoal-leecher; do
+  strip -o "$output/$program" "$programs/$program"
+  ldd "$programs/$program"
+done | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' | sort -u | while read -r library; do
+  mkdir -p "$output/root$(dirname "$library")"
+  cp --dereference "$library" "$output/root$library"
+done
+
+printf 'shoal:x:1000:1000:Shoal:/data:/usr/sbin/nologin\n' >"$output/root/etc/passwd"
+printf 'shoal:x:1000:\n' >"$output/root/etc/group"
+printf 'hosts: files dns\n' >"$output/root/etc/nsswitch.conf"
+# Whoever the container runs as may write here, as in /tmp.
+mkdir -p "$output/root/tmp"
+chmod 1777 "$output/root/tmp" "$output/root/data"
