@@ -25,12 +25,13 @@ struct HttpResponse {
   std::string body;
 };
 
-// A small HTTP/1.1 server for metrics, health and pages: one thread, bounded connections, heads and bodies (8 KiB and
-// 64 KiB), ten seconds of patience. Not for payloads.
+// A small HTTP/1.1 server for metrics, health and pages: one thread, bounded connections, heads and bodies (8
+// KiB and 64 KiB), ten seconds of patience. Not for payloads.
 class HttpServer {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
-  // By exact path. Handlers run on the server's thread and must not block. GET and HEAD; others are answered with 405.
+  // By exact path. Handlers run on the server's thread and must not block. GET and HEAD; others are answered
+  // with 405.
   using Routes = std::map<std::string, Handler>;
 
   struct Options {

@@ -9,8 +9,8 @@
 
 namespace shoal {
 
-// A daemon's log: one line an event on stderr, a short message and key=value fields ("--log-format=text") or one JSON
-// object ("--log-format=json"). Thread-safe. Never called per chunk, datagram or call.
+// A daemon's log: one line an event on stderr, a short message and key=value fields ("--log-format=text") or
+// one JSON object ("--log-format=json"). Thread-safe. Never called per chunk, datagram or call.
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 enum class LogFormat { kText, kJson };
 

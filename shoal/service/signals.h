@@ -1,15 +1,17 @@
 #pragma once
 
-#include <csignal>
 #include <initializer_list>
+
+#include "shoal/base/file_descriptor.h"
 
 namespace shoal {
 
-// Signals as something that a main() waits for, instead of handlers: they are blocked in the whole process (so make one
-// before any thread starts) and taken here one by one. One per process.
+// Signals as something that a main() waits for, instead of handlers: they are blocked in the whole process
+// (so make one before any thread starts) and taken here one by one. One per process.
 class SignalWaiter {
  public:
-  // Blocks `signals` for this thread and for all that it starts from now on. SIGPIPE is ignored as well.
+  // Blocks `signals` for this thread and for all that it starts from now on. SIGPIPE is ignored as well. Ends
+  // the process when the kernel has no descriptor left for it: nothing would work after that.
   explicit SignalWaiter(std::initializer_list<int> signals);
 
   // The next signal, waiting for it as long as it takes. Thread-safe.
@@ -18,7 +20,8 @@ class SignalWaiter {
   void Wake();
 
  private:
-  sigset_t signals_;
+  FileDescriptor signals_;  // a signalfd
+  FileDescriptor wake_;     // an eventfd
 };
 
 }  // namespace shoal
