@@ -1,0 +1,74 @@
+#include "services/tracker/peer_selection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace shoal::tracker {
+namespace {
+
+// A few more than wanted are looked at, so that there is a choice and that a lapsed one leaves no hole.
+constexpr uint32_t LookAt(uint32_t wanted) {
+  return 2 * wanted + 8;
+}
+
+void Shuffle(PeerChoice* choice, RandomSource* random) {
+  for (size_t i = choice->size(); i > 1; --i) {
+    std::swap((*choice)[i - 1], (*choice)[random->Below(static_cast<uint32_t>(i))]);
+  }
+}
+
+// Up to LookAt(wanted) fit peers of one list, those with free slots first, each group in random order.
+PeerChoice Sample(bool complete, uint32_t count, uint32_t wanted,
+                  absl::FunctionRef<Candidate(PeerPlace)> look, RandomSource* random) {
+  PeerChoice free;
+  PeerChoice busy;
+  const uint32_t stretches = std::min(count, LookAt(wanted));
+  for (uint64_t i = 0; i < stretches; ++i) {
+    const auto begin = static_cast<uint32_t>(i * count / stretches);
+    const auto end = static_cast<uint32_t>((i + 1) * count / stretches);
+    const PeerPlace place{complete, begin + random->Below(end - begin)};
+    switch (look(place)) {
+      case Candidate::kUnfit:
+        break;
+      case Candidate::kBusy:
+        busy.push_back(place);
+        break;
+      case Candidate::kFree:
+        free.push_back(place);
+        break;
+    }
+  }
+  Shuffle(&free, random);
+  Shuffle(&busy, random);
+  free.insert(free.end(), busy.begin(), busy.end());
+  return free;
+}
+
+}  // namespace
+
+PeerChoice SelectPeers(uint32_t complete_count, uint32_t partial_count, uint32_t wanted,
+                       absl::FunctionRef<Candidate(PeerPlace)> look, RandomSource* random) {
+  if (wanted == 0) return {};
+  PeerChoice choice = Sample(true, complete_count, wanted, look, random);
+  const PeerChoice partial = Sample(false, partial_count, wanted, look, random);
+
+  const auto found_complete = static_cast<uint32_t>(choice.size());
+  const auto found_partial = static_cast<uint32_t>(partial.size());
+  const uint64_t all = uint64_t{complete_count} + partial_count;
+  const uint32_t proportion =
+      all == 0 ? 0 : static_cast<uint32_t>((uint64_t{wanted} * complete_count + all / 2) / all);
+  const uint32_t quarter = (wanted + 3) / 4;
+  // A quarter of each kind, then the proportion; and what one kind can't fill, the other does.
+  const uint32_t most_complete = wanted - std::min({found_partial, quarter, wanted - 1});
+  uint32_t take_complete =
+      std::min(found_complete, std::clamp(proportion, std::min(quarter, most_complete), most_complete));
+  const uint32_t take_partial = std::min(found_partial, wanted - take_complete);
+  take_complete = std::min(found_complete, wanted - take_partial);
+
+  choice.resize(take_complete);
+  choice.insert(choice.end(), partial.begin(), partial.begin() + take_partial);
+  Shuffle(&choice, random);
+  return choice;
+}
+
+}  // namespace shoal::tracker

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
+#include "services/tracker/random_source.h"
+
+namespace shoal::tracker {
+
+// A peer by its place in one of the two lists that a swarm is kept in.
+struct PeerPlace {
+  bool complete = false;
+  uint32_t place = 0;
+
+  friend bool operator==(const PeerPlace&, const PeerPlace&) = default;
+};
+
+enum class Candidate {
+  kUnfit,  // not to be handed out: the caller itself, or lapsed
+  kBusy,   // no free slot
+  kFree,
+};
+
+using PeerChoice = absl::InlinedVector<PeerPlace, 64>;
+
+// Which peers of a swarm one caller is told of: pure policy.
+//
+// A random sample, so that all peers are asked equally often; complete and partial peers in the swarm's own
+// proportion, but at least a quarter of each kind where there is one (a download wants somebody who surely
+// has the rare chunks, and the seeders want others to do the rest); among those looked at, the ones with free
+// slots first. The order of the result is random.
+//
+// Looks at no more than about twice `wanted` peers, however large the swarm, and changes nothing: each list
+// is cut into equal stretches and one place is drawn from each. So it may find fewer than `wanted` when many
+// are unfit.
+PeerChoice SelectPeers(uint32_t complete_count, uint32_t partial_count, uint32_t wanted,
+                       absl::FunctionRef<Candidate(PeerPlace)> look, RandomSource* random);
+
+}  // namespace shoal::tracker

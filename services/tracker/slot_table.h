@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace shoal::tracker {
+
+// Records that are known by a small number, their slot: half the size of a pointer, good as a link in a list,
+// and good as a part of an id that comes back from outside. Grows by blocks, so that a record never moves and
+// that growing copies nothing; gives no memory back, but uses a freed slot again first. Not thread-safe.
+template <typename Record>
+class SlotTable {
+ public:
+  explicit SlotTable(uint32_t max_slots) : max_slots_(max_slots) {}
+
+  // A slot with a fresh Record, or nothing when max_slots are in use.
+  std::optional<uint32_t> Take() {
+    if (!free_.empty()) {
+      const uint32_t slot = free_.back();
+      free_.pop_back();
+      return slot;
+    }
+    if (end_ == max_slots_) return std::nullopt;
+    if (end_ % kBlock == 0) blocks_.push_back(std::make_unique<Block>());
+    return end_++;
+  }
+
+  // `slot` was taken and not given back since.
+  void Give(uint32_t slot) {
+    (*this)[slot] = Record();
+    free_.push_back(slot);
+  }
+
+  // Whether `slot` was ever taken: for numbers from outside. (Whether it still is, is the record's own
+  // knowledge.)
+  bool Reaches(uint32_t slot) const { return slot < end_; }
+
+  Record& operator[](uint32_t slot) { return (*blocks_[slot / kBlock])[slot % kBlock]; }
+  const Record& operator[](uint32_t slot) const { return (*blocks_[slot / kBlock])[slot % kBlock]; }
+
+ private:
+  static constexpr uint32_t kBlock = 256;
+  using Block = std::array<Record, kBlock>;
+
+  const uint32_t max_slots_;
+  uint32_t end_ = 0;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace shoal::tracker
