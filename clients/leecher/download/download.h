@@ -32,18 +32,27 @@ struct DownloadOptions {
   uint32_t max_peers = 16;   // connections at a time
   bool verify_all = false;   // check what an earlier run left, chunk by chunk
 
-  // How a tracker is spoken to: MakeTrackerClient, or a test's own. Required, so that the engine itself stands on no RPC
-  // library. Called once per tracker, from a thread of its own.
+  // How a tracker is spoken to: MakeTrackerClient, or a test's own. Required, so that the engine itself
+  // stands on no RPC library. Called once per tracker, from a thread of its own.
   std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> make_tracker_client;
-  // Chunks that can be served from now on (source() holds them), so that a chunk server can announce them. Told from the
-  // download's loop, often; must not block. May be empty.
+  // Chunks that can be served from now on (source() holds them), so that a chunk server can announce them.
+  // Told from the download's loop, often; must not block. May be empty.
   std::function<void(const ContentId& content, const std::vector<ChunkIndex>& gained)> on_gained;
   DownloadTuning tuning;
 };
 
 // How a download stands, at one moment.
 struct DownloadStatus {
-  enum class Phase { kFindingContent, kFindingPeers, kFetchingManifest, kFetching, kFinishing, kDone, kFailed, kStopped };
+  enum class Phase {
+    kFindingContent,
+    kFindingPeers,
+    kFetchingManifest,
+    kFetching,
+    kFinishing,
+    kDone,
+    kFailed,
+    kStopped
+  };
   Phase phase = Phase::kFindingContent;
   ContentId content_id;
   std::string name;
@@ -70,11 +79,12 @@ struct DownloadStatus {
   std::vector<Peer> peers;  // all that ever sent or failed
 };
 
-// One content on its way to this machine: finds peers, fetches the manifest and the chunks, checks them, stores them,
-// puts the content under its name. The object that a command line, a page or a control API drives; it prints nothing.
+// One content on its way to this machine: finds peers, fetches the manifest and the chunks, checks them,
+// stores them, puts the content under its name. The object that a command line, a page or a control API
+// drives; it prints nothing.
 //
-// All of its state belongs to one event loop of its own; sockets, disk threads and tracker threads post to it. The methods
-// here are thread-safe.
+// All of its state belongs to one event loop of its own; sockets, disk threads and tracker threads post to
+// it. The methods here are thread-safe.
 class Download {
  public:
   // Told from the download's loop, in order; must not block for long. The last event is DownloadFinished.
@@ -87,17 +97,15 @@ class Download {
   virtual ~Download() = default;
 
   virtual DownloadStatus status() const = 0;
-  // Ends it, keeping on disk what is there, so that a later one goes on from it. The outcome is CANCELLED (unless it was
-  // over already). Returns at once.
+  // Ends it, keeping on disk what is there, so that a later one goes on from it. The outcome is CANCELLED
+  // (unless it was over already). Returns at once.
   virtual void Stop() = 0;
   // Blocks until it is over. OK: the content stands, checked, under its final name. Otherwise, by code:
   //   NOT_FOUND            no tracker knows the content (only when it was never found)
-  //   FAILED_PRECONDITION  several contents have that name (DownloadFinished lists them), or the same download runs elsewhere
-  //   ALREADY_EXISTS       the target is there with other bytes
-  //   RESOURCE_EXHAUSTED   disk full
-  //   PERMISSION_DENIED    the disk does not let us
-  //   UNAVAILABLE          no tracker answered, and there is no peer
-  //   CANCELLED            Stop
+  //   FAILED_PRECONDITION  several contents have that name (DownloadFinished lists them), or the same
+  //   download runs elsewhere ALREADY_EXISTS       the target is there with other bytes RESOURCE_EXHAUSTED
+  //   disk full PERMISSION_DENIED    the disk does not let us UNAVAILABLE          no tracker answered, and
+  //   there is no peer CANCELLED            Stop
   virtual absl::Status Wait() = 0;
 
   // The chunks that it holds, to be served to others; null before its store is open.

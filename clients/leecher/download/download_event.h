@@ -32,7 +32,8 @@ struct PeerConnected {
   Endpoint endpoint;
 };
 
-// A connection ended, or could not be made. `for_good`: the peer will not be asked again (it sent wrong bytes).
+// A connection ended, or could not be made. `for_good`: the peer will not be asked again (it sent wrong
+// bytes).
 struct PeerLost {
   PeerId peer;
   Endpoint endpoint;
@@ -74,7 +75,7 @@ struct DownloadFinished {
   std::vector<ContentStatus> candidates;
 };
 
-using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved, TrackerChanged,
-                                   Waiting, DownloadFinished>;
+using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved,
+                                   TrackerChanged, Waiting, DownloadFinished>;
 
 }  // namespace shoal::leecher

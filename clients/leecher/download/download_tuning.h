@@ -7,11 +7,12 @@
 
 namespace shoal::leecher {
 
-// The times and bounds by which a download judges its peers and asks its trackers. The defaults suit links from a
-// modem to a loopback; a test makes them short.
+// The times and bounds by which a download judges its peers and asks its trackers. The defaults suit links
+// from a modem to a loopback; a test makes them short.
 struct DownloadTuning {
-  // How long a peer that was asked for something may be silent. Until it has brought anything: `first_silence`; later
-  // what its own times say (see PeerCredit), within the two bounds. A peer that is the only source gets `max_silence`.
+  // How long a peer that was asked for something may be silent. Until it has brought anything:
+  // `first_silence`; later what its own times say (see PeerCredit), within the two bounds. A peer that is the
+  // only source gets `max_silence`.
   absl::Duration first_silence = absl::Seconds(5);
   absl::Duration min_silence = absl::Seconds(2);
   absl::Duration max_silence = absl::Seconds(15);

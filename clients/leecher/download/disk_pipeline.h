@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "shoal/base/mutex.h"
+#include "shoal/content/chunk_buffer.h"
+#include "shoal/content/chunk_store.h"
+
+namespace shoal::leecher {
+
+// The threads that check chunks and write them, so that the network's thread does neither. Jobs are taken in
+// order and done side by side. It holds no more chunks than its callers have buffers.
+//
+// Thread-safe. The destructor does what was given to it before it returns.
+class DiskPipeline {
+ public:
+  using PutDone = std::function<void(absl::StatusOr<ChunkStore::PutResult>)>;
+
+  // `threads` 0: as many as there are cores, at least one, at most four.
+  explicit DiskPipeline(unsigned threads = 0);
+  ~DiskPipeline();
+  DiskPipeline(const DiskPipeline&) = delete;
+  DiskPipeline& operator=(const DiskPipeline&) = delete;
+
+  // store->Put(chunk, bytes), gives the buffer back, then `done`, all on one of the threads.
+  void Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, ChunkBuffer bytes, PutDone done);
+  // Anything else that waits for the disk.
+  void Run(std::function<void()> work);
+
+ private:
+  struct Job {
+    std::shared_ptr<ChunkStore> store;  // null: `work`
+    ChunkIndex chunk;
+    ChunkBuffer bytes;
+    PutDone done;
+    std::function<void()> work;
+  };
+  void Add(Job job);
+  void Work();
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;  // last: they use all of the above
+};
+
+}  // namespace shoal::leecher

@@ -1,0 +1,515 @@
+#include "clients/leecher/download/download_engine.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "clients/leecher/download/stall_reason.h"
+#include "shoal/base/clock.h"
+
+namespace shoal::leecher {
+namespace {
+
+constexpr absl::Duration kTick = absl::Milliseconds(100);
+// A tick that comes this late means that this machine slept, not that the peers did.
+constexpr absl::Duration kOverslept = absl::Seconds(1);
+// A peer whose files are not the content's any more, or that speaks another version, may have been mended by
+// then.
+constexpr absl::Duration kLongWait = absl::Minutes(5);
+constexpr absl::Duration kRestartWait = absl::Seconds(3);
+constexpr absl::Duration kBetweenWaitingTexts = absl::Seconds(5);
+constexpr uint32_t kMinBuffers = 8;
+
+absl::Duration Uptime() {
+  return Clock::Real().Uptime();
+}
+
+}  // namespace
+
+DownloadEngine::DownloadEngine(EventLoop& loop, DownloadOptions options, Download::Observer observer,
+                               DownloadBoard& board)
+    : loop_(loop),
+      options_(std::move(options)),
+      observer_(std::move(observer)),
+      board_(board),
+      began_(Uptime()),
+      last_tick_(began_),
+      last_moved_(began_),
+      last_told_waiting_(began_ - absl::Hours(1)),
+      tracker_away_(options_.trackers.size(), false),
+      rate_(began_),
+      roster_(loop,
+              PeerRoster::Options{options_.self, options_.listen_port, options_.max_peers, options_.tuning},
+              this, observer_),
+      manifest_fetch_(roster_, options_.tuning),
+      disk_(std::make_unique<DiskPipeline>()),
+      fetch_(loop, roster_, *disk_, this) {}
+
+DownloadEngine::~DownloadEngine() = default;
+
+void DownloadEngine::Begin() {
+  if (ending()) return;
+  timer_ = std::make_unique<LoopTimer>(loop_, kTick, [this] { Tick(); });
+  if (options_.make_tracker_client == nullptr || options_.trackers.empty()) {
+    return End(Phase::kFailed, absl::InvalidArgumentError("no tracker was named"));
+  }
+  if (options_.manifest != nullptr) {
+    UseContent(options_.manifest->id(), began_);
+    UseManifest(options_.manifest);
+  } else {
+    finder_.emplace(options_.content, options_.trackers.size(), options_.tuning.start_patience, began_);
+    if (const auto* name = std::get_if<std::string>(&options_.content)) name_ = *name;
+  }
+  StartPollers();
+  Publish();
+}
+
+// --- Trackers
+
+void DownloadEngine::StartPollers() {
+  for (size_t i = 0; i < options_.trackers.size(); ++i) {
+    TrackerPoller::Options poller;
+    poller.self = options_.self;
+    poller.content = content_id_.is_zero() ? options_.content : ContentKey(content_id_);
+    poller.min_interval = options_.tuning.min_poll;
+    poller.max_interval = options_.tuning.max_poll;
+    poller.timeout = options_.tuning.lookup_timeout;
+    poller.make_client = [make = options_.make_tracker_client, url = options_.trackers[i]] {
+      return make(url);
+    };
+    poller.on_answer = [this, i](const absl::StatusOr<LookupReply>& reply) {
+      loop_.Post([this, i, reply] { OnAnswer(i, reply); });
+    };
+    pollers_.push_back(std::make_unique<TrackerPoller>(std::move(poller)));
+  }
+}
+
+void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply) {
+  if (ending() || phase_ == Phase::kFinishing) return;
+  const absl::Duration now = Uptime();
+  NoteReachable(tracker,
+                reply.status().code() == absl::StatusCode::kNotFound ? absl::OkStatus() : reply.status());
+  if (content_id_.is_zero()) {
+    finder_->Answer(tracker, reply, now);
+    Judge(now);
+    return;
+  }
+  // An answer to a question from before the id was known may mean another content of that name.
+  if (!reply.ok() || reply->contents.size() != 1 || reply->contents[0].summary.id != content_id_) return;
+  roster_.Learn(reply->peers, now);
+  CallPeers(now);
+}
+
+void DownloadEngine::NoteReachable(size_t tracker, const absl::Status& status) {
+  tracker_answered_ = tracker_answered_ || status.ok();
+  if (tracker_away_[tracker] == !status.ok()) return;
+  tracker_away_[tracker] = !status.ok();
+  observer_(TrackerChanged{options_.trackers[tracker], status});
+}
+
+void DownloadEngine::Judge(absl::Duration now) {
+  switch (finder_->Decide(now)) {
+    case ContentFinder::Verdict::kOpen:
+      return;
+    case ContentFinder::Verdict::kFound:
+      name_ = finder_->found().name;
+      length_bytes_ = finder_->found().length_bytes;
+      chunk_count_ = finder_->found().chunk_count;
+      UseContent(finder_->found().id, now);
+      roster_.Learn(finder_->peers(), now);
+      CallPeers(now);
+      return;
+    case ContentFinder::Verdict::kAmbiguous:
+      return End(Phase::kFailed, absl::FailedPreconditionError(
+                                     absl::StrCat(finder_->candidates().size(), " contents have the name ",
+                                                  name_, "; ask for one of them by its id")));
+    case ContentFinder::Verdict::kNotFound:
+      return End(Phase::kFailed,
+                 absl::NotFoundError(options_.trackers.size() == 1 ? "the tracker does not know this content"
+                                                                   : "no tracker knows this content"));
+    case ContentFinder::Verdict::kUnreachable:
+      return End(Phase::kFailed, absl::UnavailableError(absl::StrCat("no tracker answers: ",
+                                                                     finder_->last_failure().message())));
+  }
+}
+
+void DownloadEngine::UseContent(const ContentId& content, absl::Duration now) {
+  content_id_ = content;
+  phase_ = Phase::kFindingPeers;
+  for (const auto& poller : pollers_) poller->SetContent(content);
+  roster_.Begin(content);
+  Moved(now);
+}
+
+void DownloadEngine::CallPeers(absl::Duration now) {
+  if (ending() || phase_ == Phase::kFinishing || content_id_.is_zero()) return;
+  roster_.CallPeers(now, static_cast<uint32_t>(BufferCount()));
+  const bool lacking = roster_.ready().empty();
+  if (lacking == lacking_) return;
+  lacking_ = lacking;
+  for (const auto& poller : pollers_) poller->SetLacking(lacking);
+}
+
+// --- Manifest and store
+
+size_t DownloadEngine::BufferCount() const {
+  const uint64_t chunk_bytes = manifest_ == nullptr ? kDefaultChunkSizeBytes : manifest_->chunk_size_bytes();
+  const uint64_t chunks = std::max<uint64_t>(kMinBuffers, options_.tuning.buffer_bytes / chunk_bytes);
+  return static_cast<size_t>(std::min<uint64_t>(chunks, 1024));
+}
+
+void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
+  manifest_ = std::move(manifest);
+  name_ = manifest_->name();
+  length_bytes_ = manifest_->length_bytes();
+  chunk_count_ = manifest_->chunk_count();
+  store_busy_ = true;
+  ChunkStore::Options store;
+  store.output_folder = options_.output_folder;
+  store.verify_all = options_.verify_all;
+  disk_->Run([this, opening = manifest_, store] {
+    auto opened = ChunkStore::Open(opening, store);
+    loop_.Post([this, opened] { OnStoreOpened(opened); });
+  });
+}
+
+void DownloadEngine::OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkStore>>& opened) {
+  store_busy_ = false;
+  const absl::Duration now = Uptime();
+  if (opened.ok()) store_ = *opened;
+  if (ending()) return ConcludeWhenWritten();
+  if (!opened.ok()) return End(Phase::kFailed, opened.status());
+  held_bytes_ = store_->resumed_bytes();
+  board_.PutSource(store_);
+  phase_ = Phase::kFetching;
+  Moved(now);
+  observer_(DownloadStarted{content_id_, name_, store_->target_path(), length_bytes_, chunk_count_,
+                            store_->resumed_bytes()});
+  fetch_.Begin(store_, BufferCount());
+  if (fetch_.done()) return FinishStore();
+  const std::vector<PeerLink*> ready = roster_.ready();
+  for (PeerLink* link : ready) JoinFetch(*link, now);
+  Publish();
+}
+
+void DownloadEngine::JoinFetch(PeerLink& link, absl::Duration now) {
+  const absl::Status joined = fetch_.Join(link, now);
+  if (!joined.ok()) EndLink(link, PeerRoster::Ending::kNotNow, std::string(joined.message()), kLongWait);
+}
+
+// --- Links
+
+void DownloadEngine::LinkReady(PeerLink& link) {
+  const absl::Duration now = Uptime();
+  if (link.hello().peer_id == options_.self) {
+    // Reached ourselves by another address.
+    return EndLink(link, PeerRoster::Ending::kNotNow, "it is this process itself", absl::Hours(24));
+  }
+  roster_.Welcome(link);
+  if (fetch_.begun()) {
+    JoinFetch(link, now);
+  } else if (manifest_ == nullptr) {
+    phase_ = Phase::kFetchingManifest;
+    manifest_fetch_.Ask(now);
+  }
+  CallPeers(now);
+}
+
+void DownloadEngine::LinkManifest(PeerLink& link, std::string canonical) {
+  if (manifest_ != nullptr || ending()) return;
+  const absl::Duration now = Uptime();
+  auto manifest = manifest_fetch_.Take(link, content_id_, canonical, now);
+  Moved(now);
+  if (manifest.ok()) {
+    UseManifest(*std::move(manifest));
+  } else {
+    manifest_fetch_.Ask(now);
+    CallPeers(now);
+  }
+}
+
+void DownloadEngine::LinkGained(PeerLink& link, const Have& have) {
+  absl::Status status;
+  if (link.has_credit()) {
+    status = fetch_.Gained(link, have, Uptime());
+  } else if (!link.NoteGained(have)) {
+    status = absl::InvalidArgumentError("it told of more chunks than could be remembered");
+  }
+  if (!status.ok()) EndLink(link, PeerRoster::Ending::kFailed, std::string(status.message()));
+}
+
+bool DownloadEngine::LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) {
+  if (fetch_.Fits(chunk, length_bytes)) return true;
+  ChunkWrong(chunk, link.peer(), link.endpoint(), "it has another length than the content's");
+  return false;
+}
+
+ChunkBuffer DownloadEngine::LinkBuffer(PeerLink& link, uint32_t length_bytes) {
+  return fetch_.Buffer(link, length_bytes);
+}
+
+void DownloadEngine::LinkProgress(PeerLink& link, uint32_t bytes) {
+  const absl::Duration now = Uptime();
+  roster_.tally().Received(link.peer(), now, bytes);
+  rate_.Add(now, bytes);
+  last_moved_ = now;
+}
+
+void DownloadEngine::LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) {
+  fetch_.Arrived(link, chunk, std::move(bytes), Uptime());
+}
+
+void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {
+  ChunkWrong(chunk, link.peer(), link.endpoint(), "its checksum is not the one that came with it");
+}
+
+void DownloadEngine::LinkRefused(PeerLink& link, const Refuse& refuse) {
+  using Ending = PeerRoster::Ending;
+  const absl::Duration now = Uptime();
+  const std::string why = refuse.detail.empty() ? absl::StrCat("it refused: ", ReasonName(refuse.reason))
+                                                : absl::StrCat("it refused: ", ReasonName(refuse.reason),
+                                                               " (", refuse.detail, ")");
+  const absl::Duration wait =
+      refuse.retry_after > absl::ZeroDuration() ? refuse.retry_after : options_.tuning.max_backoff;
+  switch (refuse.reason) {
+    case Refuse::Reason::kNotHeld:
+      if (fetch_.begun() && !refuse.chunks.empty()) {
+        return fetch_.NotComing(link, refuse.chunks, /*exclude=*/true, now);
+      }
+      return EndLink(link, Ending::kNotNow, why, wait);
+    case Refuse::Reason::kTooManyRequests:
+      if (fetch_.begun() && link.has_credit() && !refuse.chunks.empty()) {
+        link.credit().Overasked();
+        return fetch_.NotComing(link, refuse.chunks, /*exclude=*/false, now);
+      }
+      return EndLink(link, Ending::kNotNow, why, wait);
+    case Refuse::Reason::kBusy:
+      return EndLink(link, Ending::kNotNow, why, wait);
+    case Refuse::Reason::kShuttingDown:
+      return EndLink(link, Ending::kNotNow, why, std::max(refuse.retry_after, kRestartWait));
+    case Refuse::Reason::kReadFailed:
+    case Refuse::Reason::kUnknownContent:
+    case Refuse::Reason::kVersion:
+      return EndLink(link, Ending::kNotNow, why, std::max(refuse.retry_after, kLongWait));
+    case Refuse::Reason::kUnspecified:
+      return EndLink(link, Ending::kFailed, why);
+  }
+  EndLink(link, Ending::kFailed, why);
+}
+
+void DownloadEngine::LinkClosed(PeerLink& link, const absl::Status& why) {
+  EndLink(link, PeerRoster::Ending::kFailed, std::string(why.message()));
+}
+
+void DownloadEngine::EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
+                             absl::Duration wait) {
+  const absl::Duration now = Uptime();
+  const uint32_t moved = fetch_.Leave(link);
+  roster_.End(link, ending, why, now, wait);
+  if (moved > 0) {
+    chunks_refetched_ += moved;
+    observer_(ChunksMoved{link.peer(), link.endpoint(), moved, why});
+  }
+  if (this->ending() || phase_ == Phase::kFinishing) return;
+  if (fetch_.begun()) {
+    fetch_.ResumePaused(now);
+    fetch_.Refill(now);
+  } else if (manifest_ == nullptr && !content_id_.is_zero()) {
+    manifest_fetch_.Ask(now);
+  }
+  CallPeers(now);
+}
+
+// --- Chunks
+
+void DownloadEngine::ChunkStored(ChunkIndex chunk, const PeerId& from) {
+  held_bytes_ += manifest_->PlaceOf(chunk).length_bytes;
+  roster_.tally().Stored(from);
+  roster_.book().Proved(from);
+  gained_.push_back(chunk);
+  if (ending()) return ConcludeWhenWritten();
+  Moved(Uptime());
+  if (fetch_.done() && phase_ == Phase::kFetching) FinishStore();
+}
+
+void DownloadEngine::ChunkWrong(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
+                                const std::string& why) {
+  if (ending()) return ConcludeWhenWritten();
+  ++chunks_refetched_;
+  observer_(ChunkRejected{chunk, from, endpoint, why});
+  const std::string because = "it sent bytes that are not the content's";
+  if (PeerLink* link = roster_.FindPeer(from)) {
+    EndLink(*link, PeerRoster::Ending::kForGood, because);
+  } else if (!roster_.book().is_dropped(from)) {
+    roster_.Condemn(from, endpoint, because);
+  }
+  fetch_.Refill(Uptime());
+}
+
+void DownloadEngine::DiskFailed(const absl::Status& why) {
+  if (ending()) return ConcludeWhenWritten();
+  End(Phase::kFailed, why);
+}
+
+// --- Time
+
+void DownloadEngine::Tick() {
+  if (concluded_) return;
+  const absl::Duration now = Uptime();
+  const bool overslept = now - last_tick_ > kTick + kOverslept;
+  last_tick_ = now;
+  TellGained();
+  if (!ending() && phase_ != Phase::kFinishing) {
+    if (overslept) {
+      for (PeerLink* link : roster_.ready()) {
+        if (link->has_credit()) link->credit().Excuse(now);
+      }
+    }
+    if (content_id_.is_zero()) Judge(now);
+    if (!ending()) CheckPeers(now);
+    if (!ending()) CheckWaiting(now);
+  }
+  Publish();
+}
+
+void DownloadEngine::CheckPeers(absl::Duration now) {
+  if (options_.manifest != nullptr && !tracker_answered_ && !store_busy_ &&
+      now - began_ > options_.tuning.start_patience) {
+    return End(Phase::kFailed, absl::UnavailableError("no tracker answers, so no peer is known"));
+  }
+  for (PeerLink* link : fetch_.Frozen(now)) {
+    EndLink(*link, PeerRoster::Ending::kFrozen, "it was asked for chunks, and nothing came");
+  }
+  if (fetch_.begun()) {
+    fetch_.ResumePaused(now);
+    fetch_.Refill(now);
+  } else if (manifest_ == nullptr && !content_id_.is_zero()) {
+    manifest_fetch_.Ask(now);
+  }
+  if (roster_.book().connected() >= options_.max_peers && roster_.book().HasSpare(now)) {
+    if (PeerLink* link = fetch_.Useless(now)) {
+      EndLink(*link, PeerRoster::Ending::kNotNow, "it has nothing that is missing here",
+              options_.tuning.max_backoff);
+    }
+  }
+  CallPeers(now);
+}
+
+void DownloadEngine::Moved(absl::Duration now) {
+  last_moved_ = now;
+  if (waiting_because_.empty()) return;
+  waiting_because_.clear();
+  observer_(Waiting{});
+}
+
+void DownloadEngine::CheckWaiting(absl::Duration now) {
+  if (now - last_moved_ < options_.tuning.waiting_after) {
+    if (!waiting_because_.empty()) Moved(last_moved_);
+    return;
+  }
+  if (store_busy_) return;
+  if (!waiting_because_.empty() && now - last_told_waiting_ < kBetweenWaitingTexts) return;
+  StallFacts facts;
+  facts.content_found = !content_id_.is_zero();
+  facts.have_manifest = manifest_ != nullptr;
+  facts.trackers = static_cast<uint32_t>(options_.trackers.size());
+  facts.trackers_away = static_cast<uint32_t>(std::count(tracker_away_.begin(), tracker_away_.end(), true));
+  facts.peers_known = static_cast<uint32_t>(roster_.book().known());
+  facts.peers_dropped = roster_.book().dropped();
+  facts.peers_connecting = roster_.connecting();
+  facts.peers_ready = static_cast<uint32_t>(roster_.ready().size());
+  facts.peers_owing = manifest_ == nullptr ? (manifest_fetch_.waiting() ? 1 : 0) : fetch_.owing();
+  facts.peers_busy = roster_.book().left_alone(now);
+  facts.disk_behind = fetch_.writing() > 0;
+  std::string because = StallReason(facts);
+  if (because == waiting_because_) return;
+  waiting_because_ = std::move(because);
+  last_told_waiting_ = now;
+  observer_(Waiting{waiting_because_});
+}
+
+void DownloadEngine::TellGained() {
+  if (gained_.empty()) return;
+  if (options_.on_gained != nullptr) options_.on_gained(content_id_, gained_);
+  gained_.clear();
+}
+
+void DownloadEngine::Publish() {
+  const absl::Duration now = Uptime();
+  DownloadStatus status;
+  status.phase = phase_;
+  status.content_id = content_id_;
+  status.name = name_;
+  status.length_bytes = length_bytes_;
+  status.held_bytes = held_bytes_;
+  status.chunk_count = chunk_count_;
+  if (store_ != nullptr) {
+    status.resumed_bytes = store_->resumed_bytes();
+    status.chunks_held = fetch_.held();
+  }
+  status.rate_bytes_per_second = rate_.BytesPerSecond(now);
+  if (status.rate_bytes_per_second > 0 && store_ != nullptr && length_bytes_ >= held_bytes_) {
+    status.eta =
+        absl::Seconds(static_cast<double>(length_bytes_ - held_bytes_) / status.rate_bytes_per_second);
+  }
+  status.waiting_because = waiting_because_;
+  status.connected_peers = static_cast<uint32_t>(roster_.ready().size());
+  status.chunks_refetched = chunks_refetched_;
+  status.peers = roster_.tally().Report(now);
+  board_.PutStatus(std::move(status));
+}
+
+// --- The end
+
+void DownloadEngine::FinishStore() {
+  phase_ = Phase::kFinishing;
+  Moved(Uptime());
+  for (const auto& poller : pollers_) poller->Stop();
+  fetch_.Stop();
+  roster_.CloseAll();
+  Publish();
+  store_busy_ = true;
+  disk_->Run([this, store = store_] {
+    const absl::Status finished = store->Finish();
+    loop_.Post([this, finished] {
+      store_busy_ = false;
+      // Whatever was decided meanwhile: the content is whole, or it is not.
+      outcome_.reset();
+      End(finished.ok() ? Phase::kDone : Phase::kFailed, finished);
+    });
+  });
+}
+
+void DownloadEngine::Stop() {
+  End(Phase::kStopped, absl::CancelledError("stopped"));
+}
+
+void DownloadEngine::End(Phase phase, const absl::Status& outcome) {
+  if (ending()) return;
+  phase_ = phase;
+  outcome_ = outcome;
+  for (const auto& poller : pollers_) poller->Stop();
+  fetch_.Stop();
+  roster_.CloseAll();
+  ConcludeWhenWritten();
+}
+
+void DownloadEngine::ConcludeWhenWritten() {
+  if (concluded_ || store_busy_ || fetch_.writing() > 0) return;
+  concluded_ = true;
+  timer_.reset();
+  TellGained();
+  waiting_because_.clear();
+  Publish();
+  DownloadFinished finished;
+  finished.outcome = *outcome_;
+  if (store_ != nullptr) finished.target_path = store_->target_path();
+  if (outcome_->code() == absl::StatusCode::kFailedPrecondition && finder_.has_value() && store_ == nullptr) {
+    finished.candidates = finder_->candidates();
+  }
+  observer_(finished);
+  board_.PutOutcome(*outcome_);
+}
+
+}  // namespace shoal::leecher

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/leecher/download/chunk_fetch.h"
+#include "clients/leecher/download/content_finder.h"
+#include "clients/leecher/download/disk_pipeline.h"
+#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/download_board.h"
+#include "clients/leecher/download/loop_timer.h"
+#include "clients/leecher/download/manifest_fetch.h"
+#include "clients/leecher/download/peer_roster.h"
+#include "clients/leecher/download/rate_meter.h"
+#include "clients/leecher/download/tracker_poller.h"
+#include "shoal/content/chunk_store.h"
+
+namespace shoal::leecher {
+
+// The course of a download, from a name to a whole content: it finds out which content is meant, has the
+// manifest fetched, opens the store, has the chunks fetched, finishes. It owns the parts that do this,
+// carries what happens from one to the other, and reports. Made on any thread; then all calls on its loop,
+// until the loop has stopped.
+class DownloadEngine final : private LinkEvents, private FetchEvents {
+ public:
+  DownloadEngine(EventLoop& loop, DownloadOptions options, Download::Observer observer, DownloadBoard& board);
+  ~DownloadEngine();  // after the loop has stopped
+
+  void Begin();
+  void Stop();
+
+ private:
+  using Phase = DownloadStatus::Phase;
+
+  // Trackers
+  void StartPollers();
+  void OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply);
+  void NoteReachable(size_t tracker, const absl::Status& status);
+  void Judge(absl::Duration now);
+  void UseContent(const ContentId& content, absl::Duration now);
+  void CallPeers(absl::Duration now);
+
+  // Manifest and store
+  void UseManifest(std::shared_ptr<const Manifest> manifest);
+  void OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkStore>>& opened);
+  void JoinFetch(PeerLink& link, absl::Duration now);
+  size_t BufferCount() const;
+
+  // LinkEvents
+  void LinkReady(PeerLink& link) override;
+  void LinkManifest(PeerLink& link, std::string canonical) override;
+  void LinkGained(PeerLink& link, const Have& have) override;
+  bool LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) override;
+  ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) override;
+  void LinkProgress(PeerLink& link, uint32_t bytes) override;
+  void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) override;
+  void LinkCorrupt(PeerLink& link, ChunkIndex chunk) override;
+  void LinkRefused(PeerLink& link, const Refuse& refuse) override;
+  void LinkClosed(PeerLink& link, const absl::Status& why) override;
+
+  // FetchEvents
+  void ChunkStored(ChunkIndex chunk, const PeerId& from) override;
+  void ChunkWrong(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
+                  const std::string& why) override;
+  void DiskFailed(const absl::Status& why) override;
+
+  void EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
+               absl::Duration wait = absl::ZeroDuration());
+
+  // Time
+  void Tick();
+  void CheckPeers(absl::Duration now);
+  void CheckWaiting(absl::Duration now);
+  void Moved(absl::Duration now);
+  void TellGained();
+  void Publish();
+
+  // The end
+  bool ending() const { return outcome_.has_value(); }
+  void End(Phase phase, const absl::Status& outcome);
+  void FinishStore();
+  void ConcludeWhenWritten();
+
+  EventLoop& loop_;
+  const DownloadOptions options_;
+  const Download::Observer observer_;
+  DownloadBoard& board_;
+
+  Phase phase_ = Phase::kFindingContent;
+  absl::Duration began_;
+  absl::Duration last_tick_;
+  absl::Duration last_moved_;
+  absl::Duration last_told_waiting_;
+  std::string waiting_because_;
+  std::unique_ptr<LoopTimer> timer_;
+
+  std::optional<ContentFinder> finder_;
+  std::vector<std::unique_ptr<TrackerPoller>> pollers_;
+  std::vector<bool> tracker_away_;
+  bool tracker_answered_ = false;
+  bool lacking_ = true;
+
+  ContentId content_id_;  // zero until the content is found
+  std::string name_;
+  uint64_t length_bytes_ = 0;
+  uint32_t chunk_count_ = 0;
+  std::shared_ptr<const Manifest> manifest_;
+  std::shared_ptr<ChunkStore> store_;
+  bool store_busy_ = false;  // being opened or finished
+  uint64_t held_bytes_ = 0;
+  uint32_t chunks_refetched_ = 0;
+  RateMeter rate_;
+  std::vector<ChunkIndex> gained_;  // not yet told
+
+  std::optional<absl::Status> outcome_;  // set when it is decided
+  bool concluded_ = false;
+
+  PeerRoster roster_;
+  ManifestFetch manifest_fetch_;
+  std::unique_ptr<DiskPipeline> disk_;
+  ChunkFetch fetch_;
+};
+
+}  // namespace shoal::leecher

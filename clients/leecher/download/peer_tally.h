@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/rate_meter.h"
+
+namespace shoal::leecher {
+
+// What each peer did for a download, over all of its connections. One thread.
+class PeerTally {
+ public:
+  static constexpr size_t kMaxPeers = 1000;  // of the later ones only those who send chunks are noted
+
+  void Connected(const PeerId& peer, const Endpoint& endpoint);
+  void Disconnected(const PeerId& peer);
+  void Received(const PeerId& peer, absl::Duration now, uint64_t bytes);
+  void Stored(const PeerId& peer);  // a good chunk of its
+  void Failed(const PeerId& peer, const Endpoint& endpoint);
+  void Dropped(const PeerId& peer, const std::string& because);
+
+  // All that ever sent or failed, or are connected, those with the most chunks first.
+  std::vector<DownloadStatus::Peer> Report(absl::Duration now);
+
+ private:
+  struct Entry {
+    DownloadStatus::Peer peer;
+    std::unique_ptr<RateMeter> rate;  // while it sends
+  };
+  Entry* Find(const PeerId& peer);
+
+  absl::flat_hash_map<PeerId, Entry> entries_;
+};
+
+}  // namespace shoal::leecher
