@@ -14,9 +14,9 @@
 
 namespace shoal {
 
-// Takes connections of the chunk stream, and serves each out of the content it names. Its loops share the work: each
-// connection stays on the loop that it was given to. It survives running out of descriptors (the connection is closed,
-// and accepting goes on).
+// Takes connections of the chunk stream, and serves each out of the content it names. Its loops share the
+// work: each connection stays on the loop that it was given to. It survives running out of descriptors (the
+// connection is closed, and accepting goes on).
 //
 // All methods are thread-safe. `contents` and `loops` must outlive it.
 class ChunkServer {
@@ -31,10 +31,10 @@ class ChunkServer {
   };
 
   struct Totals {
-    uint64_t sent_bytes = 0;     // payload of chunks
+    uint64_t sent_bytes = 0;  // payload of chunks
     uint64_t sent_chunks = 0;
-    uint64_t refused = 0;        // connections and chunks
-    uint32_t sessions = 0;       // open now
+    uint64_t refused = 0;   // connections and chunks
+    uint32_t sessions = 0;  // open now
   };
 
   // UNAVAILABLE with the address when it can't be bound.

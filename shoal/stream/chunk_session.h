@@ -17,13 +17,12 @@
 
 namespace shoal {
 
-class Transport;
-
 // Limits and times of one connection.
 struct SessionLimits {
   absl::Duration connect_timeout = absl::Seconds(5);
   absl::Duration hello_timeout = absl::Seconds(10);
-  // A connection on which nothing at all moved for this long is closed; a ping goes out at a third of it.
+  // A peer that nothing came from for this long is closed (the time while reading is paused does not count).
+  // An end that has sent nothing for a third of this sends a ping.
   absl::Duration idle_timeout = absl::Seconds(60);
   // A peer that takes no byte of what is being sent to it for this long is closed.
   absl::Duration stall_timeout = absl::Seconds(30);
@@ -39,8 +38,8 @@ struct SessionTerms {
   std::string ticket;
 };
 
-// What happens on a session, told to whoever downloads through it. All calls come on the session's loop, never from
-// inside a call into the session, and none after OnClosed.
+// What happens on a session, told to whoever downloads through it. All calls come on the session's loop,
+// never from inside a call into the session, and none after OnClosed.
 class SessionDelegate {
  public:
   virtual ~SessionDelegate() = default;
@@ -50,14 +49,15 @@ class SessionDelegate {
   // The canonical manifest that RequestManifest asked for, whole, not yet checked against the content id.
   virtual void OnManifest(std::string canonical) = 0;
   virtual void OnHave(const Have& have) = 0;
-  // Memory for chunk `index`, which the peer is sending, `length_bytes` long. An empty buffer pauses reading until
-  // ResumeReading(). A chunk that was not asked for (or was cancelled): return false from WantsChunk; its bytes are skipped.
+  // Memory for chunk `index`, which the peer is sending, `length_bytes` long. An empty buffer pauses reading
+  // until ResumeReading(). A chunk that was not asked for (or was cancelled): return false from WantsChunk;
+  // its bytes are skipped. Both are asked again after a pause.
   virtual bool WantsChunk(ChunkIndex index, uint32_t length_bytes) = 0;
   virtual ChunkBuffer BufferFor(ChunkIndex index, uint32_t length_bytes) = 0;
   // Some bytes of a wanted chunk have come; for rates and for telling slow from dead.
   virtual void OnProgress(ChunkIndex index, uint32_t bytes) = 0;
-  // All bytes are there and fit the CRC-32 of the frame; not yet checked against the manifest. When they do not fit,
-  // OnCorruptFrame comes instead (the wire or the peer garbled it).
+  // All bytes are there and fit the CRC-32 of the frame; not yet checked against the manifest. When they do
+  // not fit, OnCorruptFrame comes instead (the wire or the peer garbled it).
   virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes) = 0;
   virtual void OnCorruptFrame(ChunkIndex index) = 0;
   virtual void OnRefused(const Refuse& refuse) = 0;
@@ -67,29 +67,27 @@ class SessionDelegate {
 };
 
 // One connection to one peer about one content, both ways at once: it serves what the peer asks for out of a
-// ChunkSource (when there is one) and brings what is asked of the peer to a SessionDelegate (when there is one). It
-// knows frames, hellos, queues and timeouts. Which chunk to ask for, whether its bytes are right, and what to do when
-// the peer fails is the delegate's business.
+// ChunkSource (when there is one) and brings what is asked of the peer to a SessionDelegate (when there is
+// one). It knows frames, hellos, queues and timeouts. Which chunk to ask for, whether its bytes are right,
+// and what to do when the peer fails is the delegate's business.
 //
-// Bound to one loop: all methods on its thread, except SentBytes. Held by shared_ptr; lives on by itself until it is
-// closed, and must be closed (Close, or by the peer) to end. The delegate must outlive OnClosed, or be detached by Close().
+// Bound to one loop: all methods on its thread, except SentBytes. Held by shared_ptr; lives on by itself
+// until it is closed, and must be closed (Close, or by the peer) to end. The delegate must outlive OnClosed,
+// or be detached by Close().
 class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
  public:
-  // Connects to `peer` and says hello. Returns at once; what follows is told to `delegate`. `source` may be null.
+  // Connects to `peer` and says hello. Returns at once; what follows is told to `delegate`. `source` may be
+  // null.
   static std::shared_ptr<ChunkSession> Dial(EventLoop& loop, const Endpoint& peer, const SessionTerms& terms,
-                                            const SessionLimits& limits, std::shared_ptr<const ChunkSource> source,
+                                            const SessionLimits& limits,
+                                            std::shared_ptr<const ChunkSource> source,
                                             SessionDelegate* delegate);
-
-  // For the chunk server: a connection whose Hello has been read and was found acceptable. `on_closed` is called last.
-  static std::shared_ptr<ChunkSession> Accept(EventLoop& loop, std::unique_ptr<Transport> transport, const Hello& theirs,
-                                              const SessionTerms& terms, const SessionLimits& limits,
-                                              std::shared_ptr<const ChunkSource> source,
-                                              std::function<void(const absl::Status&)> on_closed);
   virtual ~ChunkSession() = default;
 
   // Asks for these chunks, in this order. Pipelined: does not wait for earlier ones.
   virtual void Request(std::span<const ChunkIndex> chunks) = 0;
   virtual void Cancel(std::span<const ChunkIndex> chunks) = 0;
+  // Nothing when the peer's Hello offered no manifest, or while one is on its way.
   virtual void RequestManifest() = 0;
   // Tells the peer of chunks that can be had here from now on.
   virtual void Announce(std::span<const ChunkIndex> gained) = 0;

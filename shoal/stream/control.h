@@ -12,24 +12,25 @@
 
 namespace shoal {
 
-// The control messages of the chunk stream as plain values; their bytes are protobuf (protos/shoal/peer/v1), which
-// only control.cc sees. Decoding bounds every field; what is malformed is INVALID_ARGUMENT and ends the connection.
+// The control messages of the chunk stream as plain values; their bytes are protobuf (protos/shoal/peer/v1),
+// which only control.cc sees. Decoding bounds every field; what is malformed is INVALID_ARGUMENT and ends the
+// connection.
 
 inline constexpr uint32_t kChunkStreamVersion = 1;
 inline constexpr uint32_t kMinChunkStreamVersion = 1;
 
-// Who speaks, about which content. Both ends send one first; the lower of the two `version`s counts, and an end that
-// can't speak it (below its own `min_version`) refuses.
+// Who speaks, about which content. Both ends send one first; the lower of the two `version`s counts, and an
+// end that can't speak it (below its own `min_version`) refuses.
 struct Hello {
   uint32_t version = kChunkStreamVersion;
   uint32_t min_version = kMinChunkStreamVersion;
   ContentId content_id;
   PeerId peer_id;
-  uint16_t listen_port = 0;          // where the sender takes connections; 0: nowhere
-  std::string ticket;                // what a tracker gave the sender to show; empty: none. At most 4 KiB
-  uint32_t chunk_count = 0;          // 0: the sender has no manifest yet
-  uint32_t manifest_bytes = 0;       // length of the canonical manifest; 0: none to give
-  std::string held;                  // ChunkSet::Encode of what the sender holds; empty: nothing
+  uint16_t listen_port = 0;     // where the sender takes connections; 0: nowhere
+  std::string ticket;           // what a tracker gave the sender to show; empty: none. At most 4 KiB
+  uint32_t chunk_count = 0;     // 0: the sender has no manifest yet
+  uint32_t manifest_bytes = 0;  // length of the canonical manifest; 0: none to give
+  std::string held;             // ChunkSet::Encode of what the sender holds; empty: nothing
 
   std::string Encode() const;
   static absl::StatusOr<Hello> Decode(ByteView bytes);
@@ -51,8 +52,8 @@ struct Request {
   static absl::StatusOr<Request> Decode(ByteView bytes);
 };
 
-// Those of these chunks that were asked for and are not on their way yet need not be sent. No answer: a chunk that
-// still comes is no error.
+// Those of these chunks that were asked for and are not on their way yet need not be sent. No answer: a chunk
+// that still comes is no error.
 struct Cancel {
   std::vector<ChunkRange> chunks;
 
@@ -60,16 +61,17 @@ struct Cancel {
   static absl::StatusOr<Cancel> Decode(ByteView bytes);
 };
 
-// Why something asked for will not come. With no `chunks` it means the whole connection, which the sender then closes.
+// Why something asked for will not come. With no `chunks` it means the whole connection, which the sender
+// then closes.
 struct Refuse {
   enum class Reason : uint8_t {
     kUnspecified = 0,
-    kUnknownContent = 1,  // not served here, or no longer: ask the tracker for others
-    kNotHeld = 2,         // the sender does not hold these chunks
-    kBusy = 3,            // as many uploads as allowed: come back after `retry_after`
-    kTooManyRequests = 4, // more queued on this connection than allowed
-    kReadFailed = 5,      // the file behind it has changed, is gone or can't be read
-    kVersion = 6,         // no version in common
+    kUnknownContent = 1,   // not served here, or no longer: ask the tracker for others
+    kNotHeld = 2,          // the sender does not hold these chunks
+    kBusy = 3,             // as many uploads as allowed: come back after `retry_after`
+    kTooManyRequests = 4,  // more queued on this connection than allowed
+    kReadFailed = 5,       // the file behind it has changed, is gone or can't be read
+    kVersion = 6,          // no version in common
     kShuttingDown = 7,
   };
   Reason reason = Reason::kUnspecified;

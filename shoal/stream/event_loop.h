@@ -11,8 +11,9 @@ class io_context;
 
 namespace shoal {
 
-// One thread that runs an Asio io_context: what is bound to the loop runs on this thread, one thing at a time, and so
-// needs no lock. Post and context() are thread-safe; Stop is called from any thread but the loop's own.
+// One thread that runs an Asio io_context: what is bound to the loop runs on this thread, one thing at a
+// time, and so needs no lock. Post and context() are thread-safe; Stop is called from any thread but the
+// loop's own.
 class EventLoop {
  public:
   // `name` (at most 15 bytes) is the thread's name in top and gdb.

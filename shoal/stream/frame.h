@@ -10,7 +10,8 @@
 
 namespace shoal {
 
-// Every message of the chunk stream is a frame: this header, then `length_bytes` bytes. All integers big-endian:
+// Every message of the chunk stream is a frame: this header, then `length_bytes` bytes. All integers
+// big-endian:
 //
 //    0  u8   type
 //    1  u8   flags, zero; a receiver ignores bits that it does not know
@@ -34,6 +35,8 @@ enum class FrameType : uint8_t {
 
 inline constexpr size_t kFrameHeaderBytes = 16;
 inline constexpr uint32_t kMaxControlBytes = 1024 * 1024;
+// The first frame comes from a stranger: room for the chunk set of kMaxChunks chunks and a ticket, no more.
+inline constexpr uint32_t kMaxHelloBytes = 256 * 1024;
 inline constexpr uint32_t kManifestSliceBytes = 256 * 1024;
 inline constexpr uint32_t kMaxFrameBytes = kMaxChunkSizeBytes;
 
@@ -44,7 +47,8 @@ struct FrameHeader {
   uint32_t crc32 = 0;
 
   std::array<uint8_t, kFrameHeaderBytes> Encode() const;
-  // INVALID_ARGUMENT when the length is over what the type may have (unknown types: kMaxFrameBytes).
+  // INVALID_ARGUMENT when the length is not one that the type may have (unknown types: kMaxFrameBytes at
+  // most).
   static absl::StatusOr<FrameHeader> Decode(std::span<const uint8_t, kFrameHeaderBytes> bytes);
   // Whether this build knows the type.
   bool known() const;

@@ -1,0 +1,335 @@
+#include "shoal/stream/chunk_server.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/mutex.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/stream/transport.h"
+#include "shoal/stream/transport_session.h"
+
+namespace shoal {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+// Connections that were taken and have not said hello yet, beyond those that may be served: who is over this
+// is closed without a word.
+constexpr size_t kMaxWaiting = 64;
+constexpr auto kPauseAfterError = std::chrono::milliseconds(20);
+
+// What the server's coroutines, its sessions and its owner share; lives as long as the last of them.
+class Connections : public std::enable_shared_from_this<Connections> {
+ public:
+  Connections(const ChunkServer::Options& options, std::shared_ptr<const ContentDirectory> contents)
+      : options_(options), contents_(std::move(contents)), totals_(std::make_shared<SessionTotals>()) {}
+
+  // Takes over an accepted socket that belongs to `loop`.
+  void Take(EventLoop& loop, tcp::socket socket);
+  void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained);
+  void Drop(const ContentId& content);
+  void CloseAll();
+  // Holds up Wait() until it dies.
+  std::shared_ptr<void> Presence();
+  void Wait();
+  ChunkServer::Totals totals() const;
+
+ private:
+  struct Entry {
+    std::weak_ptr<TransportSession> session;
+    EventLoop* loop = nullptr;
+    std::optional<ContentId> content;  // once it is admitted
+  };
+
+  TransportSession::Admission Admit(uint64_t key, const Hello& hello);
+  void Forget(uint64_t key);
+  std::vector<Entry> About(const ContentId& content) const;
+
+  const ChunkServer::Options options_;
+  const std::shared_ptr<const ContentDirectory> contents_;
+  const std::shared_ptr<SessionTotals> totals_;
+  mutable Mutex mutex_;
+  CondVar nobody_;
+  size_t present_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t next_key_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t admitted_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+void Connections::Take(EventLoop& loop, tcp::socket socket) {
+  auto self = shared_from_this();
+  SessionTerms terms;
+  terms.self = options_.self;
+  std::shared_ptr<void> presence = Presence();
+  std::shared_ptr<TransportSession> session;
+  {
+    MutexLock lock(&mutex_);
+    if (closing_ || entries_.size() >= size_t{options_.max_sessions} + kMaxWaiting) return;
+    const uint64_t key = next_key_++;
+    session = TransportSession::Accepting(
+        loop, MakeTcpTransport(std::move(socket)), terms, options_.limits,
+        [self, key](const Hello& hello) { return self->Admit(key, hello); },
+        [self, key, presence](const absl::Status&) { self->Forget(key); }, totals_);
+    entries_[key] = {session, &loop, std::nullopt};
+  }
+  session->Start();
+}
+
+TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello) {
+  Refuse refuse;
+  {
+    MutexLock lock(&mutex_);
+    if (admitted_ >= options_.max_sessions) {
+      refuse.reason = Refuse::Reason::kBusy;
+      refuse.retry_after = options_.busy_retry;
+      return refuse;
+    }
+    ++admitted_;
+    // Noted before the directory is asked: whoever drops the content from now on finds this session.
+    entries_[key].content = hello.content_id;
+  }
+  std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);
+  if (source != nullptr) return source;
+  MutexLock lock(&mutex_);
+  --admitted_;
+  entries_[key].content.reset();
+  refuse.reason = Refuse::Reason::kUnknownContent;
+  return refuse;
+}
+
+void Connections::Forget(uint64_t key) {
+  MutexLock lock(&mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  if (found->second.content.has_value()) --admitted_;
+  entries_.erase(found);
+}
+
+std::vector<Connections::Entry> Connections::About(const ContentId& content) const {
+  std::vector<Entry> about;
+  MutexLock lock(&mutex_);
+  for (const auto& [key, entry] : entries_) {
+    if (entry.content == content) about.push_back(entry);
+  }
+  return about;
+}
+
+void Connections::Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) {
+  const std::vector<Entry> about = About(content);
+  if (about.empty()) return;
+  auto chunks = std::make_shared<const std::vector<ChunkIndex>>(gained);
+  for (const Entry& entry : about) {
+    entry.loop->Post([weak = entry.session, chunks] {
+      if (auto session = weak.lock()) session->Announce(*chunks);
+    });
+  }
+}
+
+void Connections::Drop(const ContentId& content) {
+  for (const Entry& entry : About(content)) {
+    entry.loop->Post([weak = entry.session] {
+      Refuse refuse;
+      refuse.reason = Refuse::Reason::kUnknownContent;
+      if (auto session = weak.lock()) session->RefuseAndClose(refuse);
+    });
+  }
+}
+
+void Connections::CloseAll() {
+  std::vector<Entry> all;
+  {
+    MutexLock lock(&mutex_);
+    closing_ = true;
+    for (const auto& [key, entry] : entries_) all.push_back(entry);
+  }
+  for (const Entry& entry : all) {
+    entry.loop->Post([weak = entry.session] {
+      Refuse refuse;
+      refuse.reason = Refuse::Reason::kShuttingDown;
+      if (auto session = weak.lock()) session->RefuseAndClose(refuse);
+    });
+  }
+}
+
+std::shared_ptr<void> Connections::Presence() {
+  {
+    MutexLock lock(&mutex_);
+    ++present_;
+  }
+  return {nullptr, [self = shared_from_this()](void*) {
+            MutexLock lock(&self->mutex_);
+            if (--self->present_ == 0) self->nobody_.NotifyAll();
+          }};
+}
+
+void Connections::Wait() {
+  MutexLock lock(&mutex_);
+  while (present_ > 0) nobody_.Wait(&mutex_);
+}
+
+ChunkServer::Totals Connections::totals() const {
+  ChunkServer::Totals totals;
+  totals.sent_bytes = totals_->sent_bytes.load(std::memory_order_relaxed);
+  totals.sent_chunks = totals_->sent_chunks.load(std::memory_order_relaxed);
+  totals.refused = totals_->refused.load(std::memory_order_relaxed);
+  MutexLock lock(&mutex_);
+  totals.sessions = admitted_;
+  return totals;
+}
+
+// The listening socket and its coroutine.
+class Listener : public std::enable_shared_from_this<Listener> {
+ public:
+  Listener(EventLoopGroup& loops, std::shared_ptr<Connections> connections)
+      : loops_(loops),
+        loop_(*loops.loops().front()),
+        acceptor_(loop_.context()),
+        pause_(loop_.context()),
+        connections_(std::move(connections)) {}
+
+  absl::Status Listen(const Endpoint& at);
+  void Start() {
+    asio::co_spawn(loop_.context(), Accept(shared_from_this(), connections_->Presence()), asio::detached);
+  }
+  // Any thread.
+  void Stop() {
+    loop_.Post([self = shared_from_this()] {
+      error_code ignored;
+      (void)self->acceptor_.close(ignored);
+      self->pause_.cancel();
+    });
+  }
+  uint16_t port() const { return port_; }
+
+ private:
+  absl::Status ListenAt(const tcp::endpoint& at, bool both_families);
+  asio::awaitable<void> Accept(std::shared_ptr<Listener> self, std::shared_ptr<void> presence);
+  void TurnOneAway();
+
+  EventLoopGroup& loops_;
+  EventLoop& loop_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  const std::shared_ptr<Connections> connections_;
+  // Given up for a moment when there are no descriptors left, so that a connection can at least be taken and
+  // closed.
+  FileDescriptor spare_;
+  uint16_t port_ = 0;
+};
+
+absl::Status Listener::Listen(const Endpoint& at) {
+  SHOAL_ASSIGN_OR_RETURN(spare_, FileDescriptor::Open("/dev/null", O_RDONLY));
+  absl::Status status;
+  if (at.ip.is_unspecified()) {
+    status = ListenAt({tcp::v6(), at.port}, true);
+    // A machine without IPv6.
+    if (!status.ok()) status = ListenAt({tcp::v4(), at.port}, false);
+  } else if (at.ip.is_v4()) {
+    const auto& bytes = at.ip.bytes();
+    status = ListenAt({asio::ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]}), at.port}, false);
+  } else {
+    status = ListenAt({asio::ip::address_v6(at.ip.bytes()), at.port}, false);
+  }
+  if (status.ok()) return status;
+  return absl::UnavailableError(absl::StrCat("can't listen on ", at.ToString(), ": ", status.message()));
+}
+
+absl::Status Listener::ListenAt(const tcp::endpoint& at, bool both_families) {
+  error_code error;
+  (void)acceptor_.open(at.protocol(), error);
+  if (!error) (void)acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error && both_families) (void)acceptor_.set_option(asio::ip::v6_only(false), error);
+  if (!error) (void)acceptor_.bind(at, error);
+  if (!error) (void)acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) port_ = acceptor_.local_endpoint(error).port();
+  if (!error) return absl::OkStatus();
+  error_code ignored;
+  (void)acceptor_.close(ignored);
+  return absl::UnavailableError(error.message());
+}
+
+asio::awaitable<void> Listener::Accept([[maybe_unused]] std::shared_ptr<Listener> self,
+                                       [[maybe_unused]] std::shared_ptr<void> presence) {
+  while (acceptor_.is_open()) {
+    EventLoop& loop = loops_.Next();
+    error_code error;
+    tcp::socket socket =
+        co_await acceptor_.async_accept(loop.context(), asio::redirect_error(asio::use_awaitable, error));
+    if (!acceptor_.is_open()) break;
+    if (!error) {
+      connections_->Take(loop, std::move(socket));
+      continue;
+    }
+    if (error == asio::error::no_descriptors || error.value() == ENFILE) TurnOneAway();
+    if (error == asio::error::connection_aborted) continue;
+    // Whatever is short now is still short in a microsecond.
+    error_code ignored;
+    pause_.expires_after(kPauseAfterError);
+    co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+void Listener::TurnOneAway() {
+  spare_.Close();
+  FileDescriptor(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))
+      .Close();
+  absl::StatusOr<FileDescriptor> spare = FileDescriptor::Open("/dev/null", O_RDONLY);
+  if (spare.ok()) spare_ = *std::move(spare);
+}
+
+class TcpChunkServer final : public ChunkServer {
+ public:
+  TcpChunkServer(std::shared_ptr<Connections> connections, std::shared_ptr<Listener> listener)
+      : connections_(std::move(connections)), listener_(std::move(listener)) {}
+  ~TcpChunkServer() override { Stop(); }
+
+  uint16_t port() const override { return listener_->port(); }
+  Totals totals() const override { return connections_->totals(); }
+  void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) override {
+    connections_->Announce(content, gained);
+  }
+  void Drop(const ContentId& content) override { connections_->Drop(content); }
+  void Stop() override {
+    if (stopped_.exchange(true)) return;
+    listener_->Stop();
+    connections_->CloseAll();
+    connections_->Wait();
+  }
+
+ private:
+  const std::shared_ptr<Connections> connections_;
+  const std::shared_ptr<Listener> listener_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
+    const Options& options, EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
+  auto connections = std::make_shared<Connections>(options, std::move(contents));
+  auto listener = std::make_shared<Listener>(loops, connections);
+  SHOAL_RETURN_IF_ERROR(listener->Listen(options.listen));
+  listener->Start();
+  return std::make_unique<TcpChunkServer>(std::move(connections), std::move(listener));
+}
+
+}  // namespace shoal

@@ -1,0 +1,20 @@
+#include "shoal/stream/chunk_session.h"
+
+#include <utility>
+
+#include "shoal/stream/transport.h"
+#include "shoal/stream/transport_session.h"
+
+namespace shoal {
+
+std::shared_ptr<ChunkSession> ChunkSession::Dial(EventLoop& loop, const Endpoint& peer,
+                                                 const SessionTerms& terms, const SessionLimits& limits,
+                                                 std::shared_ptr<const ChunkSource> source,
+                                                 SessionDelegate* delegate) {
+  std::shared_ptr<TransportSession> session = TransportSession::Dialling(
+      loop, MakeTcpTransport(loop.context(), peer), terms, limits, std::move(source), delegate);
+  session->Start();
+  return session;
+}
+
+}  // namespace shoal

@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "shoal/content/checksum.h"
+#include "shoal/stream/canonical_manifests.h"
+#include "shoal/stream/transport_session.h"
+
+// The writing half of TransportSession, and the calls that give it work.
+
+namespace shoal {
+namespace {
+
+constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
+
+}  // namespace
+
+void TransportSession::Request(std::span<const ChunkIndex> chunks) {
+  if (IsClosing() || chunks.empty()) return;
+  outbox_.Request(chunks);
+  work_.Set();
+}
+
+void TransportSession::Cancel(std::span<const ChunkIndex> chunks) {
+  if (IsClosing() || chunks.empty()) return;
+  outbox_.Cancel(chunks);
+  work_.Set();
+}
+
+void TransportSession::RequestManifest() {
+  if (IsClosing() || their_manifest_bytes_ == 0 || assembly_.has_value()) return;
+  assembly_.emplace(their_manifest_bytes_);
+  Say(FrameType::kManifestRequest, assembly_->NextRequest()->Encode());
+}
+
+void TransportSession::Announce(std::span<const ChunkIndex> gained) {
+  if (IsClosing() || gained.empty()) return;
+  outbox_.Announce(gained);
+  work_.Set();
+}
+
+void TransportSession::ResumeReading() {
+  if (paused_) resumed_.Set();
+}
+
+void TransportSession::Say(FrameType type, const std::string& body) {
+  outbox_.Add(type, body);
+  work_.Set();
+}
+
+void TransportSession::Say(const Refuse& refuse) {
+  if (totals_ != nullptr) {
+    uint64_t count = 0;
+    for (const ChunkRange& range : refuse.chunks) count += range.count;
+    totals_->refused.fetch_add(count, std::memory_order_relaxed);
+  }
+  Say(FrameType::kRefuse, refuse.Encode());
+}
+
+boost::asio::awaitable<void> TransportSession::WriteFrames(
+    [[maybe_unused]] std::shared_ptr<TransportSession> self) {
+  while (!closed_) {
+    if (!HasWork()) {
+      co_await work_.Wait();
+      continue;
+    }
+    sending_ = true;
+    absl::Status status = co_await WriteNext();
+    sending_ = false;
+    if (!status.ok()) Finish(std::move(status));
+  }
+}
+
+bool TransportSession::HasWork() const {
+  if (last_words_.has_value()) return !said_last_words_;
+  return !outbox_.empty() || !slices_.empty() || !uploads_.empty();
+}
+
+TransportSession::Task TransportSession::WriteNext() {
+  absl::Status status;
+  if (last_words_.has_value()) {
+    status = co_await WriteLastWords();
+  } else if (!outbox_.empty()) {
+    status = co_await WriteControl();
+  } else if (!slices_.empty()) {
+    status = co_await WriteManifestSlice();
+  } else if (const std::optional<ChunkIndex> next = uploads_.Pop(); next.has_value()) {
+    status = co_await WriteChunk(*next);
+  }
+  co_return status;
+}
+
+TransportSession::Task TransportSession::WriteLastWords() {
+  said_last_words_ = true;
+  writing_.clear();
+  AppendFrame(FrameType::kRefuse, last_words_->Encode(), &writing_);
+  absl::Status status = co_await transport_->Write(AsBytes(writing_));
+  if (status.ok()) transport_->EndWriting();
+  co_return status;
+}
+
+TransportSession::Task TransportSession::WriteControl() {
+  outbox_.TakeAll(&writing_);
+  absl::Status status = co_await transport_->Write(AsBytes(writing_));
+  drained_.Set();
+  co_return status;
+}
+
+TransportSession::Task TransportSession::WriteManifestSlice() {
+  if (manifest_bytes_ == nullptr) manifest_bytes_ = CanonicalManifests::Shared().BytesOf(source_->manifest());
+  // Held here: another part of the session may let go of it while this waits.
+  const std::shared_ptr<const std::string> bytes = manifest_bytes_;
+  ManifestRequest& request = slices_.front();
+  const uint32_t slice = request.first_slice++;
+  if (--request.slice_count == 0) slices_.pop_front();
+
+  const size_t begin = size_t{slice} * kManifestSliceBytes;
+  const ByteView body =
+      AsBytes(*bytes).subspan(begin, std::min<size_t>(kManifestSliceBytes, bytes->size() - begin));
+  if (begin + body.size() == bytes->size()) manifest_bytes_ = nullptr;
+  FrameHeader header;
+  header.type = FrameType::kManifest;
+  header.length_bytes = static_cast<uint32_t>(body.size());
+  header.index = slice;
+  header.crc32 = Crc32(body);
+  const auto header_bytes = header.Encode();
+  absl::Status status = co_await transport_->Write(header_bytes);
+  if (!status.ok()) co_return status;
+  status = co_await transport_->Write(body);
+  co_return status;
+}
+
+TransportSession::Task TransportSession::WriteChunk(ChunkIndex index) {
+  manifest_bytes_ = nullptr;  // who asks for chunks has the manifest
+  absl::StatusOr<FileRegion> region = source_->Open(index);
+  if (!region.ok()) {
+    RefuseChunk(index, region.status());
+    co_return absl::OkStatus();
+  }
+  FrameHeader header;
+  header.type = FrameType::kChunk;
+  header.length_bytes = region->length_bytes;
+  header.index = index.value();
+  header.crc32 = source_->manifest()->checksums(index).crc32;
+  const auto header_bytes = header.Encode();
+  absl::Status status = co_await transport_->WriteRegion(header_bytes, *region);
+  if (!status.ok()) co_return status;
+  sent_bytes_.fetch_add(header.length_bytes, std::memory_order_relaxed);
+  if (totals_ != nullptr) {
+    totals_->sent_bytes.fetch_add(header.length_bytes, std::memory_order_relaxed);
+    totals_->sent_chunks.fetch_add(1, std::memory_order_relaxed);
+  }
+  co_return status;
+}
+
+void TransportSession::RefuseChunk(ChunkIndex index, const absl::Status& why) {
+  Refuse refuse;
+  refuse.chunks.push_back({index, 1});
+  refuse.detail = std::string(why.message());
+  switch (why.code()) {
+    case absl::StatusCode::kNotFound:
+      refuse.reason = Refuse::Reason::kNotHeld;
+      break;
+    case absl::StatusCode::kResourceExhausted:
+      refuse.reason = Refuse::Reason::kBusy;
+      refuse.retry_after = kRetryAfterExhaustion;
+      break;
+    default:
+      refuse.reason = Refuse::Reason::kReadFailed;
+  }
+  Say(refuse);
+}
+
+}  // namespace shoal

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "shoal/content/chunk_source.h"
+#include "shoal/stream/chunk_session.h"
+#include "shoal/stream/frame.h"
+#include "shoal/stream/frame_reader.h"
+#include "shoal/stream/idle_monitor.h"
+#include "shoal/stream/manifest_assembly.h"
+#include "shoal/stream/outbox.h"
+#include "shoal/stream/transport.h"
+#include "shoal/stream/upload_queue.h"
+#include "shoal/stream/wakeup.h"
+
+namespace shoal {
+
+// What the sessions of one owner have done together. Thread-safe.
+struct SessionTotals {
+  std::atomic<uint64_t> sent_bytes{0};
+  std::atomic<uint64_t> sent_chunks{0};
+  std::atomic<uint64_t> refused{0};
+};
+
+// The ChunkSession over a Transport, for both ends: the one that dialled and the one that was dialled differ
+// in who says hello first and in nothing else.
+//
+// Three coroutines on the session's loop, each of which holds the session: one reads frames and acts on them,
+// one writes (control frames first, then manifest slices, then chunks), one watches the time. The pieces that
+// can be without a socket are: FrameReader, Outbox, UploadQueue, ManifestAssembly, IdleMonitor.
+class TransportSession final : public ChunkSession {
+ public:
+  // What to do about a stranger's hello: serve this content, or refuse.
+  using Admission = std::variant<std::shared_ptr<const ChunkSource>, Refuse>;
+
+  // Nothing happens before Start().
+  static std::shared_ptr<TransportSession> Dialling(EventLoop& loop, std::unique_ptr<Transport> transport,
+                                                    const SessionTerms& terms, const SessionLimits& limits,
+                                                    std::shared_ptr<const ChunkSource> source,
+                                                    SessionDelegate* delegate);
+  // `terms.content_id` is taken from the peer's hello. `admit` is called at most once, `on_closed` once and
+  // last; both on the loop, and neither when the loop is stopped first (they are destroyed then).
+  static std::shared_ptr<TransportSession> Accepting(EventLoop& loop, std::unique_ptr<Transport> transport,
+                                                     const SessionTerms& terms, const SessionLimits& limits,
+                                                     std::function<Admission(const Hello&)> admit,
+                                                     std::function<void(const absl::Status&)> on_closed,
+                                                     std::shared_ptr<SessionTotals> totals);
+
+  // Any thread.
+  void Start();
+  // Says why (after the chunk that is on its way, if one is), gives the peer a moment to read it, and closes.
+  void RefuseAndClose(const Refuse& refuse);
+
+  void Request(std::span<const ChunkIndex> chunks) override;
+  void Cancel(std::span<const ChunkIndex> chunks) override;
+  void RequestManifest() override;
+  void Announce(std::span<const ChunkIndex> gained) override;
+  void ResumeReading() override;
+  void Close(bool tell) override;
+  const Endpoint& remote() const override { return transport_->remote(); }
+  uint64_t SentBytes() const override { return sent_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct PassKey {};
+  using Task = boost::asio::awaitable<absl::Status>;
+
+ public:
+  TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Transport> transport, const SessionTerms& terms,
+                   const SessionLimits& limits);
+
+ private:
+  // transport_session.cc
+  boost::asio::awaitable<void> Run(std::shared_ptr<TransportSession> self);
+  boost::asio::awaitable<void> Watch(std::shared_ptr<TransportSession> self);
+  Task ShakeHands();
+  Task SayHello();
+  Task HearHello();
+  Task TurnAway(Refuse refuse);
+  void CloseAfter(absl::Duration time, std::string message);
+  void Finish(absl::Status why);
+  bool IsClosing() const { return closed_ || last_words_.has_value(); }
+
+  // session_reading.cc
+  Task ReadFrames();
+  Task ReceiveChunk(FrameHeader header);
+  Task ReceiveControl(FrameHeader header);
+  absl::Status HandleControl(FrameHeader header);
+  absl::Status HandleRequest();
+  absl::Status HandleManifestRequest();
+  absl::Status HandleManifestSlice(uint32_t slice);
+  absl::Status HandleRefuse();
+
+  // session_writing.cc
+  boost::asio::awaitable<void> WriteFrames(std::shared_ptr<TransportSession> self);
+  bool HasWork() const;
+  Task WriteNext();
+  Task WriteControl();
+  Task WriteLastWords();
+  Task WriteManifestSlice();
+  Task WriteChunk(ChunkIndex index);
+  void RefuseChunk(ChunkIndex index, const absl::Status& why);
+  void Say(const Refuse& refuse);
+  void Say(FrameType type, const std::string& body);
+
+  EventLoop& loop_;
+  const std::unique_ptr<Transport> transport_;
+  SessionTerms terms_;
+  const SessionLimits limits_;
+  std::shared_ptr<const ChunkSource> source_;  // may be null
+  SessionDelegate* delegate_ = nullptr;        // may be null
+  std::function<Admission(const Hello&)> admit_;
+  std::function<void(const absl::Status&)> on_closed_;
+  std::shared_ptr<SessionTotals> totals_;  // may be null
+
+  bool ready_ = false;   // hellos were exchanged
+  bool closed_ = false;  // Finish was called
+  uint32_t their_chunk_count_ = 0;
+  uint32_t their_manifest_bytes_ = 0;
+  std::optional<Refuse> last_words_;
+  bool said_last_words_ = false;
+  boost::asio::steady_timer deadline_;
+  boost::asio::steady_timer watch_;
+  uint64_t deadline_count_ = 0;  // tells the deadline that is set from earlier ones
+
+  FrameReader reader_;
+  std::string body_;  // of the control frame that was read last
+  std::optional<ManifestAssembly> assembly_;
+  Wakeup resumed_;
+  bool paused_ = false;
+
+  Outbox outbox_;
+  std::string writing_;  // control frames that are being written
+  UploadQueue uploads_;
+  std::deque<ManifestRequest> slices_;                 // asked for and not sent yet
+  std::shared_ptr<const std::string> manifest_bytes_;  // while slices are being asked for
+  Wakeup work_;                                        // for the writer
+  Wakeup drained_;  // for the reader, when it waits for the outbox to shrink
+  bool sending_ = false;
+  std::atomic<uint64_t> sent_bytes_{0};
+};
+
+}  // namespace shoal

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "shoal/base/mutex.h"
+#include "shoal/stream/chunk_session.h"
+
+namespace shoal {
+
+// A delegate that writes down what it is told, and lets a test's thread wait for it. Thread-safe.
+class RecordingDelegate final : public SessionDelegate {
+ public:
+  struct Record {
+    std::optional<Hello> hello;
+    std::optional<std::string> manifest;
+    std::vector<ChunkRange> have;
+    std::vector<std::pair<ChunkIndex, std::string>> chunks;  // in the order of coming
+    std::vector<ChunkIndex> corrupt;
+    std::vector<Refuse> refused;
+    std::optional<absl::Status> closed;
+    uint64_t progress_bytes = 0;
+    uint32_t pauses = 0;  // times that no buffer was there
+  };
+
+  explicit RecordingDelegate(size_t buffer_bytes = 1024 * 1024, size_t max_buffers = 4)
+      : pool_(ChunkBufferPool::Create(buffer_bytes, max_buffers)) {}
+
+  // Before the session starts: what to do in OnReady, and which chunks not to want.
+  std::function<void()> on_ready;
+  std::set<ChunkIndex> unwanted;
+  // Keep the buffers of chunks that have come, until Release().
+  bool keep_buffers = false;
+
+  // Blocks until `done` says so of the record, and gives a copy of it.
+  Record Wait(const std::function<bool(const Record&)>& done) {
+    MutexLock lock(&mutex_);
+    while (!done(record_)) changed_.Wait(&mutex_);
+    return record_;
+  }
+  Record WaitClosed() {
+    return Wait([](const Record& record) { return record.closed.has_value(); });
+  }
+  void Release() {
+    std::vector<ChunkBuffer> kept;
+    MutexLock lock(&mutex_);
+    kept.swap(kept_);
+  }
+
+  void OnReady(const Hello& theirs) override {
+    Note([&](Record& record) { record.hello = theirs; });
+    if (on_ready) on_ready();
+  }
+  void OnManifest(std::string canonical) override {
+    Note([&](Record& record) { record.manifest = std::move(canonical); });
+  }
+  void OnHave(const Have& have) override {
+    Note([&](Record& record) {
+      record.have.insert(record.have.end(), have.gained.begin(), have.gained.end());
+    });
+  }
+  bool WantsChunk(ChunkIndex index, uint32_t) override { return !unwanted.contains(index); }
+  ChunkBuffer BufferFor(ChunkIndex, uint32_t length_bytes) override {
+    if (length_bytes > pool_->buffer_bytes()) return {};
+    ChunkBuffer buffer = pool_->TryAcquire(length_bytes);
+    if (!buffer) Note([](Record& record) { ++record.pauses; });
+    return buffer;
+  }
+  void OnProgress(ChunkIndex, uint32_t bytes) override {
+    Note([&](Record& record) { record.progress_bytes += bytes; });
+  }
+  void OnChunk(ChunkIndex index, ChunkBuffer bytes) override {
+    std::string text(bytes.bytes().begin(), bytes.bytes().end());
+    Note([&](Record& record) {
+      record.chunks.emplace_back(index, std::move(text));
+      if (keep_buffers) kept_.push_back(std::move(bytes));
+    });
+  }
+  void OnCorruptFrame(ChunkIndex index) override {
+    Note([&](Record& record) { record.corrupt.push_back(index); });
+  }
+  void OnRefused(const Refuse& refuse) override {
+    Note([&](Record& record) { record.refused.push_back(refuse); });
+  }
+  void OnClosed(const absl::Status& why) override {
+    Note([&](Record& record) { record.closed = why; });
+  }
+
+ private:
+  template <typename Change>
+  void Note(const Change& change) {
+    MutexLock lock(&mutex_);
+    change(record_);
+    changed_.NotifyAll();
+  }
+
+  const std::shared_ptr<ChunkBufferPool> pool_;
+  Mutex mutex_;
+  CondVar changed_;
+  Record record_;
+  std::vector<ChunkBuffer> kept_;
+};
+
+}  // namespace shoal
