@@ -14,8 +14,8 @@ inline ByteView AsBytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-// Big-endian (network order) integers in byte buffers. No bounds are checked here: the caller has made sure that
-// sizeof(Integer) bytes are there.
+// Big-endian (network order) integers in byte buffers. No bounds are checked here: the caller has made sure
+// that sizeof(Integer) bytes are there.
 template <std::unsigned_integral Integer>
 constexpr Integer LoadBig(const uint8_t* from) {
   Integer value = 0;
@@ -37,8 +37,8 @@ void AppendBig(Integer value, std::string* to) {
   to->append(reinterpret_cast<const char*>(bytes), sizeof(Integer));
 }
 
-// Reads forward over bytes from outside and never past their end: a read that does not fit makes the reader bad and
-// yields zero, so that a decoder reads all it wants and asks ok() once.
+// Reads forward over bytes from outside and never past their end: a read that does not fit makes the reader
+// bad and yields zero, so that a decoder reads all it wants and asks ok() once.
 class ByteReader {
  public:
   explicit ByteReader(ByteView bytes) : bytes_(bytes) {}

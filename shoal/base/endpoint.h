@@ -11,14 +11,16 @@
 
 namespace shoal {
 
-// An IPv4 or IPv6 address, kept as 16 bytes (IPv4 in its IPv4-mapped form, RFC 4291 section 2.5.5.2). Immutable value.
+// An IPv4 or IPv6 address, kept as 16 bytes (IPv4 in its IPv4-mapped form, RFC 4291 section 2.5.5.2).
+// Immutable value.
 class IpAddress {
  public:
   constexpr IpAddress() = default;  // "::", the unspecified address
   constexpr explicit IpAddress(const std::array<uint8_t, 16>& bytes) : bytes_(bytes) {}
   static IpAddress V4(const std::array<uint8_t, 4>& bytes);
 
-  // Numeric forms only ("192.0.2.7", "2001:db8::1"); names are INVALID_ARGUMENT, so that nothing here asks a resolver.
+  // Numeric forms only ("192.0.2.7", "2001:db8::1"); names are INVALID_ARGUMENT, so that nothing here asks a
+  // resolver.
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
 
   bool is_unspecified() const;  // "::" or "0.0.0.0"
@@ -61,8 +63,8 @@ struct HostPort {
   std::string ToString() const;
 };
 
-// Asks the system's resolver (blocking, seconds at worst) for the first address of `host`; numeric hosts need no
-// resolver. NOT_FOUND with the resolver's own words when there is none.
+// Asks the system's resolver (blocking, seconds at worst) for the first address of `host`; numeric hosts need
+// no resolver. NOT_FOUND with the resolver's own words when there is none.
 absl::StatusOr<IpAddress> ResolveHost(const std::string& host);
 
 }  // namespace shoal

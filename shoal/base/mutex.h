@@ -7,9 +7,9 @@
 
 namespace shoal {
 
-// A std::mutex that the compiler knows: `-Wthread-safety` proves that what is ABSL_GUARDED_BY one is only touched
-// under it. std::mutex underneath, and not absl::Mutex, so that ThreadSanitizer (which sees through the first and not
-// through Debian's build of the second) can check the code that uses it.
+// A std::mutex that the compiler knows: `-Wthread-safety` proves that what is ABSL_GUARDED_BY one is only
+// touched under it. std::mutex underneath, and not absl::Mutex, so that ThreadSanitizer (which sees through
+// the first and not through Debian's build of the second) can check the code that uses it.
 class ABSL_LOCKABLE Mutex {
  public:
   Mutex() = default;
@@ -47,7 +47,8 @@ class CondVar {
 
   // Returns after `timeout` at the latest.
   template <typename Rep, typename Period>
-  void WaitFor(Mutex* mutex, std::chrono::duration<Rep, Period> timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+  void WaitFor(Mutex* mutex, std::chrono::duration<Rep, Period> timeout)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> held(mutex->mutex_, std::adopt_lock);
     condition_.wait_for(held, timeout);
     held.release();

@@ -6,8 +6,8 @@
 
 namespace shoal {
 
-// A number that counts one kind of thing and refuses to be mixed with numbers that count another. `Tag` is any type
-// name. Converts from and to a plain integer only when asked.
+// A number that counts one kind of thing and refuses to be mixed with numbers that count another. `Tag` is
+// any type name. Converts from and to a plain integer only when asked.
 template <typename Tag, typename Integer>
 class StrongIndex {
  public:

@@ -11,9 +11,11 @@ namespace shoal {
 
 // Sizes, rates and times as people write and read them. Thread-safe.
 
-// "512KiB", "1.5 GiB", "10MB" (powers of ten), "4096". Case does not matter. INVALID_ARGUMENT that shows the forms.
+// "512KiB", "1.5 GiB", "10MB" (powers of ten), "4096". Case does not matter. INVALID_ARGUMENT that shows the
+// forms.
 absl::StatusOr<uint64_t> ParseBytes(absl::string_view text);
-// "30s", "5m", "1h30m", "250ms", "forever" (absl::InfiniteDuration()). INVALID_ARGUMENT for others and for negatives.
+// "30s", "5m", "1h30m", "250ms", "forever" (absl::InfiniteDuration()). INVALID_ARGUMENT for others and for
+// negatives.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 
 // Three significant digits, powers of two: "0 B", "1023 B", "4.00 KiB", "1.36 GiB".

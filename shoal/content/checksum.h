@@ -9,9 +9,9 @@
 
 namespace shoal {
 
-// CRC-32 with zlib's polynomial (ISO-HDLC, RFC 1952 section 8) of `bytes`, going on from `crc` (0 to begin). Computed
-// by ISA-L where the processor has what it needs, by zlib otherwise: the values are the same. Catches the wire, not
-// the liar. Thread-safe.
+// CRC-32 with zlib's polynomial (ISO-HDLC, RFC 1952 section 8) of `bytes`, going on from `crc` (0 to begin).
+// Computed by ISA-L where the processor has what it needs, by zlib otherwise: the values are the same.
+// Catches the wire, not the liar. Thread-safe.
 uint32_t Crc32(ByteView bytes, uint32_t crc = 0);
 
 using Sha256Digest = std::array<uint8_t, 32>;

@@ -13,7 +13,8 @@ namespace shoal {
 
 class ChunkBufferPool;
 
-// The memory for one chunk, lent by a pool and given back when this dies. Moves, does not copy. One thread at a time.
+// The memory for one chunk, lent by a pool and given back when this dies. Moves, does not copy. One thread at
+// a time.
 class ChunkBuffer {
  public:
   ChunkBuffer() = default;
@@ -33,14 +34,15 @@ class ChunkBuffer {
   size_t size_ = 0;  // of the chunk; the memory behind it is the pool's buffer size
 };
 
-// A bounded number of equal buffers, so that a download's memory has a ceiling whatever its peers send. Memory is taken
-// when it is first needed and kept. Thread-safe; held by shared_ptr so that a buffer may outlive its download.
+// A bounded number of equal buffers, so that a download's memory has a ceiling whatever its peers send.
+// Memory is taken when it is first needed and kept. Thread-safe; held by shared_ptr so that a buffer may
+// outlive its download.
 class ChunkBufferPool : public std::enable_shared_from_this<ChunkBufferPool> {
  public:
   static std::shared_ptr<ChunkBufferPool> Create(size_t buffer_bytes, size_t max_buffers);
 
-  // A buffer whose bytes() has `size` (<= buffer_bytes) bytes, contents undefined; an empty ChunkBuffer when all are
-  // lent out. Does not block.
+  // A buffer whose bytes() has `size` (<= buffer_bytes) bytes, contents undefined; an empty ChunkBuffer when
+  // all are lent out. Does not block.
   ChunkBuffer TryAcquire(size_t size);
 
   size_t buffer_bytes() const { return buffer_bytes_; }
@@ -48,7 +50,8 @@ class ChunkBufferPool : public std::enable_shared_from_this<ChunkBufferPool> {
 
  private:
   friend class ChunkBuffer;
-  ChunkBufferPool(size_t buffer_bytes, size_t max_buffers) : buffer_bytes_(buffer_bytes), max_buffers_(max_buffers) {}
+  ChunkBufferPool(size_t buffer_bytes, size_t max_buffers)
+      : buffer_bytes_(buffer_bytes), max_buffers_(max_buffers) {}
   void Return(std::unique_ptr<uint8_t[]> data);
 
   const size_t buffer_bytes_;

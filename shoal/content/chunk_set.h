@@ -19,8 +19,8 @@ struct ChunkRange {
   friend bool operator==(const ChunkRange&, const ChunkRange&) = default;
 };
 
-// Which chunks of a content of `size()` chunks a peer holds: a bitmap with its count. One thread (or immutable);
-// copying costs size()/8 bytes.
+// Which chunks of a content of `size()` chunks a peer holds: a bitmap with its count. One thread (or
+// immutable); copying costs size()/8 bytes.
 class ChunkSet {
  public:
   ChunkSet() = default;
@@ -45,7 +45,8 @@ class ChunkSet {
 
   // The shorter of runs and bitmap (docs/wire_format.md, "Chunk set"); a full or an empty set is 1 byte.
   std::string Encode() const;
-  // INVALID_ARGUMENT when the bytes are no set of `size` chunks. `size` is the caller's own knowledge, never the sender's.
+  // INVALID_ARGUMENT when the bytes are no set of `size` chunks. `size` is the caller's own knowledge, never
+  // the sender's.
   static absl::StatusOr<ChunkSet> Decode(uint32_t size, ByteView bytes);
 
   friend bool operator==(const ChunkSet&, const ChunkSet&) = default;

@@ -18,21 +18,22 @@ struct FileRegion {
   uint32_t length_bytes = 0;
 };
 
-// A content that this process can serve, all of it (a seeder's folder) or some of it (a download under way). What the
-// chunk server asks, and all that it knows of disks. Thread-safe: several event loops ask at once.
+// A content that this process can serve, all of it (a seeder's folder) or some of it (a download under way).
+// What the chunk server asks, and all that it knows of disks. Thread-safe: several event loops ask at once.
 class ChunkSource {
  public:
   virtual ~ChunkSource() = default;
 
   virtual const std::shared_ptr<const Manifest>& manifest() const = 0;
 
-  // The chunks that can be served now. A copy; chunks may be added right after, and all go when the source closes.
+  // The chunks that can be served now. A copy; chunks may be added right after, and all go when the source
+  // closes.
   virtual ChunkSet Held() const = 0;
   virtual bool Holds(ChunkIndex index) const = 0;
 
-  // Where chunk `index` (< chunk_count) lies. NOT_FOUND: not held. FAILED_PRECONDITION: the file under it has changed
-  // since it was hashed, or is gone; the content should not be offered any more. RESOURCE_EXHAUSTED: out of
-  // descriptors, try again later.
+  // Where chunk `index` (< chunk_count) lies. NOT_FOUND: not held. FAILED_PRECONDITION: the file under it has
+  // changed since it was hashed, or is gone; the content should not be offered any more. RESOURCE_EXHAUSTED:
+  // out of descriptors, try again later.
   virtual absl::StatusOr<FileRegion> Open(ChunkIndex index) const = 0;
 };
 

@@ -12,17 +12,18 @@ namespace shoal {
 
 // Where a download lies on the disk while it is not whole, and how it becomes whole.
 //
-// All bytes go to a preallocated file (for a folder: a folder of such files) beside the target, under a temporary name
-// that carries the content id: ".NAME.ID12.shoal-tmp". Progress is a journal beside it (".NAME.ID12.shoal-progress"): a
-// header with the content id, then one checksummed record per stored chunk, appended after the chunk's bytes were
-// written. After a crash the chunks of all intact records are held, without reading them again: a record is only
-// trusted when the data file still has the stamp that fits (see docs/wire_format.md, "Progress journal"); the others are
-// fetched again. Finish() renames to the final name. So no partial or wrong file ever stands under it.
+// All bytes go to a preallocated file (for a folder: a folder of such files) beside the target, under a
+// temporary name that carries the content id: ".NAME.ID12.shoal-tmp". Progress is a journal beside it
+// (".NAME.ID12.shoal-progress"): a header with the content id, then one checksummed record per stored chunk,
+// appended after the chunk's bytes were written. After a crash the chunks of all intact records are held,
+// without reading them again: a record is only trusted when the data file still has the stamp that fits (see
+// docs/wire_format.md, "Progress journal"); the others are fetched again. Finish() renames to the final name.
+// So no partial or wrong file ever stands under it.
 //
 // It does not know peers, and it checks nothing on its own account but what Put says.
 //
-// As a ChunkSource it serves the chunks that it holds, before and after Finish. Thread-safe: Put may be called for
-// different chunks from several threads at once.
+// As a ChunkSource it serves the chunks that it holds, before and after Finish. Thread-safe: Put may be
+// called for different chunks from several threads at once.
 class ChunkStore final : public ChunkSource {
  public:
   struct Options {
@@ -33,13 +34,14 @@ class ChunkStore final : public ChunkSource {
   };
 
   enum class PutResult {
-    kStored,      // new, checked and written
-    kAlreadyHeld, // nothing done
-    kCorrupt,     // checksums differ from the manifest's: the bytes were not written
+    kStored,       // new, checked and written
+    kAlreadyHeld,  // nothing done
+    kCorrupt,      // checksums differ from the manifest's: the bytes were not written
   };
 
   // Opens what an earlier run left, or begins anew. Errors, each with a message that says what to do:
-  //   ALREADY_EXISTS      the target is there with other bytes (a target with the right bytes is a whole store: see
+  //   ALREADY_EXISTS      the target is there with other bytes (a target with the right bytes is a whole
+  //   store: see
   //                       whole()); nothing was touched
   //   RESOURCE_EXHAUSTED  the disk has no room for the content (says how much is missing)
   //   PERMISSION_DENIED   the folder can't be written
@@ -48,15 +50,15 @@ class ChunkStore final : public ChunkSource {
                                                           const Options& options);
   ~ChunkStore() override;
 
-  // Checks `bytes` (exactly the chunk's length) against CRC-32 and SHA-256 of the manifest, writes them, notes them in
-  // the journal. An error is the disk's: RESOURCE_EXHAUSTED (full), or what errno says.
+  // Checks `bytes` (exactly the chunk's length) against CRC-32 and SHA-256 of the manifest, writes them,
+  // notes them in the journal. An error is the disk's: RESOURCE_EXHAUSTED (full), or what errno says.
   absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
 
   // Every chunk is held.
   bool whole() const;
-  // Syncs, sets mode bits, renames to the final name and removes the journal. FAILED_PRECONDITION when not whole;
-  // ALREADY_EXISTS when somebody put another file there meanwhile (the data stays under its temporary name). Called
-  // again after success it does nothing.
+  // Syncs, sets mode bits, renames to the final name and removes the journal. FAILED_PRECONDITION when not
+  // whole; ALREADY_EXISTS when somebody put another file there meanwhile (the data stays under its temporary
+  // name). Called again after success it does nothing.
   absl::Status Finish();
 
   // The final path: output folder / name.

@@ -17,8 +17,8 @@ namespace shoal {
 using ChunkIndex = StrongIndex<struct ChunkIndexTag, uint32_t>;
 using FileIndex = StrongIndex<struct FileIndexTag, uint32_t>;
 
-// A name of `kSize` raw bytes, shown as lower-case hex. Immutable value; all zero when default-constructed, which no
-// real id is.
+// A name of `kSize` raw bytes, shown as lower-case hex. Immutable value; all zero when default-constructed,
+// which no real id is.
 template <typename Tag, size_t kSize>
 class ByteId {
  public:

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,8 +23,8 @@ inline constexpr uint32_t kMaxFiles = 1'000'000;
 inline constexpr size_t kMaxPathBytes = 4096;
 inline constexpr size_t kMaxNameBytes = 255;
 
-// One file of a content. `path` is relative to the content's folder, in UTF-8 or whatever bytes the disk had, with '/'
-// between its parts; for a content that is a single file it equals the content's name.
+// One file of a content. `path` is relative to the content's folder, in UTF-8 or whatever bytes the disk had,
+// with '/' between its parts; for a content that is a single file it equals the content's name.
 struct FileEntry {
   std::string path;
   uint64_t length_bytes = 0;
@@ -49,28 +49,30 @@ struct ChunkPlace {
   friend bool operator==(const ChunkPlace&, const ChunkPlace&) = default;
 };
 
-// What a content is: its name, its files and, per chunk, the checksums that a received chunk must have. The files'
-// chunks follow each other in the order of the files; a chunk never spans two files, the last chunk of a file is as
-// short as what is left, and an empty file has none. Immutable, so thread-safe; a large one is shared by
-// std::shared_ptr<const Manifest>.
+// What a content is: its name, its files and, per chunk, the checksums that a received chunk must have. The
+// files' chunks follow each other in the order of the files; a chunk never spans two files, the last chunk of
+// a file is as short as what is left, and an empty file has none. Immutable, so thread-safe; a large one is
+// shared by std::shared_ptr<const Manifest>.
 //
 // It does not know where the content lies on a disk, who has it, or which trackers were told.
 class Manifest {
  public:
   enum class Kind : uint8_t { kFile = 1, kFolder = 2 };
 
-  // Checks everything that Decode checks, so that each Manifest in the process is a valid one. INVALID_ARGUMENT with
-  // the rule that was broken: a name that is no UTF-8 or no single part of a path; paths that are empty, absolute, contain "..", "." or an empty part, a NUL or a
-  // backslash; files that are not in ascending byte order of path, or twice there, or where one is a folder of
-  // another; a chunk size that is no power of two within the bounds; a number of checksums that does not fit the lengths.
+  // Checks everything that Decode checks, so that each Manifest in the process is a valid one.
+  // INVALID_ARGUMENT with the rule that was broken: a name or a path that content_path.h refuses; no files,
+  // or too many; files that are not in ascending byte order of path, or twice there, or where one is a folder
+  // of another; a chunk size that is no power of two within the bounds; a number of checksums that does not
+  // fit the lengths.
   static absl::StatusOr<Manifest> Create(Kind kind, std::string name, uint32_t chunk_size_bytes,
                                          std::vector<FileEntry> files, std::vector<ChunkChecksums> checksums);
 
-  // From canonical bytes (docs/wire_format.md, "Manifest"). Bounds every length before it takes memory. There is one
-  // encoding per manifest: bytes that would not come out of Encode again are INVALID_ARGUMENT.
+  // From canonical bytes (docs/wire_format.md, "Manifest"). Bounds every length before it takes memory. There
+  // is one encoding per manifest: bytes that would not come out of Encode again are INVALID_ARGUMENT.
   static absl::StatusOr<Manifest> Decode(ByteView canonical);
 
-  // Decode, and PERMISSION_DENIED ("not the content that was asked for") when the bytes' SHA-256 is not `expected`.
+  // Decode, and PERMISSION_DENIED ("not the content that was asked for") when the bytes' SHA-256 is not
+  // `expected`.
   static absl::StatusOr<Manifest> DecodeAs(const ContentId& expected, ByteView canonical);
 
   // The canonical bytes; computed at each call, linear in the number of chunks.
@@ -84,7 +86,7 @@ class Manifest {
   const std::vector<FileEntry>& files() const { return files_; }
   uint32_t chunk_count() const { return static_cast<uint32_t>(checksums_.size()); }
 
-  // Both need index < chunk_count(). ChunkPlaceOf is O(log files).
+  // Both need index < chunk_count(). PlaceOf is O(log files).
   const ChunkChecksums& checksums(ChunkIndex index) const { return checksums_[index.value()]; }
   ChunkPlace PlaceOf(ChunkIndex index) const;
 
@@ -93,6 +95,9 @@ class Manifest {
 
  private:
   Manifest() = default;
+  // Create without the id.
+  static absl::StatusOr<Manifest> Check(Kind kind, std::string name, uint32_t chunk_size_bytes,
+                                        std::vector<FileEntry> files, std::vector<ChunkChecksums> checksums);
 
   ContentId id_;
   Kind kind_ = Kind::kFile;
@@ -104,8 +109,8 @@ class Manifest {
   std::vector<ChunkChecksums> checksums_;
 };
 
-// The chunk size for a content of `length_bytes`: the default, doubled until there are at most 32,768 chunks (or the
-// chunk is as large as it may be).
+// The chunk size for a content of `length_bytes`: the default, doubled until there are at most 32,768 chunks
+// (or the chunk is as large as it may be).
 uint32_t ChunkSizeFor(uint64_t length_bytes);
 
 }  // namespace shoal

@@ -10,9 +10,9 @@
 
 namespace shoal {
 
-// What a NAME.shoal file holds: a manifest, and the trackers to ask for its peers (URLs as --tracker takes them). The
-// trackers are no part of the content id: the same content may be told to others. The byte layout is in
-// docs/wire_format.md, "Manifest file".
+// What a NAME.shoal file holds: a manifest, and the trackers to ask for its peers (URLs as --tracker takes
+// them). The trackers are no part of the content id: the same content may be told to others. The byte layout
+// is in docs/wire_format.md, "Manifest file".
 struct ManifestFile {
   Manifest manifest;
   std::vector<std::string> trackers;

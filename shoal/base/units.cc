@@ -1,0 +1,109 @@
+#include "shoal/base/units.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::array<const char*, 7> kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+
+absl::Status NoSize(absl::string_view text) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", text, "' is no size (as in 4096, 512KiB, 1.5GiB, 10MB)"));
+}
+
+// What one of the unit is in bytes; 0 for no unit of ours. "K" alone is taken for KiB.
+double UnitBytes(absl::string_view lower_case) {
+  if (lower_case.empty() || lower_case == "b") return 1;
+  const size_t power = absl::string_view("kmgtpe").find(lower_case.front()) + 1;
+  if (power == 0) return 0;
+  const absl::string_view rest = lower_case.substr(1);
+  if (rest.empty() || rest == "ib") return std::pow(1024.0, static_cast<double>(power));
+  if (rest == "b") return std::pow(1000.0, static_cast<double>(power));
+  return 0;
+}
+
+// Three significant digits of a number in [0, 1024).
+std::string ThreeDigits(double value) {
+  if (value < 9.995) return absl::StrFormat("%.2f", value);
+  if (value < 99.95) return absl::StrFormat("%.1f", value);
+  return absl::StrFormat("%.0f", value);
+}
+
+std::string FormatScaled(double value) {
+  size_t unit = 0;
+  // 1023.5 would be shown as 1024: that is one of the next unit.
+  while (value >= 1023.5 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return absl::StrCat(unit == 0 ? absl::StrFormat("%.0f", value) : ThreeDigits(value), " ", kUnits[unit]);
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ParseBytes(absl::string_view text) {
+  const std::string trimmed = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text));
+  const size_t digits = std::min(trimmed.find_first_not_of("0123456789."), trimmed.size());
+  const absl::string_view number = absl::string_view(trimmed).substr(0, digits);
+  const double unit = UnitBytes(absl::StripLeadingAsciiWhitespace(absl::string_view(trimmed).substr(digits)));
+  if (unit == 0) return NoSize(text);
+  // Whole bytes exactly, past what a double holds.
+  uint64_t whole = 0;
+  if (unit == 1) {
+    if (!absl::SimpleAtoi(number, &whole)) return NoSize(text);
+    return whole;
+  }
+  double value = 0;
+  if (number.empty() || number.front() == '.' || number.back() == '.' || !absl::SimpleAtod(number, &value)) {
+    return NoSize(text);
+  }
+  const double bytes = std::round(value * unit);
+  if (!(bytes < std::ldexp(1.0, 64))) return NoSize(text);
+  return static_cast<uint64_t>(bytes);
+}
+
+absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {
+  if (absl::EqualsIgnoreCase(text, "forever")) return absl::InfiniteDuration();
+  absl::Duration duration;
+  // absl::ParseDuration also takes "inf" and signs, which people here have no use for.
+  const bool plain = !text.empty() && (absl::ascii_isdigit(text.front()) || text.front() == '.');
+  if (!plain || !absl::ParseDuration(text, &duration) || duration == absl::InfiniteDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is no length of time (as in 250ms, 30s, 5m, 1h30m, forever)"));
+  }
+  return duration;
+}
+
+std::string FormatBytes(uint64_t bytes) {
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  return FormatScaled(static_cast<double>(bytes));
+}
+
+std::string FormatRate(double bytes_per_second) {
+  if (!(bytes_per_second > 0)) bytes_per_second = 0;
+  return absl::StrCat(FormatScaled(bytes_per_second), "/s");
+}
+
+std::string FormatDuration(absl::Duration duration) {
+  if (duration == absl::InfiniteDuration()) return "forever";
+  duration = std::max(duration, absl::ZeroDuration());
+  if (duration < absl::Milliseconds(9950)) return absl::StrFormat("%.1fs", absl::ToDoubleSeconds(duration));
+  const int64_t seconds = absl::ToInt64Seconds(duration + absl::Milliseconds(500));
+  if (seconds < 60) return absl::StrFormat("%ds", seconds);
+  if (seconds < 3600) return absl::StrFormat("%dm%02ds", seconds / 60, seconds % 60);
+  if (seconds < 86400) return absl::StrFormat("%dh%02dm", seconds / 3600, seconds / 60 % 60);
+  return absl::StrFormat("%dd%02dh", seconds / 86400, seconds / 3600 % 24);
+}
+
+}  // namespace shoal

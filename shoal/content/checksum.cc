@@ -1,0 +1,90 @@
+#include "shoal/content/checksum.h"
+
+#include <isa-l/crc.h>
+#include <openssl/evp.h>
+#include <zlib.h>
+
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#include <cstdlib>
+
+namespace shoal {
+namespace {
+
+// ISA-L picks its fastest code for the processor by itself, but its code of last resort goes byte by byte and
+// is five times slower than zlib's. So it is used where it has the carry-less multiplication that its fast
+// code is made of.
+bool HasCarrylessMultiplication() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
+#elif defined(__aarch64__)
+  return (getauxval(AT_HWCAP) & HWCAP_PMULL) != 0;
+#else
+  return false;
+#endif
+}
+
+// Fetched once: an implicit fetch at each start of a digest takes a lock and allocates.
+const EVP_MD* Sha256Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+  return algorithm;
+}
+
+// These can only fail when memory runs out or when the OpenSSL of this machine has no SHA-256; a wrong digest
+// must never come of it.
+void Require(bool done) {
+  if (!done) std::abort();
+}
+
+void Begin(EVP_MD_CTX* context) {
+  Require(EVP_DigestInit_ex(context, Sha256Algorithm(), nullptr) == 1);
+}
+
+EVP_MD_CTX* Cast(void* context) {
+  return static_cast<EVP_MD_CTX*>(context);
+}
+
+}  // namespace
+
+uint32_t Crc32(ByteView bytes, uint32_t crc) {
+  static const bool use_isal = HasCarrylessMultiplication();
+  if (bytes.empty()) return crc;  // zlib would take a null pointer for a wish to begin anew
+  if (use_isal) return crc32_gzip_refl(crc, bytes.data(), bytes.size());
+  return static_cast<uint32_t>(crc32_z(crc, bytes.data(), bytes.size()));
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  Require(context_ != nullptr && Sha256Algorithm() != nullptr);
+  Begin(Cast(context_.get()));
+}
+
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::Deleter::operator()(void* context) const {
+  EVP_MD_CTX_free(Cast(context));
+}
+
+void Sha256::Update(ByteView bytes) {
+  Require(EVP_DigestUpdate(Cast(context_.get()), bytes.data(), bytes.size()) == 1);
+}
+
+Sha256Digest Sha256::Finish() {
+  Sha256Digest digest;
+  Require(EVP_DigestFinal_ex(Cast(context_.get()), digest.data(), nullptr) == 1);
+  Begin(Cast(context_.get()));
+  return digest;
+}
+
+Sha256Digest Sha256::Of(ByteView bytes) {
+  // One context a thread, so that hashing a chunk does not allocate.
+  static thread_local Sha256 hasher;
+  hasher.Update(bytes);
+  return hasher.Finish();
+}
+
+}  // namespace shoal

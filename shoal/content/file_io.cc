@@ -1,0 +1,38 @@
+#include "shoal/content/file_io.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "shoal/base/file_descriptor.h"
+
+namespace shoal {
+
+absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset) {
+  while (!to.empty()) {
+    const ssize_t got = pread(fd, to.data(), to.size(), static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoStatus(errno, "cannot read");
+    }
+    if (got == 0) return absl::OutOfRangeError("the file is shorter than expected");
+    to = to.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoStatus(errno, "cannot write");
+    }
+    bytes = bytes.subspan(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace shoal
