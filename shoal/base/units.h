@@ -22,6 +22,7 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 std::string FormatBytes(uint64_t bytes);
 std::string FormatRate(double bytes_per_second);  // "12.3 MiB/s"
 // Two units at most: "0.4s", "12s", "3m07s", "2h05m", "4d03h"; "forever".
+// Say shoal::FormatDuration: Abseil has one of the same name, which the argument brings along.
 std::string FormatDuration(absl::Duration duration);
 
 }  // namespace shoal

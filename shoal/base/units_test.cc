@@ -1,0 +1,76 @@
+#include "shoal/base/units.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace shoal {
+namespace {
+
+TEST(ParseBytes, KnowsBothKindsOfUnits) {
+  EXPECT_EQ(*ParseBytes("4096"), 4096u);
+  EXPECT_EQ(*ParseBytes("0"), 0u);
+  EXPECT_EQ(*ParseBytes("7 B"), 7u);
+  EXPECT_EQ(*ParseBytes("512KiB"), 512u * 1024);
+  EXPECT_EQ(*ParseBytes("512kib"), 512u * 1024);
+  EXPECT_EQ(*ParseBytes("1.5 GiB"), 1'610'612'736u);
+  EXPECT_EQ(*ParseBytes("10MB"), 10'000'000u);
+  EXPECT_EQ(*ParseBytes(" 2m "), 2u * 1024 * 1024);
+  EXPECT_EQ(*ParseBytes("18446744073709551615"), UINT64_MAX);
+}
+
+TEST(ParseBytes, RefusesTheRest) {
+  for (const char* text : {"", "B", "KiB", "-1", "+1", "1.5", "1..5K", "1.K", ".5K", "1 KiBs", "1Kib/s",
+                           "0x10", "nan", "1e3", "18446744073709551616", "16EiB", "one"}) {
+    EXPECT_EQ(ParseBytes(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
+TEST(ParseDuration, KnowsSumsAndForever) {
+  EXPECT_EQ(*ParseDuration("30s"), absl::Seconds(30));
+  EXPECT_EQ(*ParseDuration("1h30m"), absl::Minutes(90));
+  EXPECT_EQ(*ParseDuration("250ms"), absl::Milliseconds(250));
+  EXPECT_EQ(*ParseDuration("1.5s"), absl::Milliseconds(1500));
+  EXPECT_EQ(*ParseDuration("0"), absl::ZeroDuration());
+  EXPECT_EQ(*ParseDuration("forever"), absl::InfiniteDuration());
+  EXPECT_EQ(*ParseDuration("Forever"), absl::InfiniteDuration());
+}
+
+TEST(ParseDuration, RefusesTheRest) {
+  for (const char* text : {"", "30", "-5s", "+5s", "inf", "s", "five", "1d"}) {
+    EXPECT_EQ(ParseDuration(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
+TEST(FormatBytes, HasThreeDigits) {
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(1023), "1023 B");
+  EXPECT_EQ(FormatBytes(1024), "1.00 KiB");
+  EXPECT_EQ(FormatBytes(4096), "4.00 KiB");
+  EXPECT_EQ(FormatBytes(12'595), "12.3 KiB");
+  EXPECT_EQ(FormatBytes(1'460'288'880), "1.36 GiB");
+  EXPECT_EQ(FormatBytes(1024 * 1024 - 1), "1.00 MiB");
+  EXPECT_EQ(FormatBytes(UINT64_MAX), "16.0 EiB");
+}
+
+TEST(FormatRate, IsBytesPerSecond) {
+  EXPECT_EQ(FormatRate(12.34 * 1024 * 1024), "12.3 MiB/s");
+  EXPECT_EQ(FormatRate(0), "0 B/s");
+  EXPECT_EQ(FormatRate(-1), "0 B/s");
+}
+
+TEST(FormatDuration, HasTwoUnitsAtMost) {
+  EXPECT_EQ(shoal::FormatDuration(absl::Milliseconds(400)), "0.4s");
+  EXPECT_EQ(shoal::FormatDuration(absl::Seconds(12)), "12s");
+  EXPECT_EQ(shoal::FormatDuration(absl::Seconds(187)), "3m07s");
+  EXPECT_EQ(shoal::FormatDuration(absl::Minutes(125)), "2h05m");
+  EXPECT_EQ(shoal::FormatDuration(absl::Hours(99)), "4d03h");
+  EXPECT_EQ(shoal::FormatDuration(absl::Milliseconds(59'700)), "1m00s");
+  EXPECT_EQ(shoal::FormatDuration(absl::InfiniteDuration()), "forever");
+  EXPECT_EQ(shoal::FormatDuration(-absl::Seconds(1)), "0.0s");
+}
+
+}  // namespace
+}  // namespace shoal
