@@ -1,0 +1,222 @@
+#include "services/tracker/datagram_server.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/status_macros.h"
+
+namespace shoal::tracker {
+namespace {
+
+constexpr size_t kBatch = 64;
+// Larger datagrams are cut off by the system and dropped: no dialect has any.
+constexpr size_t kMaxReceivedBytes = 2048;
+// The senders of a large swarm come in bursts. The system caps this at its own limit.
+constexpr int kSocketBufferBytes = 4 << 20;
+
+sockaddr_storage ToSockaddr(const Endpoint& endpoint, socklen_t* length) {
+  sockaddr_storage storage{};
+  if (endpoint.ip.is_v4()) {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(endpoint.port);
+    std::memcpy(&v4->sin_addr, endpoint.ip.bytes().data() + 12, 4);
+    *length = sizeof(sockaddr_in);
+  } else {
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(endpoint.port);
+    std::memcpy(&v6->sin6_addr, endpoint.ip.bytes().data(), 16);
+    *length = sizeof(sockaddr_in6);
+  }
+  return storage;
+}
+
+Endpoint FromSockaddr(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
+    std::array<uint8_t, 4> bytes;
+    std::memcpy(bytes.data(), &v4->sin_addr, bytes.size());
+    return {IpAddress::V4(bytes), ntohs(v4->sin_port)};
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+  std::array<uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), &v6->sin6_addr, bytes.size());
+  return {IpAddress(bytes), ntohs(v6->sin6_port)};
+}
+
+absl::Status BindError(const Endpoint& endpoint) {
+  return absl::UnavailableError(
+      absl::StrCat("can't listen on udp ", endpoint.ToString(), ": ", std::strerror(errno)));
+}
+
+// A bound socket. With `share`, one more for a port that this process has already.
+absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, bool share) {
+  socklen_t length = 0;
+  const sockaddr_storage address = ToSockaddr(endpoint, &length);
+  FileDescriptor fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  const int off = 0;
+  if (!fd.valid()) return BindError(endpoint);
+  if (address.ss_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+  if (share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    return BindError(endpoint);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return BindError(endpoint);
+  // The first socket is bound without sharing, so that a port which another process has is an error; only
+  // then is it opened to the others of this process.
+  if (!share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    return BindError(endpoint);
+  return fd;
+}
+
+absl::StatusOr<uint16_t> BoundPort(const FileDescriptor& fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    return ErrnoStatus(errno, "getsockname");
+  }
+  return FromSockaddr(address).port;
+}
+
+// The memory of one thread's batches, taken once.
+struct Batch {
+  Batch() {
+    for (size_t i = 0; i < kBatch; ++i) {
+      in_vectors[i] = {buffers[i].data(), buffers[i].size()};
+      in[i] = {};
+      in[i].msg_hdr.msg_iov = &in_vectors[i];
+      in[i].msg_hdr.msg_iovlen = 1;
+      in[i].msg_hdr.msg_name = &sources[i];
+      out[i] = {};
+      out[i].msg_hdr.msg_iov = &out_vectors[i];
+      out[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  std::array<std::array<uint8_t, kMaxReceivedBytes>, kBatch> buffers;
+  std::array<sockaddr_storage, kBatch> sources;
+  std::array<iovec, kBatch> in_vectors;
+  std::array<iovec, kBatch> out_vectors;
+  std::array<mmsghdr, kBatch> in;
+  std::array<mmsghdr, kBatch> out;
+  std::array<std::string, kBatch> replies;
+};
+
+class ThreadedDatagramServer final : public DatagramServer {
+ public:
+  ThreadedDatagramServer(Options options, Handler handler, std::vector<FileDescriptor> sockets,
+                         FileDescriptor stop, uint16_t port)
+      : options_(std::move(options)),
+        handler_(std::move(handler)),
+        sockets_(std::move(sockets)),
+        stop_(std::move(stop)),
+        port_(port) {
+    for (const FileDescriptor& socket : sockets_)
+      threads_.emplace_back([this, fd = socket.get()] { Serve(fd); });
+  }
+  ~ThreadedDatagramServer() override { Stop(); }
+
+  uint16_t port() const override { return port_; }
+
+  void Stop() override {
+    const uint64_t one = 1;
+    // Never read, so that it wakes every thread. It can't fail but when it was written 2^64 times.
+    [[maybe_unused]] const ssize_t written = ::write(stop_.get(), &one, sizeof(one));
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+    sockets_.clear();
+  }
+
+ private:
+  void Serve(int fd) {
+    const auto batch = std::make_unique<Batch>();
+    for (;;) {
+      std::array<pollfd, 2> waiting = {{{fd, POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
+      if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
+      AnswerBatch(fd, batch.get());
+      if (waiting[1].revents != 0) return;
+    }
+  }
+
+  void AnswerBatch(int fd, Batch* batch) {
+    for (mmsghdr& message : batch->in) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    const int received = ::recvmmsg(fd, batch->in.data(), kBatch, MSG_DONTWAIT, nullptr);
+    // An error here is a past reply's (a port that is closed): the socket goes on.
+    if (received <= 0) return;
+    size_t replies = 0;
+    for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
+      const mmsghdr& message = batch->in[i];
+      const bool whole = (message.msg_hdr.msg_flags & MSG_TRUNC) == 0;
+      std::string& reply = batch->replies[replies];
+      reply = handler_(whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
+                       FromSockaddr(batch->sources[i]));
+      if (reply.empty()) continue;
+      msghdr& out = batch->out[replies].msg_hdr;
+      out.msg_iov->iov_base = reply.data();
+      out.msg_iov->iov_len = reply.size();
+      out.msg_name = &batch->sources[i];
+      out.msg_namelen = message.msg_hdr.msg_namelen;
+      ++replies;
+    }
+    Send(fd, batch, replies);
+  }
+
+  void Send(int fd, Batch* batch, size_t replies) {
+    uint64_t unsendable = 0;
+    for (size_t sent = 0; sent < replies;) {
+      const int count =
+          ::sendmmsg(fd, batch->out.data() + sent, static_cast<unsigned>(replies - sent), MSG_DONTWAIT);
+      if (count > 0) {
+        sent += static_cast<size_t>(count);
+      } else if (errno != EINTR) {
+        // The first of them can't be sent; the client asks again, and the others need not suffer.
+        ++unsendable;
+        ++sent;
+      }
+    }
+    if (unsendable > 0 && options_.on_unsendable) options_.on_unsendable(unsendable);
+  }
+
+  const Options options_;
+  const Handler handler_;
+  std::vector<FileDescriptor> sockets_;
+  const FileDescriptor stop_;  // an eventfd
+  const uint16_t port_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Options& options,
+                                                                      Handler handler) {
+  std::vector<FileDescriptor> sockets;
+  SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, false));
+  SHOAL_ASSIGN_OR_RETURN(const uint16_t port, BoundPort(first));
+  sockets.push_back(std::move(first));
+  while (sockets.size() < std::max(options.sockets, 1u)) {
+    SHOAL_ASSIGN_OR_RETURN(FileDescriptor next, Bind({options.listen.ip, port}, true));
+    sockets.push_back(std::move(next));
+  }
+  FileDescriptor stop(::eventfd(0, EFD_CLOEXEC));
+  if (!stop.valid()) return ErrnoStatus(errno, "eventfd");
+  return std::make_unique<ThreadedDatagramServer>(options, std::move(handler), std::move(sockets),
+                                                  std::move(stop), port);
+}
+
+}  // namespace shoal::tracker

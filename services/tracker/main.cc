@@ -1,0 +1,185 @@
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "services/tracker/tracker.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/base/units.h"
+#include "shoal/service/health_client.h"
+#include "shoal/service/log.h"
+#include "shoal/service/signals.h"
+
+namespace {
+
+using shoal::tracker::Tracker;
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+// Calls in flight have this long; the whole stop stays below the five seconds after which supervisors lose
+// patience.
+constexpr absl::Duration kGrace = absl::Seconds(3);
+constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
+
+constexpr char kExamples[] = R"(
+Examples:
+  shoal-tracker
+      all doors at their usual ports
+  shoal-tracker --grpc=127.0.0.1:0 --udp=none --http=none
+      gRPC alone, at a port that the system chooses; it is printed
+  shoal-tracker --lease=10s --log-format=json
+      forgets silent peers after ten seconds; log lines as JSON
+  shoal-tracker --health-check
+      asks the tracker on this machine whether it serves; for containers
+
+Exit codes: 0 stopped by SIGTERM or SIGINT, or healthy; 1 could not start (an address that is in use, say), or
+not healthy; 2 wrong usage.
+)";
+
+struct Flags {
+  std::string grpc = "0.0.0.0:50051";
+  std::string udp = "0.0.0.0:6969";
+  std::string http = "0.0.0.0:8080";
+  std::string lease = "30s";
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::string health_check;
+};
+
+absl::Status Named(const char* flag, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(flag, ": ", status.message()));
+}
+
+absl::StatusOr<shoal::Endpoint> ParseListen(const char* flag, const std::string& text) {
+  const auto address = shoal::HostPort::Parse(text);
+  if (!address.ok()) return Named(flag, address.status());
+  const auto ip = shoal::ResolveHost(address->host);
+  if (!ip.ok()) return Named(flag, ip.status());
+  return shoal::Endpoint{*ip, address->port};
+}
+
+absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
+  Tracker::Options options;
+  SHOAL_ASSIGN_OR_RETURN(options.grpc, ParseListen("--grpc", flags.grpc));
+  if (flags.udp != "none") {
+    SHOAL_ASSIGN_OR_RETURN(options.udp, ParseListen("--udp", flags.udp));
+  }
+  if (flags.http != "none") {
+    SHOAL_ASSIGN_OR_RETURN(options.http, ParseListen("--http", flags.http));
+  }
+  const auto lease = shoal::ParseDuration(flags.lease);
+  if (!lease.ok()) return Named("--lease", lease.status());
+  if (*lease < absl::Seconds(1) || *lease > absl::Hours(24)) {
+    return absl::InvalidArgumentError("--lease: needs to be from 1s to 24h");
+  }
+  options.lease = *lease;
+  return options;
+}
+
+absl::Status BeginLog(const Flags& flags) {
+  const auto level = shoal::ParseLogLevel(flags.log_level);
+  if (!level.ok()) return Named("--log-level", level.status());
+  const auto format = shoal::ParseLogFormat(flags.log_format);
+  if (!format.ok()) return Named("--log-format", format.status());
+  shoal::StartLog("shoal-tracker", *level, *format);
+  return absl::OkStatus();
+}
+
+int Fail(const absl::Status& status, int exit_code) {
+  std::fprintf(stderr, "shoal-tracker: %s\n", std::string(status.message()).c_str());
+  return exit_code;
+}
+
+// Where to ask when the flag says nothing: the gRPC door of this machine.
+absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
+  if (!flags.health_check.empty()) {
+    const auto address = shoal::HostPort::Parse(flags.health_check);
+    return address.ok() ? address : Named("--health-check", address.status());
+  }
+  SHOAL_ASSIGN_OR_RETURN(const shoal::Endpoint grpc, ParseListen("--grpc", flags.grpc));
+  const std::string host = !grpc.ip.is_unspecified() ? grpc.ip.ToString()
+                           : grpc.ip.is_v4()         ? "127.0.0.1"
+                                                     : "::1";
+  return shoal::HostPort{host, grpc.port};
+}
+
+int RunHealthCheck(const Flags& flags) {
+  const auto address = HealthAddress(flags);
+  if (!address.ok()) return Fail(address.status(), kExitUsage);
+  const absl::Status health = shoal::CheckHealth(*address, kHealthTimeout);
+  if (!health.ok()) return Fail(health, kExitFailed);
+  std::printf("%s is serving\n", address->ToString().c_str());
+  return kExitOk;
+}
+
+void PrintDoor(const char* scheme, const shoal::Endpoint& listen, uint16_t port, const char* what_for) {
+  std::printf("listening on %s://%s (%s)\n", scheme, shoal::Endpoint{listen.ip, port}.ToString().c_str(),
+              what_for);
+}
+
+int RunTracker(const Flags& flags) {
+  const auto options = ParseOptions(flags);
+  if (!options.ok()) return Fail(options.status(), kExitUsage);
+
+  // Before any thread starts, so that the signals come here and nowhere else.
+  shoal::SignalWaiter signals({SIGTERM, SIGINT});
+  const auto tracker = Tracker::Start(*options);
+  if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
+
+  std::printf("shoal-tracker %s\n", SHOAL_VERSION);
+  PrintDoor("grpc", options->grpc, (*tracker)->grpc_port(), "seeders, leechers, grpcurl");
+  if (options->udp) PrintDoor("udp", *options->udp, (*tracker)->udp_port(), "the same in datagrams");
+  if (options->http) PrintDoor("http", *options->http, (*tracker)->http_port(), "/healthz /readyz /metrics");
+  std::fflush(stdout);
+
+  const int signal = signals.Wait();
+  shoal::LogInfo("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  (*tracker)->Stop(kGrace);
+  shoal::LogInfo("stopped");
+  return kExitOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("The Shoal tracker: knows which peer has which chunks of which content, and tells who asks.",
+               "shoal-tracker");
+  app.add_option("--grpc", flags.grpc, "Where the gRPC door listens")
+      ->envname("SHOAL_GRPC")
+      ->capture_default_str();
+  app.add_option("--udp", flags.udp, "Where the UDP door listens, or none")
+      ->envname("SHOAL_UDP")
+      ->capture_default_str();
+  app.add_option("--http", flags.http, "Where health pages and metrics are, or none")
+      ->envname("SHOAL_HTTP")
+      ->capture_default_str();
+  app.add_option("--lease", flags.lease,
+                 "A peer that is silent for this long is gone; heartbeats come each third of it")
+      ->envname("SHOAL_LEASE")
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->envname("SHOAL_LOG_LEVEL")
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "text or json")
+      ->envname("SHOAL_LOG_FORMAT")
+      ->capture_default_str();
+  auto* health_check =
+      app.add_option("--health-check", flags.health_check,
+                     "Do not run; ask the tracker at HOST:PORT (the --grpc port of this machine) "
+                     "whether it serves")
+          ->expected(0, 1)
+          ->option_text("[HOST:PORT]");
+  app.set_version_flag("--version", absl::StrCat("shoal-tracker ", SHOAL_VERSION));
+  app.footer(kExamples);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  if (const absl::Status log = BeginLog(flags); !log.ok()) return Fail(log, kExitUsage);
+  return health_check->count() > 0 ? RunHealthCheck(flags) : RunTracker(flags);
+}

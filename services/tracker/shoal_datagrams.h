@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "services/tracker/datagram_cookie.h"
+#include "services/tracker/door_metrics.h"
+#include "services/tracker/registry.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/base/endpoint.h"
+
+namespace shoal::tracker {
+
+// Shoal's own dialect of the UDP door (docs/wire_format.md, "Tracker datagrams"): one request in, at most one
+// reply out. A request without a good cookie does nothing; it is answered with a cookie, and only when that
+// is not larger than the request. Thread-safe. What it is given must outlive it.
+class ShoalDatagrams {
+ public:
+  // `grpc_port` is told to clients for what does not fit into a datagram.
+  ShoalDatagrams(Registry* registry, DoorMetrics* metrics, const DatagramCookies* cookies, uint16_t grpc_port)
+      : registry_(registry), metrics_(metrics), cookies_(cookies), grpc_port_(grpc_port) {}
+
+  // The reply, or an empty string: none is sent.
+  std::string Answer(ByteView request, const Endpoint& source) const;
+
+ private:
+  Registry* const registry_;
+  DoorMetrics* const metrics_;
+  const DatagramCookies* const cookies_;
+  const uint16_t grpc_port_;
+};
+
+}  // namespace shoal::tracker

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "shoal/base/byte_order.h"
+
+namespace shoal::tracker {
+
+using SipHashKey = std::array<uint8_t, 16>;
+
+// SipHash-2-4 with 128 bits of result (Aumasson and Bernstein): a keyed hash of short messages that nobody
+// without the key can make, at some tens of nanoseconds and without memory or a context. Thread-safe.
+std::array<uint8_t, 16> SipHash128(const SipHashKey& key, ByteView message);
+
+}  // namespace shoal::tracker

@@ -1,0 +1,119 @@
+#include "services/tracker/tracker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "services/tracker/datagram_cookie.h"
+#include "services/tracker/datagram_dispatch.h"
+#include "services/tracker/datagram_server.h"
+#include "services/tracker/door_metrics.h"
+#include "services/tracker/periodic_thread.h"
+#include "services/tracker/registry.h"
+#include "services/tracker/shoal_datagrams.h"
+#include "services/tracker/status_pages.h"
+#include "services/tracker/tracker_service.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/service/grpc_server.h"
+#include "shoal/service/http_server.h"
+#include "shoal/service/metrics.h"
+
+namespace shoal::tracker {
+namespace {
+
+uint64_t RandomSeed() {
+  std::random_device random;
+  return uint64_t{random()} << 32 | random();
+}
+
+Registry::Options RegistryOptions(const Tracker::Options& options) {
+  Registry::Options registry;
+  registry.lease = options.lease;
+  registry.limits = options.limits;
+  registry.seed = RandomSeed();
+  return registry;
+}
+
+class RunningTracker final : public Tracker {
+ public:
+  explicit RunningTracker(const Options& options)
+      : registry_(RegistryOptions(options), options.clock),
+        door_metrics_(&metrics_, &registry_),
+        service_(TrackerService::Create(&registry_, &door_metrics_)),
+        cookies_(DatagramCookies::RandomKey(), options.clock) {}
+  ~RunningTracker() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Open(const Options& options) {
+    GrpcServer::Options grpc;
+    grpc.listen = options.grpc;
+    grpc.service_names = {TrackerService::kName};
+    SHOAL_ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, {service_->grpc_service()}));
+    if (options.udp) SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets));
+    if (options.http) {
+      HttpServer::Options http;
+      http.listen = *options.http;
+      SHOAL_ASSIGN_OR_RETURN(
+          http_, HttpServer::Start(http, StatusPages(&registry_, &metrics_, &door_metrics_, &ready_)));
+    }
+    expiry_ = std::make_unique<PeriodicThread>(registry_.advance_interval(), [this] { registry_.Advance(); });
+    grpc_->SetServing(true);
+    ready_ = true;
+    return absl::OkStatus();
+  }
+
+  uint16_t grpc_port() const override { return grpc_->port(); }
+  uint16_t udp_port() const override { return udp_ ? udp_->port() : 0; }
+  uint16_t http_port() const override { return http_ ? http_->port() : 0; }
+
+  void Stop(absl::Duration grace) override {
+    // The pages stay up the longest, so that whoever looks sees that this tracker is going.
+    ready_ = false;
+    if (grpc_) grpc_->SetServing(false);
+    service_->EndWatches();
+    if (grpc_) grpc_->Stop(grace);
+    if (udp_) udp_->Stop();
+    if (http_) http_->Stop();
+  }
+
+ private:
+  absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
+    shoal_datagrams_ = std::make_unique<ShoalDatagrams>(&registry_, &door_metrics_, &cookies_, grpc_->port());
+    dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), &door_metrics_);
+    DatagramServer::Options udp;
+    udp.listen = listen;
+    udp.sockets = sockets > 0 ? sockets : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+    udp.on_unsendable = [this](uint64_t count) {
+      door_metrics_.CountDatagrams(Datagram::kUnsendable, count);
+    };
+    SHOAL_ASSIGN_OR_RETURN(udp_,
+                           DatagramServer::Start(udp, [this](ByteView datagram, const Endpoint& source) {
+                             return dispatch_->Answer(datagram, source);
+                           }));
+    return absl::OkStatus();
+  }
+
+  Registry registry_;
+  Metrics metrics_;
+  DoorMetrics door_metrics_;
+  const std::unique_ptr<TrackerService> service_;
+  const DatagramCookies cookies_;
+  std::atomic<bool> ready_{false};
+  std::unique_ptr<ShoalDatagrams> shoal_datagrams_;
+  std::unique_ptr<DatagramDispatch> dispatch_;
+  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<DatagramServer> udp_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<PeriodicThread> expiry_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Tracker>> Tracker::Start(const Options& options) {
+  auto tracker = std::make_unique<RunningTracker>(options);
+  SHOAL_RETURN_IF_ERROR(tracker->Open(options));
+  return tracker;
+}
+
+}  // namespace shoal::tracker

@@ -1,0 +1,146 @@
+#include "services/tracker/tracker_service.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "grpcpp/grpcpp.h"
+#include "services/tracker/watch_stream.h"
+#include "shoal/base/mutex.h"
+#include "shoal/service/grpc_server.h"
+#include "shoal/tracker/v1/tracker.grpc.pb.h"
+#include "shoal/tracking/proto_conversion.h"
+
+namespace shoal::tracker {
+namespace {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+// Ends a stream that never began.
+class RefusedWatch final : public grpc::ServerWriteReactor<v1::SwarmEvent> {
+ public:
+  explicit RefusedWatch(const absl::Status& why) { Finish(ToGrpc(why)); }
+  void OnDone() override { delete this; }
+};
+
+class CallbackTrackerService final : public TrackerService, private v1::TrackerService::CallbackService {
+ public:
+  CallbackTrackerService(Registry* registry, DoorMetrics* metrics) : registry_(registry), metrics_(metrics) {}
+
+  grpc::Service* grpc_service() override { return this; }
+
+  void EndWatches() override {
+    std::vector<std::shared_ptr<WatchStream>> streams;
+    {
+      MutexLock lock(&mutex_);
+      draining_ = true;
+      for (const auto& [raw, stream] : watches_) {
+        if (auto alive = stream.lock()) streams.push_back(std::move(alive));
+      }
+    }
+    for (const auto& stream : streams) stream->End(ShuttingDown());
+  }
+
+ private:
+  static absl::Status ShuttingDown() { return absl::UnavailableError("this tracker is shutting down"); }
+
+  // One unary call: `perform` gets the request as values, and gives a StatusOr of the reply.
+  template <typename In, typename Out, typename Perform>
+  ServerUnaryReactor* Answer(CallbackServerContext* context, Call call, const In& in, Out* out,
+                             const Perform& perform) {
+    auto request = FromProto(in);
+    absl::Status status = request.status();
+    if (status.ok()) {
+      const auto reply = perform(*request);
+      status = reply.status();
+      if (status.ok()) ToProto(*reply, out);
+    }
+    metrics_->CountCall(Door::kGrpc, call, status.code());
+    ServerUnaryReactor* const reactor = context->DefaultReactor();
+    reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+
+  ServerUnaryReactor* Register(CallbackServerContext* context, const v1::RegisterRequest* in,
+                               v1::RegisterReply* out) override {
+    return Answer(context, Call::kRegister, *in, out,
+                  [&](RegisterRequest& request) -> absl::StatusOr<RegisterReply> {
+                    if (request.endpoint.ip.is_unspecified()) {
+                      const absl::StatusOr<Endpoint> source = ParseGrpcPeer(context->peer());
+                      if (!source.ok()) {
+                        return absl::InvalidArgumentError(
+                            "endpoint.ip: is missing, and the call does not come from an IP address");
+                      }
+                      request.endpoint.ip = source->ip;
+                    }
+                    return registry_->Register(request);
+                  });
+  }
+
+  ServerUnaryReactor* Heartbeat(CallbackServerContext* context, const v1::HeartbeatRequest* in,
+                                v1::HeartbeatReply* out) override {
+    return Answer(context, Call::kHeartbeat, *in, out,
+                  [&](const HeartbeatRequest& request) { return registry_->Heartbeat(request); });
+  }
+
+  ServerUnaryReactor* Lookup(CallbackServerContext* context, const v1::LookupRequest* in,
+                             v1::LookupReply* out) override {
+    return Answer(context, Call::kLookup, *in, out,
+                  [&](const LookupRequest& request) { return registry_->Lookup(request); });
+  }
+
+  ServerUnaryReactor* ListContents(CallbackServerContext* context, const v1::ListContentsRequest* in,
+                                   v1::ListContentsReply* out) override {
+    return Answer(context, Call::kListContents, *in, out,
+                  [&](const ListContentsRequest& request) { return registry_->ListContents(request); });
+  }
+
+  ServerUnaryReactor* GetSwarm(CallbackServerContext* context, const v1::GetSwarmRequest* in,
+                               v1::GetSwarmReply* out) override {
+    return Answer(context, Call::kGetSwarm, *in, out,
+                  [&](const ContentKey& content) { return registry_->GetSwarm(content); });
+  }
+
+  ServerUnaryReactor* Leave(CallbackServerContext* context, const v1::LeaveRequest* in,
+                            v1::LeaveReply* out) override {
+    return Answer(context, Call::kLeave, *in, out, [&](const LeaveRequest& request) {
+      return absl::StatusOr<LeaveReply>(registry_->Leave(request));
+    });
+  }
+
+  grpc::ServerWriteReactor<v1::SwarmEvent>* Watch(CallbackServerContext*,
+                                                  const v1::WatchRequest* in) override {
+    const absl::StatusOr<WatchRequest> request = FromProto(*in);
+    metrics_->CountCall(Door::kGrpc, Call::kWatch, request.status().code());
+    if (!request.ok()) return new RefusedWatch(request.status());
+    const auto stream = WatchStream::Start(registry_, *request, [this](WatchStream* done) {
+      MutexLock lock(&mutex_);
+      watches_.erase(done);
+    });
+    bool draining = false;
+    {
+      MutexLock lock(&mutex_);
+      draining = draining_;
+      watches_[stream.get()] = stream;
+    }
+    if (draining) stream->End(ShuttingDown());
+    return stream.get();
+  }
+
+  Registry* const registry_;
+  DoorMetrics* const metrics_;
+  Mutex mutex_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<WatchStream*, std::weak_ptr<WatchStream>> watches_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+std::unique_ptr<TrackerService> TrackerService::Create(Registry* registry, DoorMetrics* metrics) {
+  return std::make_unique<CallbackTrackerService>(registry, metrics);
+}
+
+}  // namespace shoal::tracker

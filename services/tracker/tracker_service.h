@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include "services/tracker/door_metrics.h"
+#include "services/tracker/registry.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace shoal::tracker {
+
+// The gRPC door: shoal.tracker.v1.TrackerService over a Registry. It turns messages into values, asks, and
+// turns the answer back; what the answer is, is the registry's business. Thread-safe.
+class TrackerService {
+ public:
+  static constexpr char kName[] = "shoal.tracker.v1.TrackerService";
+
+  // Both must outlive it, and it must outlive the server that it is registered with.
+  static std::unique_ptr<TrackerService> Create(Registry* registry, DoorMetrics* metrics);
+  virtual ~TrackerService() = default;
+
+  virtual grpc::Service* grpc_service() = 0;
+  // Ends all Watch streams with UNAVAILABLE, now and from now on: they would hold up a server that drains.
+  virtual void EndWatches() = 0;
+};
+
+}  // namespace shoal::tracker
