@@ -80,6 +80,11 @@ void ChunkFetch::NotComing(PeerLink& link, const std::vector<ChunkRange>& chunks
   Refill(now);
 }
 
+void ChunkFetch::Discard(PeerLink& link, ChunkIndex chunk) {
+  link.Withdraw(chunk, /*cancel=*/false);
+  picker_->Return(link.slot(), chunk);
+}
+
 bool ChunkFetch::Fits(ChunkIndex chunk, uint32_t length_bytes) const {
   return begun() && store_->manifest()->PlaceOf(chunk).length_bytes == length_bytes;
 }

@@ -56,6 +56,9 @@ class ChunkFetch {
   // The peer will not bring these; with `exclude` it never can.
   void NotComing(PeerLink& link, const std::vector<ChunkRange>& chunks, bool exclude, absl::Duration now);
 
+  // What the link's peer sent for this chunk is of no use: others are asked from now on.
+  void Discard(PeerLink& link, ChunkIndex chunk);
+
   bool Fits(ChunkIndex chunk, uint32_t length_bytes) const;
   ChunkBuffer Buffer(PeerLink& link, uint32_t length_bytes);
   void Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, absl::Duration now);

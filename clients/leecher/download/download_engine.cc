@@ -145,7 +145,8 @@ void DownloadEngine::UseContent(const ContentId& content, absl::Duration now) {
 void DownloadEngine::CallPeers(absl::Duration now) {
   if (ending() || phase_ == Phase::kFinishing || content_id_.is_zero()) return;
   roster_.CallPeers(now, static_cast<uint32_t>(BufferCount()));
-  const bool lacking = roster_.ready().empty();
+  // Connected peers that have nothing to give are as good as none.
+  const bool lacking = roster_.ready().empty() || !waiting_because_.empty();
   if (lacking == lacking_) return;
   lacking_ = lacking;
   for (const auto& poller : pollers_) poller->SetLacking(lacking);
@@ -241,6 +242,7 @@ void DownloadEngine::LinkGained(PeerLink& link, const Have& have) {
 
 bool DownloadEngine::LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) {
   if (fetch_.Fits(chunk, length_bytes)) return true;
+  fetch_.Discard(link, chunk);
   ChunkWrong(chunk, link.peer(), link.endpoint(), "it has another length than the content's");
   return false;
 }
@@ -261,6 +263,7 @@ void DownloadEngine::LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer byt
 }
 
 void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {
+  fetch_.Discard(link, chunk);
   ChunkWrong(chunk, link.peer(), link.endpoint(), "its checksum is not the one that came with it");
 }
 

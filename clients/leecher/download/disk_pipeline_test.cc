@@ -1,0 +1,77 @@
+#include "clients/leecher/download/disk_pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "clients/leecher/download/test_swarm.h"
+
+namespace shoal::leecher {
+namespace {
+
+class DiskPipelineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const TestContent content = Publish(folder_.Write("in/file", bytes_));
+    ChunkStore::Options options;
+    options.output_folder = folder_.Path("out");
+    store_ = *ChunkStore::Open(content.manifest, options);
+    pool_ = ChunkBufferPool::Create(kMinChunkSizeBytes, 4);
+  }
+
+  ChunkBuffer BufferWith(const char* bytes) {
+    ChunkBuffer buffer = pool_->TryAcquire(kMinChunkSizeBytes);
+    std::memcpy(buffer.bytes().data(), bytes, kMinChunkSizeBytes);
+    return buffer;
+  }
+
+  TestFolder folder_;
+  const std::string bytes_ = RandomBytes(2 * kMinChunkSizeBytes, 1);
+  std::shared_ptr<ChunkStore> store_;
+  std::shared_ptr<ChunkBufferPool> pool_;
+};
+
+TEST_F(DiskPipelineTest, StoresWhatIsRightAndRefusesTheRest) {
+  std::atomic<int> stored{0};
+  std::atomic<int> corrupt{0};
+  {
+    DiskPipeline disk(2);
+    const auto done = [&](absl::StatusOr<ChunkStore::PutResult> result) {
+      EXPECT_TRUE(result.ok());
+      ++(*result == ChunkStore::PutResult::kStored ? stored : corrupt);
+    };
+    disk.Put(store_, ChunkIndex(0), BufferWith(bytes_.data()), done);
+    disk.Put(store_, ChunkIndex(1), BufferWith(bytes_.data()), done);  // the other chunk's bytes
+  }
+  EXPECT_EQ(stored, 1);
+  EXPECT_EQ(corrupt, 1);
+  EXPECT_TRUE(store_->Holds(ChunkIndex(0)));
+  EXPECT_FALSE(store_->Holds(ChunkIndex(1)));
+}
+
+TEST_F(DiskPipelineTest, GivesTheBufferBackBeforeItSaysSo) {
+  DiskPipeline disk(1);
+  Mutex mutex;
+  CondVar told;
+  std::optional<size_t> lent;
+  disk.Put(store_, ChunkIndex(0), BufferWith(bytes_.data()), [&](absl::StatusOr<ChunkStore::PutResult>) {
+    MutexLock lock(&mutex);
+    lent = pool_->lent();
+    told.NotifyAll();
+  });
+  MutexLock lock(&mutex);
+  while (!lent.has_value()) told.Wait(&mutex);
+  EXPECT_EQ(*lent, 0u);
+}
+
+TEST_F(DiskPipelineTest, DoesAllThatItWasGivenBeforeItEnds) {
+  std::atomic<int> done{0};
+  {
+    DiskPipeline disk(3);
+    for (int i = 0; i < 1000; ++i) disk.Run([&] { ++done; });
+  }
+  EXPECT_EQ(done, 1000);
+}
+
+}  // namespace
+}  // namespace shoal::leecher

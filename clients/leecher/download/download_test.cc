@@ -1,0 +1,466 @@
+#include "clients/leecher/download/download.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+
+#include "clients/leecher/download/test_swarm.h"
+
+namespace shoal::leecher {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr uint32_t kChunk = kMinChunkSizeBytes;
+
+class DownloadTest : public testing::Test {
+ protected:
+  // Times of a machine that is in a hurry: a frozen peer is given up soon, a tracker is asked often.
+  DownloadOptions Options(ContentKey content) {
+    DownloadOptions options;
+    options.content = std::move(content);
+    options.trackers = {*TrackerUrl::Parse("127.0.0.1:1")};
+    options.output_folder = out_;
+    options.self = RandomPeerId();
+    options.make_tracker_client = [this](const TrackerUrl& url) { return tracker_.MakeClient(url); };
+    options.on_gained = [this](const ContentId&, const std::vector<ChunkIndex>& gained) {
+      log_.CountGained(gained.size());
+    };
+    options.tuning.min_poll = absl::Milliseconds(50);
+    options.tuning.max_poll = absl::Milliseconds(200);
+    options.tuning.start_patience = absl::Milliseconds(500);
+    options.tuning.first_backoff = absl::Milliseconds(50);
+    options.tuning.max_backoff = absl::Milliseconds(400);
+    options.tuning.waiting_after = absl::Milliseconds(300);
+    return options;
+  }
+
+  // Fetches it and expects it to be `bytes` at the end.
+  DownloadStatus Fetch(const TestContent& content, const std::string& bytes) {
+    const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+    EXPECT_EQ(download->Wait(), absl::OkStatus());
+    EXPECT_TRUE(log_.LastIsFinished());
+    EXPECT_TRUE(ReadAll(out_ + "/" + content.manifest->name()) == bytes);
+    const DownloadStatus status = download->status();
+    EXPECT_EQ(status.phase, DownloadStatus::Phase::kDone);
+    EXPECT_EQ(status.held_bytes, bytes.size());
+    EXPECT_EQ(status.chunks_held, content.manifest->chunk_count());
+    return status;
+  }
+
+  static const DownloadStatus::Peer* Find(const DownloadStatus& status, const TestPeer& peer) {
+    return Find(status, peer.info().id);
+  }
+  static const DownloadStatus::Peer* Find(const DownloadStatus& status, const PeerId& id) {
+    for (const DownloadStatus::Peer& each : status.peers) {
+      if (each.id == id) return &each;
+    }
+    return nullptr;
+  }
+
+  TestFolder folder_;
+  const std::string out_ = folder_.Path("out");
+  TestTracker tracker_;
+  EventLog log_;
+};
+
+TEST_F(DownloadTest, FetchesFromThreeSeedersInShares) {
+  const std::string bytes = RandomBytes(900 * kChunk + 77, 1);
+  const TestContent content = Publish(folder_.Write("in/three.bin", bytes));
+  TestPeer a(content.manifest->id(), content.source);
+  TestPeer b(content.manifest->id(), content.source);
+  TestPeer c(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {a.info(), b.info(), c.info()});
+
+  const DownloadStatus status = Fetch(content, bytes);
+  ASSERT_THAT(status.peers, SizeIs(3));
+  uint32_t chunks = 0;
+  for (const DownloadStatus::Peer& peer : status.peers) {
+    EXPECT_GT(peer.chunks, 0u);
+    EXPECT_EQ(peer.failures, 0u);
+    chunks += peer.chunks;
+  }
+  EXPECT_EQ(chunks, content.manifest->chunk_count());
+  EXPECT_THAT(log_.All<PeerConnected>(), SizeIs(3));
+  EXPECT_THAT(log_.All<PeerLost>(), IsEmpty());
+  EXPECT_THAT(log_.All<ChunkRejected>(), IsEmpty());
+  const DownloadStarted started = log_.WaitFor<DownloadStarted>();
+  EXPECT_EQ(started.chunk_count, 901u);
+  EXPECT_EQ(started.length_bytes, bytes.size());
+}
+
+TEST_F(DownloadTest, FetchesContentsOfEverySize) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{kChunk - 1}, size_t{kChunk}, size_t{kChunk + 1}}) {
+    SCOPED_TRACE(size);
+    const std::string bytes = RandomBytes(size, 2);
+    const TestContent content = Publish(folder_.Write("in/size" + std::to_string(size), bytes));
+    TestPeer peer(content.manifest->id(), content.source);
+    tracker_.Add(*content.manifest, {peer.info()});
+    Fetch(content, bytes);
+  }
+}
+
+TEST_F(DownloadTest, FetchesAFolder) {
+  const std::string large = RandomBytes(5 * kChunk + 1, 3);
+  folder_.Write("in/tree/a/large", large);
+  folder_.Write("in/tree/b/one", "1");
+  folder_.Write("in/tree/b/empty", "");
+  folder_.Write("in/tree/ünïcödé", "text");
+  const TestContent content = Publish(folder_.Path("in/tree"));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+
+  const auto download = Download::Start(Options(std::string("tree")), log_.Observer());
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/tree/a/large") == large);
+  EXPECT_EQ(ReadAll(out_ + "/tree/b/one"), "1");
+  EXPECT_TRUE(std::filesystem::exists(out_ + "/tree/b/empty"));
+  EXPECT_EQ(ReadAll(out_ + "/tree/ünïcödé"), "text");
+}
+
+TEST_F(DownloadTest, DropsALiarAndFetchesItsChunksElsewhere) {
+  const std::string bytes = RandomBytes(200 * kChunk, 4);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto lying = std::make_shared<TestSource>(content.source);
+  lying->LieWith(folder_.Write("in/other", RandomBytes(200 * kChunk, 5)));
+  TestPeer liar(content.manifest->id(), lying);
+  tracker_.Add(*content.manifest, {liar.info()});
+
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const PeerLost lost = log_.WaitFor<PeerLost>([](const PeerLost& event) { return event.for_good; });
+  EXPECT_EQ(lost.peer, liar.info().id);
+  EXPECT_THAT(lost.why, HasSubstr("not the content's"));
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  EXPECT_EQ(log_.WaitFor<ChunkRejected>().peer, liar.info().id);
+  const DownloadStatus status = download->status();
+  EXPECT_EQ(Find(status, good)->chunks, 200u);
+  ASSERT_NE(Find(status, liar), nullptr);
+  EXPECT_EQ(Find(status, liar)->chunks, 0u);
+  EXPECT_THAT(Find(status, liar)->dropped_because, HasSubstr("not the content's"));
+  EXPECT_GT(status.chunks_refetched, 0u);
+  EXPECT_THAT(log_.All<PeerConnected>(), SizeIs(2)) << "the liar is not called again";
+}
+
+TEST_F(DownloadTest, MovesAFrozenPeersChunksToOthers) {
+  const std::string bytes = RandomBytes(100 * kChunk, 6);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto freezing = std::make_shared<TestSource>(content.source);
+  freezing->FreezeAfter(5);
+  TestPeer frozen(content.manifest->id(), freezing);
+  tracker_.Add(*content.manifest, {frozen.info()});
+
+  DownloadOptions options = Options(content.manifest->id());
+  options.tuning.first_silence = absl::Milliseconds(300);
+  options.tuning.min_silence = absl::Milliseconds(300);
+  const auto download = Download::Start(options, log_.Observer());
+  freezing->WaitUntilFrozen();
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  EXPECT_GE(Find(download->status(), good)->chunks, 95u);
+  freezing->Release();
+}
+
+TEST_F(DownloadTest, TellsWhyNothingMoves) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(10 * kChunk, 7)));
+  auto freezing = std::make_shared<TestSource>(content.source);
+  freezing->FreezeAfter(2);
+  TestPeer frozen(content.manifest->id(), freezing);
+  tracker_.Add(*content.manifest, {frozen.info()});
+
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  log_.WaitFor<Waiting>(
+      [](const Waiting& event) { return event.because == "1 peer has been asked, and nothing comes"; });
+  freezing->Release();
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_EQ(log_.All<Waiting>().back().because, "");
+}
+
+TEST_F(DownloadTest, GoesOnWhenAPeerDies) {
+  const std::string bytes = RandomBytes(300 * kChunk, 8);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto dying_source = std::make_shared<TestSource>(content.source);
+  dying_source->FreezeAfter(20);
+  TestPeer dying(content.manifest->id(), dying_source);
+  tracker_.Add(*content.manifest, {dying.info()});
+
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  dying_source->WaitUntilFrozen();
+  const PeerId dead = dying.info().id;
+  dying_source->FailReading();
+  dying_source->Release();
+  dying.Stop();
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  EXPECT_EQ(log_.WaitFor<PeerLost>().peer, dead);
+  EXPECT_GE(Find(download->status(), good)->chunks, 280u);
+  EXPECT_EQ(log_.WaitFor<ChunksMoved>().from, dead);
+}
+
+TEST_F(DownloadTest, UsesAPeerThatHoldsSomeAndOneThatJoinsLate) {
+  const std::string bytes = RandomBytes(64 * kChunk, 9);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto half = std::make_shared<TestSource>(content.source);
+  ChunkSet held(64);
+  for (uint32_t i = 0; i < 64; i += 2) held.Insert(ChunkIndex(i));
+  half->HoldOnly(held);
+  TestPeer some(content.manifest->id(), half);
+  tracker_.Add(*content.manifest, {some.info()});
+
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  log_.WaitForGained(32);
+  EXPECT_THAT(log_.WaitFor<Waiting>().because, HasSubstr("has a chunk that is missing here"));
+  TestPeer late(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {late.info()});
+
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  EXPECT_EQ(Find(download->status(), some)->chunks, 32u);
+  EXPECT_EQ(Find(download->status(), late)->chunks, 32u);
+}
+
+TEST_F(DownloadTest, FetchesFromALeecherAsItGains) {
+  const std::string bytes = RandomBytes(80 * kChunk, 10);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto slow = std::make_shared<TestSource>(content.source);
+  slow->FreezeAfter(30);
+  TestPeer seeder(content.manifest->id(), slow);
+  tracker_.Add(*content.manifest, {seeder.info()});
+
+  std::unique_ptr<TestPeer> reseeding;
+  Mutex mutex;
+  ChunkServer* server = nullptr;
+  DownloadOptions first_options = Options(content.manifest->id());
+  first_options.on_gained = [&](const ContentId& id, const std::vector<ChunkIndex>& gained) {
+    log_.CountGained(gained.size());
+    MutexLock lock(&mutex);
+    if (server != nullptr) server->Announce(id, gained);
+  };
+  const auto first = Download::Start(first_options, log_.Observer());
+  log_.WaitForGained(1);
+  reseeding = std::make_unique<TestPeer>(content.manifest->id(), first->source());
+  {
+    MutexLock lock(&mutex);
+    server = &reseeding->server();
+  }
+
+  TestTracker of_second;
+  of_second.Add(*content.manifest, {reseeding->info()});
+  EventLog second_log;
+  DownloadOptions second_options = Options(content.manifest->id());
+  second_options.output_folder = folder_.Path("second");
+  second_options.make_tracker_client = [&](const TrackerUrl& url) { return of_second.MakeClient(url); };
+  second_options.on_gained = nullptr;
+  const auto second = Download::Start(second_options, second_log.Observer());
+  second_log.WaitFor<PeerConnected>();
+  slow->Release();
+
+  EXPECT_EQ(first->Wait(), absl::OkStatus());
+  EXPECT_EQ(second->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(folder_.Path("second/file")) == bytes);
+  MutexLock lock(&mutex);
+  server = nullptr;
+}
+
+TEST_F(DownloadTest, GoesOnAfterAStop) {
+  const std::string bytes = RandomBytes(100 * kChunk, 11);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto source = std::make_shared<TestSource>(content.source);
+  source->FreezeAfter(40);
+  TestPeer peer(content.manifest->id(), source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  {
+    const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+    log_.WaitForGained(10);
+    download->Stop();
+    EXPECT_EQ(download->Wait().code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(download->status().phase, DownloadStatus::Phase::kStopped);
+    EXPECT_TRUE(log_.LastIsFinished());
+  }
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/file"));
+  source->Release();
+
+  const DownloadStatus status = Fetch(content, bytes);
+  EXPECT_GE(status.resumed_bytes, 10u * kChunk);
+  ASSERT_NE(Find(status, peer), nullptr);
+  EXPECT_EQ(Find(status, peer)->chunks * uint64_t{kChunk} + status.resumed_bytes, bytes.size());
+}
+
+TEST_F(DownloadTest, AWholeTargetNeedsNobody) {
+  const std::string bytes = RandomBytes(3 * kChunk, 12);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  folder_.Write("out/file", bytes);
+  tracker_.SetAway(true);
+  DownloadOptions options = Options(content.manifest->id());
+  options.manifest = content.manifest;
+  const auto download = Download::Start(options, log_.Observer());
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_EQ(download->status().resumed_bytes, bytes.size());
+}
+
+TEST_F(DownloadTest, LeavesATargetWithOtherBytesAlone) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(3 * kChunk, 13)));
+  folder_.Write("out/file", "mine");
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  EXPECT_EQ(download->Wait().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(ReadAll(out_ + "/file"), "mine");
+}
+
+TEST_F(DownloadTest, NamesTheCandidatesOfAName) {
+  const TestContent one = Publish(folder_.Write("in/1/file", "one"));
+  const TestContent two = Publish(folder_.Write("in/2/file", "two"));
+  tracker_.Add(*one.manifest, {});
+  tracker_.Add(*two.manifest, {});
+  const auto download = Download::Start(Options(std::string("file")), log_.Observer());
+  EXPECT_EQ(download->Wait().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(log_.WaitFor<DownloadFinished>().candidates, SizeIs(2));
+}
+
+TEST_F(DownloadTest, SaysThatNobodyKnowsIt) {
+  const auto download = Download::Start(Options(std::string("nothing")), log_.Observer());
+  EXPECT_EQ(download->Wait().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DownloadTest, SaysThatNoTrackerAnswers) {
+  tracker_.SetAway(true);
+  const auto download = Download::Start(Options(std::string("file")), log_.Observer());
+  EXPECT_EQ(download->Wait().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(log_.All<TrackerChanged>(), SizeIs(1)) << "told once, not per try";
+  EXPECT_GT(tracker_.lookups(), 1u);
+}
+
+TEST_F(DownloadTest, WithoutATrackerItCanNotBegin) {
+  DownloadOptions options = Options(std::string("file"));
+  options.trackers.clear();
+  const auto download = Download::Start(options, log_.Observer());
+  EXPECT_EQ(download->Wait().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(DownloadTest, ATrackerThatGoesAndComesBackIsOnlyNews) {
+  const std::string bytes = RandomBytes(30 * kChunk, 14);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto source = std::make_shared<TestSource>(content.source);
+  source->FreezeAfter(5);
+  TestPeer peer(content.manifest->id(), source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  source->WaitUntilFrozen();
+  tracker_.SetAway(true);
+  log_.WaitFor<TrackerChanged>([](const TrackerChanged& event) { return !event.status.ok(); });
+  tracker_.SetAway(false);
+  log_.WaitFor<TrackerChanged>([](const TrackerChanged& event) { return event.status.ok(); });
+  source->Release();
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+}
+
+TEST_F(DownloadTest, DropsAPeerThatSendsAnotherManifest) {
+  const std::string bytes = RandomBytes(20 * kChunk, 15);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  const TestContent other = Publish(folder_.Write("in/other/file", RandomBytes(20 * kChunk, 16)));
+  auto lying = std::make_shared<TestSource>(content.source);
+  lying->LieAbout(other.manifest);
+  TestPeer liar(content.manifest->id(), lying);
+  tracker_.Add(*content.manifest, {liar.info()});
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const PeerLost lost = log_.WaitFor<PeerLost>();
+  EXPECT_TRUE(lost.for_good);
+  EXPECT_THAT(lost.why, HasSubstr("manifest"));
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, ComesBackToABusyPeer) {
+  const std::string bytes = RandomBytes(20 * kChunk, 17);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer busy(content.manifest->id(), content.source, /*max_sessions=*/0);
+  tracker_.Add(*content.manifest, {busy.info()});
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  EXPECT_THAT(log_.WaitFor<PeerLost>().why, HasSubstr("busy"));
+  log_.WaitFor<Waiting>(
+      [](const Waiting& event) { return event.because == "1 known peer is busy; trying again soon"; });
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+}
+
+TEST_F(DownloadTest, LeavesAPeerThatCanNotReadItsFile) {
+  const std::string bytes = RandomBytes(20 * kChunk, 18);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto failing = std::make_shared<TestSource>(content.source);
+  failing->FailReading();
+  TestPeer unreadable(content.manifest->id(), failing);
+  tracker_.Add(*content.manifest, {unreadable.info()});
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  EXPECT_FALSE(log_.WaitFor<PeerLost>().for_good);
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, SaysThatTheDiskTakesNoMore) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(64 * kChunk, 19)));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  // No file of this process may be larger than half the content.
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{32 * kChunk, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const absl::Status outcome = download->Wait();
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_FALSE(outcome.ok());
+  EXPECT_EQ(download->status().phase, DownloadStatus::Phase::kFailed);
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/file"));
+}
+
+TEST_F(DownloadTest, SaysThatTheFolderCanNotBe) {
+  const TestContent content = Publish(folder_.Write("in/file", "bytes"));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadOptions options = Options(content.manifest->id());
+  options.output_folder = folder_.Write("a_file", "not a folder") + "/below";
+  const auto download = Download::Start(options, log_.Observer());
+  EXPECT_FALSE(download->Wait().ok());
+}
+
+TEST_F(DownloadTest, CanBeDestroyedAtAnyTime) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(200 * kChunk, 20)));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  for (size_t gained = 0; gained < 60; gained += 10) {
+    EventLog log;
+    DownloadOptions options = Options(content.manifest->id());
+    options.output_folder = folder_.Path("out" + std::to_string(gained));
+    options.on_gained = [&](const ContentId&, const std::vector<ChunkIndex>& chunks) {
+      log.CountGained(chunks.size());
+    };
+    auto download = Download::Start(options, log.Observer());
+    log.WaitForGained(gained);
+    download.reset();
+    EXPECT_TRUE(log.LastIsFinished());
+  }
+}
+
+}  // namespace
+}  // namespace shoal::leecher

@@ -1,0 +1,237 @@
+#include "clients/leecher/download/test_swarm.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace shoal::leecher {
+
+TestFolder::TestFolder() {
+  std::string name = testing::TempDir() + "/download_test_XXXXXX";
+  path_ = mkdtemp(name.data());
+}
+
+TestFolder::~TestFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TestFolder::Write(const std::string& relative, const std::string& bytes) const {
+  const std::string path = Path(relative);
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
+std::string RandomBytes(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+TestContent Publish(const std::string& path, uint32_t chunk_size_bytes) {
+  ManifestBuilderOptions options;
+  options.chunk_size_bytes = chunk_size_bytes;
+  options.threads = 1;
+  auto built = BuildManifest(path, options);
+  if (!built.ok()) {
+    ADD_FAILURE() << built.status();
+    abort();
+  }
+  TestContent content;
+  content.manifest = std::make_shared<const Manifest>(std::move(built->manifest));
+  content.source = std::make_shared<FolderSource>(content.manifest, built->root, built->stamps);
+  return content;
+}
+
+void TestSource::FreezeAfter(uint32_t count) {
+  MutexLock lock(&mutex_);
+  freeze_after_ = count;
+}
+
+void TestSource::Release() {
+  MutexLock lock(&mutex_);
+  freeze_after_ = 0xFFFFFFFF;
+  changed_.NotifyAll();
+}
+
+void TestSource::WaitUntilFrozen() {
+  MutexLock lock(&mutex_);
+  while (opened_ <= freeze_after_) changed_.Wait(&mutex_);
+}
+
+void TestSource::LieWith(const std::string& path) {
+  lie_ = std::make_shared<const FileDescriptor>(*FileDescriptor::Open(path, O_RDONLY));
+}
+
+uint32_t TestSource::opened() const {
+  MutexLock lock(&mutex_);
+  return opened_;
+}
+
+absl::StatusOr<FileRegion> TestSource::Open(ChunkIndex index) const {
+  {
+    MutexLock lock(&mutex_);
+    ++opened_;
+    changed_.NotifyAll();
+    while (opened_ > freeze_after_) changed_.Wait(&mutex_);
+  }
+  if (unreadable_) return absl::FailedPreconditionError("the file has changed");
+  if (held_.has_value() && !held_->Contains(index)) return absl::NotFoundError("not held");
+  auto region = behind_->Open(index);
+  if (region.ok() && lie_ != nullptr) region->file = lie_;
+  return region;
+}
+
+class TestPeer::Directory final : public ContentDirectory {
+ public:
+  Directory(const ContentId& id, std::shared_ptr<const ChunkSource> source)
+      : id_(id), source_(std::move(source)) {}
+  std::shared_ptr<const ChunkSource> Find(const ContentId& id) const override {
+    return id == id_ ? source_ : nullptr;
+  }
+
+ private:
+  const ContentId id_;
+  const std::shared_ptr<const ChunkSource> source_;
+};
+
+TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions)
+    : id_(RandomPeerId()),
+      directory_(std::make_shared<Directory>(content, std::move(source))),
+      loops_(std::make_unique<EventLoopGroup>("peer", 1)) {
+  ChunkServer::Options options;
+  options.listen.ip = IpAddress::V4({127, 0, 0, 1});
+  options.self = id_;
+  options.max_sessions = max_sessions;
+  auto server = ChunkServer::Start(options, *loops_, directory_);
+  if (!server.ok()) {
+    ADD_FAILURE() << server.status();
+    abort();
+  }
+  server_ = *std::move(server);
+}
+
+PeerInfo TestPeer::info() const {
+  PeerInfo info;
+  info.id = id_;
+  info.endpoint = {IpAddress::V4({127, 0, 0, 1}), server_->port()};
+  info.complete = true;
+  return info;
+}
+
+void TestPeer::Stop() {
+  if (server_ == nullptr) return;
+  server_->Stop();
+  server_.reset();
+  loops_->Stop();
+}
+
+class TestTracker::Client final : public TrackerClient {
+ public:
+  Client(TestTracker& tracker, TrackerUrl url) : tracker_(tracker), url_(std::move(url)) {}
+
+  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration) override {
+    return tracker_.Lookup(request);
+  }
+  absl::StatusOr<RegisterReply> Register(const RegisterRequest&, absl::Duration) override { return Not(); }
+  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override { return Not(); }
+  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+    return Not();
+  }
+  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override { return Not(); }
+  absl::StatusOr<LeaveReply> Leave(const LeaveRequest&, absl::Duration) override { return Not(); }
+  const TrackerUrl& url() const override { return url_; }
+
+ private:
+  static absl::Status Not() { return absl::UnimplementedError("a download only looks up"); }
+
+  TestTracker& tracker_;
+  const TrackerUrl url_;
+};
+
+void TestTracker::Add(const Manifest& manifest, const std::vector<PeerInfo>& peers) {
+  MutexLock lock(&mutex_);
+  LookupReply& reply = contents_[manifest.id()];
+  reply.contents.resize(1);
+  ContentSummary& summary = reply.contents[0].summary;
+  summary.id = manifest.id();
+  summary.name = manifest.name();
+  summary.length_bytes = manifest.length_bytes();
+  summary.chunk_size_bytes = manifest.chunk_size_bytes();
+  summary.chunk_count = manifest.chunk_count();
+  summary.file_count = static_cast<uint32_t>(manifest.files().size());
+  reply.peers.insert(reply.peers.end(), peers.begin(), peers.end());
+}
+
+void TestTracker::SetAway(bool away) {
+  MutexLock lock(&mutex_);
+  away_ = away;
+}
+
+std::unique_ptr<TrackerClient> TestTracker::MakeClient(const TrackerUrl& url) {
+  return std::make_unique<Client>(*this, url);
+}
+
+uint32_t TestTracker::lookups() const {
+  MutexLock lock(&mutex_);
+  return lookups_;
+}
+
+absl::StatusOr<LookupReply> TestTracker::Lookup(const LookupRequest& request) {
+  MutexLock lock(&mutex_);
+  ++lookups_;
+  if (away_) return absl::UnavailableError("nobody listens there");
+  LookupReply reply;
+  for (const auto& [id, content] : contents_) {
+    const auto* wanted = std::get_if<ContentId>(&request.content);
+    const bool fits = wanted != nullptr
+                          ? *wanted == id
+                          : content.contents[0].summary.name == std::get<std::string>(request.content);
+    if (!fits) continue;
+    reply.contents.push_back(content.contents[0]);
+    reply.peers = content.peers;
+  }
+  if (reply.contents.empty()) return absl::NotFoundError("unknown");
+  if (reply.contents.size() > 1) reply.peers.clear();
+  return reply;
+}
+
+Download::Observer EventLog::Observer() {
+  return [this](const DownloadEvent& event) {
+    MutexLock lock(&mutex_);
+    events_.push_back(event);
+    changed_.NotifyAll();
+  };
+}
+
+bool EventLog::LastIsFinished() const {
+  MutexLock lock(&mutex_);
+  return !events_.empty() && std::holds_alternative<DownloadFinished>(events_.back());
+}
+
+void EventLog::CountGained(size_t count) {
+  MutexLock lock(&mutex_);
+  gained_ += count;
+  changed_.NotifyAll();
+}
+
+void EventLog::WaitForGained(size_t count) {
+  MutexLock lock(&mutex_);
+  while (gained_ < count) changed_.Wait(&mutex_);
+}
+
+}  // namespace shoal::leecher
