@@ -16,13 +16,14 @@
 
 namespace shoal {
 
-// Keeps one tracker told of what this process serves: registers each content, sends one heartbeat for all of them, does
-// again what the tracker asks for again, and goes on trying with backoff (1 s doubling to 30 s, each drawn at random
-// between half and the whole of it) while the tracker is away. A tracker that goes away is reported once, and once more
-// when it is back.
+// Keeps one tracker told of what this process serves: registers each content, sends one heartbeat for all of
+// them, does again what the tracker asks for again, and goes on trying with backoff (1 s doubling to 30 s or
+// to the heartbeat interval, each drawn at random between half and the whole of it) while the tracker is
+// away. A tracker that goes away is reported once, and once more when it is back.
 //
-// It runs on a thread of its own; all methods are thread-safe and none of them blocks but the destructor (which waits
-// for the call in flight, then leaves with a short timeout).
+// It runs on a thread of its own; all methods are thread-safe and none of them blocks but the destructor
+// (which waits for the call in flight, then leaves with a timeout of a second). The callbacks may call any
+// method but the destructor.
 class Announcer {
  public:
   struct Options {
@@ -31,7 +32,8 @@ class Announcer {
     absl::Duration call_timeout = absl::Seconds(5);
     // Told from the announcer's thread: the tracker is away (why), or back (OK).
     std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_reachable;
-    // A content that the tracker will not take (ALREADY_EXISTS, INVALID_ARGUMENT); it is not offered again.
+    // A content that the tracker will not take (ALREADY_EXISTS, INVALID_ARGUMENT): it is not offered again.
+    // Or that it does not take for now (RESOURCE_EXHAUSTED): told once, and offered again with backoff.
     std::function<void(const ContentSummary& content, const absl::Status& why)> on_rejected;
     // Peers that the tracker named in answer to Register, when the content asked for some.
     std::function<void(const ContentId& content, const std::vector<PeerInfo>& peers)> on_peers;
@@ -52,7 +54,8 @@ class Announcer {
 
   // Begins to offer a content (again: replaces what was said of it). `max_peers`: how many peers to ask for.
   virtual void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers) = 0;
-  // Ends it, and tells the tracker.
+  // Ends it, and tells the tracker. The ProgressSource may be asked once more after this, if it was about to
+  // be: so it owns what it looks at.
   virtual void Withdraw(const ContentId& content) = 0;
   // The tracker has taken every content that is offered.
   virtual bool all_registered() const = 0;

@@ -11,12 +11,17 @@
 
 namespace shoal {
 
-// The tracker's datagrams as plain values; their bytes are docs/wire_format.md, "Tracker datagrams": four magic bytes
-// ("SHD1" from client to tracker, "SHR1" back), then a protobuf envelope (protos/shoal/tracker/v1/datagram.proto), then
-// zero bytes as padding. Functions here are pure and thread-safe.
+// The tracker's datagrams as plain values; their bytes are docs/wire_format.md, "Tracker datagrams": four
+// magic bytes
+// ("SHD1" from client to tracker, "SHR1" back), two bytes that are the length of what follows, a protobuf
+// envelope (protos/shoal/tracker/v1/datagram.proto), then padding, which is zero and not looked at. Ids are
+// not repeated in hex. Functions here are pure and thread-safe.
 
 inline constexpr size_t kMaxDatagramBytes = 1200;
 inline constexpr size_t kCookieBytes = 16;
+// A request without a proven cookie is padded to this, so that the reply with a cookie is never the larger
+// one.
+inline constexpr size_t kMinRequestBytes = 64;
 
 struct DatagramRequest {
   uint64_t transaction_id = 0;
@@ -38,8 +43,8 @@ struct DatagramReply {
   bool truncated = false;
   std::variant<DatagramCookie, RegisterReply, HeartbeatReply, LookupReply, LeaveReply, absl::Status> body;
 
-  // Always fits `max_bytes` (>= 128): peers are left out from the end until it does, and `truncated` says so; what can't
-  // be cut down becomes a RESOURCE_EXHAUSTED error that names gRPC.
+  // Always fits `max_bytes` (>= 128): peers are left out from the end until it does, and `truncated` says so;
+  // what can't be cut down becomes a RESOURCE_EXHAUSTED error that names gRPC.
   std::string Encode(size_t max_bytes = kMaxDatagramBytes) const;
   static absl::StatusOr<DatagramReply> Decode(ByteView bytes);
 };

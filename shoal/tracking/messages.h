@@ -15,8 +15,9 @@
 namespace shoal {
 
 // What is said between a tracker and its clients, as plain values: the same fields and the same limits as in
-// protos/shoal/tracker/v1/messages.proto, where each is described. The registry and all code that can be tested without
-// a server use these; shoal/tracking/proto_conversion.h turns them into protobuf and back at the edges.
+// protos/shoal/tracker/v1/messages.proto, where each is described. The registry and all code that can be
+// tested without a server use these; shoal/tracking/proto_conversion.h turns them into protobuf and back at
+// the edges.
 
 using LeaseId = StrongIndex<struct LeaseIdTag, uint64_t>;
 
@@ -127,6 +128,11 @@ struct SwarmPeer {
 struct GetSwarmReply {
   ContentStatus content;
   std::vector<SwarmPeer> peers;
+};
+
+struct WatchRequest {
+  ContentId content;
+  std::optional<PeerId> exclude;
 };
 
 // A change of a swarm: a peer is there or has become complete, or it is gone.

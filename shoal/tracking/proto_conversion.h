@@ -23,9 +23,10 @@ class LeaveReply;
 
 namespace shoal {
 
-// Between the plain messages and their protobuf forms. FromProto checks everything that a stranger may have got wrong
-// (lengths of ids, bounds, chunk sets that fit): INVALID_ARGUMENT that names the field. ToProto can't fail, and writes
-// into a message that it clears first. Thread-safe.
+// Between the plain messages and their protobuf forms. FromProto checks everything that a stranger may have
+// got wrong (lengths of ids, bounds, chunk sets that fit): INVALID_ARGUMENT that names the field. ToProto
+// can't fail, and writes into a message that it clears first; strings (names) are UTF-8, as those that
+// FromProto or a Manifest let through. Thread-safe.
 namespace pb = ::shoal::tracker::v1;
 
 absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in);
@@ -38,6 +39,8 @@ absl::StatusOr<ListContentsRequest> FromProto(const pb::ListContentsRequest& in)
 absl::StatusOr<ListContentsReply> FromProto(const pb::ListContentsReply& in);
 absl::StatusOr<ContentKey> FromProto(const pb::GetSwarmRequest& in);
 absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in);
+absl::StatusOr<WatchRequest> FromProto(const pb::WatchRequest& in);
+absl::StatusOr<SwarmEvent> FromProto(const pb::SwarmEvent& in);
 absl::StatusOr<LeaveRequest> FromProto(const pb::LeaveRequest& in);
 absl::StatusOr<LeaveReply> FromProto(const pb::LeaveReply& in);
 

@@ -9,7 +9,8 @@
 
 namespace shoal {
 
-// How a person names a tracker: "grpc://host:port", "udp://host:port", or "host:port" (gRPC). Immutable value.
+// How a person names a tracker: "grpc://host:port", "udp://host:port", or "host:port" (gRPC). Immutable
+// value.
 struct TrackerUrl {
   enum class Door { kGrpc, kUdp };
   Door door = Door::kGrpc;
