@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""The images and compose.yaml, on a Docker engine: built, up, healthy, used, down, and nothing left behind."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import grpc
+
+from swarm import MEBIBYTE, random_bytes, sha256
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NAME = f"shoal-test-{os.getpid()}"
+PROGRAMS = ("tracker", "seeder", "leecher")
+SEEDERS = ("seeder1", "seeder2", "seeder3")
+PATIENCE = 180
+
+# The leecher gets a small share of a processor, so that there is a middle of the transfer in which to stop a seeder.
+SLOW_LEECHER = "services: {leecher: {cpus: 0.05}}\n"
+
+
+def run(*command, environment=None, **options):
+    result = subprocess.run([*map(str, command)], cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True, text=True,
+                            errors="replace", check=False, **options)
+    if result.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))} ended with {result.returncode}:\n{result.stdout[-8000:]}{result.stderr[-4000:]}")
+    return result.stdout
+
+
+def compose_command():
+    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    return ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
+
+
+def docker_objects():
+    """What the engine has of ours, by kind."""
+    label = f"label=com.docker.compose.project={NAME}"
+    return {
+        "containers": run("docker", "ps", "-aq", "--filter", label).split(),
+        "networks": run("docker", "network", "ls", "-q", "--filter", label).split(),
+        "volumes": run("docker", "volume", "ls", "-q", "--filter", label).split(),
+    }
+
+
+class ContainersTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.images_before = set(run("docker", "images", "-aq", "--no-trunc").split())
+        cls.addClassCleanup(cls.remove_images)
+        cls.base = os.environ.get("BASE_IMAGE") or run("docker/base_image.sh", f"{NAME}-base").strip()
+        cls.build_images()
+
+    @classmethod
+    def build_images(cls):
+        """The whole Dockerfile: the stage that compiles under a tag of its own, then the images that share it."""
+        for target in ("build", *PROGRAMS):
+            tag = f"{NAME}-build" if target == "build" else f"shoal-{target}:{NAME}"
+            started = time.monotonic()
+            run("docker", "build", "-q", "-f", "docker/Dockerfile", "--target", target, "-t", tag, "--build-arg",
+                f"BASE_IMAGE={cls.base}", ".")
+            megabytes = int(run("docker", "image", "inspect", "-f", "{{.Size}}", tag)) / 1e6
+            print(f"{tag}: built in {time.monotonic() - started:.0f} s, {megabytes:.0f} MB", file=sys.stderr)
+
+    @classmethod
+    def remove_images(cls):
+        tags = [f"shoal-{program}:{NAME}" for program in PROGRAMS] + [f"{NAME}-build"]
+        if "BASE_IMAGE" not in os.environ:
+            tags.append(f"{NAME}-base")
+        for tag in tags:
+            subprocess.run(["docker", "rmi", "--force", tag], capture_output=True, check=False)
+        left = set(run("docker", "images", "-aq", "--no-trunc").split()) - cls.images_before
+        if left:
+            raise AssertionError(f"images are left behind: {left}")
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="shoal-containers-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder.chmod(0o755)
+        (self.folder / "shared").mkdir()
+        (self.folder / "downloads").mkdir()
+        (self.folder / "shared" / "sample.bin").write_bytes(random_bytes(3 * MEBIBYTE, 1))
+        (self.folder / "shared" / "large.bin").write_bytes(random_bytes(128 * MEBIBYTE, 2))
+        (self.folder / "slow.yaml").write_text(SLOW_LEECHER, encoding="utf-8")
+        self.environment = {
+            "COMPOSE_PROJECT_NAME": NAME,
+            "BASE_IMAGE": self.base,
+            "SHOAL_TAG": NAME,
+            "SHOAL_SAMPLE": "sample.bin",
+            "SHOAL_SHARED": str(self.folder / "shared"),
+            "SHOAL_DOWNLOADS": str(self.folder / "downloads"),
+            "SHOAL_UID": str(os.getuid() or 1000),
+            "SHOAL_GID": str(os.getgid() or 1000),
+            "SHOAL_GRPC_PORT": "0",
+            "SHOAL_UDP_PORT": "0",
+            "SHOAL_HTTP_PORT": "0",
+        }
+
+    def compose(self, *arguments, slow=False):
+        files = ["-f", "compose.yaml", *(["-f", str(self.folder / "slow.yaml")] if slow else [])]
+        return [*compose_command(), "--project-directory", str(ROOT), *files, *arguments]
+
+    def run_compose(self, *arguments):
+        return run(*self.compose(*arguments), environment=self.environment, timeout=600)
+
+    def await_healthy(self, *services):
+        deadline = time.monotonic() + PATIENCE
+        for service in services:
+            while True:
+                container = self.run_compose("ps", "-q", service).strip()
+                state = json.loads(run("docker", "inspect", "-f", "{{json .State}}", container))
+                if state["Health"]["Status"] == "healthy":
+                    break
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{service} is not healthy: {state}\n" + self.run_compose("logs", service))
+                time.sleep(0.5)
+
+    @contextlib.contextmanager
+    def up(self):
+        try:
+            # Never builds here: the images stand already, so a build that takes minutes would be a mistake.
+            self.run_compose("up", "-d", "--no-build", "tracker", *SEEDERS)
+            yield
+        finally:
+            self.run_compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+            self.assertEqual({"containers": [], "networks": [], "volumes": []}, docker_objects())
+
+    def check_copy(self, name):
+        self.assertEqual(sha256(self.folder / "shared" / name), sha256(self.folder / "downloads" / name))
+
+    def check_tracker_from_outside(self):
+        """By reflection and health alone, without a proto file, as grpcurl would."""
+        address = self.run_compose("port", "tracker", "50051").strip().replace("0.0.0.0", "127.0.0.1")
+        with grpc.insecure_channel(address) as channel:
+            health = channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=PATIENCE, wait_for_ready=True)
+            self.assertEqual(health, b"\x08\x01", "not SERVING")
+            ask = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+            services = next(ask(iter([b"\x3a\x00"]), timeout=PATIENCE))  # list_services = ""
+            self.assertIn(b"shoal.tracker.v1.TrackerService", services)
+
+    def fetch_while_a_seeder_stops(self):
+        fetch = subprocess.Popen(self.compose("run", "--rm", "-T", "leecher", "get", "large.bin", "--json", "--seed=no", slow=True),
+                                 cwd=ROOT, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        stopped_at = None
+        finished = None
+        for line in fetch.stdout:
+            event = json.loads(line) if line.startswith("{") else {}
+            if event.get("event") == "progress" and stopped_at is None and event["bytes"] > 0:
+                stopped_at = event["bytes"] / event["total_bytes"]
+                self.run_compose("kill", "seeder1")
+            if event.get("event") == "finished":
+                finished = event
+        errors = fetch.stderr.read()
+        self.assertEqual(fetch.wait(PATIENCE), 0, f"{finished}\n{errors}")
+        self.assertIsNotNone(stopped_at, "there was no middle of the transfer")
+        self.assertLess(stopped_at, 1)
+        self.assertGreaterEqual(len(finished["peers"]), 2, finished)
+        print(f"seeder1 was killed at {stopped_at:.0%}", file=sys.stderr)
+
+    def round(self):
+        with self.up():
+            self.await_healthy("tracker", *SEEDERS)
+            self.check_tracker_from_outside()
+            self.run_compose("up", "-d", "--no-build", "leecher")
+            self.await_healthy("leecher")
+            deadline = time.monotonic() + PATIENCE
+            while not (self.folder / "downloads" / "sample.bin").exists():
+                self.assertLess(time.monotonic(), deadline, self.run_compose("logs", "leecher"))
+                time.sleep(0.2)
+            self.check_copy("sample.bin")
+            self.fetch_while_a_seeder_stops()
+            self.check_copy("large.bin")
+
+    def test_up_fetch_down_twice(self):
+        for number in (1, 2):
+            with self.subTest(number):
+                self.round()
+                for copy in (self.folder / "downloads").iterdir():
+                    copy.unlink()
+
+    def test_images_hold_one_program_each_and_run_as_nobody_special(self):
+        for program in PROGRAMS:
+            config = json.loads(run("docker", "image", "inspect", "-f", "{{json .Config}}", f"shoal-{program}:{NAME}"))
+            self.assertEqual(config["User"], "1000:1000")
+            self.assertIn("--health-check", config["Healthcheck"]["Test"])
+            shell = subprocess.run(["docker", "run", "--rm", "--entrypoint", "/bin/sh", f"shoal-{program}:{NAME}", "-c", "true"],
+                                   capture_output=True, check=False)
+            self.assertNotEqual(shell.returncode, 0, "there is a shell in the image")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

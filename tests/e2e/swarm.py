@@ -1,0 +1,208 @@
+"""A swarm of the real programs on the loopback, for tests: starts them on free ports, knows what they say, ends them.
+
+The folder of the programs is in the environment as SHOAL_PROGRAMS.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+CHUNK = 512 * 1024
+MEBIBYTE = 1024 * 1024
+PATIENCE = 120  # seconds for what takes a fraction of one, on a machine that is busy with other things
+
+
+def program(name):
+    return str(pathlib.Path(os.environ["SHOAL_PROGRAMS"], name).resolve())
+
+
+def random_bytes(length, seed):
+    return random.Random(seed).randbytes(length)
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(MEBIBYTE):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Daemon:
+    """A program in the background. Its lines are kept; `expect` waits for one of them."""
+
+    def __init__(self, name, *flags, environment=None):
+        self.name = name
+        self.lines = []
+        self._news = threading.Condition()
+        self._over = False
+        self.process = subprocess.Popen(
+            [program(name), *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", env={**os.environ, **(environment or {})})
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._over = True
+            self._news.notify_all()
+
+    def expect(self, pattern, after=0):
+        """Waits for a line, from number `after` on, that matches; returns the match."""
+        deadline = time.monotonic() + PATIENCE
+        with self._news:
+            while True:
+                for line in self.lines[after:]:
+                    if match := re.search(pattern, line):
+                        return match
+                after = len(self.lines)
+                if self._over or not self._news.wait(deadline - time.monotonic()):
+                    raise AssertionError(f"{self.name} never said {pattern!r} but:\n" + "\n".join(self.lines[-30:]))
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.send_signal(signal.SIGCONT)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+        self._reader.join()
+        self.process.stdout.close()
+        return self.process.wait()
+
+
+class Fetch(Daemon):
+    """A `shoal-leecher get --json` that runs; its events as they come."""
+
+    def __init__(self, *flags, environment=None):
+        super().__init__("shoal-leecher", "get", "--json", *flags, environment=environment)
+
+    def events(self, kind=None):
+        found = []
+        for line in list(self.lines):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and kind in (None, event.get("event")):
+                found.append(event)
+        return found
+
+    def fraction(self):
+        """How much is there, from 0 to 1, as the last progress said."""
+        progress = self.events("progress")
+        return progress[-1]["bytes"] / max(progress[-1]["total_bytes"], 1) if progress else 0.0
+
+    def pace_until(self, fraction):
+        """Lets it run in short spells until at least so much is there, and leaves it stopped.
+
+        A loopback moves everything in a blink; what a test does next then happens in the middle of the transfer.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while self.fraction() < fraction:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"over at {self.fraction():.0%}, before {fraction:.0%}:\n" + "\n".join(self.lines[-20:]))
+            self.process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+            self.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)
+        if self.fraction() >= 1:
+            raise AssertionError("it was too quick: nothing is left to disturb")
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def finish(self):
+        """Waits for its end; returns the last event."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        finished = self.events("finished")
+        if not finished:
+            raise AssertionError(f"no finished event, exit {code}:\n" + "\n".join(self.lines[-20:]))
+        return finished[-1]
+
+
+class Swarm:
+    """A tracker and what belongs to it, below a temporary folder. A context manager."""
+
+    def __init__(self, scheme="grpc"):
+        self.scheme = scheme
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="shoal-e2e-"))
+        self.daemons = []
+        self.ports = {"grpc": 0, "udp": 0, "http": 0}
+        self.start_tracker()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for daemon in reversed(self.daemons):
+            daemon.stop(signal.SIGKILL)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def keep(self, daemon):
+        self.daemons.append(daemon)
+        return daemon
+
+    def folder(self, name):
+        path = self.root / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def share(self, name, entries):
+        """A folder with `entries`: relative path -> bytes."""
+        folder = self.folder(name)
+        for path, content in entries.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        return folder
+
+    @property
+    def tracker_url(self):
+        return f"{self.scheme}://127.0.0.1:{self.ports[self.scheme]}"
+
+    def start_tracker(self):
+        """On the ports that it had before, if it had any."""
+        self.tracker = self.keep(Daemon(
+            "shoal-tracker", "--lease=10s", *(f"--{door}=127.0.0.1:{port}" for door, port in self.ports.items())))
+        for door in self.ports:
+            self.ports[door] = int(self.tracker.expect(rf"listening on {door}://\S*:(\d+)").group(1))
+
+    def start_seeder(self, folder, *flags):
+        """Returns when the tracker knows what is in `folder`."""
+        seeder = self.keep(Daemon(
+            "shoal-seeder", f"--tracker={self.tracker_url}", f"--share={folder}", "--listen=127.0.0.1:0",
+            "--advertise=127.0.0.1", f"--state={self.folder('state') / str(len(self.daemons))}", *flags))
+        seeder.port = int(seeder.expect(r"seeder listens.*\bport=(\d+)").group(1))
+        seeder.expect(r"\bready\b.*trackers_told=1")
+        return seeder
+
+    def leecher(self, *arguments, **options):
+        """Runs a command of the leecher to its end."""
+        return subprocess.run([program("shoal-leecher"), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, errors="replace", timeout=PATIENCE, **options)
+
+    def fetch(self, name, output, *flags):
+        """Starts fetching `name` into the folder `output`."""
+        return self.keep(Fetch(name, f"--tracker={self.tracker_url}", f"--output={self.folder(output)}", "--listen=127.0.0.1:0",
+                               "--advertise=127.0.0.1", "--seed=no", *flags))
