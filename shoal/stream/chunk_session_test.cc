@@ -16,12 +16,18 @@ namespace shoal {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using Record = RecordingDelegate::Record;
 
 std::vector<ChunkIndex> Chunks(std::vector<uint32_t> indices) {
   return {indices.begin(), indices.end()};
+}
+
+ContentId RandomContent() {
+  std::array<uint8_t, 32> bytes{};
+  const PeerId random = RandomPeerId();
+  std::copy(random.bytes().begin(), random.bytes().end(), bytes.begin());
+  return ContentId(bytes);
 }
 
 std::string Text(ByteView bytes) {
@@ -121,6 +127,490 @@ INSTANTIATE_TEST_SUITE_P(Sizes, WholeContentTest,
                                            Sizes{1'000'001, 16384}, Sizes{3 * 512 * 1024, 512 * 1024},
                                            Sizes{5'000'000, 512 * 1024},
                                            Sizes{20'000'000, 16 * 1024 * 1024}));
+
+TEST_F(ChunkSessionTest, RequestsMadeBeforeTheHelloWait) {
+  auto source = Serve(100'000, 16384);
+  RecordingDelegate delegate;
+  ChunkSession* session = nullptr;
+  OnLoop([&] {
+    SessionTerms terms;
+    terms.content_id = source->manifest()->id();
+    sessions_.push_back(ChunkSession::Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), server_->port()}, terms,
+                                           limits_, nullptr, &delegate));
+    session = sessions_.back().get();
+    session->Request(Chunks({2, 0}));
+    session->Request(Chunks({1, 3}));
+    session->Cancel(Chunks({1}));
+  });
+  const Record record = delegate.Wait([](const Record& r) { return r.chunks.size() == 3; });
+  EXPECT_EQ(record.chunks[0].first, ChunkIndex(2));
+  EXPECT_EQ(record.chunks[1].first, ChunkIndex(0));
+  EXPECT_EQ(record.chunks[2].first, ChunkIndex(3));
+}
+
+TEST_F(ChunkSessionTest, CountsWhatWasSent) {
+  auto source = Serve(100'000, 16384);
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 6});
+  delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
+  OnLoop([&] { session->Close(true); });
+  EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kCancelled);
+  server_->Stop();
+  EXPECT_EQ(server_->totals().sent_bytes, 16384 + 100'000 % 16384);
+  EXPECT_EQ(server_->totals().sent_chunks, 2);
+  EXPECT_EQ(server_->totals().sessions, 0);
+}
+
+TEST_F(ChunkSessionTest, ChunksThatAreNotHeldAreRefused) {
+  auto source = Serve(100'000, 16384);
+  ChunkSet held(source->manifest()->chunk_count());
+  held.Insert(ChunkIndex(3));
+  source->Hold(held);
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {1, 2, 3, 5});
+  const Record record =
+      delegate.Wait([](const Record& r) { return r.chunks.size() == 1 && !r.refused.empty(); });
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kNotHeld);
+  EXPECT_THAT(record.refused[0].chunks,
+              ElementsAre(ChunkRange{ChunkIndex(1), 2}, ChunkRange{ChunkIndex(5), 1}));
+  EXPECT_EQ(record.chunks[0].first, ChunkIndex(3));
+}
+
+TEST_F(ChunkSessionTest, MoreThanMayBeQueuedIsRefused) {
+  server_limits_.max_queued_chunks = 3;
+  auto source = Serve(100'000, 16384);
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1, 2, 3, 4, 5});
+  const Record record =
+      delegate.Wait([](const Record& r) { return r.chunks.size() == 3 && !r.refused.empty(); });
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kTooManyRequests);
+  EXPECT_THAT(record.refused[0].chunks, ElementsAre(ChunkRange{ChunkIndex(3), 3}));
+}
+
+TEST_F(ChunkSessionTest, AFileThatCantBeReadIsRefusedChunkByChunk) {
+  auto source = Serve(100'000, 16384);
+  source->FailToOpen(ChunkIndex(1), absl::FailedPreconditionError("it has changed"));
+  source->FailToOpen(ChunkIndex(2), absl::NotFoundError("gone meanwhile"));
+  source->FailToOpen(ChunkIndex(3), absl::ResourceExhaustedError("no descriptors"));
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1, 2, 3, 4});
+  const Record record =
+      delegate.Wait([](const Record& r) { return r.chunks.size() == 2 && r.refused.size() == 3; });
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kReadFailed);
+  EXPECT_EQ(record.refused[0].detail, "it has changed");
+  EXPECT_THAT(record.refused[0].chunks, ElementsAre(ChunkRange{ChunkIndex(1), 1}));
+  EXPECT_EQ(record.refused[1].reason, Refuse::Reason::kNotHeld);
+  EXPECT_EQ(record.refused[2].reason, Refuse::Reason::kBusy);
+  EXPECT_GT(record.refused[2].retry_after, absl::ZeroDuration());
+}
+
+TEST_F(ChunkSessionTest, AFileThatWasCutShortEndsTheConnection) {
+  auto source = Serve(100'000, 65536);
+  source->Truncate(70'000);
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1});
+  const Record record = delegate.WaitClosed();
+  EXPECT_EQ(record.closed->code(), absl::StatusCode::kUnavailable);
+  ASSERT_THAT(record.chunks, SizeIs(1));
+  EXPECT_EQ(record.chunks[0].first, ChunkIndex(0));
+}
+
+TEST_F(ChunkSessionTest, BytesThatDoNotFitTheChecksumAreToldApart) {
+  auto source = Serve(100'000, 16384);
+  source->Corrupt(ChunkIndex(1));
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1, 2});
+  const Record record = delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
+  EXPECT_THAT(record.corrupt, ElementsAre(ChunkIndex(1)));
+  EXPECT_FALSE(record.closed.has_value());
+}
+
+TEST_F(ChunkSessionTest, UnwantedChunksAreThrownAway) {
+  auto source = Serve(1'000'000, 256 * 1024);
+  RecordingDelegate delegate;
+  delegate.unwanted = {ChunkIndex(0), ChunkIndex(2)};
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1, 2, 3});
+  const Record record = delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
+  EXPECT_EQ(record.chunks[0].first, ChunkIndex(1));
+  EXPECT_EQ(record.chunks[1].first, ChunkIndex(3));
+}
+
+TEST_F(ChunkSessionTest, ReadingPausesWithoutABufferAndGoesOn) {
+  auto source = Serve(1'000'000, 64 * 1024);
+  RecordingDelegate delegate(64 * 1024, 1);
+  delegate.keep_buffers = true;
+  ChunkSession* session = DialServer(*source, &delegate);
+  const uint32_t count = source->manifest()->chunk_count();
+  std::vector<uint32_t> all;
+  for (uint32_t i = 0; i < count; ++i) all.push_back(i);
+  Request(session, all);
+  for (uint32_t i = 1; i < count; ++i) {
+    const Record record = delegate.Wait([&](const Record& r) { return r.pauses == i; });
+    ASSERT_THAT(record.chunks, SizeIs(i));
+    delegate.Release();
+    OnLoop([&] { session->ResumeReading(); });
+  }
+  const Record record = delegate.Wait([&](const Record& r) { return r.chunks.size() == count; });
+  for (uint32_t i = 0; i < count; ++i)
+    EXPECT_TRUE(record.chunks[i].second == Text(source->BytesOf(ChunkIndex(i))));
+}
+
+TEST_F(ChunkSessionTest, TheManifestComesInSlices) {
+  // Some 20,000 chunks of 36 bytes of manifest each: three slices.
+  auto source = Serve(size_t{20'000} * 16384, 16384);
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  const Record ready = delegate.Wait([](const Record& r) { return r.hello.has_value(); });
+  const std::string canonical = source->manifest()->Encode();
+  EXPECT_EQ(ready.hello->manifest_bytes, canonical.size());
+  OnLoop([&] {
+    session->RequestManifest();
+    session->RequestManifest();
+  });
+  const Record record = delegate.Wait([](const Record& r) { return r.manifest.has_value(); });
+  EXPECT_TRUE(*record.manifest == canonical);
+  EXPECT_TRUE(Manifest::DecodeAs(source->manifest()->id(), AsBytes(*record.manifest)).ok());
+}
+
+TEST_F(ChunkSessionTest, GainsAreAnnouncedBothWays) {
+  auto source = Serve(1'000'000, 16384);
+  RecordingDelegate delegate;
+  DialServer(*source, &delegate);
+  delegate.Wait([](const Record& r) { return r.hello.has_value(); });
+  server_->Announce(source->manifest()->id(), Chunks({4, 5, 6, 9}));
+  server_->Announce(RandomContent(), Chunks({1}));
+  const Record record = delegate.Wait([](const Record& r) { return r.have.size() >= 2; });
+  EXPECT_THAT(record.have, ElementsAre(ChunkRange{ChunkIndex(4), 3}, ChunkRange{ChunkIndex(9), 1}));
+}
+
+TEST_F(ChunkSessionTest, AnUnknownContentIsRefused) {
+  Serve(1000, 16384);
+  RecordingDelegate delegate;
+  Dial(server_->port(), RandomContent(), &delegate);
+  const Record record = delegate.WaitClosed();
+  EXPECT_EQ(record.closed->code(), absl::StatusCode::kUnavailable);
+  ASSERT_THAT(record.refused, SizeIs(1));
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kUnknownContent);
+  EXPECT_FALSE(record.hello.has_value());
+}
+
+TEST_F(ChunkSessionTest, NobodyListens) {
+  uint16_t port = 0;
+  {
+    RawListener listener;
+    port = listener.port();
+  }
+  RecordingDelegate delegate;
+  Dial(port, RandomContent(), &delegate);
+  EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ChunkSessionTest, CloseWithoutTellingTellsNothing) {
+  auto source = Serve(1'000'000, 16384);
+  RecordingDelegate delegate;
+  ChunkSession* session = DialServer(*source, &delegate);
+  delegate.Wait([](const Record& r) { return r.hello.has_value(); });
+  OnLoop([&] {
+    session->Close(true);
+    session->Close(false);
+  });
+  OnLoop([] {});
+  EXPECT_FALSE(delegate.Wait([](const Record&) { return true; }).closed.has_value());
+}
+
+TEST_F(ChunkSessionTest, ClosingFromInsideACallIsFine) {
+  auto source = Serve(1'000'000, 16384);
+  RecordingDelegate delegate;
+  delegate.on_ready = [this] { sessions_.back()->Close(true); };
+  DialServer(*source, &delegate);
+  EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(ChunkSessionTest, AStoppedLoopTakesItsSessionsAlong) {
+  auto source = Serve(10'000'000, 16384);
+  RecordingDelegate delegate(16384, 1);
+  delegate.keep_buffers = true;
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1, 2, 3});
+  delegate.Wait([](const Record& r) { return r.pauses > 0; });
+  const std::weak_ptr<ChunkSession> weak = sessions_.back();
+  loop_.Stop();
+  sessions_.clear();
+  EXPECT_TRUE(weak.expired());
+}
+
+// The other end in the test's own hand.
+class RawPeerTest : public ChunkSessionTest {
+ protected:
+  // A session that has been said hello to by a peer of `source`.
+  RawConnection MeetDialled(const FileChunkSource& source, RecordingDelegate* delegate) {
+    id_ = source.manifest()->id();
+    session_ = Dial(listener_.port(), id_, delegate);
+    RawConnection peer = listener_.Accept();
+    EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+    EXPECT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(source).Encode()));
+    return peer;
+  }
+  static Hello HelloOf(const FileChunkSource& source) {
+    Hello hello;
+    hello.content_id = source.manifest()->id();
+    hello.peer_id = RandomPeerId();
+    hello.chunk_count = source.manifest()->chunk_count();
+    hello.manifest_bytes = 1000;
+    return hello;
+  }
+  // A connection to the server on which the hellos were exchanged.
+  RawConnection MeetServer(const FileChunkSource& source) {
+    RawConnection peer = RawConnection::To(server_->port());
+    EXPECT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(source).Encode()));
+    EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+    return peer;
+  }
+  absl::StatusCode CodeOfClosing(RecordingDelegate* delegate) {
+    return delegate->WaitClosed().closed->code();
+  }
+
+  RawListener listener_;
+  ContentId id_;
+  ChunkSession* session_ = nullptr;
+  std::shared_ptr<FileChunkSource> content_ = FileChunkSource::Make(100'000, 16384);
+};
+
+TEST_F(RawPeerTest, UnknownFramesAreSkipped) {
+  RecordingDelegate delegate;
+  RawConnection peer = MeetDialled(*content_, &delegate);
+  ASSERT_TRUE(peer.SendFrame(static_cast<FrameType>(77), std::string(200'000, 'x')));
+  ASSERT_TRUE(peer.SendFrame(static_cast<FrameType>(255), ""));
+  ASSERT_TRUE(peer.SendFrame(FrameType::kHave, Have{{{ChunkIndex(3), 2}}}.Encode()));
+  const Record record = delegate.Wait([](const Record& r) { return !r.have.empty(); });
+  EXPECT_THAT(record.have, ElementsAre(ChunkRange{ChunkIndex(3), 2}));
+}
+
+TEST_F(RawPeerTest, SmallFramesInOnePacketAllArrive) {
+  RecordingDelegate delegate;
+  RawConnection peer = MeetDialled(*content_, &delegate);
+  std::string packet;
+  for (uint32_t i = 0; i < 100; ++i) {
+    packet += RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(2 * i), 1}}}.Encode());
+    packet += RawConnection::FrameBytes(FrameType::kPing, "");
+  }
+  packet += RawConnection::FrameBytes(FrameType::kChunk, "0123456789", 5);
+  ASSERT_TRUE(peer.Send(packet));
+  const Record record = delegate.Wait([](const Record& r) { return !r.chunks.empty(); });
+  EXPECT_THAT(record.have, SizeIs(100));
+  EXPECT_EQ(record.chunks[0].second, "0123456789");
+}
+
+TEST_F(RawPeerTest, BytesThatTrickleInMakeWholeFrames) {
+  RecordingDelegate delegate;
+  RawConnection peer = MeetDialled(*content_, &delegate);
+  for (const char byte : RawConnection::FrameBytes(FrameType::kChunk, "0123456789", 5)) {
+    ASSERT_TRUE(peer.Send(std::string(1, byte)));
+  }
+  const Record record = delegate.Wait([](const Record& r) { return !r.chunks.empty(); });
+  EXPECT_EQ(record.chunks[0].second, "0123456789");
+}
+
+TEST_F(RawPeerTest, APeerThatClosesInsideAChunkIsGone) {
+  RecordingDelegate delegate;
+  RawConnection peer = MeetDialled(*content_, &delegate);
+  const std::string frame = RawConnection::FrameBytes(FrameType::kChunk, std::string(16384, 'x'), 0);
+  ASSERT_TRUE(peer.Send(frame.substr(0, 10'000)));
+  peer.Close();
+  EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(delegate.WaitClosed().chunks.empty());
+}
+
+TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
+  const std::string garbled = [] {
+    std::string frame = RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(1), 1}}}.Encode());
+    frame.back() ^= 1;
+    return frame;
+  }();
+  const std::vector<std::string> broken = {
+      garbled,
+      RawConnection::FrameBytes(FrameType::kHello, HelloOf(*content_).Encode()),
+      RawConnection::FrameBytes(FrameType::kPing, "x"),
+      RawConnection::FrameBytes(FrameType::kHave, "\xff\xff\xff"),
+      RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(kMaxChunks), 1}}}.Encode()),
+      RawConnection::FrameBytes(FrameType::kManifest, "nobody asked", 0),
+      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 1}}}.Encode()),
+      RawConnection::FrameBytes(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode()),
+      RawConnection::FrameBytes(FrameType::kChunk, ""),
+      std::string("\x08\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0", 16),  // a chunk of 4 GiB
+      std::string("\x4d\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0", 16),        // something unknown of 32 MiB
+      std::string("\x03\0\0\0\0\x10\0\1\0\0\0\0\0\0\0\0", 16),        // a control message over 1 MiB
+  };
+  for (size_t i = 0; i < broken.size(); ++i) {
+    RecordingDelegate delegate;
+    RawConnection peer = MeetDialled(*content_, &delegate);
+    ASSERT_TRUE(peer.Send(broken[i])) << i;
+    EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument)
+        << i << delegate.WaitClosed().closed->message();
+    EXPECT_TRUE(peer.ReadToEnd()) << i;
+  }
+}
+
+TEST_F(RawPeerTest, FlippedHeaderBitsNeverYieldAChunkThatWasNotSent) {
+  const std::string body(5000, 'b');
+  const std::string good = RawConnection::FrameBytes(FrameType::kChunk, body, 2);
+  for (size_t bit = 0; bit < 8 * kFrameHeaderBytes; ++bit) {
+    RecordingDelegate delegate;
+    RawConnection peer = MeetDialled(*content_, &delegate);
+    std::string flipped = good;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    ASSERT_TRUE(peer.Send(flipped)) << bit;
+    peer.Close();
+    for (const auto& [index, bytes] : delegate.WaitClosed().chunks) EXPECT_TRUE(bytes == body) << bit;
+  }
+}
+
+TEST_F(RawPeerTest, GarbageInsteadOfAHelloEndsTheConnection) {
+  for (const std::string& garbage : {std::string(64, '\xff'), std::string("GET / HTTP/1.1\r\n\r\n"),
+                                     RawConnection::FrameBytes(FrameType::kPing, ""),
+                                     RawConnection::FrameBytes(FrameType::kHello, "\x08")}) {
+    RecordingDelegate delegate;
+    Dial(listener_.port(), id_, &delegate);
+    RawConnection peer = listener_.Accept();
+    ASSERT_TRUE(peer.Send(garbage));
+    EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST_F(RawPeerTest, AnAnswerAboutAnotherContentIsNoAnswer) {
+  RecordingDelegate delegate;
+  Dial(listener_.port(), RandomContent(), &delegate);
+  RawConnection peer = listener_.Accept();
+  ASSERT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(*content_).Encode()));
+  EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(RawPeerTest, ALaterVersionThatSpeaksThisOneIsWelcome) {
+  auto source = Serve(1000, 16384);
+  Hello hello = HelloOf(*source);
+  hello.version = 9;
+  RawConnection peer = RawConnection::To(server_->port());
+  ASSERT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
+  const auto answer = peer.ReadFrame();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->header.type, FrameType::kHello);
+}
+
+TEST_F(RawPeerTest, NoVersionInCommonIsRefused) {
+  auto source = Serve(1000, 16384);
+  Hello hello = HelloOf(*source);
+  hello.version = 9;
+  hello.min_version = 2;
+  RawConnection peer = RawConnection::To(server_->port());
+  ASSERT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
+  const auto answer = peer.ReadFrame();
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_EQ(answer->header.type, FrameType::kRefuse);
+  EXPECT_EQ(Refuse::Decode(AsBytes(answer->body))->reason, Refuse::Reason::kVersion);
+  EXPECT_TRUE(peer.ReadToEnd());
+}
+
+TEST_F(RawPeerTest, RequestsBeforeTheHelloEndTheConnection) {
+  auto source = Serve(1000, 16384);
+  RawConnection peer = RawConnection::To(server_->port());
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(peer.ReadToEnd());
+}
+
+TEST_F(RawPeerTest, RequestsPastTheContentEndTheConnection) {
+  auto source = Serve(100'000, 16384);
+  RawConnection peer = MeetServer(*source);
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(6), 2}}}.Encode()));
+  EXPECT_TRUE(peer.ReadToEnd());
+  RawConnection other = MeetServer(*source);
+  ASSERT_TRUE(other.SendFrame(FrameType::kManifestRequest, ManifestRequest{1, 1}.Encode()));
+  EXPECT_TRUE(other.ReadToEnd());
+}
+
+TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
+  auto source = Serve(100'000, 16384);
+  RawConnection peer = MeetServer(*source);
+  // In one packet, so that the server reads the cancel before it has written anything.
+  ASSERT_TRUE(peer.Send(
+      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 6}}}.Encode()) +
+      RawConnection::FrameBytes(FrameType::kCancel, shoal::Cancel{{{ChunkIndex(1), 4}}}.Encode()) +
+      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{{{ChunkIndex(5), 2}}}.Encode())));
+  std::vector<uint32_t> came;
+  while (came.empty() || came.back() != 6) came.push_back(peer.ReadFrame(FrameType::kChunk)->header.index);
+  EXPECT_THAT(came, ElementsAre(0, 5, 6));
+}
+
+TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
+  auto source = Serve(100'000, 16384);
+  RawConnection peer = MeetServer(*source);
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(6), 1}}}.Encode()));
+  const auto frame = peer.ReadFrame(FrameType::kChunk);
+  ASSERT_TRUE(frame.has_value());
+  EXPECT_EQ(frame->header.index, 6);
+  EXPECT_EQ(frame->header.crc32, source->manifest()->checksums(ChunkIndex(6)).crc32);
+  EXPECT_TRUE(frame->body == Text(source->BytesOf(ChunkIndex(6))));
+}
+
+TEST_F(RawPeerTest, APeerThatSaysNothingIsClosed) {
+  limits_.idle_timeout = absl::Milliseconds(60);
+  RecordingDelegate delegate;
+  RawConnection peer = MeetDialled(*content_, &delegate);
+  EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
+  // It was told before that this end lives.
+  EXPECT_TRUE(peer.ReadFrame(FrameType::kPing).has_value());
+}
+
+TEST_F(RawPeerTest, APeerThatSaysNoHelloIsClosed) {
+  limits_.hello_timeout = absl::Milliseconds(20);
+  RecordingDelegate delegate;
+  Dial(listener_.port(), id_, &delegate);
+  RawConnection peer = listener_.Accept();
+  EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(RawPeerTest, AStrangerThatSaysNoHelloIsClosed) {
+  server_limits_.hello_timeout = absl::Milliseconds(20);
+  Serve(1000, 16384);
+  RawConnection peer = RawConnection::To(server_->port());
+  EXPECT_TRUE(peer.ReadToEnd());
+}
+
+TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
+  server_limits_.stall_timeout = absl::Milliseconds(300);
+  auto source = Serve(64 * 1024 * 1024, 1024 * 1024);
+  RawConnection stuck = MeetServer(*source);
+  ASSERT_TRUE(stuck.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 64}}}.Encode()));
+  for (int i = 0; i < 2; ++i) {  // one for each of the server's loops
+    RecordingDelegate delegate;
+    ChunkSession* session = DialServer(*source, &delegate);
+    Request(session, {7});
+    delegate.Wait([](const Record& r) { return r.chunks.size() == 1; });
+    OnLoop([&] { session->Close(false); });
+  }
+  EXPECT_TRUE(stuck.ReadToEnd());
+}
+
+TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {
+  server_limits_.stall_timeout = absl::Milliseconds(300);
+  auto source = Serve(64 * 1024 * 1024, 16384);
+  source->Hold(ChunkSet(source->manifest()->chunk_count()));
+  RawConnection peer = MeetServer(*source);
+  std::vector<ChunkRange> every_other;
+  for (uint32_t i = 0; i < 4096; i += 2) every_other.push_back({ChunkIndex(i), 1});
+  const std::string request =
+      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{every_other}.Encode());
+  // Each is answered by refusals; what it is answered is never read, so in the end the server closes.
+  while (peer.Send(request)) {
+  }
+  EXPECT_TRUE(peer.ReadToEnd());
+}
 
 }  // namespace
 }  // namespace shoal

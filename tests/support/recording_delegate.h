@@ -65,9 +65,10 @@ class RecordingDelegate final : public SessionDelegate {
       record.have.insert(record.have.end(), have.gained.begin(), have.gained.end());
     });
   }
-  bool WantsChunk(ChunkIndex index, uint32_t) override { return !unwanted.contains(index); }
+  bool WantsChunk(ChunkIndex index, uint32_t length_bytes) override {
+    return !unwanted.contains(index) && length_bytes <= pool_->buffer_bytes();
+  }
   ChunkBuffer BufferFor(ChunkIndex, uint32_t length_bytes) override {
-    if (length_bytes > pool_->buffer_bytes()) return {};
     ChunkBuffer buffer = pool_->TryAcquire(length_bytes);
     if (!buffer) Note([](Record& record) { ++record.pauses; });
     return buffer;
