@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "clients/leecher/download/download.h"
+
+namespace shoal::leecher {
+
+// What a viewer remembers of one download's events, for its messages, its summary and its exit code. Plain
+// values, fed with the events in their order and with the time at which each was seen (any steady origin).
+// One thread.
+class DownloadRecord {
+ public:
+  // `argument`: what the person typed. `trackers`: those that are asked.
+  DownloadRecord(std::string argument, std::vector<TrackerUrl> trackers, absl::Duration started);
+
+  void Observe(const DownloadEvent& event, absl::Duration now);
+
+  // The viewer has stopped the download for a reason of its own, which takes the place of the outcome
+  // CANCELLED.
+  void GaveUp(absl::Status why) { gave_up_ = std::move(why); }
+
+  const std::string& argument() const { return argument_; }
+  // The content's name when it is known, the argument until then.
+  const std::string& label() const { return label_; }
+  bool finished() const { return finished_; }
+  bool has_started() const { return has_started_; }  // the manifest is there
+  const absl::Status& outcome() const { return outcome_; }
+  const std::string& target_path() const { return target_path_; }
+  const std::vector<ContentStatus>& candidates() const { return candidates_; }
+  absl::Duration took() const { return ended_ - started_; }
+
+  struct Outage {
+    TrackerUrl tracker;
+    uint32_t times = 0;
+    absl::Duration away;  // in all, until the end
+    bool away_now = false;
+    absl::Duration since;  // when away_now
+    std::string why;       // the latest reason
+  };
+  // Only trackers that were away at least once, in the order of the first time.
+  const std::vector<Outage>& outages() const { return outages_; }
+  // At least one of the trackers was not away to the end.
+  bool tracker_answered() const;
+
+ private:
+  void ObserveTracker(const TrackerChanged& change, absl::Duration now);
+
+  const std::string argument_;
+  const std::vector<TrackerUrl> trackers_;
+  const absl::Duration started_;
+  absl::Duration ended_;
+  std::string label_;
+  std::string target_path_;
+  bool has_started_ = false;
+  bool finished_ = false;
+  absl::Status outcome_;
+  absl::Status gave_up_;
+  std::vector<ContentStatus> candidates_;
+  std::vector<Outage> outages_;
+};
+
+}  // namespace shoal::leecher

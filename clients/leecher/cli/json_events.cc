@@ -1,0 +1,219 @@
+#include "clients/leecher/cli/json_events.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "clients/leecher/cli/summary.h"
+
+namespace shoal::leecher {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+Json Begin(const char* event, absl::Time now) {
+  return Json{{"event", event}, {"time", TimeText(now)}};
+}
+
+Json Begin(const char* event, const std::string& download, absl::Time now) {
+  Json json = Begin(event, now);
+  json["download"] = download;
+  return json;
+}
+
+// Bytes that are no UTF-8 become U+FFFD, and all that is not ASCII is escaped: a line of JSON harms no
+// terminal.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+const char* PhaseName(DownloadStatus::Phase phase) {
+  using Phase = DownloadStatus::Phase;
+  switch (phase) {
+    case Phase::kFindingContent:
+      return "finding_content";
+    case Phase::kFindingPeers:
+      return "finding_peers";
+    case Phase::kFetchingManifest:
+      return "fetching_manifest";
+    case Phase::kFetching:
+      return "fetching";
+    case Phase::kFinishing:
+      return "finishing";
+    case Phase::kDone:
+      return "done";
+    case Phase::kFailed:
+      return "failed";
+    case Phase::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+Json PeersOf(const DownloadStatus& status) {
+  uint64_t chunks = 0;
+  for (const DownloadStatus::Peer& peer : status.peers) chunks += peer.chunks;
+  Json peers = Json::array();
+  for (const DownloadStatus::Peer& peer : status.peers) {
+    Json json = {
+        {"endpoint", peer.endpoint.ToString()},
+        {"peer_id", peer.id.ToHex()},
+        {"chunks", peer.chunks},
+        {"share", chunks == 0 ? 0.0 : static_cast<double>(peer.chunks) / static_cast<double>(chunks)},
+        {"bytes", peer.received_bytes},
+        {"failures", peer.failures}};
+    json["dropped_because"] = peer.dropped_because.empty() ? Json() : Json(peer.dropped_because);
+    peers.push_back(std::move(json));
+  }
+  return peers;
+}
+
+Json ErrorOf(const absl::Status& error) {
+  return {{"status", absl::StatusCodeToString(error.code())}, {"message", std::string(error.message())}};
+}
+
+Json PeerEvent(const std::string& download, const PeerId& peer, const Endpoint& endpoint, const char* state,
+               const std::string& why, absl::Time now) {
+  Json json = Begin("peer", download, now);
+  json["peer_id"] = peer.ToHex();
+  json["endpoint"] = endpoint.ToString();
+  json["state"] = state;
+  if (!why.empty()) json["why"] = why;
+  return json;
+}
+
+}  // namespace
+
+std::string JsonEvent(const std::string& download, const DownloadEvent& event, absl::Time now) {
+  if (const auto* start = std::get_if<DownloadStarted>(&event)) {
+    Json json = Begin("start", download, now);
+    json["content_id"] = start->content_id.ToHex();
+    json["name"] = start->name;
+    json["path"] = start->target_path;
+    json["total_bytes"] = start->length_bytes;
+    json["chunks"] = start->chunk_count;
+    json["resumed_bytes"] = start->resumed_bytes;
+    return Dump(json);
+  }
+  if (const auto* connected = std::get_if<PeerConnected>(&event)) {
+    return Dump(PeerEvent(download, connected->peer, connected->endpoint, "connected", "", now));
+  }
+  if (const auto* lost = std::get_if<PeerLost>(&event)) {
+    return Dump(
+        PeerEvent(download, lost->peer, lost->endpoint, lost->for_good ? "dropped" : "lost", lost->why, now));
+  }
+  if (const auto* rejected = std::get_if<ChunkRejected>(&event)) {
+    Json json = Begin("chunk_rejected", download, now);
+    json["chunk"] = rejected->chunk.value();
+    json["peer_id"] = rejected->peer.ToHex();
+    json["endpoint"] = rejected->endpoint.ToString();
+    json["why"] = rejected->why;
+    return Dump(json);
+  }
+  if (const auto* moved = std::get_if<ChunksMoved>(&event)) {
+    Json json = Begin("chunks_moved", download, now);
+    json["chunks"] = moved->chunks;
+    json["peer_id"] = moved->from.ToHex();
+    json["endpoint"] = moved->endpoint.ToString();
+    json["why"] = moved->why;
+    return Dump(json);
+  }
+  if (const auto* tracker = std::get_if<TrackerChanged>(&event)) {
+    Json json = Begin("tracker", download, now);
+    json["tracker"] = tracker->tracker.ToString();
+    json["state"] = tracker->status.ok() ? "back" : "away";
+    if (!tracker->status.ok()) json["why"] = std::string(tracker->status.message());
+    return Dump(json);
+  }
+  if (const auto* waiting = std::get_if<Waiting>(&event)) {
+    Json json = Begin("waiting", download, now);
+    json["because"] = waiting->because;
+    return Dump(json);
+  }
+  return "";
+}
+
+std::string JsonProgress(const std::string& download, const DownloadStatus& status, absl::Time now) {
+  uint64_t failures = 0;
+  for (const DownloadStatus::Peer& peer : status.peers) failures += peer.failures;
+  Json json = Begin("progress", download, now);
+  json["phase"] = PhaseName(status.phase);
+  json["bytes"] = status.held_bytes;
+  json["total_bytes"] = status.length_bytes;
+  json["chunks_held"] = status.chunks_held;
+  json["chunks"] = status.chunk_count;
+  json["bytes_per_second"] = static_cast<uint64_t>(std::max(0.0, status.rate_bytes_per_second));
+  json["eta_seconds"] = status.eta.has_value() && *status.eta != absl::InfiniteDuration()
+                            ? Json(absl::ToDoubleSeconds(*status.eta))
+                            : Json();
+  json["peers"] = status.connected_peers;
+  json["failures"] = failures;
+  json["chunks_refetched"] = status.chunks_refetched;
+  json["waiting_because"] = status.waiting_because.empty() ? Json() : Json(status.waiting_because);
+  return Dump(json);
+}
+
+std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& status, ExitCode exit_code,
+                         absl::Time now) {
+  Json json = Begin("finished", record.argument(), now);
+  json["ok"] = record.outcome().ok();
+  json["exit_code"] = static_cast<int>(exit_code);
+  json["error"] = record.outcome().ok() ? Json() : ErrorOf(record.outcome());
+  json["content_id"] = status.content_id.is_zero() ? Json() : Json(status.content_id.ToHex());
+  json["name"] = record.label();
+  json["path"] = record.target_path().empty() ? Json() : Json(record.target_path());
+  json["bytes"] = status.held_bytes;
+  json["total_bytes"] = status.length_bytes;
+  json["resumed_bytes"] = status.resumed_bytes;
+  json["fetched_bytes"] = FetchedBytes(status);
+  json["chunks_held"] = status.chunks_held;
+  json["chunks"] = status.chunk_count;
+  json["seconds"] = absl::ToDoubleSeconds(record.took());
+  json["bytes_per_second"] = static_cast<uint64_t>(AverageRate(record, status));
+  json["chunks_refetched"] = status.chunks_refetched;
+  json["checked"] = record.outcome().ok() ? Json::array({"crc32", "sha256"}) : Json::array();
+  json["peers"] = PeersOf(status);
+  json["tracker_outages"] = Json::array();
+  for (const DownloadRecord::Outage& outage : record.outages()) {
+    json["tracker_outages"].push_back({{"tracker", outage.tracker.ToString()},
+                                       {"times", outage.times},
+                                       {"seconds", absl::ToDoubleSeconds(outage.away)},
+                                       {"still_away", outage.away_now},
+                                       {"why", outage.why}});
+  }
+  json["candidates"] = Json::array();
+  for (const ContentStatus& content : record.candidates()) {
+    json["candidates"].push_back({{"content_id", content.summary.id.ToHex()},
+                                  {"total_bytes", content.summary.length_bytes},
+                                  {"first_seen", TimeText(content.first_seen)},
+                                  {"seeders", content.seeders},
+                                  {"leechers", content.leechers}});
+  }
+  return Dump(json);
+}
+
+std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now) {
+  Json json = Begin(over ? "serving_ended" : "serving", now);
+  json["port"] = serving.port;
+  json["contents"] = serving.contents;
+  json["peers"] = serving.peers;
+  json["sent_bytes"] = serving.sent_bytes;
+  json["sent_chunks"] = serving.sent_chunks;
+  json["bytes_per_second"] = static_cast<uint64_t>(std::max(0.0, serving.rate_bytes_per_second));
+  json["trackers_told"] = serving.trackers_told;
+  json["trackers"] = serving.trackers;
+  return Dump(json);
+}
+
+std::string JsonError(const absl::Status& error, ExitCode exit_code, absl::Time now) {
+  Json json = Begin("error", now);
+  json["exit_code"] = static_cast<int>(exit_code);
+  json["error"] = ErrorOf(error);
+  return Dump(json);
+}
+
+}  // namespace shoal::leecher

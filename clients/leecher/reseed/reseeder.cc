@@ -1,0 +1,147 @@
+#include "clients/leecher/reseed/reseeder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "clients/leecher/reseed/served_contents.h"
+#include "shoal/base/mutex.h"
+#include "shoal/stream/chunk_server.h"
+#include "shoal/stream/event_loop.h"
+#include "shoal/tracking/announcer.h"
+
+namespace shoal::leecher {
+namespace {
+
+// One loop saturates what sendfile and a leecher's uplink can do; the second keeps a slow disk from holding
+// up the rest.
+constexpr unsigned kLoops = 2;
+constexpr uint32_t kMaxSessions = 64;
+
+ContentSummary SummaryOf(const Manifest& manifest) {
+  return {.id = manifest.id(),
+          .name = manifest.name(),
+          .length_bytes = manifest.length_bytes(),
+          .chunk_size_bytes = manifest.chunk_size_bytes(),
+          .chunk_count = manifest.chunk_count(),
+          .file_count = static_cast<uint32_t>(manifest.files().size())};
+}
+
+class ReseederImpl final : public Reseeder {
+ public:
+  explicit ReseederImpl(Options options)
+      : options_(std::move(options)),
+        contents_(std::make_shared<ServedContents>()),
+        loops_("serve", kLoops) {}
+
+  ~ReseederImpl() override {
+    // The announcers say goodbye first, so that nobody is sent to a closed door.
+    std::vector<Teller> tellers;
+    {
+      MutexLock lock(&mutex_);
+      tellers = std::move(tellers_);
+      tellers_.clear();
+    }
+    tellers.clear();
+    if (server_ != nullptr) server_->Stop();
+    loops_.Stop();
+  }
+
+  absl::Status Listen() {
+    ChunkServer::Options server;
+    server.listen = options_.listen;
+    server.self = options_.self;
+    server.max_sessions = kMaxSessions;
+    absl::StatusOr<std::unique_ptr<ChunkServer>> started = ChunkServer::Start(server, loops_, contents_);
+    if (!started.ok()) return started.status();
+    server_ = *std::move(started);
+    return absl::OkStatus();
+  }
+
+  uint16_t port() const override { return server_->port(); }
+
+  void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<TrackerUrl>& trackers) override {
+    const ContentSummary summary = SummaryOf(*source->manifest());
+    contents_->Add(source);
+    MutexLock lock(&mutex_);
+    for (const TrackerUrl& tracker : trackers) {
+      TellerFor(tracker).announcer->Offer(summary, [this, source] { return ProgressOf(*source); }, 0);
+    }
+  }
+
+  void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) override {
+    server_->Announce(content, chunks);
+  }
+
+  void Withdraw(const ContentId& content) override {
+    if (!contents_->Remove(content)) return;
+    {
+      MutexLock lock(&mutex_);
+      for (Teller& teller : tellers_) teller.announcer->Withdraw(content);
+    }
+    server_->Drop(content);
+  }
+
+  Totals totals() const override {
+    const ChunkServer::Totals served = server_->totals();
+    Totals totals{.contents = static_cast<uint32_t>(contents_->size()),
+                  .peers = served.sessions,
+                  .sent_bytes = served.sent_bytes,
+                  .sent_chunks = served.sent_chunks};
+    MutexLock lock(&mutex_);
+    totals.trackers = static_cast<uint32_t>(tellers_.size());
+    totals.trackers_told =
+        static_cast<uint32_t>(std::count_if(tellers_.begin(), tellers_.end(), [](const Teller& teller) {
+          return teller.announcer->all_registered();
+        }));
+    return totals;
+  }
+
+ private:
+  struct Teller {
+    TrackerUrl tracker;
+    std::unique_ptr<Announcer> announcer;
+  };
+
+  Teller& TellerFor(const TrackerUrl& tracker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto known = std::find_if(tellers_.begin(), tellers_.end(),
+                                    [&](const Teller& teller) { return teller.tracker == tracker; });
+    if (known != tellers_.end()) return *known;
+    Announcer::Options announcer;
+    announcer.self = options_.self;
+    announcer.endpoint.ip = options_.advertise.value_or(IpAddress());
+    announcer.endpoint.port = server_->port();
+    announcer.on_reachable = options_.on_tracker;
+    announcer.on_rejected = options_.on_rejected;
+    tellers_.push_back(
+        {tracker, Announcer::Start(options_.make_tracker_client(tracker), std::move(announcer))});
+    return tellers_.back();
+  }
+
+  Announcer::Progress ProgressOf(const ChunkSource& source) const {
+    const ChunkServer::Totals served = server_->totals();
+    Announcer::Progress progress;
+    progress.held = source.Held();
+    progress.free_slots = kMaxSessions - std::min(served.sessions, kMaxSessions);
+    // The server counts over all contents; of one alone this is only known when it is the only one.
+    if (contents_->size() == 1) progress.sent_bytes = served.sent_bytes;
+    return progress;
+  }
+
+  const Options options_;
+  const std::shared_ptr<ServedContents> contents_;
+  EventLoopGroup loops_;
+  std::unique_ptr<ChunkServer> server_;
+  mutable Mutex mutex_;
+  std::vector<Teller> tellers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Reseeder>> Reseeder::Start(Options options) {
+  auto reseeder = std::make_unique<ReseederImpl>(std::move(options));
+  const absl::Status listening = reseeder->Listen();
+  if (!listening.ok()) return listening;
+  return std::unique_ptr<Reseeder>(std::move(reseeder));
+}
+
+}  // namespace shoal::leecher
