@@ -41,9 +41,4 @@ void OpenFiles::Drop(FileIndex file) {
   std::erase_if(entries_, [&](const Entry& entry) { return entry.file == file; });
 }
 
-void OpenFiles::Clear() {
-  MutexLock lock(&mutex_);
-  entries_.clear();
-}
-
 }  // namespace shoal

@@ -26,7 +26,6 @@ class OpenFiles {
   // kept.
   std::shared_ptr<const FileDescriptor> Keep(FileIndex file, FileDescriptor opened);
   void Drop(FileIndex file);
-  void Clear();
 
  private:
   struct Entry {

@@ -1,0 +1,62 @@
+#include "shoal/content/chunk_verifier.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/sample_content.h"
+#include "tests/support/temporary_folder.h"
+
+namespace shoal {
+namespace {
+
+constexpr uint32_t kChunk = kMinChunkSizeBytes;
+
+class ChunkVerifierTest : public testing::Test {
+ protected:
+  // Opens chunks of a copy of the content, of which `damage` has changed the bytes.
+  std::function<absl::StatusOr<FileRegion>(ChunkIndex)> Over(const std::string& bytes) {
+    auto file =
+        std::make_shared<const FileDescriptor>(*FileDescriptor::Open(folder_.Write("f", bytes), O_RDONLY));
+    return [this, file](ChunkIndex index) -> absl::StatusOr<FileRegion> {
+      const ChunkPlace place = sample_.manifest()->PlaceOf(index);
+      return FileRegion{file, place.offset_bytes, place.length_bytes};
+    };
+  }
+
+  const TemporaryFolder folder_;
+  const std::string bytes_ = SampleBytes(20 * kChunk + 5, 1);
+  const SampleContent sample_ = SampleContent::OfFile("f", bytes_);
+};
+
+TEST_F(ChunkVerifierTest, FindsAllRight) {
+  const auto open = Over(bytes_);
+  EXPECT_TRUE(AllChunksRight(*sample_.manifest(), open));
+  ChunkSet claimed(21);
+  claimed.Insert(ChunkIndex(3));
+  claimed.Insert(ChunkIndex(20));
+  EXPECT_EQ(VerifyChunks(*sample_.manifest(), claimed, open), claimed);
+  EXPECT_TRUE(VerifyChunks(*sample_.manifest(), ChunkSet(21), open).empty());
+}
+
+TEST_F(ChunkVerifierTest, DropsWhatIsWrong) {
+  std::string damaged = bytes_;
+  damaged[7 * kChunk + 1] ^= 1;
+  damaged.back() ^= 0x80;
+  const auto open = Over(damaged);
+  ChunkSet right = ChunkSet::All(21);
+  right.Erase(ChunkIndex(7));
+  right.Erase(ChunkIndex(20));
+  EXPECT_EQ(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), open), right);
+  EXPECT_FALSE(AllChunksRight(*sample_.manifest(), open));
+}
+
+TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
+  const auto cut_off = Over(bytes_.substr(0, 5 * kChunk));
+  EXPECT_EQ(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), cut_off).count(), 5u);
+  const auto gone = [](ChunkIndex) -> absl::StatusOr<FileRegion> { return absl::NotFoundError("gone"); };
+  EXPECT_TRUE(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), gone).empty());
+  EXPECT_FALSE(AllChunksRight(*sample_.manifest(), gone));
+}
+
+}  // namespace
+}  // namespace shoal
