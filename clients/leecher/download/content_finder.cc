@@ -41,9 +41,8 @@ void ContentFinder::Answer(size_t tracker, const absl::StatusOr<LookupReply>& re
       same->leechers = std::max(same->leechers, content.leechers);
     }
   }
-  std::stable_sort(
-      candidates_.begin(), candidates_.end(),
-      [](const ContentStatus& a, const ContentStatus& b) { return a.first_seen > b.first_seen; });
+  std::sort(candidates_.begin(), candidates_.end(),
+            [](const ContentStatus& a, const ContentStatus& b) { return a.first_seen > b.first_seen; });
   peers_.insert(peers_.end(), reply->peers.begin(), reply->peers.end());
 }
 
