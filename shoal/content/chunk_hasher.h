@@ -23,7 +23,7 @@ class ChunkHasher {
   std::unique_ptr<uint8_t[]> step_;
 };
 
-// Both checksums of bytes in memory. Thread-safe, does not allocate.
+// Both checksums of bytes in memory. Thread-safe.
 ChunkChecksums ChecksumsOf(ByteView bytes);
 
 }  // namespace shoal

@@ -15,10 +15,11 @@ namespace shoal {
 // All bytes go to a preallocated file (for a folder: a folder of such files) beside the target, under a
 // temporary name that carries the content id: ".NAME.ID12.shoal-tmp". Progress is a journal beside it
 // (".NAME.ID12.shoal-progress"): a header with the content id, then one checksummed record per stored chunk,
-// appended after the chunk's bytes were written. After a crash the chunks of all intact records are held,
-// without reading them again: a record is only trusted when the data file still has the stamp that fits (see
-// docs/wire_format.md, "Progress journal"); the others are fetched again. Finish() renames to the final name.
-// So no partial or wrong file ever stands under it.
+// appended after the chunk's bytes were written. After a crash of the process the chunks of all intact
+// records are held, without reading them again. After a crash of the machine, or when the files are not the
+// very ones that were written, each is read and checked first (docs/wire_format.md, "Progress journal"); the
+// others are fetched again. Finish() renames to the final name. So no partial or wrong file ever stands under
+// it.
 //
 // It does not know peers, and it checks nothing on its own account but what Put says.
 //
@@ -40,9 +41,9 @@ class ChunkStore final : public ChunkSource {
   };
 
   // Opens what an earlier run left, or begins anew. Errors, each with a message that says what to do:
-  //   ALREADY_EXISTS      the target is there with other bytes (a target with the right bytes is a whole
-  //   store: see
-  //                       whole()); nothing was touched
+  //   ALREADY_EXISTS      the target is there with other bytes; nothing was touched. One with the right bytes
+  //                       is a whole store, see whole(): all of it is read to know, and files that a target
+  //                       folder has besides those of the content do not matter
   //   RESOURCE_EXHAUSTED  the disk has no room for the content (says how much is missing)
   //   PERMISSION_DENIED   the folder can't be written
   //   FAILED_PRECONDITION another process is at this download right now (the journal is locked)
