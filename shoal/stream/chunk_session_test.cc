@@ -34,6 +34,26 @@ std::string Text(ByteView bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
+// A content of which there is nothing but a manifest.
+class ManifestOnlySource final : public ChunkSource {
+ public:
+  explicit ManifestOnlySource(uint32_t chunk_count)
+      : manifest_(std::make_shared<const Manifest>(
+            *Manifest::Create(Manifest::Kind::kFile, "none", kMinChunkSizeBytes,
+                              {{.path = "none",
+                                .length_bytes = uint64_t{chunk_count} * kMinChunkSizeBytes,
+                                .executable = false}},
+                              std::vector<ChunkChecksums>(chunk_count)))) {}
+
+  const std::shared_ptr<const Manifest>& manifest() const override { return manifest_; }
+  ChunkSet Held() const override { return ChunkSet(manifest_->chunk_count()); }
+  bool Holds(ChunkIndex) const override { return false; }
+  absl::StatusOr<FileRegion> Open(ChunkIndex) const override { return absl::NotFoundError("none"); }
+
+ private:
+  const std::shared_ptr<const Manifest> manifest_;
+};
+
 // A server and what dials it, each on loops of its own.
 class ChunkSessionTest : public ::testing::Test {
  protected:
@@ -263,13 +283,15 @@ TEST_F(ChunkSessionTest, ReadingPausesWithoutABufferAndGoesOn) {
 }
 
 TEST_F(ChunkSessionTest, TheManifestComesInSlices) {
-  // Some 20,000 chunks of 36 bytes of manifest each: three slices.
-  auto source = Serve(size_t{20'000} * 16384, 16384);
+  auto source = std::make_shared<ManifestOnlySource>(20'000);
+  directory_->Add(source);
+  StartServer();
   RecordingDelegate delegate;
-  ChunkSession* session = DialServer(*source, &delegate);
+  ChunkSession* session = Dial(server_->port(), source->manifest()->id(), &delegate);
   const Record ready = delegate.Wait([](const Record& r) { return r.hello.has_value(); });
   const std::string canonical = source->manifest()->Encode();
   EXPECT_EQ(ready.hello->manifest_bytes, canonical.size());
+  EXPECT_GT(canonical.size(), 2 * kManifestSliceBytes);
   OnLoop([&] {
     session->RequestManifest();
     session->RequestManifest();
@@ -583,18 +605,22 @@ TEST_F(RawPeerTest, AStrangerThatSaysNoHelloIsClosed) {
 }
 
 TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
-  server_limits_.stall_timeout = absl::Milliseconds(300);
-  auto source = Serve(64 * 1024 * 1024, 1024 * 1024);
-  RawConnection stuck = MeetServer(*source);
+  auto offered = FileChunkSource::Make(64 * 1024 * 1024, 1024 * 1024);
+  const ContentId id = offered->manifest()->id();
+  RecordingDelegate to_stuck;
+  limits_.stall_timeout = absl::Milliseconds(300);
+  Dial(listener_.port(), id, &to_stuck, offered);
+  RawConnection stuck = listener_.Accept();
+  ASSERT_TRUE(stuck.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
   ASSERT_TRUE(stuck.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 64}}}.Encode()));
-  for (int i = 0; i < 2; ++i) {  // one for each of the server's loops
-    RecordingDelegate delegate;
-    ChunkSession* session = DialServer(*source, &delegate);
-    Request(session, {7});
-    delegate.Wait([](const Record& r) { return r.chunks.size() == 1; });
-    OnLoop([&] { session->Close(false); });
-  }
-  EXPECT_TRUE(stuck.ReadToEnd());
+
+  RecordingDelegate to_other;
+  Dial(listener_.port(), id, &to_other, offered);
+  RawConnection other = listener_.Accept();
+  ASSERT_TRUE(other.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
+  ASSERT_TRUE(other.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(7), 1}}}.Encode()));
+  EXPECT_TRUE(other.ReadFrame(FrameType::kChunk).has_value());
+  EXPECT_EQ(CodeOfClosing(&to_stuck), absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {

@@ -1,0 +1,166 @@
+#include "shoal/stream/chunk_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <future>
+#include <memory>
+#include <vector>
+
+#include "tests/support/file_chunk_source.h"
+#include "tests/support/raw_connection.h"
+
+namespace shoal {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ChunkServerTest : public ::testing::Test {
+ protected:
+  ChunkServerTest() { directory_->Add(source_); }
+
+  absl::StatusOr<std::unique_ptr<ChunkServer>> Start(const std::string& listen = "127.0.0.1:0") {
+    options_.listen = *Endpoint::Parse(listen);
+    return ChunkServer::Start(options_, loops_, directory_);
+  }
+  RawConnection SayHello(const ChunkServer& server, ContentId id) {
+    RawConnection peer = RawConnection::To(server.port());
+    Hello hello;
+    hello.content_id = id;
+    hello.peer_id = RandomPeerId();
+    EXPECT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
+    return peer;
+  }
+  RawConnection Meet(const ChunkServer& server) {
+    RawConnection peer = SayHello(server, source_->manifest()->id());
+    EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+    return peer;
+  }
+  static Refuse RefusalOn(RawConnection& peer) {
+    const auto frame = peer.ReadFrame(FrameType::kRefuse);
+    if (!frame.has_value()) return {};
+    return *Refuse::Decode(AsBytes(frame->body));
+  }
+
+  EventLoopGroup loops_{"server", 2};
+  std::shared_ptr<FileChunkSource> source_ = FileChunkSource::Make(100'000, 16384);
+  std::shared_ptr<TestDirectory> directory_ = std::make_shared<TestDirectory>();
+  ChunkServer::Options options_;
+};
+
+TEST_F(ChunkServerTest, ListensOnAllAddresses) {
+  for (const char* any : {"0.0.0.0:0", "[::]:0"}) {
+    const auto server = Start(any);
+    ASSERT_TRUE(server.ok()) << server.status();
+    EXPECT_NE((*server)->port(), 0);
+    Meet(**server);
+  }
+}
+
+TEST_F(ChunkServerTest, AnAddressThatIsTakenIsNamed) {
+  const auto first = Start();
+  ASSERT_TRUE(first.ok());
+  const std::string taken = "127.0.0.1:" + std::to_string((*first)->port());
+  const auto second = Start(taken);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(taken));
+}
+
+TEST_F(ChunkServerTest, OneMoreThanMayBeServedIsToldToComeBack) {
+  options_.max_sessions = 2;
+  options_.busy_retry = absl::Milliseconds(1234);
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  RawConnection first = Meet(**server);
+  RawConnection second = Meet(**server);
+  EXPECT_EQ((*server)->totals().sessions, 2);
+  RawConnection third = SayHello(**server, source_->manifest()->id());
+  const Refuse refuse = RefusalOn(third);
+  EXPECT_EQ(refuse.reason, Refuse::Reason::kBusy);
+  EXPECT_EQ(refuse.retry_after, absl::Milliseconds(1234));
+  EXPECT_TRUE(third.ReadToEnd());
+  EXPECT_EQ((*server)->totals().refused, 1);
+}
+
+TEST_F(ChunkServerTest, AContentThatIsDroppedIsRefusedToItsPeersOnly) {
+  auto other = FileChunkSource::Make(5000, 16384, 2);
+  directory_->Add(other);
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  RawConnection first = Meet(**server);
+  RawConnection second = Meet(**server);
+  RawConnection third = SayHello(**server, other->manifest()->id());
+  ASSERT_TRUE(third.ReadFrame(FrameType::kHello).has_value());
+  directory_->Remove(source_->manifest()->id());
+  (*server)->Drop(source_->manifest()->id());
+  EXPECT_EQ(RefusalOn(first).reason, Refuse::Reason::kUnknownContent);
+  EXPECT_TRUE(first.ReadToEnd());
+  EXPECT_EQ(RefusalOn(second).reason, Refuse::Reason::kUnknownContent);
+  RawConnection late = SayHello(**server, source_->manifest()->id());
+  EXPECT_EQ(RefusalOn(late).reason, Refuse::Reason::kUnknownContent);
+  ASSERT_TRUE(third.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(third.ReadFrame(FrameType::kChunk).has_value());
+}
+
+TEST_F(ChunkServerTest, StopSaysSoAndClosesAll) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  RawConnection peer = Meet(**server);
+  RawConnection stranger = RawConnection::To((*server)->port());
+  // The peer answers the refusal by closing, as a session does.
+  auto refusal = std::async(std::launch::async, [&] {
+    const Refuse refuse = RefusalOn(peer);
+    peer.Close();
+    return refuse.reason;
+  });
+  (*server)->Stop();
+  EXPECT_EQ(refusal.get(), Refuse::Reason::kShuttingDown);
+  EXPECT_TRUE(stranger.ReadToEnd());
+  EXPECT_EQ((*server)->totals().sessions, 0);
+  (*server)->Stop();
+}
+
+TEST_F(ChunkServerTest, StopDoesNotWaitForAPeerThatTakesNothing) {
+  auto large = FileChunkSource::Make(64 * 1024 * 1024, 16 * 1024 * 1024, 3);
+  directory_->Add(large);
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  RawConnection peer = SayHello(**server, large->manifest()->id());
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 4}}}.Encode()));
+  ASSERT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+  (*server)->Stop();
+}
+
+TEST_F(ChunkServerTest, StopsAlsoAfterItsLoops) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  RawConnection peer = Meet(**server);
+  loops_.Stop();
+  (*server)->Stop();
+}
+
+TEST_F(ChunkServerTest, SurvivesRunningOutOfDescriptors) {
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  RawConnection before = Meet(**server);
+  rlimit old_limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old_limit), 0);
+  // The descriptor of the client's own socket is the last one that there is.
+  FileDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit limit = old_limit;
+  limit.rlim_cur = static_cast<rlim_t>(client.get()) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const sockaddr_in address = RawConnection::Loopback((*server)->port());
+  EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  RawConnection turned_away(std::move(client));
+  EXPECT_TRUE(turned_away.ReadToEnd());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old_limit), 0);
+
+  Meet(**server);
+  ASSERT_TRUE(before.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(before.ReadFrame(FrameType::kChunk).has_value());
+}
+
+}  // namespace
+}  // namespace shoal

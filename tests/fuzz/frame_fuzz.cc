@@ -1,0 +1,18 @@
+// A frame's header: what decodes stays within its bounds and is the same after another trip.
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "shoal/stream/frame.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using shoal::FrameHeader;
+  if (size < shoal::kFrameHeaderBytes) return 0;
+  const auto header =
+      FrameHeader::Decode(std::span<const uint8_t, shoal::kFrameHeaderBytes>(data, shoal::kFrameHeaderBytes));
+  if (!header.ok()) return 0;
+  if (header->length_bytes > shoal::kMaxFrameBytes) std::abort();
+  const auto again = FrameHeader::Decode(header->Encode());
+  if (!again.ok() || *again != *header) std::abort();
+  return 0;
+}
