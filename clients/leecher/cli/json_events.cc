@@ -11,12 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
-
 Json Begin(const char* event, absl::Time now) {
-  return Json{{"event", event}, {"time", TimeText(now)}};
+  return Json{{"event", event}, {"time", JsonTime(now)}};
 }
 
 Json Begin(const char* event, const std::string& download, absl::Time now) {
@@ -87,6 +83,10 @@ Json PeerEvent(const std::string& download, const PeerId& peer, const Endpoint& 
 }
 
 }  // namespace
+
+std::string JsonTime(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
 
 std::string JsonEvent(const std::string& download, const DownloadEvent& event, absl::Time now) {
   if (const auto* start = std::get_if<DownloadStarted>(&event)) {
@@ -189,7 +189,7 @@ std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& sta
   for (const ContentStatus& content : record.candidates()) {
     json["candidates"].push_back({{"content_id", content.summary.id.ToHex()},
                                   {"total_bytes", content.summary.length_bytes},
-                                  {"first_seen", TimeText(content.first_seen)},
+                                  {"first_seen", JsonTime(content.first_seen)},
                                   {"seeders", content.seeders},
                                   {"leechers", content.leechers}});
   }

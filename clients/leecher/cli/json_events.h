@@ -36,6 +36,9 @@ struct ServingStatus {
 // `over`: the serving has ended.
 std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now);
 
+// "2023-11-14T22:13:20.123Z"
+std::string JsonTime(absl::Time time);
+
 // A failure that is not one download's (or that came before it began).
 std::string JsonError(const absl::Status& error, ExitCode exit_code, absl::Time now);
 
