@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/content/folder_source.h"
+#include "shoal/content/manifest.h"
+
+namespace shoal::seeder {
+
+// What is kept on the disk about one entry that was hashed: enough to offer it again, as long as its files
+// look the same.
+//
+// The bytes: "SHHC", u32 version (1); u32 length and bytes of the entry's name; u32 number of stamps, each
+// u64 length, u64 modification time in ns, u64 inode; u32 length and bytes of the canonical manifest; then
+// the SHA-256 of all bytes before it. Big-endian.
+struct HashCacheEntry {
+  std::string entry;
+  Manifest manifest;
+  std::vector<FileStamp> stamps;  // one per file of the manifest
+
+  std::string Encode() const;
+  // INVALID_ARGUMENT for bytes that are no such entry, also of another version; DATA_LOSS when the checksum
+  // is wrong.
+  static absl::StatusOr<HashCacheEntry> Decode(ByteView bytes);
+};
+
+// More than any entry needs; a longer file is none of ours.
+inline constexpr uint64_t kMaxHashCacheEntryBytes = kMaxManifestBytes + 24ull * kMaxFiles + 4096;
+
+}  // namespace shoal::seeder

@@ -1,0 +1,67 @@
+#include "services/seeder/seeder_metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include "shoal/service/metrics.h"
+
+namespace shoal::seeder {
+namespace {
+
+prometheus::Counter& MakeCounter(Metrics& metrics, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(metrics.registry()).Add({});
+}
+
+prometheus::Gauge& MakeGauge(Metrics& metrics, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(metrics.registry()).Add({});
+}
+
+// A counter goes up by steps, the figures are totals.
+void RaiseTo(prometheus::Counter& counter, uint64_t total) {
+  const double step = static_cast<double>(total) - counter.Value();
+  if (step > 0) counter.Increment(step);
+}
+
+}  // namespace
+
+struct SeederMetrics::Families {
+  Metrics metrics;
+  prometheus::Counter& sent_bytes =
+      MakeCounter(metrics, "shoal_seeder_sent_bytes_total", "Bytes of chunks sent to peers.");
+  prometheus::Counter& sent_chunks =
+      MakeCounter(metrics, "shoal_seeder_sent_chunks_total", "Chunks sent to peers.");
+  prometheus::Counter& refused =
+      MakeCounter(metrics, "shoal_seeder_refused_total", "Connections and chunks that peers were refused.");
+  prometheus::Gauge& sessions = MakeGauge(metrics, "shoal_seeder_sessions", "Peers that are connected now.");
+  prometheus::Gauge& contents =
+      MakeGauge(metrics, "shoal_seeder_contents", "Contents that are published now.");
+  prometheus::Gauge& content_bytes =
+      MakeGauge(metrics, "shoal_seeder_content_bytes", "Length of all published contents together.");
+  prometheus::Counter& problems = MakeCounter(metrics, "shoal_seeder_problems_total",
+                                              "Entries of the folder that could not be published.");
+  prometheus::Gauge& trackers_away =
+      MakeGauge(metrics, "shoal_seeder_trackers_away", "Trackers that do not answer now.");
+  prometheus::Gauge& ready = MakeGauge(metrics, "shoal_seeder_ready",
+                                       "1 when the first scan is published and the trackers were told.");
+};
+
+SeederMetrics::SeederMetrics() : families_(std::make_unique<Families>()) {}
+
+SeederMetrics::~SeederMetrics() = default;
+
+std::string SeederMetrics::Render(const SeederFigures& figures) {
+  Families& families = *families_;
+  RaiseTo(families.sent_bytes, figures.sent_bytes);
+  RaiseTo(families.sent_chunks, figures.sent_chunks);
+  RaiseTo(families.refused, figures.refused);
+  RaiseTo(families.problems, figures.problems);
+  families.sessions.Set(figures.sessions);
+  families.contents.Set(static_cast<double>(figures.contents));
+  families.content_bytes.Set(static_cast<double>(figures.content_bytes));
+  families.trackers_away.Set(figures.trackers_away);
+  families.ready.Set(figures.ready ? 1 : 0);
+  return families.metrics.Render();
+}
+
+}  // namespace shoal::seeder

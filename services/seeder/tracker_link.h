@@ -1,0 +1,35 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/content/ids.h"
+#include "shoal/tracking/announcer.h"
+#include "shoal/tracking/tracker_client.h"
+#include "shoal/tracking/tracker_url.h"
+
+namespace shoal::seeder {
+
+// One tracker as the seeder sees it: an announcer, whether the tracker is away, and the log lines about that.
+// Methods are thread-safe; the destructor tells the tracker that we leave.
+class TrackerLink {
+ public:
+  TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint);
+
+  Announcer& announcer() { return *announcer_; }
+  // The tracker has taken all that is offered, or it is away and can't.
+  bool told_or_away() const { return away_ || announcer_->all_registered(); }
+  bool away() const { return away_; }
+
+ private:
+  void OnReachable(const TrackerUrl& tracker, const absl::Status& status);
+
+  std::atomic<bool> away_ = false;
+  std::unique_ptr<Announcer> announcer_;  // last: its thread uses the rest
+};
+
+}  // namespace shoal::seeder

@@ -1,0 +1,34 @@
+#include "services/seeder/upload_progress.h"
+
+#include <gtest/gtest.h>
+
+#include "shoal/base/manual_clock.h"
+#include "tests/support/temporary_folder.h"
+
+namespace shoal::seeder {
+namespace {
+
+TEST(UploadProgress, TellsTotalsAndTheRateSinceItWasAskedLast) {
+  const TemporaryFolder folder;
+  folder.Write("a", SampleBytes(1000, 1));
+  auto source = std::make_shared<const OfferedSource>(*BuildManifest(folder.Path("a"), {}), [] {});
+  ManualClock clock;
+  const Announcer::ProgressSource progress = UploadProgress(source, [] { return 7u; }, clock);
+
+  const Announcer::Progress first = progress();
+  EXPECT_TRUE(first.held.full());
+  EXPECT_EQ(first.free_slots, 7u);
+  EXPECT_EQ(first.sent_bytes, 0u);
+  EXPECT_EQ(first.send_rate_bytes_per_second, 0u);
+
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(source->Open(ChunkIndex(0)).ok());
+  clock.Advance(absl::Seconds(3));
+  const Announcer::Progress second = progress();
+  EXPECT_EQ(second.sent_bytes, 6000u);
+  EXPECT_EQ(second.send_rate_bytes_per_second, 2000u);
+  clock.Advance(absl::Seconds(3));
+  EXPECT_EQ(progress().send_rate_bytes_per_second, 0u);
+}
+
+}  // namespace
+}  // namespace shoal::seeder
