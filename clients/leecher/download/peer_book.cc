@@ -51,7 +51,8 @@ std::optional<PeerBook::Call> PeerBook::Next(absl::Duration now) {
 
 void PeerBook::Proved(const PeerId& peer) {
   const auto found = known_.find(peer);
-  if (found == known_.end()) return;
+  // A chunk that was still being checked when the connection broke says nothing about the next one.
+  if (found == known_.end() || !found->second.connected) return;
   found->second.failures = 0;
   found->second.on_probation = false;
 }

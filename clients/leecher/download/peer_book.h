@@ -46,7 +46,7 @@ class PeerBook {
   // The next to call, which counts as connected from now on; none when there are as many as allowed, or
   // nobody is due. Those who never failed come first, and of equals one at random.
   std::optional<Call> Next(absl::Duration now);
-  // It brought a chunk: its failures are forgiven.
+  // It brought a chunk and is still there: its failures are forgiven.
   void Proved(const PeerId& peer);
 
   // The connection is over. Ended: it failed, and is left alone for a while that doubles with each failure in
