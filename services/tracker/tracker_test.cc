@@ -1,0 +1,123 @@
+#include "services/tracker/tracker.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "services/tracker/test_requests.h"
+#include "shoal/service/health_client.h"
+#include "shoal/tracker/v1/tracker.grpc.pb.h"
+#include "shoal/tracking/proto_conversion.h"
+
+namespace shoal::tracker {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TrackerTest : public ::testing::Test {
+ protected:
+  static Endpoint AnyPort() { return {IpAddress::V4({127, 0, 0, 1}), 0}; }
+
+  void SetUp() override {
+    Tracker::Options options;
+    options.grpc = AnyPort();
+    options.udp = AnyPort();
+    options.http = AnyPort();
+    options.udp_sockets = 2;
+    auto tracker = Tracker::Start(options);
+    ASSERT_TRUE(tracker.ok()) << tracker.status();
+    tracker_ = *std::move(tracker);
+    stub_ = v1::TrackerService::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(tracker_->grpc_port()), grpc::InsecureChannelCredentials()));
+  }
+
+  grpc::Status Register(const RegisterRequest& request) {
+    grpc::ClientContext context;
+    v1::RegisterRequest in;
+    v1::RegisterReply out;
+    ToProto(request, &in);
+    return stub_->Register(&context, in, &out);
+  }
+
+  std::unique_ptr<Tracker> tracker_;
+  std::unique_ptr<v1::TrackerService::Stub> stub_;
+};
+
+TEST_F(TrackerTest, OpensItsDoors) {
+  EXPECT_NE(tracker_->grpc_port(), 0);
+  EXPECT_NE(tracker_->udp_port(), 0);
+  EXPECT_NE(tracker_->http_port(), 0);
+  EXPECT_TRUE(CheckHealth({"127.0.0.1", tracker_->grpc_port()}, absl::Seconds(10)).ok());
+}
+
+TEST_F(TrackerTest, FillsInWhereACallComesFrom) {
+  RegisterRequest request = TestSeeder(1, TestContent(1));
+  request.endpoint.ip = IpAddress();
+  ASSERT_TRUE(Register(request).ok());
+  grpc::ClientContext context;
+  v1::LookupRequest in;
+  v1::LookupReply out;
+  in.set_name("content-1");
+  ASSERT_TRUE(stub_->Lookup(&context, in, &out).ok());
+  ASSERT_EQ(out.peers_size(), 1);
+  EXPECT_EQ(out.peers(0).endpoint().ip(), "127.0.0.1");
+}
+
+TEST_F(TrackerTest, WatchBeginsWithWhoIsThereAndEndsWithTheTracker) {
+  ASSERT_TRUE(Register(TestSeeder(1, TestContent(1))).ok());
+  grpc::ClientContext context;
+  v1::WatchRequest in;
+  in.set_content_hex(TestContentId(1).ToHex());
+  const auto watch = stub_->Watch(&context, in);
+  v1::SwarmEvent event;
+  ASSERT_TRUE(watch->Read(&event));
+  EXPECT_EQ(event.peer().peer_hex(), TestPeerId(1).ToHex());
+  ASSERT_TRUE(Register(TestSeeder(2, TestContent(1))).ok());
+  ASSERT_TRUE(watch->Read(&event));
+  EXPECT_EQ(event.peer().peer_hex(), TestPeerId(2).ToHex());
+
+  std::thread stop([&] { tracker_->Stop(absl::InfiniteDuration()); });
+  EXPECT_FALSE(watch->Read(&event));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  stop.join();
+}
+
+TEST_F(TrackerTest, AWatcherThatGoesAwayIsForgotten) {
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    v1::WatchRequest in;
+    in.set_content_hex(TestContentId(1).ToHex());
+    const auto watch = stub_->Watch(&context, in);
+    watch->WaitForInitialMetadata();
+    context.TryCancel();
+    EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  grpc::ClientContext context;
+  const auto refused = stub_->Watch(&context, v1::WatchRequest());
+  EXPECT_EQ(refused->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(TrackerTest, ASecondOneAtTheSameAddressSaysSo) {
+  Tracker::Options options;
+  options.grpc = {AnyPort().ip, tracker_->grpc_port()};
+  EXPECT_THAT(std::string(Tracker::Start(options).status().message()), HasSubstr("in use"));
+  options.grpc = AnyPort();
+  options.udp = {AnyPort().ip, tracker_->udp_port()};
+  EXPECT_THAT(std::string(Tracker::Start(options).status().message()), HasSubstr("in use"));
+  options.udp.reset();
+  options.http = {AnyPort().ip, tracker_->http_port()};
+  EXPECT_THAT(std::string(Tracker::Start(options).status().message()), HasSubstr("in use"));
+}
+
+TEST_F(TrackerTest, StoppedTakesNoCalls) {
+  tracker_->Stop(absl::Seconds(1));
+  tracker_->Stop(absl::Seconds(1));
+  EXPECT_FALSE(Register(TestSeeder(1, TestContent(1))).ok());
+}
+
+}  // namespace
+}  // namespace shoal::tracker
