@@ -1,5 +1,7 @@
 #include "services/seeder/seeder.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -17,6 +19,7 @@
 #include "services/seeder/tracker_link.h"
 #include "services/seeder/upload_progress.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
@@ -111,6 +114,8 @@ class SeederImpl final : public Seeder, public CatalogListener {
 };
 
 absl::Status SeederImpl::Open() {
+  // Before anybody is let in: without the folder there is nothing to serve.
+  SHOAL_RETURN_IF_ERROR(FileDescriptor::Open(options_.share, O_RDONLY | O_DIRECTORY).status());
   ChunkServer::Options serving;
   serving.listen = options_.listen;
   serving.self = self_;
@@ -130,8 +135,8 @@ absl::Status SeederImpl::Open() {
            {"peer", self_.ToHex()},
            {"advertise",
             options_.advertise.is_unspecified() ? "as trackers see us" : options_.advertise.ToString()},
-           {"grpc_port", absl::StrCat(grpc_port())},
-           {"http_port", absl::StrCat(http_port())}});
+           {"grpc_port", health_ == nullptr ? "none" : absl::StrCat(grpc_port())},
+           {"http_port", http_ == nullptr ? "none" : absl::StrCat(http_port())}});
 
   SharedFolder::Options sharing;
   sharing.path = options_.share;

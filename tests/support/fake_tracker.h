@@ -1,0 +1,102 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "shoal/base/mutex.h"
+#include "shoal/tracking/tracker_client.h"
+
+namespace shoal {
+
+// A tracker in the test's own process: remembers who registered what, and can be away. Thread-safe.
+class FakeTracker : public std::enable_shared_from_this<FakeTracker> {
+ public:
+  struct State {
+    bool away = false;
+    std::map<LeaseId, RegisterRequest> registered;
+    uint32_t registrations = 0;  // ever
+
+    const RegisterRequest* Find(const ContentId& id) const {
+      for (const auto& [lease, request] : registered) {
+        if (request.content.id == id) return &request;
+      }
+      return nullptr;
+    }
+  };
+
+  std::unique_ptr<TrackerClient> Connect(const TrackerUrl& url) {
+    return std::make_unique<Client>(shared_from_this(), url);
+  }
+  void SetAway(bool away) {
+    Change([&](State& state) { state.away = away; });
+  }
+  // Blocks until `done` says so of the state, and gives a copy of it.
+  State Wait(const std::function<bool(const State&)>& done) {
+    MutexLock lock(&mutex_);
+    while (!done(state_)) changed_.Wait(&mutex_);
+    return state_;
+  }
+
+ private:
+  class Client final : public TrackerClient {
+   public:
+    Client(std::shared_ptr<FakeTracker> tracker, TrackerUrl url)
+        : tracker_(std::move(tracker)), url_(std::move(url)) {}
+
+    absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration) override {
+      absl::StatusOr<RegisterReply> reply = Away();
+      tracker_->Change([&](State& state) {
+        if (state.away) return;
+        const LeaseId lease(++state.registrations);
+        state.registered[lease] = request;
+        reply = RegisterReply{lease, absl::Seconds(30), absl::Seconds(10), {}};
+      });
+      return reply;
+    }
+    absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override {
+      absl::StatusOr<HeartbeatReply> reply = Away();
+      tracker_->Change([&](State& state) {
+        if (!state.away) reply = HeartbeatReply{absl::Seconds(30), absl::Seconds(10), {}};
+      });
+      return reply;
+    }
+    absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration) override {
+      absl::StatusOr<LeaveReply> reply = Away();
+      tracker_->Change([&](State& state) {
+        if (state.away) return;
+        reply = LeaveReply{};
+        if (request.lease_ids.empty()) state.registered.clear();
+        for (const LeaseId lease : request.lease_ids) state.registered.erase(lease);
+      });
+      return reply;
+    }
+    absl::StatusOr<LookupReply> Lookup(const LookupRequest&, absl::Duration) override { return Away(); }
+    absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+      return Away();
+    }
+    absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override { return Away(); }
+    const TrackerUrl& url() const override { return url_; }
+
+   private:
+    static absl::Status Away() { return absl::UnavailableError("the tracker is away"); }
+
+    const std::shared_ptr<FakeTracker> tracker_;
+    const TrackerUrl url_;
+  };
+
+  template <typename Action>
+  void Change(const Action& action) {
+    MutexLock lock(&mutex_);
+    action(state_);
+    changed_.NotifyAll();
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  State state_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal
