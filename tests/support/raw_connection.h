@@ -114,7 +114,10 @@ class RawListener {
     port_ = ntohs(address.sin_port);
   }
   uint16_t port() const { return port_; }
-  RawConnection Accept() { return RawConnection(FileDescriptor(::accept(socket_.get(), nullptr, nullptr))); }
+  FileDescriptor AcceptSocket() {
+    return FileDescriptor(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  RawConnection Accept() { return RawConnection(AcceptSocket()); }
 
  private:
   FileDescriptor socket_;

@@ -1,0 +1,221 @@
+// How fast the chunk stream moves a file that lies in the page cache over loopback, and what it costs: one
+// server and one session that checks the CRC-32 of each chunk and drops the bytes. Beside it, as the measure,
+// the least that could do the same: a blocking loop of sendfile on one thread, recv and CRC-32 on another.
+// Prints both and their ratio.
+//
+//   chunk_stream_bench [MEBIBYTES [ROUNDS]]
+
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "shoal/content/checksum.h"
+#include "shoal/stream/chunk_server.h"
+#include "shoal/stream/chunk_session.h"
+#include "shoal/stream/event_loop.h"
+#include "tests/support/file_chunk_source.h"
+#include "tests/support/raw_connection.h"
+
+namespace shoal {
+namespace {
+
+constexpr uint32_t kChunkBytes = kDefaultChunkSizeBytes;
+constexpr uint32_t kWindow = 16;  // chunks asked for and not come yet
+
+struct Cost {
+  double gigabytes_per_second = 0;
+  double sender_cpu = 0;  // seconds per GiB
+  double receiver_cpu = 0;
+};
+
+double ThreadCpu() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+double CpuOf(EventLoop& loop) {
+  std::promise<double> cpu;
+  loop.Post([&] { cpu.set_value(ThreadCpu()); });
+  return cpu.get_future().get();
+}
+
+class Clockwork {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+Cost Bare(const FileChunkSource& source) {
+  const uint32_t count = source.manifest()->chunk_count();
+  RawListener listener;
+  FileDescriptor receiver(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = RawConnection::Loopback(listener.port());
+  if (::connect(receiver.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    std::abort();
+  const FileDescriptor sender = listener.AcceptSocket();
+  const Clockwork clock;
+  Cost cost;
+  std::thread sending([&] {
+    const double before = ThreadCpu();
+    for (uint32_t i = 0; i < count; ++i) {
+      const FileRegion region = *source.Open(ChunkIndex(i));
+      FrameHeader header;
+      header.type = FrameType::kChunk;
+      header.length_bytes = region.length_bytes;
+      header.crc32 = source.manifest()->checksums(ChunkIndex(i)).crc32;
+      const auto bytes = header.Encode();
+      if (::send(sender.get(), bytes.data(), bytes.size(), MSG_MORE | MSG_NOSIGNAL) < 0) std::abort();
+      off_t offset = static_cast<off_t>(region.offset_bytes);
+      for (size_t left = region.length_bytes; left > 0;) {
+        const ssize_t sent = ::sendfile(sender.get(), region.file->get(), &offset, left);
+        if (sent <= 0) std::abort();
+        left -= static_cast<size_t>(sent);
+      }
+    }
+    cost.sender_cpu = ThreadCpu() - before;
+  });
+  const double before = ThreadCpu();
+  std::vector<std::vector<uint8_t>> buffers(4, std::vector<uint8_t>(kChunkBytes));
+  for (uint32_t i = 0; i < count; ++i) {
+    std::array<uint8_t, kFrameHeaderBytes> head;
+    if (::recv(receiver.get(), head.data(), head.size(), MSG_WAITALL) != kFrameHeaderBytes) std::abort();
+    const FrameHeader header = *FrameHeader::Decode(head);
+    std::vector<uint8_t>& buffer = buffers[i % buffers.size()];
+    uint32_t crc = 0;
+    for (size_t at = 0; at < header.length_bytes;) {
+      const ssize_t got = ::recv(receiver.get(), buffer.data() + at, header.length_bytes - at, 0);
+      if (got <= 0) std::abort();
+      crc = Crc32({buffer.data() + at, static_cast<size_t>(got)}, crc);
+      at += static_cast<size_t>(got);
+    }
+    if (crc != header.crc32) std::abort();
+  }
+  cost.receiver_cpu = ThreadCpu() - before;
+  const double seconds = clock.Seconds();
+  sending.join();
+  cost.gigabytes_per_second = static_cast<double>(source.manifest()->length_bytes()) / seconds / 1e9;
+  return cost;
+}
+
+// Keeps a window of requests open and drops what comes.
+class Fetcher final : public SessionDelegate {
+ public:
+  explicit Fetcher(uint32_t chunk_count) : chunk_count_(chunk_count) {}
+
+  void OnReady(const Hello&) override {
+    for (; next_ < std::min(kWindow, chunk_count_); ++next_) AskForNext(next_);
+  }
+  void OnManifest(std::string) override {}
+  void OnHave(const Have&) override {}
+  bool WantsChunk(ChunkIndex, uint32_t) override { return true; }
+  ChunkBuffer BufferFor(ChunkIndex, uint32_t length_bytes) override {
+    return pool_->TryAcquire(length_bytes);
+  }
+  void OnProgress(ChunkIndex, uint32_t) override {}
+  void OnChunk(ChunkIndex, ChunkBuffer) override {
+    if (next_ < chunk_count_) AskForNext(next_++);
+    if (++came_ == chunk_count_) done.set_value();
+  }
+  void OnCorruptFrame(ChunkIndex) override { std::abort(); }
+  void OnRefused(const Refuse&) override { std::abort(); }
+  void OnClosed(const absl::Status&) override { std::abort(); }
+
+  ChunkSession* session = nullptr;
+  std::promise<void> done;
+
+ private:
+  void AskForNext(uint32_t index) {
+    const ChunkIndex chunk(index);
+    session->Request({&chunk, 1});
+  }
+
+  const uint32_t chunk_count_;
+  const std::shared_ptr<ChunkBufferPool> pool_ = ChunkBufferPool::Create(kChunkBytes, 4);
+  uint32_t next_ = 0;
+  uint32_t came_ = 0;
+};
+
+Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
+  EventLoopGroup server_loops("server", 1);
+  EventLoop client_loop("client");
+  auto directory = std::make_shared<TestDirectory>();
+  directory->Add(source);
+  ChunkServer::Options options;
+  options.listen = *Endpoint::Parse("127.0.0.1:0");
+  auto server = *ChunkServer::Start(options, server_loops, directory);
+  Fetcher fetcher(source->manifest()->chunk_count());
+  SessionTerms terms;
+  terms.content_id = source->manifest()->id();
+
+  EventLoop& server_loop = *server_loops.loops().front();
+  const double sender_before = CpuOf(server_loop);
+  const double receiver_before = CpuOf(client_loop);
+  const Clockwork clock;
+  std::shared_ptr<ChunkSession> session;
+  client_loop.Post([&] {
+    session = ChunkSession::Dial(client_loop, {IpAddress::V4({127, 0, 0, 1}), server->port()}, terms, {},
+                                 nullptr, &fetcher);
+    fetcher.session = session.get();
+  });
+  fetcher.done.get_future().wait();
+  const double seconds = clock.Seconds();
+  Cost cost;
+  cost.sender_cpu = CpuOf(server_loop) - sender_before;
+  cost.receiver_cpu = CpuOf(client_loop) - receiver_before;
+  cost.gigabytes_per_second = static_cast<double>(source->manifest()->length_bytes()) / seconds / 1e9;
+  client_loop.Post([&] { session->Close(false); });
+  server->Stop();
+  return cost;
+}
+
+void Print(const char* name, std::vector<Cost> rounds, double gibibytes) {
+  std::sort(rounds.begin(), rounds.end(),
+            [](const Cost& a, const Cost& b) { return a.gigabytes_per_second < b.gigabytes_per_second; });
+  const Cost& median = rounds[rounds.size() / 2];
+  std::printf("%-14s %5.2f GB/s (%.2f to %.2f), CPU s/GiB: sender %.3f, receiver %.3f\n", name,
+              median.gigabytes_per_second, rounds.front().gigabytes_per_second,
+              rounds.back().gigabytes_per_second, median.sender_cpu / gibibytes,
+              median.receiver_cpu / gibibytes);
+}
+
+}  // namespace
+}  // namespace shoal
+
+int main(int argc, char** argv) {
+  const size_t mebibytes = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1024;
+  const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+  if (mebibytes == 0 || rounds < 1) {
+    std::fprintf(stderr, "usage: chunk_stream_bench [MEBIBYTES [ROUNDS]]\n");
+    return 2;
+  }
+  const auto source = shoal::FileChunkSource::Make(mebibytes << 20, shoal::kChunkBytes);
+  std::vector<shoal::Cost> bare;
+  std::vector<shoal::Cost> stream;
+  std::vector<double> ratios;
+  // In turns, so that a noisy machine is noisy to both.
+  for (int i = 0; i < rounds; ++i) {
+    bare.push_back(shoal::Bare(*source));
+    stream.push_back(shoal::ChunkStream(source));
+    ratios.push_back(stream.back().gigabytes_per_second / bare.back().gigabytes_per_second);
+  }
+  const double gibibytes = static_cast<double>(mebibytes) / 1024;
+  shoal::Print("bare loop", bare, gibibytes);
+  shoal::Print("chunk stream", stream, gibibytes);
+  std::sort(ratios.begin(), ratios.end());
+  std::printf("ratio          %.2f (median of %d rounds)\n", ratios[ratios.size() / 2], rounds);
+  return 0;
+}
