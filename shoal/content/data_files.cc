@@ -223,7 +223,10 @@ absl::Status DataFiles::MoveTo(const std::string& name) {
   }
   if (error != 0)
     return ErrnoStatus(error, absl::StrCat("cannot rename the download to ", output_folder_, "/", name));
-  if (fsync(output_.get()) != 0) return ErrnoStatus(errno, absl::StrCat("cannot sync ", output_folder_));
+  // Some network file systems can't sync a folder, and say EINVAL.
+  if (fsync(output_.get()) != 0 && errno != EINVAL) {
+    return ErrnoStatus(errno, absl::StrCat("cannot sync ", output_folder_));
+  }
   return absl::OkStatus();
 }
 
