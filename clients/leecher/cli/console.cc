@@ -37,6 +37,9 @@ winsize TerminalSize() {
   return size;
 }
 
+// The terminal writes "^C" behind the last live line when it is pressed; that must not wrap to the next one.
+constexpr int kFreeColumns = 3;
+
 // Lines longer than the terminal (it may have become narrower since) are cut by it instead of being wrapped:
 // wrapped lines could not be erased again.
 constexpr char kWrapOff[] = "\x1b[?7l";
@@ -57,7 +60,10 @@ Console::~Console() {
 }
 
 LineStyle Console::style() const {
-  return {.width = TerminalSize().ws_col - 1, .label_width = 0, .unicode = unicode_, .color = color_};
+  return {.width = std::max(8, TerminalSize().ws_col - kFreeColumns),
+          .label_width = 0,
+          .unicode = unicode_,
+          .color = color_};
 }
 
 int Console::max_live_lines() const {

@@ -33,7 +33,7 @@ class Console {
   bool live() const { return live_; }
   // Somebody is there to answer a question.
   bool can_ask() const { return can_ask_; }
-  // For lines as wide as the terminal is now (one column is left free); 80 columns where there is none.
+  // For lines as wide as the terminal is now (a few columns are left free); 80 columns where there is none.
   LineStyle style() const;
   // Lines that can be redrawn without scrolling.
   int max_live_lines() const;

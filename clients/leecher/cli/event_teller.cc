@@ -1,6 +1,7 @@
 #include "clients/leecher/cli/event_teller.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "clients/leecher/cli/progress_line.h"
 #include "clients/leecher/cli/terminal_text.h"
 #include "shoal/base/units.h"
@@ -47,19 +48,26 @@ std::optional<std::string> EventTeller::Tell(const DownloadEvent& event) {
                    absl::StrCat(Plural(moved->chunks, "chunk"), " moved from ", moved->endpoint.ToString(),
                                 " to other peers: ", Printable(moved->why)));
   }
-  if (const auto* tracker = std::get_if<TrackerChanged>(&event)) {
-    const std::string url = Printable(tracker->tracker.ToString());
-    if (tracker->status.ok()) return absl::StrCat("tracker ", url, " is back");
-    std::string why = Printable(std::string(tracker->status.message()));
-    return absl::StrCat("tracker ", url, " is away: ", why);
-  }
+  if (const auto* tracker = std::get_if<TrackerChanged>(&event))
+    return TellTracker(tracker->tracker, tracker->status);
   if (const auto* waiting = std::get_if<Waiting>(&event)) {
-    if (waiting->because == waiting_because_) return std::nullopt;
+    // It comes and goes while a peer is slow; the same reason twice in a row is no news.
+    if (waiting->because.empty() || waiting->because == waiting_because_) return std::nullopt;
     waiting_because_ = waiting->because;
-    if (waiting_because_.empty()) return std::nullopt;
     return absl::StrCat("waiting: ", Printable(waiting_because_));
   }
   return std::nullopt;
+}
+
+std::string TellTracker(const TrackerUrl& tracker, const absl::Status& status) {
+  const std::string name = absl::StrCat("tracker ", tracker.ToString());
+  if (status.ok()) return absl::StrCat(Printable(name), " is back");
+  return absl::StrCat(Printable(name), " is away: ", WhyAway(tracker, std::string(status.message())));
+}
+
+std::string WhyAway(const TrackerUrl& tracker, absl::string_view message) {
+  absl::ConsumePrefix(&message, absl::StrCat("tracker ", tracker.ToString(), " "));
+  return Printable(message);
 }
 
 }  // namespace shoal::leecher

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "clients/leecher/download/download_event.h"
 
 namespace shoal::leecher {
@@ -23,5 +25,10 @@ class EventTeller {
   std::map<std::pair<Endpoint, char>, int> told_;
   std::string waiting_because_;
 };
+
+// "tracker URL is away: WHY", "tracker URL is back".
+std::string TellTracker(const TrackerUrl& tracker, const absl::Status& status);
+// A failure's message, escaped, without the tracker's name if it begins with that.
+std::string WhyAway(const TrackerUrl& tracker, absl::string_view message);
 
 }  // namespace shoal::leecher

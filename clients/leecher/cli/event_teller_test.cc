@@ -53,6 +53,8 @@ TEST(EventTellerTest, TrackersComeAndGo) {
   const TrackerUrl url{TrackerUrl::Door::kUdp, {"t", 6969}};
   EXPECT_THAT(teller.Tell(TrackerChanged{url, absl::UnavailableError("no answer")}),
               Optional(std::string("tracker udp://t:6969 is away: no answer")));
+  EXPECT_THAT(teller.Tell(TrackerChanged{url, absl::UnavailableError("tracker udp://t:6969 is deaf")}),
+              Optional(std::string("tracker udp://t:6969 is away: is deaf")));
   EXPECT_THAT(teller.Tell(TrackerChanged{url, absl::OkStatus()}),
               Optional(std::string("tracker udp://t:6969 is back")));
 }
@@ -62,6 +64,8 @@ TEST(EventTellerTest, EachReasonToWaitIsToldOnce) {
   EXPECT_TRUE(teller.Tell(Waiting{"no peer"}).has_value());
   EXPECT_FALSE(teller.Tell(Waiting{"no peer"}).has_value());
   EXPECT_FALSE(teller.Tell(Waiting{""}).has_value());
+  EXPECT_FALSE(teller.Tell(Waiting{"no peer"}).has_value());
+  EXPECT_TRUE(teller.Tell(Waiting{"the disk is slow"}).has_value());
   EXPECT_TRUE(teller.Tell(Waiting{"no peer"}).has_value());
 }
 

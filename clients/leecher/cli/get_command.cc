@@ -176,7 +176,6 @@ class Get {
       if (!options_.on_complete.empty() && !RunsOnComplete(record, status))
         code = ExitCode::kOnCompleteFailed;
     } else {
-      if (reseeder_ != nullptr) reseeder_->Withdraw(status.content_id);
       for (const std::string& line :
            FailureLines(record, status, Clock::Real().Now(), console_.style().width)) {
         console_.Error(line);
@@ -202,26 +201,29 @@ class Get {
   // Whoever wants to serve on does; everything else is withdrawn.
   void ServeAfterwards() {
     std::vector<std::string> names;
+    std::vector<ContentId> unwanted;
     for (const auto& view : views_) {
       const DownloadRecord& record = view->record();
-      if (!record.outcome().ok() || reseeder_ == nullptr || stopped_) continue;
-      const bool wanted =
-          options_.seed.has_value()
-              ? *options_.seed > absl::ZeroDuration()
-              : console_.can_ask() && interrupts_.signal() == 0 &&
-                    AskYesNo(console_, interrupts_,
-                             absl::StrCat("Become a seeder for ", Printable(record.label()), "?"));
-      if (wanted) {
+      if (record.outcome().ok() && WantsToServe(record)) {
         names.push_back(record.label());
       } else {
-        reseeder_->Withdraw(view->download().status().content_id);
+        unwanted.push_back(view->download().status().content_id);
       }
     }
     // The reseeder holds what it serves; the downloads are done, and stop asking trackers.
     views_.clear();
     if (names.empty() || interrupts_.signal() != 0) return;
+    for (const ContentId& content : unwanted) reseeder_->Withdraw(content);
     ServeOn(*reseeder_, names, options_.seed.value_or(absl::InfiniteDuration()), messages_, console_,
             interrupts_);
+  }
+
+  bool WantsToServe(const DownloadRecord& record) {
+    if (reseeder_ == nullptr || interrupts_.signal() != 0) return false;
+    if (options_.seed.has_value()) return *options_.seed > absl::ZeroDuration();
+    return console_.can_ask() &&
+           AskYesNo(console_, interrupts_,
+                    absl::StrCat("Become a seeder for ", Printable(record.label()), "?"));
   }
 
   const GetOptions& options_;

@@ -5,6 +5,7 @@
 #include "clients/leecher/cli/commands.h"
 #include "clients/leecher/cli/console.h"
 #include "clients/leecher/cli/content_argument.h"
+#include "clients/leecher/cli/event_teller.h"
 #include "clients/leecher/cli/json_contents.h"
 #include "clients/leecher/cli/json_events.h"
 #include "clients/leecher/cli/progress_line.h"
@@ -116,8 +117,7 @@ ExitCode RunInfo(const InfoOptions& options) {
   if (!key.ok()) return Fail(key.status(), {.several_contents = true}, options.content, console);
   const SwarmView view = ViewSwarm(options.trackers, *key);
   for (const TrackerFailure& failure : view.failures) {
-    console.Error(absl::StrCat("shoal-leecher: tracker ", Printable(failure.tracker.ToString()), ": ",
-                               Printable(std::string(failure.status.message()))));
+    console.Error(absl::StrCat("shoal-leecher: ", TellTracker(failure.tracker, failure.status)));
   }
   if (absl::IsFailedPrecondition(view.status) && !view.candidates.empty()) {
     const ExitCode code = ExitCode::kAmbiguousName;

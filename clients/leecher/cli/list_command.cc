@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands.h"
 #include "clients/leecher/cli/console.h"
+#include "clients/leecher/cli/event_teller.h"
 #include "clients/leecher/cli/json_contents.h"
 #include "clients/leecher/cli/json_events.h"
 #include "clients/leecher/cli/summary.h"
@@ -53,8 +54,7 @@ ExitCode RunList(const ListOptions& options) {
   Console console(options.json ? Console::Voice::kJson : Console::Voice::kNormal);
   const Listing listing = ListContents(options.trackers, options.name_contains);
   for (const TrackerFailure& failure : listing.failures) {
-    console.Error(absl::StrCat("shoal-leecher: tracker ", Printable(failure.tracker.ToString()), ": ",
-                               Printable(std::string(failure.status.message()))));
+    console.Error(absl::StrCat("shoal-leecher: ", TellTracker(failure.tracker, failure.status)));
   }
   if (!listing.tracker_answered) {
     console.Object(JsonError(absl::UnavailableError("no tracker could be reached"), ExitCode::kNoTracker,

@@ -34,7 +34,7 @@ std::string Bar(double fraction, int cells, const LineStyle& style) {
   if (style.color) bar.append("\x1b[36m");
   for (int i = 0; i < filled; ++i) bar.append("\u2501");
   if (style.color) bar.append("\x1b[90m");
-  for (int i = filled; i < inner; ++i) bar.append(style.color ? "\u2501" : "\u2500");
+  for (int i = filled; i < inner; ++i) bar.append("\u2500");
   if (style.color) bar.append("\x1b[0m");
   return bar;
 }
@@ -154,9 +154,9 @@ std::string ProgressLine(const DownloadStatus& status, absl::string_view label, 
     cells.push_back({FormatRate(status.rate_bytes_per_second), 10, 4});
     cells.push_back({status.eta.has_value() ? FormatTimeLeft(*status.eta) : "", 8, 3});
   }
-  cells.push_back({Plural(status.connected_peers, "peer"), 7, 2});
+  if (status.phase != Phase::kDone) cells.push_back({Plural(status.connected_peers, "peer"), 7, 2});
   if (const uint64_t failures = Failures(status); failures > 0)
-    cells.push_back({absl::StrCat(failures, " failed"), 0, 1});
+    cells.push_back({Plural(failures, "failure"), 0, 1});
   return Compose(label, status.held_bytes, status.length_bytes, std::move(cells), style);
 }
 

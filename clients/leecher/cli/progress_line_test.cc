@@ -52,8 +52,8 @@ TEST(ProgressLineTest, FailuresAreCounted) {
   status.peers.resize(2);
   status.peers[0].failures = 2;
   status.peers[1].failures = 3;
-  EXPECT_THAT(ProgressLine(status, "m", {.width = 100}), HasSubstr("5 failed"));
-  EXPECT_THAT(ProgressLine(Fetching(), "m", {.width = 100}), Not(HasSubstr("failed")));
+  EXPECT_THAT(ProgressLine(status, "m", {.width = 100}), HasSubstr("5 failures"));
+  EXPECT_THAT(ProgressLine(Fetching(), "m", {.width = 100}), Not(HasSubstr("failure")));
 }
 
 TEST(ProgressLineTest, NeverWiderThanTheTerminal) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "clients/leecher/cli/event_teller.h"
 #include "clients/leecher/cli/progress_line.h"
 #include "clients/leecher/cli/terminal_text.h"
 #include "clients/leecher/cli/text_table.h"
@@ -19,8 +20,11 @@ constexpr int kWidthForWholeIds = 110;
 constexpr size_t kShownDigits = 16;
 
 void AppendPeers(const DownloadStatus& status, int width, std::vector<std::string>& lines) {
-  if (status.peers.empty()) return;
-  std::vector<Peer> peers = status.peers;
+  std::vector<Peer> peers;  // those worth a line: who only said hello is not
+  for (const Peer& peer : status.peers) {
+    if (peer.chunks > 0 || peer.failures > 0 || !peer.dropped_because.empty()) peers.push_back(peer);
+  }
+  if (peers.empty()) return;
   std::sort(peers.begin(), peers.end(), [](const Peer& a, const Peer& b) {
     return a.chunks != b.chunks ? a.chunks > b.chunks : a.endpoint < b.endpoint;
   });
@@ -54,11 +58,13 @@ void AppendTroubles(const DownloadRecord& record, const DownloadStatus& status,
     lines.push_back(absl::StrCat("  ", Plural(status.chunks_refetched, "chunk"),
                                  " refetched from another peer: the first one sent wrong bytes or none"));
   }
+  // When no tracker answered at all, that is the error itself.
+  if (!record.outcome().ok() && !record.tracker_answered()) return;
   for (const DownloadRecord::Outage& outage : record.outages()) {
     lines.push_back(absl::StrCat("  tracker ", Printable(outage.tracker.ToString()), " was away ",
                                  outage.times == 1 ? "once" : absl::StrCat(outage.times, " times"), ", for ",
                                  shoal::FormatDuration(outage.away), outage.away_now ? ", and still is" : "",
-                                 ": ", Printable(outage.why)));
+                                 ": ", WhyAway(outage.tracker, outage.why)));
   }
 }
 

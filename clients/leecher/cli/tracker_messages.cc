@@ -3,16 +3,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/leecher/cli/event_teller.h"
 #include "clients/leecher/cli/terminal_text.h"
 
 namespace shoal::leecher {
 
 std::function<void(const TrackerUrl&, const absl::Status&)> TrackerMessages::OnTracker() {
   return [this](const TrackerUrl& tracker, const absl::Status& status) {
-    const std::string name = Printable(tracker.ToString());
-    std::string text =
-        status.ok() ? absl::StrCat("tracker ", name, " is back")
-                    : absl::StrCat("tracker ", name, " is away: ", Printable(std::string(status.message())));
+    std::string text = TellTracker(tracker, status);
     MutexLock lock(&mutex_);
     messages_.push_back({std::move(text), true});
   };

@@ -116,11 +116,19 @@ TEST(ReseederTest, TrackersAreToldWhenItEnds) {
   }
   EXPECT_EQ((*reseeder)->totals().contents, 1u);
   EXPECT_EQ((*reseeder)->totals().trackers, 1u);
-  (*reseeder)->Withdraw(source->manifest()->id());
-  EXPECT_EQ((*reseeder)->totals().contents, 0u);
   reseeder->reset();
   MutexLock lock(&heard.mutex);
   EXPECT_GE(heard.left, 1u);
+}
+
+TEST(ReseederTest, WhatIsWithdrawnIsServedNoMore) {
+  Heard heard;
+  auto reseeder = Reseeder::Start(OptionsFor(&heard));
+  ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+  const auto source = std::make_shared<const EmptySource>();
+  (*reseeder)->Serve(source, {kFirst});
+  (*reseeder)->Withdraw(source->manifest()->id());
+  EXPECT_EQ((*reseeder)->totals().contents, 0u);
 }
 
 TEST(ReseederTest, AnAddressThatCannotBeBoundIsAnError) {
