@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -80,6 +81,11 @@ class ChunkSessionTest : public ::testing::Test {
     return source;
   }
 
+  // Lives until the sessions are closed.
+  RecordingDelegate& NewDelegate(size_t buffer_bytes = 1024 * 1024, size_t max_buffers = 4) {
+    return delegates_.emplace_back(buffer_bytes, max_buffers);
+  }
+
   ChunkSession* Dial(uint16_t port, const ContentId& id, RecordingDelegate* delegate,
                      std::shared_ptr<const ChunkSource> source = nullptr) {
     SessionTerms terms;
@@ -107,6 +113,7 @@ class ChunkSessionTest : public ::testing::Test {
     OnLoop([&] { session->Request(Chunks(std::move(indices))); });
   }
 
+  std::deque<RecordingDelegate> delegates_;
   EventLoopGroup loops_{"server", 2};
   EventLoop loop_{"client"};
   std::shared_ptr<TestDirectory> directory_ = std::make_shared<TestDirectory>();
@@ -125,7 +132,7 @@ class WholeContentTest : public ChunkSessionTest, public ::testing::WithParamInt
 
 TEST_P(WholeContentTest, ComesThroughInTheOrderOfAsking) {
   auto source = Serve(GetParam().length_bytes, GetParam().chunk_size_bytes);
-  RecordingDelegate delegate(GetParam().chunk_size_bytes, 4);
+  RecordingDelegate& delegate = NewDelegate(GetParam().chunk_size_bytes, 4);
   ChunkSession* session = DialServer(*source, &delegate);
   const uint32_t count = source->manifest()->chunk_count();
   std::vector<uint32_t> backwards;
@@ -150,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, WholeContentTest,
 
 TEST_F(ChunkSessionTest, RequestsMadeBeforeTheHelloWait) {
   auto source = Serve(100'000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = nullptr;
   OnLoop([&] {
     SessionTerms terms;
@@ -170,7 +177,7 @@ TEST_F(ChunkSessionTest, RequestsMadeBeforeTheHelloWait) {
 
 TEST_F(ChunkSessionTest, CountsWhatWasSent) {
   auto source = Serve(100'000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 6});
   delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
@@ -187,7 +194,7 @@ TEST_F(ChunkSessionTest, ChunksThatAreNotHeldAreRefused) {
   ChunkSet held(source->manifest()->chunk_count());
   held.Insert(ChunkIndex(3));
   source->Hold(held);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {1, 2, 3, 5});
   const Record record =
@@ -201,7 +208,7 @@ TEST_F(ChunkSessionTest, ChunksThatAreNotHeldAreRefused) {
 TEST_F(ChunkSessionTest, MoreThanMayBeQueuedIsRefused) {
   server_limits_.max_queued_chunks = 3;
   auto source = Serve(100'000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1, 2, 3, 4, 5});
   const Record record =
@@ -215,7 +222,7 @@ TEST_F(ChunkSessionTest, AFileThatCantBeReadIsRefusedChunkByChunk) {
   source->FailToOpen(ChunkIndex(1), absl::FailedPreconditionError("it has changed"));
   source->FailToOpen(ChunkIndex(2), absl::NotFoundError("gone meanwhile"));
   source->FailToOpen(ChunkIndex(3), absl::ResourceExhaustedError("no descriptors"));
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1, 2, 3, 4});
   const Record record =
@@ -231,7 +238,7 @@ TEST_F(ChunkSessionTest, AFileThatCantBeReadIsRefusedChunkByChunk) {
 TEST_F(ChunkSessionTest, AFileThatWasCutShortEndsTheConnection) {
   auto source = Serve(100'000, 65536);
   source->Truncate(70'000);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1});
   const Record record = delegate.WaitClosed();
@@ -243,7 +250,7 @@ TEST_F(ChunkSessionTest, AFileThatWasCutShortEndsTheConnection) {
 TEST_F(ChunkSessionTest, BytesThatDoNotFitTheChecksumAreToldApart) {
   auto source = Serve(100'000, 16384);
   source->Corrupt(ChunkIndex(1));
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1, 2});
   const Record record = delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
@@ -253,7 +260,7 @@ TEST_F(ChunkSessionTest, BytesThatDoNotFitTheChecksumAreToldApart) {
 
 TEST_F(ChunkSessionTest, UnwantedChunksAreThrownAway) {
   auto source = Serve(1'000'000, 256 * 1024);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   delegate.unwanted = {ChunkIndex(0), ChunkIndex(2)};
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1, 2, 3});
@@ -264,7 +271,7 @@ TEST_F(ChunkSessionTest, UnwantedChunksAreThrownAway) {
 
 TEST_F(ChunkSessionTest, ReadingPausesWithoutABufferAndGoesOn) {
   auto source = Serve(1'000'000, 64 * 1024);
-  RecordingDelegate delegate(64 * 1024, 1);
+  RecordingDelegate& delegate = NewDelegate(64 * 1024, 1);
   delegate.keep_buffers = true;
   ChunkSession* session = DialServer(*source, &delegate);
   const uint32_t count = source->manifest()->chunk_count();
@@ -286,7 +293,7 @@ TEST_F(ChunkSessionTest, TheManifestComesInSlices) {
   auto source = std::make_shared<ManifestOnlySource>(20'000);
   directory_->Add(source);
   StartServer();
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = Dial(server_->port(), source->manifest()->id(), &delegate);
   const Record ready = delegate.Wait([](const Record& r) { return r.hello.has_value(); });
   const std::string canonical = source->manifest()->Encode();
@@ -303,7 +310,7 @@ TEST_F(ChunkSessionTest, TheManifestComesInSlices) {
 
 TEST_F(ChunkSessionTest, GainsAreAnnouncedBothWays) {
   auto source = Serve(1'000'000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   DialServer(*source, &delegate);
   delegate.Wait([](const Record& r) { return r.hello.has_value(); });
   server_->Announce(source->manifest()->id(), Chunks({4, 5, 6, 9}));
@@ -314,7 +321,7 @@ TEST_F(ChunkSessionTest, GainsAreAnnouncedBothWays) {
 
 TEST_F(ChunkSessionTest, AnUnknownContentIsRefused) {
   Serve(1000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   Dial(server_->port(), RandomContent(), &delegate);
   const Record record = delegate.WaitClosed();
   EXPECT_EQ(record.closed->code(), absl::StatusCode::kUnavailable);
@@ -329,14 +336,14 @@ TEST_F(ChunkSessionTest, NobodyListens) {
     RawListener listener;
     port = listener.port();
   }
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   Dial(port, RandomContent(), &delegate);
   EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(ChunkSessionTest, CloseWithoutTellingTellsNothing) {
   auto source = Serve(1'000'000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   delegate.Wait([](const Record& r) { return r.hello.has_value(); });
   OnLoop([&] {
@@ -349,7 +356,7 @@ TEST_F(ChunkSessionTest, CloseWithoutTellingTellsNothing) {
 
 TEST_F(ChunkSessionTest, ClosingFromInsideACallIsFine) {
   auto source = Serve(1'000'000, 16384);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   delegate.on_ready = [this] { sessions_.back()->Close(true); };
   DialServer(*source, &delegate);
   EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kCancelled);
@@ -357,7 +364,7 @@ TEST_F(ChunkSessionTest, ClosingFromInsideACallIsFine) {
 
 TEST_F(ChunkSessionTest, AStoppedLoopTakesItsSessionsAlong) {
   auto source = Serve(10'000'000, 16384);
-  RecordingDelegate delegate(16384, 1);
+  RecordingDelegate& delegate = NewDelegate(16384, 1);
   delegate.keep_buffers = true;
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1, 2, 3});
@@ -406,7 +413,7 @@ class RawPeerTest : public ChunkSessionTest {
 };
 
 TEST_F(RawPeerTest, UnknownFramesAreSkipped) {
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   RawConnection peer = MeetDialled(*content_, &delegate);
   ASSERT_TRUE(peer.SendFrame(static_cast<FrameType>(77), std::string(200'000, 'x')));
   ASSERT_TRUE(peer.SendFrame(static_cast<FrameType>(255), ""));
@@ -416,7 +423,7 @@ TEST_F(RawPeerTest, UnknownFramesAreSkipped) {
 }
 
 TEST_F(RawPeerTest, SmallFramesInOnePacketAllArrive) {
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   RawConnection peer = MeetDialled(*content_, &delegate);
   std::string packet;
   for (uint32_t i = 0; i < 100; ++i) {
@@ -431,7 +438,7 @@ TEST_F(RawPeerTest, SmallFramesInOnePacketAllArrive) {
 }
 
 TEST_F(RawPeerTest, BytesThatTrickleInMakeWholeFrames) {
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   RawConnection peer = MeetDialled(*content_, &delegate);
   for (const char byte : RawConnection::FrameBytes(FrameType::kChunk, "0123456789", 5)) {
     ASSERT_TRUE(peer.Send(std::string(1, byte)));
@@ -441,7 +448,7 @@ TEST_F(RawPeerTest, BytesThatTrickleInMakeWholeFrames) {
 }
 
 TEST_F(RawPeerTest, APeerThatClosesInsideAChunkIsGone) {
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   RawConnection peer = MeetDialled(*content_, &delegate);
   const std::string frame = RawConnection::FrameBytes(FrameType::kChunk, std::string(16384, 'x'), 0);
   ASSERT_TRUE(peer.Send(frame.substr(0, 10'000)));
@@ -471,7 +478,7 @@ TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
       std::string("\x03\0\0\0\0\x10\0\1\0\0\0\0\0\0\0\0", 16),        // a control message over 1 MiB
   };
   for (size_t i = 0; i < broken.size(); ++i) {
-    RecordingDelegate delegate;
+    RecordingDelegate& delegate = NewDelegate();
     RawConnection peer = MeetDialled(*content_, &delegate);
     ASSERT_TRUE(peer.Send(broken[i])) << i;
     EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument)
@@ -484,7 +491,7 @@ TEST_F(RawPeerTest, FlippedHeaderBitsNeverYieldAChunkThatWasNotSent) {
   const std::string body(5000, 'b');
   const std::string good = RawConnection::FrameBytes(FrameType::kChunk, body, 2);
   for (size_t bit = 0; bit < 8 * kFrameHeaderBytes; ++bit) {
-    RecordingDelegate delegate;
+    RecordingDelegate& delegate = NewDelegate();
     RawConnection peer = MeetDialled(*content_, &delegate);
     std::string flipped = good;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
@@ -498,7 +505,7 @@ TEST_F(RawPeerTest, GarbageInsteadOfAHelloEndsTheConnection) {
   for (const std::string& garbage : {std::string(64, '\xff'), std::string("GET / HTTP/1.1\r\n\r\n"),
                                      RawConnection::FrameBytes(FrameType::kPing, ""),
                                      RawConnection::FrameBytes(FrameType::kHello, "\x08")}) {
-    RecordingDelegate delegate;
+    RecordingDelegate& delegate = NewDelegate();
     Dial(listener_.port(), id_, &delegate);
     RawConnection peer = listener_.Accept();
     ASSERT_TRUE(peer.Send(garbage));
@@ -507,7 +514,7 @@ TEST_F(RawPeerTest, GarbageInsteadOfAHelloEndsTheConnection) {
 }
 
 TEST_F(RawPeerTest, AnAnswerAboutAnotherContentIsNoAnswer) {
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   Dial(listener_.port(), RandomContent(), &delegate);
   RawConnection peer = listener_.Accept();
   ASSERT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(*content_).Encode()));
@@ -582,7 +589,7 @@ TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
 
 TEST_F(RawPeerTest, APeerThatSaysNothingIsClosed) {
   limits_.idle_timeout = absl::Milliseconds(60);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   RawConnection peer = MeetDialled(*content_, &delegate);
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
   // It was told before that this end lives.
@@ -591,7 +598,7 @@ TEST_F(RawPeerTest, APeerThatSaysNothingIsClosed) {
 
 TEST_F(RawPeerTest, APeerThatSaysNoHelloIsClosed) {
   limits_.hello_timeout = absl::Milliseconds(20);
-  RecordingDelegate delegate;
+  RecordingDelegate& delegate = NewDelegate();
   Dial(listener_.port(), id_, &delegate);
   RawConnection peer = listener_.Accept();
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
@@ -607,14 +614,14 @@ TEST_F(RawPeerTest, AStrangerThatSaysNoHelloIsClosed) {
 TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
   auto offered = FileChunkSource::Make(64 * 1024 * 1024, 1024 * 1024);
   const ContentId id = offered->manifest()->id();
-  RecordingDelegate to_stuck;
+  RecordingDelegate& to_stuck = NewDelegate();
   limits_.stall_timeout = absl::Milliseconds(300);
   Dial(listener_.port(), id, &to_stuck, offered);
   RawConnection stuck = listener_.Accept();
   ASSERT_TRUE(stuck.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
   ASSERT_TRUE(stuck.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 64}}}.Encode()));
 
-  RecordingDelegate to_other;
+  RecordingDelegate& to_other = NewDelegate();
   Dial(listener_.port(), id, &to_other, offered);
   RawConnection other = listener_.Accept();
   ASSERT_TRUE(other.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
