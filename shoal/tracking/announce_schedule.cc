@@ -163,6 +163,9 @@ void AnnounceSchedule::OnHeartbeat(const absl::StatusOr<HeartbeatReply>& reply, 
   TakeBeat();
   NoteInterval(reply->heartbeat_interval);
   next_round_ = std::min(next_round_, now + *interval_);
+  // A round that takes longer than the interval (many leases, a long way) leaves time for other calls all the
+  // same.
+  if (round_.empty()) next_round_ = std::max(next_round_, now + *interval_ / 2);
   for (const LeaseId lease : reply->register_again) AskAgain(lease);
 }
 

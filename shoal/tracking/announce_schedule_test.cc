@@ -120,6 +120,25 @@ TEST_F(AnnounceScheduleTest, TenThousandRegistrationsStarveNoHeartbeat) {
   EXPECT_EQ(registered, kContents);
 }
 
+TEST_F(AnnounceScheduleTest, HeartbeatsThatTakeLongerThanTheirIntervalStarveNoRegistration) {
+  OfferAndRegister(1);
+  for (uint32_t i = 1; i < 1000; ++i) schedule_.Offer(Numbered(i));
+  int heartbeats = 0;
+  for (uint64_t lease = 2; !schedule_.all_registered();) {
+    const auto action = schedule_.Next(now());
+    if (std::holds_alternative<AnnounceSchedule::Heartbeat>(action)) {
+      ASSERT_LT(++heartbeats, 10);
+      clock_.Advance(absl::Seconds(15));
+      schedule_.OnHeartbeat(Renewed(), now());
+    } else {
+      ASSERT_TRUE(std::holds_alternative<AnnounceSchedule::Register>(action));
+      clock_.Advance(absl::Milliseconds(20));
+      EXPECT_EQ(Register(lease++), Verdict::kTaken);
+    }
+  }
+  EXPECT_GT(heartbeats, 0);
+}
+
 TEST_F(AnnounceScheduleTest, UnknownLeasesAreRegisteredAgain) {
   OfferAndRegister(3);
   clock_.Advance(absl::Seconds(10));
