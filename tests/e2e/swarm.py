@@ -26,7 +26,8 @@ def program(name):
 
 
 def random_bytes(length, seed):
-    return random.Random(seed).randbytes(length)
+    source = random.Random(seed)
+    return b"".join(source.randbytes(min(MEBIBYTE, length - at)) for at in range(0, length, MEBIBYTE))
 
 
 def sha256(path):
@@ -72,8 +73,8 @@ class Daemon:
                 if self._over or not self._news.wait(deadline - time.monotonic()):
                     raise AssertionError(f"{self.name} never said {pattern!r} but:\n" + "\n".join(self.lines[-30:]))
 
-    def signal(self, number):
-        self.process.send_signal(number)
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
 
     def stop(self, number=signal.SIGTERM):
         """Ends it; returns its exit code."""
@@ -197,12 +198,20 @@ class Swarm:
         seeder.expect(r"\bready\b.*trackers_told=1")
         return seeder
 
+    def await_listed(self, name):
+        """Until the tracker knows a content of that name."""
+        deadline = time.monotonic() + PATIENCE
+        while name not in self.leecher("list", f"--tracker={self.tracker_url}").stdout:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the tracker never heard of {name}")
+            time.sleep(0.1)
+
     def leecher(self, *arguments, **options):
         """Runs a command of the leecher to its end."""
         return subprocess.run([program("shoal-leecher"), *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", timeout=PATIENCE, **options)
 
-    def fetch(self, name, output, *flags):
+    def fetch(self, name, output, *flags, seed="no"):
         """Starts fetching `name` into the folder `output`."""
         return self.keep(Fetch(name, f"--tracker={self.tracker_url}", f"--output={self.folder(output)}", "--listen=127.0.0.1:0",
-                               "--advertise=127.0.0.1", "--seed=no", *flags))
+                               "--advertise=127.0.0.1", f"--seed={seed}", *flags))

@@ -95,7 +95,7 @@ class SwarmTest(unittest.TestCase):
         with Swarm() as swarm:
             shared = swarm.share("shared", {"model.bin": random_bytes(16 * MEBIBYTE, 11)})
             seeder = swarm.start_seeder(shared)
-            first = swarm.fetch("model.bin", "first", "--seed=forever")
+            first = swarm.fetch("model.bin", "first", seed="forever")
             first.expect(r'"event": ?"finished"')
             first.expect(r'"trackers_told": ?1')
             seeder.stop()
