@@ -110,7 +110,7 @@ void Console::Prompt(absl::string_view text) {
 }
 
 void Console::Object(const std::string& json) {
-  if (voice_ == Voice::kJson) Write(STDOUT_FILENO, absl::StrCat(json, "\n"));
+  if (voice_ == Voice::kJson && !json.empty()) Write(STDOUT_FILENO, absl::StrCat(json, "\n"));
 }
 
 void Console::Error(absl::string_view line) {

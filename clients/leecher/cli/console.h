@@ -44,7 +44,7 @@ class Console {
   void Headline(absl::string_view line);
   // The beginning of a line that a person is to end.
   void Prompt(absl::string_view text);
-  // A line of JSON. Nothing otherwise.
+  // A line of JSON. Nothing without JSON, or when it is empty.
   void Object(const std::string& json);
   // On stderr, always.
   void Error(absl::string_view line);

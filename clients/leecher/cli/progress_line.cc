@@ -109,6 +109,19 @@ std::string Activity(const DownloadStatus& status, absl::string_view ellipsis) {
   return "";
 }
 
+// The reason needs the room that the bar has otherwise.
+std::string WaitingLine(const DownloadStatus& status, absl::string_view label, const std::string& activity,
+                        const LineStyle& style) {
+  const std::string shown = Printable(label);
+  const int columns =
+      std::min({kMaxLabel, std::max(DisplayWidth(shown), style.label_width), std::max(1, style.width / 4)});
+  const std::string line =
+      absl::StrCat(PadRight(Shorten(shown, columns), columns), " ",
+                   PadLeft(absl::StrCat(Percent(status.held_bytes, status.length_bytes), "%"), 4), "  ",
+                   FormatBytesOf(status.held_bytes, status.length_bytes), "  ", activity);
+  return Shorten(line, style.width);
+}
+
 bool KnowsTotals(const DownloadStatus& status) {
   return status.chunk_count > 0 || status.phase == Phase::kDone;
 }
@@ -145,11 +158,12 @@ std::string ProgressLine(const DownloadStatus& status, absl::string_view label, 
                         Shorten(activity, style.width - label_columns - 2));
   }
 
+  if (!status.waiting_because.empty()) return WaitingLine(status, label, activity, style);
+
   std::vector<Cell> cells;
   cells.push_back({FormatBytesOf(status.held_bytes, status.length_bytes), 13, 5});
   if (!activity.empty()) {
-    // Half a line is enough to say it in; the sentence stands above the bar as well.
-    cells.push_back({Shorten(activity, std::max(20, style.width / 2 - 4)), 0, 6});
+    cells.push_back({activity, 0, 6});
   } else if (status.phase != Phase::kDone) {
     cells.push_back({FormatRate(status.rate_bytes_per_second), 10, 4});
     cells.push_back({status.eta.has_value() ? FormatTimeLeft(*status.eta) : "", 8, 3});
