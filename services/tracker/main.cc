@@ -19,9 +19,9 @@ constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// Calls in flight have this long; the whole stop stays below the five seconds after which supervisors lose
-// patience.
-constexpr absl::Duration kGrace = absl::Seconds(3);
+// What calls in flight have. They take milliseconds; but gRPC waits for the connections too, and one of an idle client
+// stays open until this has passed, so it is how long a stop takes.
+constexpr absl::Duration kGrace = absl::Seconds(1);
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 
 constexpr char kExamples[] = R"(
