@@ -1,0 +1,181 @@
+#include "shoal/tracking/tracker_client.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/tracker/tracker.h"
+#include "shoal/base/mutex.h"
+#include "shoal/tracking/announcer.h"
+#include "shoal/tracking/sample_messages.h"
+
+namespace shoal {
+namespace {
+
+using ::testing::HasSubstr;
+using tracker::Tracker;
+
+// Long enough that no noise of the machine ends it; the tests never wait it out.
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+// A tracker in this process, and what a client makes of it, by either door.
+class TrackerClientTest : public ::testing::TestWithParam<TrackerUrl::Door> {
+ protected:
+  void SetUp() override { StartTracker(0, 0); }
+
+  void StartTracker(uint16_t grpc_port, uint16_t udp_port) {
+    Tracker::Options options;
+    const IpAddress loopback = *IpAddress::Parse("127.0.0.1");
+    options.grpc = {loopback, grpc_port};
+    options.udp = Endpoint{loopback, udp_port};
+    options.lease = lease_;
+    options.udp_sockets = 1;
+    auto started = Tracker::Start(options);
+    ASSERT_TRUE(started.ok()) << started.status();
+    tracker_ = *std::move(started);
+  }
+
+  TrackerUrl Url() const {
+    const bool udp = GetParam() == TrackerUrl::Door::kUdp;
+    return {GetParam(), {"127.0.0.1", udp ? tracker_->udp_port() : tracker_->grpc_port()}};
+  }
+
+  absl::Duration lease_ = absl::Minutes(10);  // none lapses during a test
+  std::unique_ptr<Tracker> tracker_;
+};
+
+TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
+  const auto client = MakeTrackerClient(Url());
+  const auto registered = client->Register(sample::Register(), kPatience);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  EXPECT_EQ(registered->ttl, lease_);
+  EXPECT_TRUE(registered->peers.empty());
+
+  RegisterRequest second = sample::Register();
+  second.peer_id = sample::Peer(2);
+  second.endpoint = {IpAddress(), 7001};  // from wherever the request comes
+  second.held = ChunkSet::All(100);
+  const auto other = client->Register(second, kPatience);
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_EQ(other->peers.size(), 1u);
+  EXPECT_EQ(other->peers[0].endpoint, sample::At(1));
+  EXPECT_EQ(other->peers[0].chunks_held, 5u);
+
+  LeaseBeat beat = sample::Beat(registered->lease_id.value());
+  const auto beaten = client->Heartbeat({sample::Peer(1), {beat, sample::Beat(12345)}}, kPatience);
+  ASSERT_TRUE(beaten.ok()) << beaten.status();
+  EXPECT_EQ(beaten->register_again, std::vector<LeaseId>{LeaseId(12345)});
+
+  for (const ContentKey& key : {ContentKey(sample::Content(1)), ContentKey("content.bin")}) {
+    const auto found = client->Lookup({key, sample::Peer(1), 10}, kPatience);
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_EQ(found->contents.size(), 1u);
+    EXPECT_EQ(found->contents[0].summary, sample::Summary(1));
+    ASSERT_EQ(found->peers.size(), 1u);
+    EXPECT_EQ(found->peers[0].endpoint.ToString(), "127.0.0.1:7001");
+    EXPECT_TRUE(found->peers[0].complete);
+  }
+
+  const auto listed = client->ListContents({}, kPatience);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  EXPECT_EQ(listed->contents.size(), 1u);
+  const auto swarm = client->GetSwarm(ContentKey(sample::Content(1)), kPatience);
+  ASSERT_TRUE(swarm.ok()) << swarm.status();
+  EXPECT_EQ(swarm->peers.size(), 2u);
+
+  EXPECT_EQ(client->Leave({sample::Peer(1), {}}, kPatience)->ended, 1u);
+  EXPECT_EQ(client->GetSwarm(ContentKey(sample::Content(1)), kPatience)->peers.size(), 1u);
+}
+
+TEST_P(TrackerClientTest, ErrorsAreTheSameByBothDoors) {
+  const auto client = MakeTrackerClient(Url());
+  const auto nothing = client->Lookup({sample::Content(9), {}, 10}, kPatience);
+  EXPECT_EQ(nothing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(nothing.status().message()), HasSubstr(Url().ToString()));
+  ASSERT_TRUE(client->Register(sample::Register(), kPatience).ok());
+  RegisterRequest liar = sample::Register();
+  liar.peer_id = sample::Peer(2);
+  liar.content.name = "another.bin";
+  EXPECT_EQ(client->Register(liar, kPatience).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_P(TrackerClientTest, WhereNoTrackerIsItIsUnavailableLongBeforeTheTimeout) {
+  const TrackerUrl url = Url();
+  tracker_.reset();
+  const auto reply = MakeTrackerClient(url)->Lookup(sample::Lookup(), kPatience);
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(reply.status().message()), HasSubstr(url.ToString() + " can't be reached"));
+}
+
+TEST_P(TrackerClientTest, AChunkSetOfAnySizeCanBeRegistered) {
+  RegisterRequest large = sample::Register();
+  large.content.chunk_count = 100'000;
+  large.content.length_bytes = 100'000ull * 65536;
+  large.held = ChunkSet(100'000);
+  for (uint32_t i = 0; i < 100'000; i += 2) large.held.Insert(ChunkIndex(i));
+  const auto client = MakeTrackerClient(Url());
+  ASSERT_TRUE(client->Register(large, kPatience).ok());
+  EXPECT_EQ(client->GetSwarm(ContentKey(sample::Content(1)), kPatience)->peers.at(0).held, large.held);
+}
+
+TEST_P(TrackerClientTest, ManyPeersAreFoundByBothDoors) {
+  const auto client = MakeTrackerClient(Url());
+  for (uint8_t i = 1; i <= 100; ++i) {
+    RegisterRequest request = sample::Register();
+    request.peer_id = sample::Peer(i);
+    request.endpoint = sample::At(i);
+    request.max_peers = 0;
+    ASSERT_TRUE(client->Register(request, kPatience).ok());
+  }
+  const auto found = client->Lookup({sample::Content(1), {}, 100}, kPatience);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->peers.size(), 100u);
+  EXPECT_FALSE(found->truncated);
+}
+
+TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
+  lease_ = absl::Seconds(3);  // a heartbeat each second
+  StartTracker(0, 0);
+  Mutex mutex;
+  CondVar changed;
+  int registrations = 0;
+  Announcer::Options options;
+  options.self = sample::Peer(1);
+  options.endpoint = sample::At(1);
+  options.on_peers = [&](const ContentId&, const std::vector<PeerInfo>&) {
+    MutexLock lock(&mutex);
+    ++registrations;
+    changed.NotifyAll();
+  };
+  const auto await = [&](int count) {
+    MutexLock lock(&mutex);
+    while (registrations < count) changed.Wait(&mutex);
+  };
+  auto announcer = Announcer::Start(MakeTrackerClient(Url()), options);
+  announcer->Offer(sample::Summary(1), [] { return Announcer::Progress{.held = sample::Held()}; }, 10);
+  await(1);
+
+  const uint16_t grpc_port = tracker_->grpc_port();
+  const uint16_t udp_port = tracker_->udp_port();
+  tracker_.reset();
+  StartTracker(grpc_port, udp_port);
+  await(2);
+  const auto client = MakeTrackerClient(Url());
+  EXPECT_EQ(client->GetSwarm(ContentKey(sample::Content(1)), kPatience)->peers.at(0).held, sample::Held());
+
+  announcer.reset();
+  const auto left = client->Lookup({sample::Content(1), {}, 10}, kPatience);
+  EXPECT_TRUE(!left.ok() || left->peers.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Doors, TrackerClientTest,
+                         ::testing::Values(TrackerUrl::Door::kGrpc, TrackerUrl::Door::kUdp),
+                         [](const auto& door) {
+                           return std::string(door.param == TrackerUrl::Door::kUdp ? "Udp" : "Grpc");
+                         });
+
+}  // namespace
+}  // namespace shoal
