@@ -119,7 +119,7 @@ std::string WaitingLine(const DownloadStatus& status, absl::string_view label, c
       absl::StrCat(PadRight(Shorten(shown, columns), columns), " ",
                    PadLeft(absl::StrCat(Percent(status.held_bytes, status.length_bytes), "%"), 4), "  ",
                    FormatBytesOf(status.held_bytes, status.length_bytes), "  ", activity);
-  return Shorten(line, style.width);
+  return CutEnd(line, style.width);
 }
 
 bool KnowsTotals(const DownloadStatus& status) {
@@ -155,7 +155,7 @@ std::string ProgressLine(const DownloadStatus& status, absl::string_view label, 
         std::min({kMaxLabel, std::max(DisplayWidth(Printable(label)), style.label_width),
                   std::max(1, style.width / 2)});
     return absl::StrCat(PadRight(Shorten(Printable(label), label_columns), label_columns), "  ",
-                        Shorten(activity, style.width - label_columns - 2));
+                        CutEnd(activity, style.width - label_columns - 2));
   }
 
   if (!status.waiting_because.empty()) return WaitingLine(status, label, activity, style);

@@ -85,7 +85,7 @@ void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
     if (duration != absl::InfiniteDuration()) left = duration - passed;
     const std::string text = ServingText(serving, left);
     if (console.live()) {
-      console.Draw({Shorten(absl::StrCat("  ", text), console.style().width)});
+      console.Draw({CutEnd(absl::StrCat("  ", text), console.style().width)});
     } else if (console.json()) {
       if (passed - reported >= kJsonEvery) {
         console.Object(JsonServing(serving, false, clock.Now()));

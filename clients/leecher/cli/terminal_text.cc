@@ -124,6 +124,20 @@ std::string Shorten(absl::string_view text, int columns) {
   return absl::StrCat(text.substr(0, head), "\u2026", text.substr(tail));
 }
 
+std::string CutEnd(absl::string_view text, int columns) {
+  if (DisplayWidth(text) <= columns) return std::string(text);
+  if (columns <= 0) return "";
+  size_t end = 0;
+  int width = 0;
+  while (end < text.size()) {
+    const CodePoint point = DecodeOne(text.substr(end));
+    width += point.bytes == 0 ? 1 : ColumnsOf(point.value);
+    if (width > columns - 1) break;
+    end += std::max<size_t>(point.bytes, 1);
+  }
+  return absl::StrCat(text.substr(0, end), "\u2026");
+}
+
 std::string PadRight(absl::string_view text, int columns) {
   return absl::StrCat(text, std::string(static_cast<size_t>(std::max(0, columns - DisplayWidth(text))), ' '));
 }

@@ -21,6 +21,9 @@ int DisplayWidth(absl::string_view text);
 // name (its number, its suffix) stays visible.
 std::string Shorten(absl::string_view text, int columns);
 
+// The same, but what is too long loses its end: for sentences.
+std::string CutEnd(absl::string_view text, int columns);
+
 // Filled with spaces to `columns`; longer text is left as it is.
 std::string PadRight(absl::string_view text, int columns);
 std::string PadLeft(absl::string_view text, int columns);

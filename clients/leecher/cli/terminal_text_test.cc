@@ -66,6 +66,13 @@ TEST(ShortenTest, NeverCutsACharacterAndNeverGetsTooWide) {
   }
 }
 
+TEST(CutEndTest, KeepsTheBeginning) {
+  EXPECT_EQ(CutEnd("nothing comes", 13), "nothing comes");
+  EXPECT_EQ(CutEnd("nothing comes", 8), "nothing…");
+  EXPECT_EQ(CutEnd("文件", 3), "文…");
+  EXPECT_EQ(CutEnd("文件", 0), "");
+}
+
 TEST(PadTest, FillsByColumns) {
   EXPECT_EQ(PadRight("文", 4), "文  ");
   EXPECT_EQ(PadLeft("7", 3), "  7");
