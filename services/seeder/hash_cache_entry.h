@@ -13,9 +13,7 @@ namespace shoal::seeder {
 // What is kept on the disk about one entry that was hashed: enough to offer it again, as long as its files
 // look the same.
 //
-// The bytes: "SHHC", u32 version (1); u32 length and bytes of the entry's name; u32 number of stamps, each
-// u64 length, u64 modification time in ns, u64 inode; u32 length and bytes of the canonical manifest; then
-// the SHA-256 of all bytes before it. Big-endian.
+// The bytes are described in docs/wire_format.md, "Hash cache entry".
 struct HashCacheEntry {
   std::string entry;
   Manifest manifest;
