@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""The images and compose.yaml, on a Docker engine: built, up, healthy, used, down, and nothing left behind."""
+"""The images and compose.yaml, on a Docker engine: built, up, healthy, used, down, and nothing left behind.
+
+Compiles inside the image, unless the environment says BINARIES=prebuilt (see docker/Dockerfile); makes its own base image,
+unless it says BASE_IMAGE.
+"""
 
 import contextlib
 import json
@@ -64,7 +68,7 @@ class ContainersTest(unittest.TestCase):
             tag = f"{NAME}-build" if target == "build" else f"shoal-{target}:{NAME}"
             started = time.monotonic()
             run("docker", "build", "-q", "-f", "docker/Dockerfile", "--target", target, "-t", tag, "--build-arg",
-                f"BASE_IMAGE={cls.base}", ".")
+                f"BASE_IMAGE={cls.base}", "--build-arg", f"BINARIES={os.environ.get('BINARIES', 'compiled')}", ".")
             megabytes = int(run("docker", "image", "inspect", "-f", "{{.Size}}", tag)) / 1e6
             print(f"{tag}: built in {time.monotonic() - started:.0f} s, {megabytes:.0f} MB", file=sys.stderr)
 
@@ -145,20 +149,20 @@ class ContainersTest(unittest.TestCase):
             self.assertIn(b"shoal.tracker.v1.TrackerService", services)
 
     def fetch_while_a_seeder_stops(self):
-        fetch = subprocess.Popen(self.compose("run", "--rm", "-T", "leecher", "get", "large.bin", "--json", "--seed=no", slow=True),
-                                 cwd=ROOT, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, text=True)
+        command = self.compose("run", "--rm", "-T", "leecher", "get", "large.bin", "--json", "--seed=no", slow=True)
         stopped_at = None
         finished = None
-        for line in fetch.stdout:
-            event = json.loads(line) if line.startswith("{") else {}
-            if event.get("event") == "progress" and stopped_at is None and event["bytes"] > 0:
-                stopped_at = event["bytes"] / event["total_bytes"]
-                self.run_compose("kill", "seeder1")
-            if event.get("event") == "finished":
-                finished = event
-        errors = fetch.stderr.read()
-        self.assertEqual(fetch.wait(PATIENCE), 0, f"{finished}\n{errors}")
+        with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fetch:
+            for line in fetch.stdout:
+                event = json.loads(line) if line.startswith("{") else {}
+                if event.get("event") == "progress" and stopped_at is None and event["bytes"] > 0:
+                    stopped_at = event["bytes"] / event["total_bytes"]
+                    self.run_compose("kill", "seeder1")
+                if event.get("event") == "finished":
+                    finished = event
+            errors = fetch.stderr.read()
+        self.assertEqual(fetch.returncode, 0, f"{finished}\n{errors}")
         self.assertIsNotNone(stopped_at, "there was no middle of the transfer")
         self.assertLess(stopped_at, 1)
         self.assertGreaterEqual(len(finished["peers"]), 2, finished)
