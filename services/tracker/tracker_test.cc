@@ -80,7 +80,7 @@ TEST_F(TrackerTest, WatchBeginsWithWhoIsThereAndEndsWithTheTracker) {
   ASSERT_TRUE(watch->Read(&event));
   EXPECT_EQ(event.peer().peer_hex(), TestPeerId(2).ToHex());
 
-  std::thread stop([&] { tracker_->Stop(absl::InfiniteDuration()); });
+  std::thread stop([&] { tracker_->Stop(absl::Minutes(1)); });
   EXPECT_FALSE(watch->Read(&event));
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   stop.join();
