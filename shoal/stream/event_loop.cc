@@ -14,21 +14,18 @@
 #include "shoal/base/mutex.h"
 
 namespace shoal {
-namespace {
-
-// An io_context that can be emptied of what waits in it while it lives on: sockets and timers that outlive
-// the loop's thread may then still be destroyed.
-class LoopContext : public boost::asio::io_context {
- public:
-  LoopContext() : boost::asio::io_context(1) {}
-  ~LoopContext() { DestroyWaiting(); }
-  void DestroyWaiting() { shutdown(); }
-};
-
-}  // namespace
 
 class EventLoop::Impl {
  public:
+  // An io_context that can be emptied of what waits in it while it lives on: sockets and timers that outlive
+  // the loop's thread may then still be destroyed.
+  class LoopContext : public boost::asio::io_context {
+   public:
+    LoopContext() : boost::asio::io_context(1) {}
+    ~LoopContext() { DestroyWaiting(); }
+    void DestroyWaiting() { shutdown(); }
+  };
+
   explicit Impl(const std::string& name)
       : work_(boost::asio::make_work_guard(context_)), thread_([this, name] { Run(name); }) {}
 

@@ -21,17 +21,13 @@ constexpr size_t kMaxBodyBytes = kMaxDatagramBytes - 48;
 // they would go out one after the other.
 constexpr size_t kManyDatagrams = 16;
 
-absl::Duration Now() {
-  return Clock::Real().Uptime();
-}
-
 class UdpTrackerClient final : public TrackerClient {
  public:
   UdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door)
       : url_(url), grpc_door_(std::move(grpc_door)), exchange_(url) {}
 
   absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration timeout) override {
-    const absl::Duration deadline = Now() + timeout;
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
     auto reply = Ask<RegisterReply>(request, deadline);
     if (!absl::IsResourceExhausted(reply.status())) return reply;
     // The chunk set, most likely: a leecher's may be larger than a datagram.
@@ -39,7 +35,7 @@ class UdpTrackerClient final : public TrackerClient {
   }
 
   absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration timeout) override {
-    const absl::Duration deadline = Now() + timeout;
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
     const auto messages = SplitHeartbeat(request, kMaxBodyBytes);
     if (messages.size() > kManyDatagrams) {
       auto reply =
@@ -63,7 +59,7 @@ class UdpTrackerClient final : public TrackerClient {
   }
 
   absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration timeout) override {
-    const absl::Duration deadline = Now() + timeout;
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
     auto reply = Ask<LookupReply>(request, deadline);
     if (absl::IsResourceExhausted(reply.status())) {
       return OverGrpc(reply.status(), deadline, &TrackerClient::Lookup, request);
@@ -77,15 +73,16 @@ class UdpTrackerClient final : public TrackerClient {
 
   absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest& request,
                                                  absl::Duration timeout) override {
-    return OverGrpc(absl::OkStatus(), Now() + timeout, &TrackerClient::ListContents, request);
+    return OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::ListContents,
+                    request);
   }
 
   absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey& content, absl::Duration timeout) override {
-    return OverGrpc(absl::OkStatus(), Now() + timeout, &TrackerClient::GetSwarm, content);
+    return OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::GetSwarm, content);
   }
 
   absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration timeout) override {
-    const absl::Duration deadline = Now() + timeout;
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
     LeaveReply whole;
     for (const LeaveRequest& message : SplitLeave(request, kMaxBodyBytes)) {
       SHOAL_ASSIGN_OR_RETURN(const LeaveReply reply, Ask<LeaveReply>(message, deadline));
@@ -100,7 +97,7 @@ class UdpTrackerClient final : public TrackerClient {
   template <typename Reply, typename Request>
   absl::StatusOr<Reply> Ask(const Request& request, absl::Duration deadline) {
     MutexLock lock(&mutex_);
-    SHOAL_ASSIGN_OR_RETURN(DatagramReply reply, exchange_.Ask(request, deadline - Now()));
+    SHOAL_ASSIGN_OR_RETURN(DatagramReply reply, exchange_.Ask(request, deadline - Clock::Real().Uptime()));
     if (auto* wanted = std::get_if<Reply>(&reply.body)) return std::move(*wanted);
     return absl::InternalError(
         absl::StrCat("tracker ", url_.ToString(), " answered something else than was asked"));
@@ -115,12 +112,12 @@ class UdpTrackerClient final : public TrackerClient {
     auto door = Door(deadline);
     if (absl::IsNotFound(door.status()) && !why_not_udp.ok()) return why_not_udp;
     if (!door.ok()) return door.status();
-    return ((**door).*call)(request, deadline - Now());
+    return ((**door).*call)(request, deadline - Clock::Real().Uptime());
   }
 
   absl::StatusOr<std::shared_ptr<TrackerClient>> Door(absl::Duration deadline) {
     MutexLock lock(&mutex_);
-    SHOAL_ASSIGN_OR_RETURN(const uint16_t port, exchange_.GrpcPort(deadline - Now()));
+    SHOAL_ASSIGN_OR_RETURN(const uint16_t port, exchange_.GrpcPort(deadline - Clock::Real().Uptime()));
     if (door_ == nullptr || door_->url().address.port != port) {
       door_ = grpc_door_({TrackerUrl::Door::kGrpc, {url_.address.host, port}});
     }

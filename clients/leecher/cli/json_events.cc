@@ -23,7 +23,7 @@ Json Begin(const char* event, const std::string& download, absl::Time now) {
 
 // Bytes that are no UTF-8 become U+FFFD, and all that is not ASCII is escaped: a line of JSON harms no
 // terminal.
-std::string Dump(const Json& json) {
+std::string DumpEvent(const Json& json) {
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
@@ -97,13 +97,13 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["total_bytes"] = start->length_bytes;
     json["chunks"] = start->chunk_count;
     json["resumed_bytes"] = start->resumed_bytes;
-    return Dump(json);
+    return DumpEvent(json);
   }
   if (const auto* connected = std::get_if<PeerConnected>(&event)) {
-    return Dump(PeerEvent(download, connected->peer, connected->endpoint, "connected", "", now));
+    return DumpEvent(PeerEvent(download, connected->peer, connected->endpoint, "connected", "", now));
   }
   if (const auto* lost = std::get_if<PeerLost>(&event)) {
-    return Dump(
+    return DumpEvent(
         PeerEvent(download, lost->peer, lost->endpoint, lost->for_good ? "dropped" : "lost", lost->why, now));
   }
   if (const auto* rejected = std::get_if<ChunkRejected>(&event)) {
@@ -112,7 +112,7 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["peer_id"] = rejected->peer.ToHex();
     json["endpoint"] = rejected->endpoint.ToString();
     json["why"] = rejected->why;
-    return Dump(json);
+    return DumpEvent(json);
   }
   if (const auto* moved = std::get_if<ChunksMoved>(&event)) {
     Json json = Begin("chunks_moved", download, now);
@@ -120,19 +120,19 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["peer_id"] = moved->from.ToHex();
     json["endpoint"] = moved->endpoint.ToString();
     json["why"] = moved->why;
-    return Dump(json);
+    return DumpEvent(json);
   }
   if (const auto* tracker = std::get_if<TrackerChanged>(&event)) {
     Json json = Begin("tracker", download, now);
     json["tracker"] = tracker->tracker.ToString();
     json["state"] = tracker->status.ok() ? "back" : "away";
     if (!tracker->status.ok()) json["why"] = std::string(tracker->status.message());
-    return Dump(json);
+    return DumpEvent(json);
   }
   if (const auto* waiting = std::get_if<Waiting>(&event)) {
     Json json = Begin("waiting", download, now);
     json["because"] = waiting->because;
-    return Dump(json);
+    return DumpEvent(json);
   }
   return "";
 }
@@ -154,7 +154,7 @@ std::string JsonProgress(const std::string& download, const DownloadStatus& stat
   json["failures"] = failures;
   json["chunks_refetched"] = status.chunks_refetched;
   json["waiting_because"] = status.waiting_because.empty() ? Json() : Json(status.waiting_because);
-  return Dump(json);
+  return DumpEvent(json);
 }
 
 std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& status, ExitCode exit_code,
@@ -193,7 +193,7 @@ std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& sta
                                   {"seeders", content.seeders},
                                   {"leechers", content.leechers}});
   }
-  return Dump(json);
+  return DumpEvent(json);
 }
 
 std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now) {
@@ -206,14 +206,14 @@ std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now)
   json["bytes_per_second"] = static_cast<uint64_t>(std::max(0.0, serving.rate_bytes_per_second));
   json["trackers_told"] = serving.trackers_told;
   json["trackers"] = serving.trackers;
-  return Dump(json);
+  return DumpEvent(json);
 }
 
 std::string JsonError(const absl::Status& error, ExitCode exit_code, absl::Time now) {
   Json json = Begin("error", now);
   json["exit_code"] = static_cast<int>(exit_code);
   json["error"] = ErrorOf(error);
-  return Dump(json);
+  return DumpEvent(json);
 }
 
 }  // namespace shoal::leecher

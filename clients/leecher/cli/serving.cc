@@ -15,9 +15,9 @@
 namespace shoal::leecher {
 namespace {
 
-constexpr absl::Duration kRedraw = absl::Milliseconds(500);
+constexpr absl::Duration kServingRedraw = absl::Milliseconds(500);
 constexpr absl::Duration kJsonEvery = absl::Seconds(5);
-constexpr absl::Duration kLineEvery = absl::Seconds(30);
+constexpr absl::Duration kServingLineEvery = absl::Seconds(30);
 
 }  // namespace
 
@@ -52,7 +52,7 @@ void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
   const auto observe = [&] {
     const Reseeder::Totals totals = reseeder.totals();
     const absl::Duration now = clock.Uptime();
-    if (now - measured >= kRedraw) {
+    if (now - measured >= kServingRedraw) {
       // Smoothed over about two seconds.
       const double latest =
           static_cast<double>(totals.sent_bytes - sent_last) / absl::ToDoubleSeconds(now - measured);
@@ -91,14 +91,14 @@ void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
         console.Object(JsonServing(serving, false, clock.Now()));
         reported = passed;
       }
-    } else if (passed - reported >= kLineEvery) {
+    } else if (passed - reported >= kServingLineEvery) {
       // What does not change need not fill a log.
       const std::string line = ServingText(serving, std::nullopt);
       if (line != last_line) console.Say(absl::StrCat("serving: ", text));
       last_line = line;
       reported = passed;
     }
-    interrupts.Wait(std::min(kRedraw, duration - passed));
+    interrupts.Wait(std::min(kServingRedraw, duration - passed));
   }
   const ServingStatus served = observe();
   console.EndDraw(false);

@@ -6,14 +6,6 @@
 #include "shoal/base/clock.h"
 
 namespace shoal::leecher {
-namespace {
-
-absl::Duration Uptime() {
-  return Clock::Real().Uptime();
-}
-
-}  // namespace
-
 PeerLink::PeerLink(PeerSlot slot, const PeerBook::Call& call, const CreditLimits& limits, absl::Duration now,
                    LinkEvents* events)
     : slot_(slot),
@@ -90,7 +82,7 @@ void PeerLink::Resume(absl::Duration now) {
 
 void PeerLink::OnReady(const Hello& theirs) {
   hello_ = theirs;
-  last_useful_ = Uptime();
+  last_useful_ = Clock::Real().Uptime();
   events_->LinkReady(*this);
 }
 
@@ -105,7 +97,7 @@ void PeerLink::OnHave(const Have& have) {
 bool PeerLink::WantsChunk(ChunkIndex chunk, uint32_t length_bytes) {
   if (!Owes(chunk)) {
     // Cancelled too late: its bytes are on their way, which shows that the peer is alive.
-    if (credit_.has_value()) credit_->Excuse(Uptime());
+    if (credit_.has_value()) credit_->Excuse(Clock::Real().Uptime());
     return false;
   }
   return events_->LinkChunkFits(*this, chunk, length_bytes);
@@ -118,7 +110,7 @@ ChunkBuffer PeerLink::BufferFor(ChunkIndex, uint32_t length_bytes) {
 }
 
 void PeerLink::OnProgress(ChunkIndex, uint32_t bytes) {
-  if (credit_.has_value()) credit_->Progress(Uptime(), bytes);
+  if (credit_.has_value()) credit_->Progress(Clock::Real().Uptime(), bytes);
   events_->LinkProgress(*this, bytes);
 }
 
@@ -126,7 +118,7 @@ void PeerLink::OnChunk(ChunkIndex chunk, ChunkBuffer bytes) {
   const auto found = std::find(owed_.begin(), owed_.end(), chunk);
   if (found == owed_.end()) return;  // cancelled while its last bytes came
   owed_.erase(found);
-  credit_->Arrived(Uptime());
+  credit_->Arrived(Clock::Real().Uptime());
   events_->LinkChunk(*this, chunk, std::move(bytes));
 }
 
