@@ -72,7 +72,8 @@ class AnnounceSchedule {
 
   // What the last answers say of the tracker as a whole; reachable until the opposite is known.
   const absl::Status& reachable() const { return reachable_; }
-  bool has_leases() const { return !by_lease_.empty(); }
+  // The tracker may still count us in: with a lease, or with one that it has not been told the end of.
+  bool has_leases() const { return !by_lease_.empty() || !leaving_.empty(); }
 
   // Below what a tracker takes, so that a message with all that the leases have gained has room, too.
   static constexpr size_t kMaxLeasesPerBeat = 5000;

@@ -235,6 +235,15 @@ TEST_F(AnnounceScheduleTest, WithdrawEndsTheLease) {
   EXPECT_EQ(Next<AnnounceSchedule::Heartbeat>().leases.size(), 1u);
 }
 
+TEST_F(AnnounceScheduleTest, AWithdrawnLeaseCountsUntilTheTrackerHeardOfIt) {
+  OfferAndRegister(1);
+  schedule_.Withdraw(Numbered(0));
+  EXPECT_TRUE(schedule_.has_leases());
+  Next<AnnounceSchedule::Leave>();
+  schedule_.OnLeave(absl::OkStatus(), now());
+  EXPECT_FALSE(schedule_.has_leases());
+}
+
 TEST_F(AnnounceScheduleTest, WithdrawnBeforeItWasRegisteredNothingIsSaid) {
   schedule_.Offer(Numbered(0));
   schedule_.Withdraw(Numbered(0));
