@@ -19,8 +19,8 @@ constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// What calls in flight have. They take milliseconds; but gRPC waits for the connections too, and one of an idle client
-// stays open until this has passed, so it is how long a stop takes.
+// What calls in flight have. They take milliseconds; but gRPC waits for the connections too, and one of an
+// idle client stays open until this has passed, so it is how long a stop takes.
 constexpr absl::Duration kGrace = absl::Seconds(1);
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 

@@ -69,7 +69,8 @@ TEST(Manifest, ComesBackFromItsBytesWithTheSameId) {
 TEST(Manifest, HasAnIdThatNeverChanges) {
   // An id that came out differently would mean that published contents are lost: a new layout needs a new
   // version.
-  EXPECT_EQ(SampleContent::OfFile("hello.txt", "hello").manifest()->id().ToHex(), "1f47a785da6ae778437512f4778ecab92d96b03c86b96a8cadb366e550081fa7");
+  EXPECT_EQ(SampleContent::OfFile("hello.txt", "hello").manifest()->id().ToHex(),
+            "1f47a785da6ae778437512f4778ecab92d96b03c86b96a8cadb366e550081fa7");
 }
 
 TEST(Manifest, IsOnlyDecodedAsWhatWasAskedFor) {

@@ -6,8 +6,8 @@
 #include "gmock/gmock.h"
 
 #include "grpcpp/generic/generic_stub.h"
-#include "grpcpp/impl/codegen/server_callback_handlers.h"
 #include "grpcpp/grpcpp.h"
+#include "grpcpp/impl/codegen/server_callback_handlers.h"
 #include "gtest/gtest.h"
 #include "shoal/service/health_client.h"
 #include "shoal/service/listener.h"
