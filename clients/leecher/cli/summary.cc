@@ -56,7 +56,7 @@ void AppendTroubles(const DownloadRecord& record, const DownloadStatus& status,
                     std::vector<std::string>& lines) {
   if (status.chunks_refetched > 0) {
     lines.push_back(absl::StrCat("  ", Plural(status.chunks_refetched, "chunk"),
-                                 " refetched from another peer: the first one sent wrong bytes or none"));
+                                 " refetched from another peer (wrong bytes, refused or lost)"));
   }
   // When no tracker answered at all, that is the error itself.
   if (!record.outcome().ok() && !record.tracker_answered()) return;

@@ -65,7 +65,8 @@ struct DownloadStatus {
   std::optional<absl::Duration> eta;
   std::string waiting_because;  // empty, or why nothing moves right now, for people
   uint32_t connected_peers = 0;
-  uint32_t chunks_refetched = 0;  // asked of another peer because the first one sent wrong bytes or none
+  uint32_t chunks_refetched =
+      0;  // asked of another peer because the first one sent wrong bytes, refused or was lost
   struct Peer {
     PeerId id;
     Endpoint endpoint;
