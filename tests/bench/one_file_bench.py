@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""One file from one seeder to one leecher over the loopback: shoal beside libtorrent and nginx with curl, in turns.
+
+    tests/bench/one_file_bench.py [--programs build/release/bin] [--mebibytes 1024] [--rounds 5]
+
+Wall time runs from the start of the receiving program to its end, with the source in the page cache and every check of
+each program on (curl has none). The medians and the ratios are of this one run: do not compare across runs. libtorrent
+needs Debian's python3-libtorrent, the other peer nginx-light and curl; what is not there is left out.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import pathlib
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+LIBTORRENT_PEER = """
+import os, sys, time
+import libtorrent as lt
+role, metadata, folder, other = sys.argv[1:]
+# As it comes, but with nothing that only costs time on one machine: TCP, no encryption, no queue of torrents.
+session = lt.session({"listen_interfaces": "127.0.0.1:0", "outgoing_interfaces": "127.0.0.1", "enable_dht": False,
+                      "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False, "enable_incoming_utp": False,
+                      "enable_outgoing_utp": False, "out_enc_policy": 2, "in_enc_policy": 2,
+                      "alert_mask": int(lt.alert.category_t.status_notification | lt.alert.category_t.storage_notification)})
+terms = lt.add_torrent_params()
+terms.ti, terms.save_path = lt.torrent_info(metadata), folder
+terms.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+if role == "seed":
+    terms.flags |= lt.torrent_flags.seed_mode
+handle = session.add_torrent(terms)
+if role == "seed":
+    print(session.listen_port(), flush=True)
+    time.sleep(3600)
+handle.connect_peer(("127.0.0.1", int(other)))
+while True:
+    session.wait_for_alert(200)
+    for alert in session.pop_alerts():
+        if isinstance(alert, lt.torrent_finished_alert):
+            handle.flush_cache()
+        if isinstance(alert, lt.cache_flushed_alert):
+            os._exit(0)
+"""
+
+
+def wait_for_line(process, pattern):
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found
+    raise RuntimeError(f"{process.args[0]} ended without saying {pattern}")
+
+
+def start(*command):
+    return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            stdin=subprocess.DEVNULL, text=True)
+
+
+def stop(process):
+    process.terminate()
+    process.wait()
+    process.stdout.close()
+
+
+class Shoal:
+    name = "shoal"
+
+    def __init__(self, programs, work, source):
+        self.programs = programs
+        self.tracker = start(programs / "shoal-tracker", "--grpc=127.0.0.1:0", "--udp=none", "--http=none")
+        self.url = wait_for_line(self.tracker, r"(grpc://\S+)")[1]
+        self.seeder = start(programs / "shoal-seeder", f"--tracker={self.url}", f"--share={source.parent}",
+                            "--listen=127.0.0.1:0", "--settle=0s", "--state=none")
+        wait_for_line(self.seeder, r"ready .*trackers_told=1")
+        self.file = source.name
+
+    def receive(self, folder):
+        return [self.programs / "shoal-leecher", "get", self.file, f"--tracker={self.url}", "-o", folder, "--quiet",
+                "--listen=127.0.0.1:0"]
+
+    def close(self):
+        stop(self.seeder)
+        stop(self.tracker)
+
+
+class Libtorrent:
+    name = "libtorrent"
+
+    def __init__(self, programs, work, source):
+        import libtorrent as lt
+        storage = lt.file_storage()
+        lt.add_files(storage, str(source))
+        made = lt.create_torrent(storage, piece_size=512 * 1024)
+        lt.set_piece_hashes(made, str(source.parent))
+        self.metadata = work / "one.torrent"
+        self.metadata.write_bytes(lt.bencode(made.generate()))
+        self.seeder = start(sys.executable, "-c", LIBTORRENT_PEER, "seed", self.metadata, source.parent, "-")
+        self.port = wait_for_line(self.seeder, r"^(\d+)$")[1]
+
+    def receive(self, folder):
+        return [sys.executable, "-c", LIBTORRENT_PEER, "leech", self.metadata, folder, self.port]
+
+    def close(self):
+        stop(self.seeder)
+
+
+class NginxCurl:
+    name = "nginx+curl"
+
+    def __init__(self, programs, work, source):
+        port = 18000 + os.getpid() % 1000
+        folder = work / "nginx"
+        folder.mkdir()
+        spare = "".join(f"{kind}_temp_path {folder}/{kind}; "
+                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "conf").write_text(
+            f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors; events {{}}"
+            f" http {{ access_log off; sendfile on; tcp_nopush on; {spare}"
+            f" server {{ listen 127.0.0.1:{port}; root {source.parent}; }} }}")
+        self.server = start("nginx", "-c", folder / "conf", "-p", folder, "-e", folder / "errors")
+        self.url = f"http://127.0.0.1:{port}/{source.name}"
+        subprocess.run(["curl", "-sf", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "-o", "/dev/null",
+                        self.url], check=True)
+        self.file = source.name
+
+    def receive(self, folder):
+        return ["curl", "-sf", "-o", pathlib.Path(folder, self.file), self.url]
+
+    def close(self):
+        stop(self.server)
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def timed(peer, work, wanted, file):
+    folder = pathlib.Path(tempfile.mkdtemp(dir=work))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    subprocess.run([str(word) for word in peer.receive(folder)], check=True, stdout=subprocess.DEVNULL)
+    wall = time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if sha256(folder / file) != wanted:
+        raise RuntimeError(f"{peer.name} brought wrong bytes")
+    shutil.rmtree(folder)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def available():
+    yield Shoal
+    if importlib.util.find_spec("libtorrent"):
+        yield Libtorrent
+    if shutil.which("nginx") and shutil.which("curl"):
+        yield NginxCurl
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=lambda text: pathlib.Path(text).resolve(), default="build/release/bin")
+    parser.add_argument("--mebibytes", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="one-file-bench-") as folder:
+        work = pathlib.Path(folder)
+        source = work / "source" / "file"
+        source.parent.mkdir()
+        with open(source, "wb") as file:
+            for _ in range(options.mebibytes):
+                file.write(os.urandom(1 << 20))
+        wanted = sha256(source)
+        peers = [kind(options.programs, work, source) for kind in available()]
+        walls, cpus = {peer.name: [] for peer in peers}, {peer.name: [] for peer in peers}
+        try:
+            for at in range(options.rounds + 1):
+                for peer in peers:
+                    wall, cpu = timed(peer, work, wanted, source.name)
+                    if at > 0:  # the first round warms up
+                        walls[peer.name].append(wall)
+                        cpus[peer.name].append(cpu)
+        finally:
+            for peer in peers:
+                peer.close()
+
+    ours = statistics.median(walls["shoal"])
+    print(f"{options.mebibytes} MiB, medians of {options.rounds} rounds")
+    print(f"{'':12} {'wall s':>8} {'min':>7} {'max':>7} {'MiB/s':>7} {'CPU s':>7}  rate of shoal over it")
+    for name, times in walls.items():
+        middle = statistics.median(times)
+        print(f"{name:12} {middle:8.2f} {min(times):7.2f} {max(times):7.2f} {options.mebibytes / middle:7.0f}"
+              f" {statistics.median(cpus[name]):7.2f}  {middle / ours:.2f}")
+
+
+if __name__ == "__main__":
+    main()
