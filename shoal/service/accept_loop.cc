@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace shoal {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 // listener is left alone. Keeps a flood from costing a count of all connections per attempt.
 constexpr int kRestMs = 50;
 constexpr int kMaxAcceptsInARow = 1024;
+constexpr size_t kMaxRefusedAtOnce = 256;
 
 FileDescriptor OpenSpare() {
   return FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -59,8 +61,7 @@ void AcceptLoop::AcceptAll() {
   // Bounded, so that Stop is noticed in a flood.
   for (int i = 0; i < kMaxAcceptsInARow; ++i) {
     if (!open_.HasRoom()) {
-      for (int shed = 0; shed < kMaxAcceptsInARow && ShedOne(); ++shed) {
-      }
+      RefuseWaiting();
       return Rest();
     }
     FileDescriptor connection(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -80,12 +81,27 @@ void AcceptLoop::AcceptAll() {
   }
 }
 
+void AcceptLoop::RefuseWaiting() {
+  // Closed together, at the end: whoever comes after one of them saw its end is not among them, and so finds
+  // the room that has been made meanwhile.
+  std::vector<FileDescriptor> refused;
+  while (refused.size() < kMaxRefusedAtOnce) {
+    refused.emplace_back(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (refused.back().valid()) continue;
+    const bool no_descriptor = errno == EMFILE || errno == ENFILE;
+    refused.pop_back();
+    if (no_descriptor) ShedOne();
+    break;
+  }
+  shed_.fetch_add(refused.size(), std::memory_order_relaxed);
+}
+
 bool AcceptLoop::ShedOne() {
   spare_.Close();
   const int connection = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
   if (connection >= 0) {
-    close(connection);
     shed_.fetch_add(1, std::memory_order_relaxed);
+    close(connection);
   }
   spare_ = OpenSpare();
   return connection >= 0;

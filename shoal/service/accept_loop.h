@@ -33,6 +33,8 @@ class AcceptLoop {
  private:
   void Run();
   void AcceptAll();
+  // Accepts those that wait and closes them: there is no room.
+  void RefuseWaiting();
   // Accepts a connection and closes it; false when there was none.
   bool ShedOne();
   void Rest();
