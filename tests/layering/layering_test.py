@@ -29,7 +29,7 @@ ARROWS = {
 EDGES = {
     r".*\.pb\.h": r"(control|datagram|proto_conversion|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
     r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_client|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
-    r"CLI/.*": r"(main|arguments)\.cc",
+    r"CLI/.*": r"main\.cc",
 }
 
 EMPTY_NAMES = re.compile(r"(?i)(^|_)(utils?|common|helpers?|manager|misc)(_|$)")
