@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "clients/leecher/download/stall_reason.h"
+#include "clients/leecher/download/refusal.h"
 #include "shoal/base/clock.h"
 
 namespace shoal::leecher {
@@ -14,11 +14,8 @@ namespace {
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 // A tick that comes this late means that this machine slept, not that the peers did.
 constexpr absl::Duration kOverslept = absl::Seconds(1);
-// A peer whose files are not the content's any more, or that speaks another version, may have been mended by
-// then.
+// A peer that counts the content's chunks wrongly may have been mended by then.
 constexpr absl::Duration kLongWait = absl::Minutes(5);
-constexpr absl::Duration kRestartWait = absl::Seconds(3);
-constexpr absl::Duration kBetweenWaitingTexts = absl::Seconds(5);
 constexpr uint32_t kMinBuffers = 8;
 
 absl::Duration Uptime() {
@@ -35,9 +32,11 @@ DownloadEngine::DownloadEngine(EventLoop& loop, DownloadOptions options, Downloa
       board_(board),
       began_(Uptime()),
       last_tick_(began_),
-      last_moved_(began_),
-      last_told_waiting_(began_ - absl::Hours(1)),
-      tracker_away_(options_.trackers.size(), false),
+      stall_(options_.tuning.waiting_after, began_,
+             [this](const std::string& because) { observer_(Waiting{because}); }),
+      trackers_(
+          loop, options_, observer_,
+          [this](size_t tracker, const absl::StatusOr<LookupReply>& reply) { OnAnswer(tracker, reply); }),
       rate_(began_),
       roster_(loop,
               PeerRoster::Options{options_.self, options_.listen_port, options_.max_peers, options_.tuning},
@@ -61,35 +60,15 @@ void DownloadEngine::Begin() {
     finder_.emplace(options_.content, options_.trackers.size(), options_.tuning.start_patience, began_);
     if (const auto* name = std::get_if<std::string>(&options_.content)) name_ = *name;
   }
-  StartPollers();
+  trackers_.Begin(content_id_.is_zero() ? options_.content : ContentKey(content_id_));
   Publish();
 }
 
 // --- Trackers
 
-void DownloadEngine::StartPollers() {
-  for (size_t i = 0; i < options_.trackers.size(); ++i) {
-    TrackerPoller::Options poller;
-    poller.self = options_.self;
-    poller.content = content_id_.is_zero() ? options_.content : ContentKey(content_id_);
-    poller.min_interval = options_.tuning.min_poll;
-    poller.max_interval = options_.tuning.max_poll;
-    poller.timeout = options_.tuning.lookup_timeout;
-    poller.make_client = [make = options_.make_tracker_client, url = options_.trackers[i]] {
-      return make(url);
-    };
-    poller.on_answer = [this, i](const absl::StatusOr<LookupReply>& reply) {
-      loop_.Post([this, i, reply] { OnAnswer(i, reply); });
-    };
-    pollers_.push_back(std::make_unique<TrackerPoller>(std::move(poller)));
-  }
-}
-
 void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply) {
   if (ending() || phase_ == Phase::kFinishing) return;
   const absl::Duration now = Uptime();
-  NoteReachable(tracker,
-                reply.status().code() == absl::StatusCode::kNotFound ? absl::OkStatus() : reply.status());
   if (content_id_.is_zero()) {
     finder_->Answer(tracker, reply, now);
     Judge(now);
@@ -99,13 +78,6 @@ void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>&
   if (!reply.ok() || reply->contents.size() != 1 || reply->contents[0].summary.id != content_id_) return;
   roster_.Learn(reply->peers, now);
   CallPeers(now);
-}
-
-void DownloadEngine::NoteReachable(size_t tracker, const absl::Status& status) {
-  tracker_answered_ = tracker_answered_ || status.ok();
-  if (tracker_away_[tracker] == !status.ok()) return;
-  tracker_away_[tracker] = !status.ok();
-  observer_(TrackerChanged{options_.trackers[tracker], status});
 }
 
 void DownloadEngine::Judge(absl::Duration now) {
@@ -137,19 +109,16 @@ void DownloadEngine::Judge(absl::Duration now) {
 void DownloadEngine::UseContent(const ContentId& content, absl::Duration now) {
   content_id_ = content;
   phase_ = Phase::kFindingPeers;
-  for (const auto& poller : pollers_) poller->SetContent(content);
+  trackers_.SetContent(content);
   roster_.Begin(content);
-  Moved(now);
+  stall_.Moved(now);
 }
 
 void DownloadEngine::CallPeers(absl::Duration now) {
   if (ending() || phase_ == Phase::kFinishing || content_id_.is_zero()) return;
   roster_.CallPeers(now, static_cast<uint32_t>(BufferCount()));
   // Connected peers that have nothing to give are as good as none.
-  const bool lacking = roster_.ready().empty() || !waiting_because_.empty();
-  if (lacking == lacking_) return;
-  lacking_ = lacking;
-  for (const auto& poller : pollers_) poller->SetLacking(lacking);
+  trackers_.SetLacking(roster_.ready().empty() || !stall_.because().empty());
 }
 
 // --- Manifest and store
@@ -184,7 +153,7 @@ void DownloadEngine::OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkSto
   held_bytes_ = store_->resumed_bytes();
   board_.PutSource(store_);
   phase_ = Phase::kFetching;
-  Moved(now);
+  stall_.Moved(now);
   observer_(DownloadStarted{content_id_, name_, store_->target_path(), length_bytes_, chunk_count_,
                             store_->resumed_bytes()});
   fetch_.Begin(store_, BufferCount());
@@ -221,7 +190,7 @@ void DownloadEngine::LinkManifest(PeerLink& link, std::string canonical) {
   if (manifest_ != nullptr || ending()) return;
   const absl::Duration now = Uptime();
   auto manifest = manifest_fetch_.Take(link, content_id_, canonical, now);
-  Moved(now);
+  stall_.Moved(now);
   if (manifest.ok()) {
     UseManifest(*std::move(manifest));
   } else {
@@ -255,7 +224,7 @@ void DownloadEngine::LinkProgress(PeerLink& link, uint32_t bytes) {
   const absl::Duration now = Uptime();
   roster_.tally().Received(link.peer(), now, bytes);
   rate_.Add(now, bytes);
-  last_moved_ = now;
+  stall_.MovedALittle(now);
 }
 
 void DownloadEngine::LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) {
@@ -268,37 +237,12 @@ void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {
 }
 
 void DownloadEngine::LinkRefused(PeerLink& link, const Refuse& refuse) {
-  using Ending = PeerRoster::Ending;
-  const absl::Duration now = Uptime();
-  const std::string why = refuse.detail.empty() ? absl::StrCat("it refused: ", ReasonName(refuse.reason))
-                                                : absl::StrCat("it refused: ", ReasonName(refuse.reason),
-                                                               " (", refuse.detail, ")");
-  const absl::Duration wait =
-      refuse.retry_after > absl::ZeroDuration() ? refuse.retry_after : options_.tuning.max_backoff;
-  switch (refuse.reason) {
-    case Refuse::Reason::kNotHeld:
-      if (fetch_.begun() && !refuse.chunks.empty()) {
-        return fetch_.NotComing(link, refuse.chunks, /*exclude=*/true, now);
-      }
-      return EndLink(link, Ending::kNotNow, why, wait);
-    case Refuse::Reason::kTooManyRequests:
-      if (fetch_.begun() && link.has_credit() && !refuse.chunks.empty()) {
-        link.credit().Overasked();
-        return fetch_.NotComing(link, refuse.chunks, /*exclude=*/false, now);
-      }
-      return EndLink(link, Ending::kNotNow, why, wait);
-    case Refuse::Reason::kBusy:
-      return EndLink(link, Ending::kNotNow, why, wait);
-    case Refuse::Reason::kShuttingDown:
-      return EndLink(link, Ending::kNotNow, why, std::max(refuse.retry_after, kRestartWait));
-    case Refuse::Reason::kReadFailed:
-    case Refuse::Reason::kUnknownContent:
-    case Refuse::Reason::kVersion:
-      return EndLink(link, Ending::kNotNow, why, std::max(refuse.retry_after, kLongWait));
-    case Refuse::Reason::kUnspecified:
-      return EndLink(link, Ending::kFailed, why);
+  const Refusal refusal = JudgeRefusal(refuse, options_.tuning);
+  if (!refusal.chunks_alone || !link.has_credit()) {
+    return EndLink(link, refusal.ending, refusal.why, refusal.wait);
   }
-  EndLink(link, Ending::kFailed, why);
+  if (!refusal.never_held) link.credit().Overasked();
+  fetch_.NotComing(link, refuse.chunks, /*exclude=*/refusal.never_held, Uptime());
 }
 
 void DownloadEngine::LinkClosed(PeerLink& link, const absl::Status& why) {
@@ -332,7 +276,7 @@ void DownloadEngine::ChunkStored(ChunkIndex chunk, const PeerId& from) {
   roster_.book().Proved(from);
   gained_.push_back(chunk);
   if (ending()) return ConcludeWhenWritten();
-  Moved(Uptime());
+  stall_.Moved(Uptime());
   if (fetch_.done() && phase_ == Phase::kFetching) FinishStore();
 }
 
@@ -371,13 +315,13 @@ void DownloadEngine::Tick() {
     }
     if (content_id_.is_zero()) Judge(now);
     if (!ending()) CheckPeers(now);
-    if (!ending()) CheckWaiting(now);
+    if (!ending() && !store_busy_) stall_.Check(now, [&] { return FactsOfStall(now); });
   }
   Publish();
 }
 
 void DownloadEngine::CheckPeers(absl::Duration now) {
-  if (options_.manifest != nullptr && !tracker_answered_ && !store_busy_ &&
+  if (options_.manifest != nullptr && !trackers_.answered() && !store_busy_ &&
       now - began_ > options_.tuning.start_patience) {
     return End(Phase::kFailed, absl::UnavailableError("no tracker answers, so no peer is known"));
   }
@@ -399,25 +343,12 @@ void DownloadEngine::CheckPeers(absl::Duration now) {
   CallPeers(now);
 }
 
-void DownloadEngine::Moved(absl::Duration now) {
-  last_moved_ = now;
-  if (waiting_because_.empty()) return;
-  waiting_because_.clear();
-  observer_(Waiting{});
-}
-
-void DownloadEngine::CheckWaiting(absl::Duration now) {
-  if (now - last_moved_ < options_.tuning.waiting_after) {
-    if (!waiting_because_.empty()) Moved(last_moved_);
-    return;
-  }
-  if (store_busy_) return;
-  if (!waiting_because_.empty() && now - last_told_waiting_ < kBetweenWaitingTexts) return;
+StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   StallFacts facts;
   facts.content_found = !content_id_.is_zero();
   facts.have_manifest = manifest_ != nullptr;
   facts.trackers = static_cast<uint32_t>(options_.trackers.size());
-  facts.trackers_away = static_cast<uint32_t>(std::count(tracker_away_.begin(), tracker_away_.end(), true));
+  facts.trackers_away = trackers_.away();
   facts.peers_known = static_cast<uint32_t>(roster_.book().known());
   facts.peers_dropped = roster_.book().dropped();
   facts.peers_connecting = roster_.connecting();
@@ -425,11 +356,7 @@ void DownloadEngine::CheckWaiting(absl::Duration now) {
   facts.peers_owing = manifest_ == nullptr ? (manifest_fetch_.waiting() ? 1 : 0) : fetch_.owing();
   facts.peers_busy = roster_.book().left_alone(now);
   facts.disk_behind = fetch_.writing() > 0;
-  std::string because = StallReason(facts);
-  if (because == waiting_because_) return;
-  waiting_because_ = std::move(because);
-  last_told_waiting_ = now;
-  observer_(Waiting{waiting_because_});
+  return facts;
 }
 
 void DownloadEngine::TellGained() {
@@ -456,7 +383,7 @@ void DownloadEngine::Publish() {
     status.eta =
         absl::Seconds(static_cast<double>(length_bytes_ - held_bytes_) / status.rate_bytes_per_second);
   }
-  status.waiting_because = waiting_because_;
+  status.waiting_because = stall_.because();
   status.connected_peers = static_cast<uint32_t>(roster_.ready().size());
   status.chunks_refetched = chunks_refetched_;
   status.peers = roster_.tally().Report(now);
@@ -467,8 +394,8 @@ void DownloadEngine::Publish() {
 
 void DownloadEngine::FinishStore() {
   phase_ = Phase::kFinishing;
-  Moved(Uptime());
-  for (const auto& poller : pollers_) poller->Stop();
+  stall_.Moved(Uptime());
+  trackers_.Stop();
   fetch_.Stop();
   roster_.CloseAll();
   Publish();
@@ -492,7 +419,7 @@ void DownloadEngine::End(Phase phase, const absl::Status& outcome) {
   if (ending()) return;
   phase_ = phase;
   outcome_ = outcome;
-  for (const auto& poller : pollers_) poller->Stop();
+  trackers_.Stop();
   fetch_.Stop();
   roster_.CloseAll();
   ConcludeWhenWritten();
@@ -503,7 +430,7 @@ void DownloadEngine::ConcludeWhenWritten() {
   concluded_ = true;
   timer_.reset();
   TellGained();
-  waiting_because_.clear();
+  stall_.Clear();
   Publish();
   DownloadFinished finished;
   finished.outcome = *outcome_;

@@ -14,7 +14,8 @@
 #include "clients/leecher/download/manifest_fetch.h"
 #include "clients/leecher/download/peer_roster.h"
 #include "clients/leecher/download/rate_meter.h"
-#include "clients/leecher/download/tracker_poller.h"
+#include "clients/leecher/download/stall_watch.h"
+#include "clients/leecher/download/tracker_polls.h"
 #include "shoal/content/chunk_store.h"
 
 namespace shoal::leecher {
@@ -35,9 +36,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   using Phase = DownloadStatus::Phase;
 
   // Trackers
-  void StartPollers();
   void OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply);
-  void NoteReachable(size_t tracker, const absl::Status& status);
   void Judge(absl::Duration now);
   void UseContent(const ContentId& content, absl::Duration now);
   void CallPeers(absl::Duration now);
@@ -72,8 +71,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   // Time
   void Tick();
   void CheckPeers(absl::Duration now);
-  void CheckWaiting(absl::Duration now);
-  void Moved(absl::Duration now);
+  StallFacts FactsOfStall(absl::Duration now);
   void TellGained();
   void Publish();
 
@@ -91,16 +89,11 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   Phase phase_ = Phase::kFindingContent;
   absl::Duration began_;
   absl::Duration last_tick_;
-  absl::Duration last_moved_;
-  absl::Duration last_told_waiting_;
-  std::string waiting_because_;
+  StallWatch stall_;
   std::unique_ptr<LoopTimer> timer_;
 
   std::optional<ContentFinder> finder_;
-  std::vector<std::unique_ptr<TrackerPoller>> pollers_;
-  std::vector<bool> tracker_away_;
-  bool tracker_answered_ = false;
-  bool lacking_ = true;
+  TrackerPolls trackers_;
 
   ContentId content_id_;  // zero until the content is found
   std::string name_;
