@@ -13,6 +13,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   };
 
   TransportSession::Admission Admit(uint64_t key, const Hello& hello);
+  std::shared_ptr<FreshChunks> FreshOf(const ContentId& content, const ChunkSource& source);
   void Forget(uint64_t key);
   std::vector<Entry> About(const ContentId& content) const;
 
@@ -73,6 +75,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   uint64_t next_key_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t admitted_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<ContentId, std::weak_ptr<FreshChunks>> fresh_ ABSL_GUARDED_BY(mutex_);
 };
 
 void Connections::Take(EventLoop& loop, tcp::socket socket) {
@@ -108,12 +111,30 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
     entries_[key].content = hello.content_id;
   }
   std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);
-  if (source != nullptr) return source;
+  if (source != nullptr) {
+    std::shared_ptr<FreshChunks> fresh = FreshOf(hello.content_id, *source);
+    return TransportSession::Service{std::move(source), std::move(fresh)};
+  }
   MutexLock lock(&mutex_);
   --admitted_;
   entries_[key].content.reset();
   refuse.reason = Refuse::Reason::kUnknownContent;
   return refuse;
+}
+
+// One for all peers of the content, as long as there are any.
+std::shared_ptr<FreshChunks> Connections::FreshOf(const ContentId& content, const ChunkSource& source) {
+  if (!source.Held().full()) return nullptr;
+  MutexLock lock(&mutex_);
+  std::weak_ptr<FreshChunks>& known = fresh_[content];
+  std::shared_ptr<FreshChunks> fresh = known.lock();
+  if (fresh == nullptr) {
+    absl::erase_if(fresh_,
+                   [&](const auto& entry) { return entry.first != content && entry.second.expired(); });
+    fresh = std::make_shared<FreshChunks>(source.manifest()->chunk_count(), std::random_device()());
+    fresh_[content] = fresh;
+  }
+  return fresh;
 }
 
 void Connections::Forget(uint64_t key) {

@@ -14,6 +14,7 @@
 #include "shoal/content/ids.h"
 #include "shoal/stream/control.h"
 #include "shoal/stream/event_loop.h"
+#include "shoal/stream/rate_limit.h"
 
 namespace shoal {
 
@@ -26,8 +27,12 @@ struct SessionLimits {
   absl::Duration idle_timeout = absl::Seconds(60);
   // A peer that takes no byte of what is being sent to it for this long is closed.
   absl::Duration stall_timeout = absl::Seconds(30);
-  // Chunks that the peer may have asked for and not got yet; more are refused.
-  uint32_t max_queued_chunks = 256;
+  // Chunks that the peer may have asked for and not got yet, and their bytes; more are refused.
+  uint32_t max_queued_chunks = 4096;
+  uint64_t max_queued_bytes = 128ull * 1024 * 1024;
+  // Shared with other connections as the owner likes; null: no limit.
+  std::shared_ptr<RateLimit> read_limit;
+  std::shared_ptr<RateLimit> write_limit;
 };
 
 // What this end says of itself in its Hello.
@@ -61,6 +66,9 @@ class SessionDelegate {
   virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes) = 0;
   virtual void OnCorruptFrame(ChunkIndex index) = 0;
   virtual void OnRefused(const Refuse& refuse) = 0;
+  // The peer has no fresh chunk left to choose: the credits that RequestAny gave and no chunk has used are
+  // void. Chunks that it had begun to choose have come before this.
+  virtual void OnNothingFresh() = 0;
   // Once, last. `why` is never OK: UNAVAILABLE (could not connect, or gone), DEADLINE_EXCEEDED (a timeout of
   // SessionLimits), INVALID_ARGUMENT (it broke the protocol), CANCELLED (Close was called here).
   virtual void OnClosed(const absl::Status& why) = 0;
@@ -87,9 +95,16 @@ class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
   // Asks for these chunks, in this order. Pipelined: does not wait for earlier ones.
   virtual void Request(std::span<const ChunkIndex> chunks) = 0;
   virtual void Cancel(std::span<const ChunkIndex> chunks) = 0;
+  // Lets the peer choose `chunks` more chunks to send, fresh ones. They come to WantsChunk as if they had
+  // been asked for. Only of use when the peer's Hello said serves_any.
+  virtual void RequestAny(uint32_t chunks) = 0;
   // Nothing when the peer's Hello offered no manifest, or while one is on its way.
   virtual void RequestManifest() = 0;
-  // Tells the peer of chunks that can be had here from now on.
+  // There is a source now, of a session that was dialled without one: serves out of it, and tells the peer of
+  // all that it holds.
+  virtual void Offer(std::shared_ptr<const ChunkSource> source) = 0;
+  // Tells the peer of chunks that can be had here from now on: at once, or with others after a moment when it
+  // was told of some just now.
   virtual void Announce(std::span<const ChunkIndex> gained) = 0;
   // After an empty buffer from BufferFor: asks for one again.
   virtual void ResumeReading() = 0;

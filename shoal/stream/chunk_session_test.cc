@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <future>
 #include <memory>
+#include <thread>
 
 #include "shoal/stream/chunk_server.h"
 #include "tests/support/file_chunk_source.h"
@@ -317,6 +319,112 @@ TEST_F(ChunkSessionTest, GainsAreAnnouncedBothWays) {
   server_->Announce(RandomContent(), Chunks({1}));
   const Record record = delegate.Wait([](const Record& r) { return r.have.size() >= 2; });
   EXPECT_THAT(record.have, ElementsAre(ChunkRange{ChunkIndex(4), 3}, ChunkRange{ChunkIndex(9), 1}));
+}
+
+// Chunk numbers, in ascending order.
+std::vector<uint32_t> Came(const Record& record) {
+  std::vector<uint32_t> came;
+  for (const auto& [index, bytes] : record.chunks) came.push_back(index.value());
+  std::sort(came.begin(), came.end());
+  return came;
+}
+
+TEST_F(ChunkSessionTest, OnCreditsTheServerChoosesWhatItHasGivenToNobody) {
+  auto source = Serve(100'000, 16384);
+  RecordingDelegate& first = NewDelegate();
+  RecordingDelegate& second = NewDelegate();
+  ChunkSession* to_first = DialServer(*source, &first);
+  ChunkSession* to_second = DialServer(*source, &second);
+  OnLoop([&] { to_first->RequestAny(3); });
+  const Record three = first.Wait([](const Record& r) { return r.chunks.size() == 3; });
+  EXPECT_TRUE(three.hello->serves_any);
+  EXPECT_EQ(three.nothing_fresh, 0);
+  OnLoop([&] { to_second->RequestAny(10); });
+  const Record four = second.Wait([](const Record& r) { return r.nothing_fresh > 0; });
+  EXPECT_THAT(four.chunks, SizeIs(4));
+  std::vector<uint32_t> all = Came(three);
+  for (const uint32_t index : Came(four)) all.push_back(index);
+  EXPECT_THAT(all, ::testing::UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6));
+  // The credits that were left are void; by name everything can be had.
+  Request(to_second, {5, 6});
+  const Record later = second.Wait([](const Record& r) { return r.chunks.size() == 6; });
+  EXPECT_EQ(later.nothing_fresh, 1);
+}
+
+TEST_F(ChunkSessionTest, WhatAPeerHoldsIsNotChosen) {
+  auto source = Serve(100'000, 16384);
+  // One that says in its hello what it holds, one that says so later, and one that gets a source later.
+  auto holds_two = FileChunkSource::Make(100'000, 16384);
+  ChunkSet two(7);
+  two.Insert(ChunkIndex(0));
+  two.Insert(ChunkIndex(1));
+  holds_two->Hold(two);
+  RecordingDelegate& teller = NewDelegate();
+  Dial(server_->port(), source->manifest()->id(), &teller, holds_two);
+  teller.Wait([](const Record& r) { return r.hello.has_value(); });
+
+  RecordingDelegate& late = NewDelegate();
+  ChunkSession* session = DialServer(*source, &late);
+  late.Wait([](const Record& r) { return r.hello.has_value(); });
+  auto holds_last = FileChunkSource::Make(100'000, 16384);
+  ChunkSet last(7);
+  last.Insert(ChunkIndex(6));
+  holds_last->Hold(last);
+  OnLoop([&] {
+    session->Offer(holds_last);
+    session->Announce(Chunks({3}));
+  });
+  // The answer shows that the server has read what was said before: what the source holds, and perhaps
+  // already what was gained.
+  Request(session, {2});
+  late.Wait([](const Record& r) { return r.chunks.size() == 1; });
+  OnLoop([&] { session->RequestAny(7); });
+  const Record record = late.Wait([](const Record& r) { return r.nothing_fresh > 0; });
+  EXPECT_THAT(Came(record), ::testing::IsSupersetOf({2u, 4u, 5u}));
+  EXPECT_THAT(Came(record), ::testing::Each(::testing::AnyOf(2, 3, 4, 5)));
+}
+
+TEST_F(ChunkSessionTest, WhatALeaverWasGivenIsFreshAgain) {
+  auto source = Serve(100'000, 16384);
+  RecordingDelegate& first = NewDelegate();
+  RecordingDelegate& second = NewDelegate();
+  ChunkSession* to_first = DialServer(*source, &first);
+  ChunkSession* to_second = DialServer(*source, &second);
+  second.Wait([](const Record& r) { return r.hello.has_value(); });
+  OnLoop([&] { to_first->RequestAny(7); });
+  first.Wait([](const Record& r) { return r.chunks.size() == 7; });
+  OnLoop([&] { to_second->RequestAny(1); });
+  second.Wait([](const Record& r) { return r.nothing_fresh == 1; });
+  OnLoop([&] { to_first->Close(true); });
+  while (server_->totals().sessions > 1) std::this_thread::yield();
+  OnLoop([&] { to_second->RequestAny(7); });
+  const Record record = second.Wait([](const Record& r) { return r.chunks.size() == 7; });
+  EXPECT_THAT(Came(record), ElementsAre(0, 1, 2, 3, 4, 5, 6));
+}
+
+TEST_F(ChunkSessionTest, WhoHoldsOnlySomeChoosesNothing) {
+  auto source = Serve(100'000, 16384);
+  ChunkSet some(7);
+  some.Insert(ChunkIndex(1));
+  source->Hold(some);
+  RecordingDelegate& delegate = NewDelegate();
+  ChunkSession* session = DialServer(*source, &delegate);
+  OnLoop([&] { session->RequestAny(2); });
+  const Record record = delegate.Wait([](const Record& r) { return r.nothing_fresh > 0; });
+  EXPECT_FALSE(record.hello->serves_any);
+  EXPECT_THAT(record.chunks, SizeIs(0));
+}
+
+TEST_F(ChunkSessionTest, AChosenChunkThatCantBeReadEndsTheChoosing) {
+  auto source = Serve(16384, 16384);
+  source->FailToOpen(ChunkIndex(0), absl::FailedPreconditionError("it has changed"));
+  RecordingDelegate& delegate = NewDelegate();
+  ChunkSession* session = DialServer(*source, &delegate);
+  OnLoop([&] { session->RequestAny(2); });
+  delegate.Wait([](const Record& r) { return r.nothing_fresh == 1; });
+  Request(session, {0});
+  const Record record = delegate.Wait([](const Record& r) { return !r.refused.empty(); });
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kReadFailed);
 }
 
 TEST_F(ChunkSessionTest, AnUnknownContentIsRefused) {

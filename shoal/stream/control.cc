@@ -68,6 +68,7 @@ std::string Hello::Encode() const {
   message.set_chunk_count(chunk_count);
   message.set_manifest_bytes(manifest_bytes);
   message.set_held(held);
+  message.set_serves_any(serves_any);
   return message.SerializeAsString();
 }
 
@@ -91,6 +92,7 @@ absl::StatusOr<Hello> Hello::Decode(ByteView bytes) {
   hello.manifest_bytes = message.manifest_bytes();
   if (message.held().size() > kMaxHeldBytes) return Malformed(kName, "chunk set too long");
   hello.held = std::move(*message.mutable_held());
+  hello.serves_any = message.serves_any();
   return hello;
 }
 
@@ -120,6 +122,20 @@ absl::StatusOr<Request> Request::Decode(ByteView bytes) {
   Request request;
   SHOAL_ASSIGN_OR_RETURN(request.chunks, LoadRanges("request", message.chunks()));
   return request;
+}
+
+std::string RequestAny::Encode() const {
+  peer::v1::RequestAny message;
+  message.set_chunks(chunks);
+  return message.SerializeAsString();
+}
+
+absl::StatusOr<RequestAny> RequestAny::Decode(ByteView bytes) {
+  constexpr char kName[] = "request of any chunks";
+  peer::v1::RequestAny message;
+  SHOAL_RETURN_IF_ERROR(Parse(kName, bytes, &message));
+  if (message.chunks() == 0 || message.chunks() > kMaxChunks) return Malformed(kName, "number of chunks");
+  return RequestAny{message.chunks()};
 }
 
 std::string Cancel::Encode() const {

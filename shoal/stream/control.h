@@ -31,6 +31,7 @@ struct Hello {
   uint32_t chunk_count = 0;     // 0: the sender has no manifest yet
   uint32_t manifest_bytes = 0;  // length of the canonical manifest; 0: none to give
   std::string held;             // ChunkSet::Encode of what the sender holds; empty: nothing
+  bool serves_any = false;      // RequestAny is welcome: the sender holds all and knows what is fresh
 
   std::string Encode() const;
   static absl::StatusOr<Hello> Decode(ByteView bytes);
@@ -50,6 +51,16 @@ struct Request {
 
   std::string Encode() const;
   static absl::StatusOr<Request> Decode(ByteView bytes);
+};
+
+// Please send `chunks` more of your own choice, fresh ones (shoal/stream/fresh_chunks.h). Each is one credit;
+// credits add up, to kMaxCredits at most. The answer to credits that can't be used is a frame kNothingFresh:
+// all of them are void then, and the peer had better ask by name.
+struct RequestAny {
+  uint32_t chunks = 0;  // 1 or more
+
+  std::string Encode() const;
+  static absl::StatusOr<RequestAny> Decode(ByteView bytes);
 };
 
 // Those of these chunks that were asked for and are not on their way yet need not be sent. No answer: a chunk
@@ -93,6 +104,8 @@ struct ManifestRequest {
 };
 
 inline constexpr size_t kMaxRangesPerMessage = 65536;
+// Credits that a server keeps for one peer; what is over that is forgotten.
+inline constexpr uint32_t kMaxCredits = 4096;
 
 // "busy", "content not served here", ...: for people and logs.
 const char* ReasonName(Refuse::Reason reason);

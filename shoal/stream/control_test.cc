@@ -103,6 +103,15 @@ TEST(RangesTest, TheirNumberIsBounded) {
   EXPECT_FALSE(RangesDecode<Request>(std::vector<ChunkRange>(kMaxRangesPerMessage + 1, {ChunkIndex(1), 1})));
 }
 
+TEST(RequestAnyTest, IsBounded) {
+  for (const uint32_t chunks : {1u, kMaxCredits, kMaxChunks}) {
+    EXPECT_EQ(RequestAny::Decode(AsBytes(RequestAny{chunks}.Encode()))->chunks, chunks);
+  }
+  for (const uint32_t chunks : {0u, kMaxChunks + 1, 0xffffffffu}) {
+    EXPECT_FALSE(RequestAny::Decode(AsBytes(RequestAny{chunks}.Encode())).ok()) << chunks;
+  }
+}
+
 TEST(RefuseTest, SurvivesTheTrip) {
   Refuse refuse;
   refuse.reason = Refuse::Reason::kBusy;

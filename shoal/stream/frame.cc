@@ -19,12 +19,14 @@ LengthLimits LimitsOf(FrameType type) {
     case FrameType::kCancel:
     case FrameType::kRefuse:
     case FrameType::kManifestRequest:
+    case FrameType::kRequestAny:
       return {0, kMaxControlBytes};
     case FrameType::kManifest:
       return {1, kManifestSliceBytes};
     case FrameType::kChunk:
       return {1, kMaxChunkSizeBytes};
     case FrameType::kPing:
+    case FrameType::kNothingFresh:
       return {0, 0};
   }
   return {0, kMaxFrameBytes};
@@ -56,7 +58,7 @@ absl::StatusOr<FrameHeader> FrameHeader::Decode(std::span<const uint8_t, kFrameH
 }
 
 bool FrameHeader::known() const {
-  return type >= FrameType::kHello && type <= FrameType::kPing;
+  return type >= FrameType::kHello && type <= FrameType::kNothingFresh;
 }
 
 }  // namespace shoal

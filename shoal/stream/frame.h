@@ -31,6 +31,8 @@ enum class FrameType : uint8_t {
   kManifest = 7,         // raw: one slice of the canonical manifest
   kChunk = 8,            // raw: the bytes of one chunk
   kPing = 9,             // empty; keeps an idle connection; no answer
+  kRequestAny = 10,      // control message RequestAny
+  kNothingFresh = 11,    // empty; the credits of RequestAny that are left are void
 };
 
 inline constexpr size_t kFrameHeaderBytes = 16;

@@ -46,7 +46,8 @@ TEST(FrameHeaderTest, LengthsAreBoundedByType) {
         Case{FrameType::kRequest, 0, kMaxControlBytes}, Case{FrameType::kCancel, 0, kMaxControlBytes},
         Case{FrameType::kRefuse, 0, kMaxControlBytes}, Case{FrameType::kManifestRequest, 0, kMaxControlBytes},
         Case{FrameType::kManifest, 1, kManifestSliceBytes}, Case{FrameType::kChunk, 1, kMaxChunkSizeBytes},
-        Case{FrameType::kPing, 0, 0}, Case{static_cast<FrameType>(0), 0, kMaxFrameBytes},
+        Case{FrameType::kPing, 0, 0}, Case{FrameType::kRequestAny, 0, kMaxControlBytes},
+        Case{FrameType::kNothingFresh, 0, 0}, Case{static_cast<FrameType>(0), 0, kMaxFrameBytes},
         Case{static_cast<FrameType>(200), 0, kMaxFrameBytes}}) {
     const int type = static_cast<int>(c.type);
     EXPECT_TRUE(Decodes(c.type, c.shortest)) << type;
@@ -59,9 +60,9 @@ TEST(FrameHeaderTest, LengthsAreBoundedByType) {
 
 TEST(FrameHeaderTest, KnowsWhatItKnows) {
   EXPECT_TRUE(Header(FrameType::kHello, 1).known());
-  EXPECT_TRUE(Header(FrameType::kPing, 0).known());
+  EXPECT_TRUE(Header(FrameType::kNothingFresh, 0).known());
   EXPECT_FALSE(Header(static_cast<FrameType>(0), 0).known());
-  EXPECT_FALSE(Header(static_cast<FrameType>(10), 0).known());
+  EXPECT_FALSE(Header(static_cast<FrameType>(12), 0).known());
 }
 
 }  // namespace

@@ -54,6 +54,8 @@ void Outbox::TakeAll(std::string* bytes) {
   EmitRuns(&requested_, [bytes](std::vector<ChunkRange> runs) {
     AppendFrame(FrameType::kRequest, shoal::Request{std::move(runs)}.Encode(), bytes);
   });
+  if (credits_ > 0) AppendFrame(FrameType::kRequestAny, shoal::RequestAny{credits_}.Encode(), bytes);
+  credits_ = 0;
   EmitRuns(&gained_, [bytes](std::vector<ChunkRange> runs) {
     AppendFrame(FrameType::kHave, Have{std::move(runs)}.Encode(), bytes);
   });

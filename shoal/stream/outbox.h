@@ -17,12 +17,13 @@ class Outbox {
   // One frame with this body.
   void Add(FrameType type, const std::string& body);
   void Request(std::span<const ChunkIndex> chunks);
+  void RequestAny(uint32_t chunks) { credits_ += chunks; }
   // Also takes back what waits here to be asked for.
   void Cancel(std::span<const ChunkIndex> chunks);
   void Announce(std::span<const ChunkIndex> gained);
 
   bool empty() const {
-    return frames_.empty() && requested_.empty() && cancelled_.empty() && gained_.empty();
+    return frames_.empty() && requested_.empty() && cancelled_.empty() && gained_.empty() && credits_ == 0;
   }
   // Bytes of frames added with Add: what a peer that asks without reading can make grow.
   size_t added_bytes() const { return frames_.size(); }
@@ -34,6 +35,7 @@ class Outbox {
   std::vector<ChunkIndex> requested_;
   std::vector<ChunkIndex> cancelled_;
   std::vector<ChunkIndex> gained_;
+  uint32_t credits_ = 0;
 };
 
 // Header and body of a control frame, after what is in `to` already.

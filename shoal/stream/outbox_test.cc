@@ -52,6 +52,18 @@ TEST(OutboxTest, JoinsWhatWasSaidSinceTheLastTime) {
   EXPECT_THAT(Take(&outbox), IsEmpty());
 }
 
+TEST(OutboxTest, CreditsAddUp) {
+  Outbox outbox;
+  outbox.RequestAny(3);
+  outbox.RequestAny(4);
+  EXPECT_FALSE(outbox.empty());
+  const auto frames = Take(&outbox);
+  ASSERT_THAT(frames, SizeIs(1));
+  EXPECT_EQ(frames[0].header.type, FrameType::kRequestAny);
+  EXPECT_EQ(RequestAny::Decode(AsBytes(frames[0].body))->chunks, 7);
+  EXPECT_TRUE(outbox.empty());
+}
+
 TEST(OutboxTest, ACancelTakesBackWhatWaitsAndComesBeforeWhatIsAskedAgain) {
   Outbox outbox;
   outbox.Request(std::vector{ChunkIndex(1), ChunkIndex(2)});

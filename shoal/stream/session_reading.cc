@@ -101,11 +101,8 @@ TransportSession::Task TransportSession::ReceiveControl(FrameHeader header) {
 
 absl::Status TransportSession::HandleControl(FrameHeader header) {
   switch (header.type) {
-    case FrameType::kHave: {
-      absl::StatusOr<Have> have = Have::Decode(AsBytes(body_));
-      if (have.ok() && delegate_ != nullptr) delegate_->OnHave(*have);
-      return have.status();
-    }
+    case FrameType::kHave:
+      return HandleHave();
     case FrameType::kCancel: {
       const absl::StatusOr<shoal::Cancel> cancel = shoal::Cancel::Decode(AsBytes(body_));
       if (cancel.ok()) uploads_.Cancel(*cancel);
@@ -113,6 +110,11 @@ absl::Status TransportSession::HandleControl(FrameHeader header) {
     }
     case FrameType::kRequest:
       return HandleRequest();
+    case FrameType::kRequestAny:
+      return HandleRequestAny();
+    case FrameType::kNothingFresh:
+      if (delegate_ != nullptr) delegate_->OnNothingFresh();
+      return absl::OkStatus();
     case FrameType::kRefuse:
       return HandleRefuse();
     case FrameType::kManifestRequest:
@@ -126,6 +128,30 @@ absl::Status TransportSession::HandleControl(FrameHeader header) {
       break;
   }
   return absl::InvalidArgumentError("a second hello");
+}
+
+absl::Status TransportSession::HandleHave() {
+  const absl::StatusOr<Have> have = Have::Decode(AsBytes(body_));
+  if (!have.ok()) return have.status();
+  if (fresh_ != nullptr && !fresh_->Holds(fresh_peer_, have->gained).ok()) {
+    return absl::InvalidArgumentError("holds chunks past the end of the content");
+  }
+  if (delegate_ != nullptr) delegate_->OnHave(*have);
+  return absl::OkStatus();
+}
+
+absl::Status TransportSession::HandleRequestAny() {
+  const absl::StatusOr<shoal::RequestAny> request = shoal::RequestAny::Decode(AsBytes(body_));
+  if (!request.ok()) return request.status();
+  if (source_ == nullptr) return absl::InvalidArgumentError("asked for chunks of an end that offered none");
+  if (IsClosing()) return absl::OkStatus();
+  if (fresh_ == nullptr) {
+    Say(FrameType::kNothingFresh, "");
+    return absl::OkStatus();
+  }
+  credits_ = std::min(kMaxCredits, credits_ + std::min(kMaxCredits, request->chunks));
+  work_.Set();
+  return absl::OkStatus();
 }
 
 absl::Status TransportSession::HandleRequest() {

@@ -12,6 +12,8 @@ namespace shoal {
 namespace {
 
 constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
+// Gains within so much time of each other are told together.
+constexpr absl::Duration kGainsApart = absl::Milliseconds(20);
 
 }  // namespace
 
@@ -33,9 +35,42 @@ void TransportSession::RequestManifest() {
   Say(FrameType::kManifestRequest, assembly_->NextRequest()->Encode());
 }
 
+void TransportSession::RequestAny(uint32_t chunks) {
+  if (IsClosing() || chunks == 0) return;
+  outbox_.RequestAny(chunks);
+  work_.Set();
+}
+
+void TransportSession::Offer(std::shared_ptr<const ChunkSource> source) {
+  if (IsClosing() || source_ != nullptr) return;
+  source_ = std::move(source);
+  if (!said_hello_) return;  // which will say it
+  std::vector<ChunkIndex> held;
+  source_->Held().ForEach([&held](ChunkIndex index) { held.push_back(index); });
+  Announce(held);
+}
+
 void TransportSession::Announce(std::span<const ChunkIndex> gained) {
   if (IsClosing() || gained.empty()) return;
-  outbox_.Announce(gained);
+  untold_gains_.insert(untold_gains_.end(), gained.begin(), gained.end());
+  if (telling_gains_) return;
+  const absl::Duration wait = told_gains_at_ + kGainsApart - Clock::Real().Uptime();
+  if (wait <= absl::ZeroDuration()) return TellGains();
+  telling_gains_ = true;
+  tell_gains_.expires_after(absl::ToChronoNanoseconds(wait));
+  auto self = std::static_pointer_cast<TransportSession>(shared_from_this());
+  tell_gains_.async_wait([self](const boost::system::error_code& error) {
+    self->telling_gains_ = false;
+    if (!error) self->TellGains();
+  });
+}
+
+void TransportSession::TellGains() {
+  // In runs as long as they can be.
+  std::sort(untold_gains_.begin(), untold_gains_.end());
+  outbox_.Announce(untold_gains_);
+  untold_gains_.clear();
+  told_gains_at_ = Clock::Real().Uptime();
   work_.Set();
 }
 
@@ -73,7 +108,7 @@ boost::asio::awaitable<void> TransportSession::WriteFrames(
 
 bool TransportSession::HasWork() const {
   if (last_words_.has_value()) return !said_last_words_;
-  return !outbox_.empty() || !slices_.empty() || !uploads_.empty();
+  return !outbox_.empty() || !slices_.empty() || !uploads_.empty() || credits_ > 0;
 }
 
 TransportSession::Task TransportSession::WriteNext() {
@@ -86,6 +121,8 @@ TransportSession::Task TransportSession::WriteNext() {
     status = co_await WriteManifestSlice();
   } else if (const std::optional<ChunkIndex> next = uploads_.Pop(); next.has_value()) {
     status = co_await WriteChunk(*next);
+  } else if (credits_ > 0) {
+    status = co_await WriteFreshChunk();
   }
   co_return status;
 }
@@ -131,19 +168,42 @@ TransportSession::Task TransportSession::WriteManifestSlice() {
 }
 
 TransportSession::Task TransportSession::WriteChunk(ChunkIndex index) {
-  manifest_bytes_ = nullptr;  // who asks for chunks has the manifest
   absl::StatusOr<FileRegion> region = source_->Open(index);
   if (!region.ok()) {
     RefuseChunk(index, region.status());
     co_return absl::OkStatus();
   }
+  if (fresh_ != nullptr) fresh_->Sent(fresh_peer_, index);
+  absl::Status status = co_await WriteRegion(index, *region);
+  co_return status;
+}
+
+TransportSession::Task TransportSession::WriteFreshChunk() {
+  const std::optional<ChunkIndex> index = fresh_->Take(fresh_peer_);
+  if (index.has_value()) {
+    absl::StatusOr<FileRegion> region = source_->Open(*index);
+    if (region.ok()) {
+      --credits_;
+      absl::Status status = co_await WriteRegion(*index, *region);
+      co_return status;
+    }
+    fresh_->GiveBack(fresh_peer_, *index);
+  }
+  // Also when one can't be opened: asked for by name it is refused with the reason.
+  credits_ = 0;
+  Say(FrameType::kNothingFresh, "");
+  co_return absl::OkStatus();
+}
+
+TransportSession::Task TransportSession::WriteRegion(ChunkIndex index, const FileRegion& region) {
+  manifest_bytes_ = nullptr;  // who asks for chunks has the manifest
   FrameHeader header;
   header.type = FrameType::kChunk;
-  header.length_bytes = region->length_bytes;
+  header.length_bytes = region.length_bytes;
   header.index = index.value();
   header.crc32 = source_->manifest()->checksums(index).crc32;
   const auto header_bytes = header.Encode();
-  absl::Status status = co_await transport_->WriteRegion(header_bytes, *region);
+  absl::Status status = co_await transport_->WriteRegion(header_bytes, region);
   if (!status.ok()) co_return status;
   sent_bytes_.fetch_add(header.length_bytes, std::memory_order_relaxed);
   if (totals_ != nullptr) {

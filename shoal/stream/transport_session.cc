@@ -43,6 +43,7 @@ TransportSession::TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Tra
       watch_(loop.context()),
       reader_(*transport_),
       resumed_(loop.context()),
+      tell_gains_(loop.context()),
       uploads_(limits.max_queued_chunks),
       work_(loop.context()),
       drained_(loop.context()) {}
@@ -118,6 +119,8 @@ TransportSession::Task TransportSession::SayHello() {
     hello.manifest_bytes = CanonicalManifests::Shared().LengthOf(source_->manifest());
     hello.held = source_->Held().Encode();
   }
+  hello.serves_any = fresh_ != nullptr;
+  said_hello_ = true;
   writing_.clear();
   AppendFrame(FrameType::kHello, hello.Encode(), &writing_);
   absl::Status status = co_await transport_->Write(AsBytes(writing_));
@@ -151,8 +154,11 @@ TransportSession::Task TransportSession::HearHello() {
       status = co_await TurnAway(*refuse);
       co_return status;
     }
-    source_ = std::get<std::shared_ptr<const ChunkSource>>(std::move(admission));
+    auto& service = std::get<Service>(admission);
+    source_ = std::move(service.source);
+    fresh_ = std::move(service.fresh);
     terms_.content_id = theirs->content_id;
+    if (status = NotePeer(*theirs); !status.ok()) co_return status;
   } else if (theirs->content_id != terms_.content_id) {
     co_return absl::InvalidArgumentError("answered about another content");
   }
@@ -161,6 +167,17 @@ TransportSession::Task TransportSession::HearHello() {
   if (delegate_ != nullptr) delegate_->OnReady(*theirs);
   if (closed_) co_return absl::CancelledError("closed here");
   co_return absl::OkStatus();
+}
+
+// What the peer holds is not to be chosen for it, nor for others.
+absl::Status TransportSession::NotePeer(const Hello& theirs) {
+  if (fresh_ == nullptr) return absl::OkStatus();
+  fresh_peer_ = fresh_->Join();
+  if (theirs.held.empty()) return absl::OkStatus();
+  const absl::StatusOr<ChunkSet> held =
+      ChunkSet::Decode(source_->manifest()->chunk_count(), AsBytes(theirs.held));
+  if (!held.ok()) return held.status();
+  return fresh_->Holds(fresh_peer_, held->Ranges());
 }
 
 // Says why and waits for the peer to close: closing at once would reset the connection, and the peer could
@@ -240,6 +257,8 @@ void TransportSession::Finish(absl::Status why) {
   ++deadline_count_;
   deadline_.cancel();
   watch_.cancel();
+  tell_gains_.cancel();
+  if (fresh_ != nullptr) fresh_->Leave(fresh_peer_);
   work_.Set();
   drained_.Set();
   resumed_.Set();

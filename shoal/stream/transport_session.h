@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,6 +17,7 @@
 #include "shoal/stream/chunk_session.h"
 #include "shoal/stream/frame.h"
 #include "shoal/stream/frame_reader.h"
+#include "shoal/stream/fresh_chunks.h"
 #include "shoal/stream/idle_monitor.h"
 #include "shoal/stream/manifest_assembly.h"
 #include "shoal/stream/outbox.h"
@@ -40,8 +42,13 @@ struct SessionTotals {
 // can be without a socket are: FrameReader, Outbox, UploadQueue, ManifestAssembly, IdleMonitor.
 class TransportSession final : public ChunkSession {
  public:
+  // What a server lends a session about the content that its peer has named.
+  struct Service {
+    std::shared_ptr<const ChunkSource> source;
+    std::shared_ptr<FreshChunks> fresh;  // null: the peer can't ask for any chunks, only for certain ones
+  };
   // What to do about a stranger's hello: serve this content, or refuse.
-  using Admission = std::variant<std::shared_ptr<const ChunkSource>, Refuse>;
+  using Admission = std::variant<Service, Refuse>;
 
   // Nothing happens before Start().
   static std::shared_ptr<TransportSession> Dialling(EventLoop& loop, std::unique_ptr<Transport> transport,
@@ -63,7 +70,9 @@ class TransportSession final : public ChunkSession {
 
   void Request(std::span<const ChunkIndex> chunks) override;
   void Cancel(std::span<const ChunkIndex> chunks) override;
+  void RequestAny(uint32_t chunks) override;
   void RequestManifest() override;
+  void Offer(std::shared_ptr<const ChunkSource> source) override;
   void Announce(std::span<const ChunkIndex> gained) override;
   void ResumeReading() override;
   void Close(bool tell) override;
@@ -85,6 +94,7 @@ class TransportSession final : public ChunkSession {
   Task ShakeHands();
   Task SayHello();
   Task HearHello();
+  absl::Status NotePeer(const Hello& theirs);
   Task TurnAway(Refuse refuse);
   void CloseAfter(absl::Duration time, std::string message);
   void Finish(absl::Status why);
@@ -95,7 +105,9 @@ class TransportSession final : public ChunkSession {
   Task ReceiveChunk(FrameHeader header);
   Task ReceiveControl(FrameHeader header);
   absl::Status HandleControl(FrameHeader header);
+  absl::Status HandleHave();
   absl::Status HandleRequest();
+  absl::Status HandleRequestAny();
   absl::Status HandleManifestRequest();
   absl::Status HandleManifestSlice(uint32_t slice);
   absl::Status HandleRefuse();
@@ -108,20 +120,26 @@ class TransportSession final : public ChunkSession {
   Task WriteLastWords();
   Task WriteManifestSlice();
   Task WriteChunk(ChunkIndex index);
+  Task WriteFreshChunk();
+  Task WriteRegion(ChunkIndex index, const FileRegion& region);
   void RefuseChunk(ChunkIndex index, const absl::Status& why);
   void Say(const Refuse& refuse);
   void Say(FrameType type, const std::string& body);
+  void TellGains();
 
   EventLoop& loop_;
   const std::unique_ptr<Transport> transport_;
   SessionTerms terms_;
   const SessionLimits limits_;
   std::shared_ptr<const ChunkSource> source_;  // may be null
+  std::shared_ptr<FreshChunks> fresh_;         // may be null
+  FreshPeer fresh_peer_;                       // the peer's place in fresh_
   SessionDelegate* delegate_ = nullptr;        // may be null
   std::function<Admission(const Hello&)> admit_;
   std::function<void(const absl::Status&)> on_closed_;
   std::shared_ptr<SessionTotals> totals_;  // may be null
 
+  bool said_hello_ = false;
   bool ready_ = false;   // hellos were exchanged
   bool closed_ = false;  // Finish was called
   uint32_t their_chunk_count_ = 0;
@@ -140,7 +158,12 @@ class TransportSession final : public ChunkSession {
 
   Outbox outbox_;
   std::string writing_;  // control frames that are being written
+  std::vector<ChunkIndex> untold_gains_;
+  boost::asio::steady_timer tell_gains_;
+  bool telling_gains_ = false;  // tell_gains_ runs
+  absl::Duration told_gains_at_ = -absl::InfiniteDuration();
   UploadQueue uploads_;
+  uint32_t credits_ = 0;                               // chunks that the peer lets this end choose
   std::deque<ManifestRequest> slices_;                 // asked for and not sent yet
   std::shared_ptr<const std::string> manifest_bytes_;  // while slices are being asked for
   Wakeup work_;                                        // for the writer

@@ -132,6 +132,7 @@ class Fetcher final : public SessionDelegate {
   }
   void OnCorruptFrame(ChunkIndex) override { std::abort(); }
   void OnRefused(const Refuse&) override { std::abort(); }
+  void OnNothingFresh() override {}
   void OnClosed(const absl::Status&) override { std::abort(); }
 
   ChunkSession* session = nullptr;

@@ -73,6 +73,7 @@ class GreedyDelegate final : public SessionDelegate {
   void OnChunk(ChunkIndex, ChunkBuffer) override {}
   void OnCorruptFrame(ChunkIndex) override {}
   void OnRefused(const Refuse&) override {}
+  void OnNothingFresh() override {}
   void OnClosed(const absl::Status& why) override {
     if (why.ok()) std::abort();
     closed_->set_value();
@@ -121,7 +122,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         loop, std::move(transport), terms, {},
         [](const Hello& hello) -> TransportSession::Admission {
           if (hello.content_id != (*source)->manifest()->id()) return Refuse{};
-          return *source;
+          return TransportSession::Service{*source, std::make_shared<FreshChunks>(7, 1)};
         },
         [&closed](const absl::Status&) { closed.set_value(); }, nullptr);
   }

@@ -30,7 +30,7 @@ void CheckBounds(const std::vector<shoal::ChunkRange>& ranges) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const shoal::ByteView bytes(data + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 7) {
     case 0:
       Check<shoal::Hello>(bytes);
       break;
@@ -48,8 +48,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 4:
       Check<shoal::Refuse>(bytes);
       break;
-    default:
+    case 5:
       Check<shoal::ManifestRequest>(bytes);
+      break;
+    default:
+      Check<shoal::RequestAny>(bytes);
   }
   return 0;
 }

@@ -24,6 +24,7 @@ class RecordingDelegate final : public SessionDelegate {
     std::vector<std::pair<ChunkIndex, std::string>> chunks;  // in the order of coming
     std::vector<ChunkIndex> corrupt;
     std::vector<Refuse> refused;
+    uint32_t nothing_fresh = 0;  // times
     std::optional<absl::Status> closed;
     uint64_t progress_bytes = 0;
     uint32_t pauses = 0;  // times that no buffer was there
@@ -88,6 +89,9 @@ class RecordingDelegate final : public SessionDelegate {
   }
   void OnRefused(const Refuse& refuse) override {
     Note([&](Record& record) { record.refused.push_back(refuse); });
+  }
+  void OnNothingFresh() override {
+    Note([](Record& record) { ++record.nothing_fresh; });
   }
   void OnClosed(const absl::Status& why) override {
     // Not a copy, which shares its memory with the original: ThreadSanitizer does not see the counting in

@@ -98,6 +98,7 @@ class PeerLink final : public SessionDelegate {
   void OnChunk(ChunkIndex chunk, ChunkBuffer bytes) override;
   void OnCorruptFrame(ChunkIndex chunk) override;
   void OnRefused(const Refuse& refuse) override;
+  void OnNothingFresh() override {}  // no credits were given
   void OnClosed(const absl::Status& why) override;
 
  private:

@@ -1,0 +1,110 @@
+#include "shoal/stream/fresh_chunks.h"
+
+#include <utility>
+
+namespace shoal {
+
+FreshChunks::FreshChunks(uint32_t chunk_count, uint64_t seed) : random_(seed), chunks_(chunk_count) {
+  for (uint32_t i = 0; i < chunk_count; ++i) MakeFresh(ChunkIndex(i));
+}
+
+FreshPeer FreshChunks::Join() {
+  MutexLock lock(&mutex_);
+  const FreshPeer peer(next_peer_++);
+  peers_.emplace(peer, ChunkSet(static_cast<uint32_t>(chunks_.size())));
+  return peer;
+}
+
+void FreshChunks::Leave(FreshPeer peer) {
+  MutexLock lock(&mutex_);
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return;
+  for (const ChunkRange& range : found->second.Ranges()) {
+    for (uint32_t i = 0; i < range.count; ++i) RemoveOwner(ChunkIndex(range.first.value() + i));
+  }
+  peers_.erase(found);
+}
+
+absl::Status FreshChunks::Holds(FreshPeer peer, const std::vector<ChunkRange>& ranges) {
+  MutexLock lock(&mutex_);
+  const auto chunk_count = static_cast<uint32_t>(chunks_.size());
+  for (const ChunkRange& range : ranges) {
+    if (range.count > chunk_count || range.first.value() > chunk_count - range.count) {
+      return absl::OutOfRangeError("chunks that the content does not have");
+    }
+  }
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return absl::OkStatus();
+  for (const ChunkRange& range : ranges) {
+    for (uint32_t i = 0; i < range.count; ++i) AddOwner(found->second, ChunkIndex(range.first.value() + i));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<ChunkIndex> FreshChunks::Take(FreshPeer peer) {
+  MutexLock lock(&mutex_);
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return std::nullopt;
+  for (const std::vector<ChunkIndex>& least_sent : fresh_) {
+    if (least_sent.empty()) continue;
+    const ChunkIndex index = least_sent[random_() % least_sent.size()];
+    AddOwner(found->second, index);
+    if (At(index).sent < kMaxSent) ++At(index).sent;
+    return index;
+  }
+  return std::nullopt;
+}
+
+void FreshChunks::GiveBack(FreshPeer peer, ChunkIndex chunk) {
+  MutexLock lock(&mutex_);
+  const auto found = peers_.find(peer);
+  if (found == peers_.end() || !found->second.Erase(chunk)) return;
+  if (At(chunk).sent > 0) --At(chunk).sent;
+  RemoveOwner(chunk);
+}
+
+void FreshChunks::Sent(FreshPeer peer, ChunkIndex chunk) {
+  MutexLock lock(&mutex_);
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return;
+  MakeStale(chunk);  // before the count changes, by which its list is found
+  if (At(chunk).sent < kMaxSent) ++At(chunk).sent;
+  AddOwner(found->second, chunk);
+}
+
+uint32_t FreshChunks::fresh_count() const {
+  MutexLock lock(&mutex_);
+  size_t count = 0;
+  for (const std::vector<ChunkIndex>& list : fresh_) count += list.size();
+  return static_cast<uint32_t>(count);
+}
+
+void FreshChunks::AddOwner(ChunkSet& owned, ChunkIndex index) {
+  if (!owned.Insert(index)) return;
+  ++At(index).owners;
+  MakeStale(index);
+}
+
+void FreshChunks::RemoveOwner(ChunkIndex index) {
+  if (--At(index).owners == 0) MakeFresh(index);
+}
+
+void FreshChunks::MakeFresh(ChunkIndex index) {
+  Chunk& chunk = At(index);
+  std::vector<ChunkIndex>& list = fresh_[chunk.sent];
+  chunk.place = static_cast<uint32_t>(list.size());
+  list.push_back(index);
+}
+
+void FreshChunks::MakeStale(ChunkIndex index) {
+  Chunk& chunk = At(index);
+  if (chunk.place == kNowhere) return;
+  std::vector<ChunkIndex>& list = fresh_[chunk.sent];
+  const ChunkIndex last = list.back();
+  list[chunk.place] = last;
+  At(last).place = chunk.place;
+  list.pop_back();
+  chunk.place = kNowhere;
+}
+
+}  // namespace shoal

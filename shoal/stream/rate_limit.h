@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "absl/time/time.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/mutex.h"
+
+namespace shoal {
+
+// How many bytes per second may pass, together for all who share this: a token bucket that is drawn on first
+// and waited for afterwards, so that those who share it take turns in the order of drawing. Without a limit
+// (the default) it costs one atomic load. It counts what is given to it: bytes of the chunk stream, without
+// the headers of TCP and IP.
+//
+// Thread-safe; may be changed while it is used, and whoever waits goes by the new rate. `clock` must outlive
+// it.
+class RateLimit {
+ public:
+  static constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
+
+  explicit RateLimit(uint64_t bytes_per_second = kUnlimited, const Clock& clock = Clock::Real());
+
+  // 0: nothing passes.
+  void Set(uint64_t bytes_per_second);
+  uint64_t bytes_per_second() const { return bytes_per_second_.load(std::memory_order_relaxed); }
+  bool limited() const { return bytes_per_second() != kUnlimited; }
+
+  // How much to move at once, at most, so that the rate is even and a change is felt soon.
+  size_t StepBytes() const;
+
+  // A place in the line of all bytes that were drawn.
+  using Ticket = uint64_t;
+  // Counts `bytes` that have passed or are about to.
+  Ticket Draw(uint64_t bytes);
+  // How long until the bytes of the ticket are paid for; zero: they are. May be less when asked again later,
+  // also because of Set: never sleep for more than kLookAgain at a time.
+  absl::Duration TimeUntil(Ticket ticket);
+
+  static constexpr absl::Duration kLookAgain = absl::Milliseconds(100);
+
+ private:
+  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Clock& clock_;
+  std::atomic<uint64_t> bytes_per_second_;
+  Mutex mutex_;
+  uint64_t drawn_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  double paid_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // at most a burst ahead of drawn_bytes_
+  absl::Duration paid_at_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal
