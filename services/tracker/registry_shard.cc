@@ -46,9 +46,9 @@ RegistryShard::RegistryShard(const Options& options, uint64_t now, RegistryUsage
       random_(options.seed),
       lease_wheel_(&leases_, options.lease_ticks, now),
       forget_wheel_(&contents_, options.forget_ticks, now),
-      content_by_id_(0, SlotHash<KeyByContentId>{{&contents_}}, SlotEqual<KeyByContentId>{{&contents_}}),
-      lease_by_peer_(0, SlotHash<KeyByPeerOfContent>{{&leases_}}, SlotEqual<KeyByPeerOfContent>{{&leases_}}),
-      first_of_peer_(0, SlotHash<KeyByPeer>{{&leases_}}, SlotEqual<KeyByPeer>{{&leases_}}) {
+      content_by_id_(MakeSlotSet(KeyByContentId{&contents_})),
+      lease_by_peer_(MakeSlotSet(KeyByPeerOfContent{&leases_})),
+      first_of_peer_(MakeSlotSet(KeyByPeer{&leases_})) {
   leases_.now = now;
 }
 

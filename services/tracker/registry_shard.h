@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -17,6 +16,7 @@
 #include "services/tracker/random_source.h"
 #include "services/tracker/registry_limits.h"
 #include "services/tracker/registry_records.h"
+#include "services/tracker/slot_set.h"
 #include "services/tracker/slot_table.h"
 #include "services/tracker/swarm_watcher.h"
 #include "shoal/base/mutex.h"
@@ -102,7 +102,7 @@ class RegistryShard {
     uint64_t deadline(uint32_t slot) const { return table[slot].forget_at; }
   };
 
-  // Sets of slots, hashed by what lies in the slot: 4 bytes an entry instead of a copy of the key.
+  // What the sets of slots find them by.
   struct PeerOfContent {
     PeerId peer;
     uint32_t content;
@@ -127,24 +127,6 @@ class RegistryShard {
     const Contents* contents;
     Key operator()(uint32_t slot) const { return contents->table[slot].summary.id; }
   };
-  template <typename KeyOf>
-  struct SlotHash {
-    using is_transparent = void;
-    KeyOf key_of;
-    size_t operator()(uint32_t slot) const { return (*this)(key_of(slot)); }
-    size_t operator()(const typename KeyOf::Key& key) const { return absl::Hash<typename KeyOf::Key>()(key); }
-  };
-  template <typename KeyOf>
-  struct SlotEqual {
-    using is_transparent = void;
-    KeyOf key_of;
-    bool operator()(uint32_t a, uint32_t b) const { return a == b || key_of(a) == key_of(b); }
-    bool operator()(uint32_t a, const typename KeyOf::Key& b) const { return key_of(a) == b; }
-    bool operator()(const typename KeyOf::Key& a, uint32_t b) const { return a == key_of(b); }
-  };
-  template <typename KeyOf>
-  using SlotSet = absl::flat_hash_set<uint32_t, SlotHash<KeyOf>, SlotEqual<KeyOf>>;
-
   // Moves the clock on, and the expiry with it by a few leases. Every call begins with it.
   void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

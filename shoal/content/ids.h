@@ -53,9 +53,12 @@ class ByteId {
 using ContentId = ByteId<struct ContentIdTag, 32>;
 // What a peer calls itself: 16 random bytes, drawn at each start of the process.
 using PeerId = ByteId<struct PeerIdTag, 16>;
+// What BitTorrent calls a swarm by (BEP 3); a tracker has such swarms beside its own.
+using InfoHash = ByteId<struct InfoHashTag, 20>;
 
 extern template class ByteId<struct ContentIdTag, 32>;
 extern template class ByteId<struct PeerIdTag, 16>;
+extern template class ByteId<struct InfoHashTag, 20>;
 
 // From the system's random source.
 PeerId RandomPeerId();

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+
+namespace shoal::tracker {
+
+// Sets of slots of a SlotTable that find a slot by what lies in it: 4 bytes an entry instead of a copy of the
+// key. `KeyOf` has a type `Key` and gives the key of a slot: `Key operator()(uint32_t slot) const`; the
+// record in a slot keeps its key as long as the slot is in the set.
+template <typename KeyOf>
+struct SlotHash {
+  using is_transparent = void;
+  KeyOf key_of;
+  size_t operator()(uint32_t slot) const { return (*this)(key_of(slot)); }
+  size_t operator()(const typename KeyOf::Key& key) const { return absl::Hash<typename KeyOf::Key>()(key); }
+};
+
+template <typename KeyOf>
+struct SlotEqual {
+  using is_transparent = void;
+  KeyOf key_of;
+  bool operator()(uint32_t a, uint32_t b) const { return a == b || key_of(a) == key_of(b); }
+  bool operator()(uint32_t a, const typename KeyOf::Key& b) const { return key_of(a) == b; }
+  bool operator()(const typename KeyOf::Key& a, uint32_t b) const { return a == key_of(b); }
+};
+
+template <typename KeyOf>
+using SlotSet = absl::flat_hash_set<uint32_t, SlotHash<KeyOf>, SlotEqual<KeyOf>>;
+
+// An empty one.
+template <typename KeyOf>
+SlotSet<KeyOf> MakeSlotSet(const KeyOf& key_of) {
+  return SlotSet<KeyOf>(0, SlotHash<KeyOf>{key_of}, SlotEqual<KeyOf>{key_of});
+}
+
+}  // namespace shoal::tracker

@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "services/tracker/bep15.h"
+
+// A request that is read is, built again from what was read, read as the same; a reply's parts fit its bytes.
+
+namespace shoal::tracker::bep15 {
+namespace {
+
+void Expect(bool condition) {
+  if (!condition) std::abort();
+}
+
+void TryRequest(ByteView bytes) {
+  const Request request = ParseRequest(bytes);
+  if (const auto* connect = std::get_if<ConnectRequest>(&request)) {
+    const std::string built = BuildConnect(*connect);
+    Expect(std::equal(built.begin(), built.end(), bytes.begin(),
+                      [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; }));
+  } else if (const auto* announce = std::get_if<AnnounceRequest>(&request)) {
+    const std::string built = BuildAnnounce(*announce, "-XX0000-");
+    const Request again = ParseRequest(AsBytes(built));
+    const auto& same = std::get<AnnounceRequest>(again);
+    Expect(same.info_hash == announce->info_hash && same.left_bytes == announce->left_bytes &&
+           same.event == announce->event && same.wanted == announce->wanted && same.port == announce->port &&
+           same.connection_id == announce->connection_id && same.transaction_id == announce->transaction_id);
+  } else if (const auto* scrape = std::get_if<ScrapeRequest>(&request)) {
+    Expect(!scrape->info_hashes.empty() && scrape->info_hashes.size() % InfoHash::kSizeBytes == 0);
+    Expect(scrape->info_hashes.size() <= kMaxScrapedHashes * InfoHash::kSizeBytes);
+    Expect(scrape->info_hashes.data() + scrape->info_hashes.size() <= bytes.data() + bytes.size());
+  }
+}
+
+void TryReply(ByteView bytes, bool v6) {
+  const Reply reply = ParseReply(bytes, v6);
+  if (const auto* announce = std::get_if<AnnounceReply>(&reply)) {
+    Expect(kAnnounceHeadBytes + announce->peers.size() * (v6 ? kPeerBytesV6 : kPeerBytesV4) <= bytes.size());
+  } else if (const auto* scrape = std::get_if<ScrapeReply>(&reply)) {
+    Expect(kScrapeHeadBytes + scrape->counts.size() * kScrapeEntryBytes <= bytes.size());
+  }
+}
+
+}  // namespace
+}  // namespace shoal::tracker::bep15
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  shoal::tracker::bep15::TryRequest({data, size});
+  shoal::tracker::bep15::TryReply({data, size}, false);
+  shoal::tracker::bep15::TryReply({data, size}, true);
+  return 0;
+}
