@@ -13,9 +13,9 @@
 #include "clients/leecher/download/loop_timer.h"
 #include "clients/leecher/download/manifest_fetch.h"
 #include "clients/leecher/download/peer_roster.h"
-#include "clients/leecher/download/rate_meter.h"
 #include "clients/leecher/download/stall_watch.h"
 #include "clients/leecher/download/tracker_polls.h"
+#include "shoal/base/rate_meter.h"
 #include "shoal/content/chunk_store.h"
 
 namespace shoal::leecher {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
-#include "clients/leecher/download/rate_meter.h"
+#include "shoal/base/rate_meter.h"
 
 namespace shoal::leecher {
 

@@ -8,7 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "clients/leecher/download/download.h"
-#include "clients/leecher/download/rate_meter.h"
+#include "shoal/base/rate_meter.h"
 
 namespace shoal::leecher {
 

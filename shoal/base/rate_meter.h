@@ -6,7 +6,7 @@
 
 #include "absl/time/time.h"
 
-namespace shoal::leecher {
+namespace shoal {
 
 // Bytes per second over the last few seconds: a ring of short buckets, so that adding costs nothing and old
 // bytes leave by themselves. `now` is Clock::Uptime() and never goes back. One thread.
@@ -52,4 +52,4 @@ class RateMeter {
   std::array<uint64_t, kBuckets> buckets_{};
 };
 
-}  // namespace shoal::leecher
+}  // namespace shoal

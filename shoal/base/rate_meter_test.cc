@@ -1,8 +1,8 @@
-#include "clients/leecher/download/rate_meter.h"
+#include "shoal/base/rate_meter.h"
 
 #include <gtest/gtest.h>
 
-namespace shoal::leecher {
+namespace shoal {
 namespace {
 
 constexpr absl::Duration kStart = absl::Seconds(1000);
@@ -40,4 +40,4 @@ TEST(RateMeter, HoldsASteadyRate) {
 }
 
 }  // namespace
-}  // namespace shoal::leecher
+}  // namespace shoal
