@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 
 namespace shoal {
 namespace {
@@ -71,6 +72,23 @@ absl::StatusOr<uint64_t> ParseBytes(absl::string_view text) {
   const double bytes = std::round(value * unit);
   if (!(bytes < std::ldexp(1.0, 64))) return NoSize(text);
   return static_cast<uint64_t>(bytes);
+}
+
+absl::StatusOr<uint64_t> ParseRate(absl::string_view text) {
+  if (absl::EqualsIgnoreCase(text, "none")) return std::numeric_limits<uint64_t>::max();
+  const std::string lower_case = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text));
+  absl::string_view amount = lower_case;
+  absl::ConsumeSuffix(&amount, "/s");
+  const bool in_bits = absl::ConsumeSuffix(&amount, "bit");
+  // With a "b" behind the prefix ParseBytes counts in powers of ten; of bits nobody counts in others.
+  const absl::StatusOr<uint64_t> amount_of =
+      ParseBytes(in_bits && !absl::EndsWith(amount, "i") ? absl::StrCat(amount, "b") : std::string(amount));
+  const uint64_t rate = amount_of.ok() ? *amount_of / (in_bits ? 8 : 1) : 0;
+  if (rate == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is no rate (as in 800KiB, 12MiB/s, 20Mbit, none)"));
+  }
+  return rate;
 }
 
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {

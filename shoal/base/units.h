@@ -14,6 +14,9 @@ namespace shoal {
 // "512KiB", "1.5 GiB", "10MB" (powers of ten), "4096". Case does not matter. INVALID_ARGUMENT that shows the
 // forms.
 absl::StatusOr<uint64_t> ParseBytes(absl::string_view text);
+// "12MiB", "12 MiB/s", "20Mbit", "20Mbit/s" (powers of ten, eight bits to the byte), in bytes per second;
+// "none" is UINT64_MAX: no limit. INVALID_ARGUMENT that shows the forms, for zero too.
+absl::StatusOr<uint64_t> ParseRate(absl::string_view text);
 // "30s", "5m", "1h30m", "250ms", "forever" (absl::InfiniteDuration()). INVALID_ARGUMENT for others and for
 // negatives.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);

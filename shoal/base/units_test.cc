@@ -28,6 +28,22 @@ TEST(ParseBytes, RefusesTheRest) {
   }
 }
 
+TEST(ParseRate, KnowsBytesAndBits) {
+  EXPECT_EQ(*ParseRate("4096"), 4096u);
+  EXPECT_EQ(*ParseRate("12MiB"), 12u * 1024 * 1024);
+  EXPECT_EQ(*ParseRate("1.5 KiB/s"), 1536u);
+  EXPECT_EQ(*ParseRate("20Mbit"), 2'500'000u);
+  EXPECT_EQ(*ParseRate("8 kbit/s"), 1000u);
+  EXPECT_EQ(*ParseRate("1gbit/s"), 125'000'000u);
+  EXPECT_EQ(*ParseRate("none"), UINT64_MAX);
+}
+
+TEST(ParseRate, RefusesTheRest) {
+  for (const char* text : {"", "0", "0MiB/s", "7bit", "fast", "/s", "1MiB/m", "-1", "1 Mibit"}) {
+    EXPECT_EQ(ParseRate(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
 TEST(ParseDuration, KnowsSumsAndForever) {
   EXPECT_EQ(*ParseDuration("30s"), absl::Seconds(30));
   EXPECT_EQ(*ParseDuration("1h30m"), absl::Minutes(90));

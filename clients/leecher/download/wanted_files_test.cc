@@ -1,4 +1,4 @@
-#include "clients/leecher/download/file_selection.h"
+#include "clients/leecher/download/wanted_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -73,47 +73,50 @@ ChunkRange Chunks(uint32_t first, uint32_t count) {
   return {ChunkIndex(first), count};
 }
 
-TEST(FileSelection, WithoutRulesEverythingIsNormal) {
-  const FileSelection selection(Folder(), SelectionRules());
-  EXPECT_TRUE(selection.everything());
-  EXPECT_EQ(selection.wanted_files(), 5u);
-  EXPECT_EQ(selection.wanted_chunks(), 7u);
-  EXPECT_EQ(selection.wanted_bytes(), 5 * kChunk + 2);
-  EXPECT_THAT(selection.ChunksAt(kNormal), ElementsAre(Chunks(0, 7)));
-  EXPECT_THAT(selection.ChunksAt(kSkip), IsEmpty());
+TEST(WantedFilesTest, WithoutRulesEverythingIsNormal) {
+  const WantedFiles wanted(Folder(), SelectionRules());
+  EXPECT_TRUE(wanted.everything());
+  EXPECT_EQ(wanted.wanted_files(), 5u);
+  EXPECT_EQ(wanted.wanted_chunks(), 7u);
+  EXPECT_EQ(wanted.wanted_bytes(), 5 * kChunk + 2);
+  EXPECT_THAT(wanted.ChunksAt(kNormal), ElementsAre(Chunks(0, 7)));
+  EXPECT_THAT(wanted.ChunksAt(kSkip), IsEmpty());
 }
 
-TEST(FileSelection, RulesBecomeRunsOfChunks) {
+TEST(WantedFilesTest, RulesBecomeRunsOfChunks) {
   SelectionRules rules;
   rules.exclude = {"b"};
   rules.priorities = {{"sub/", kHigh}};
-  const FileSelection selection(Folder(), rules);
-  EXPECT_FALSE(selection.everything());
-  EXPECT_EQ(selection.wanted_files(), 4u);
-  EXPECT_EQ(selection.wanted_chunks(), 6u);
-  EXPECT_EQ(selection.wanted_bytes(), 5 * kChunk + 1);
-  EXPECT_THAT(selection.ChunksAt(kSkip), ElementsAre(Chunks(2, 1)));
-  EXPECT_THAT(selection.ChunksAt(kNormal), ElementsAre(Chunks(0, 2)));
-  EXPECT_THAT(selection.ChunksAt(kHigh), ElementsAre(Chunks(3, 4)));
-  EXPECT_EQ(selection.priority(FileIndex(2)), kNormal) << "an empty file is wanted as others are";
+  const WantedFiles wanted(Folder(), rules);
+  EXPECT_FALSE(wanted.everything());
+  EXPECT_EQ(wanted.wanted_files(), 4u);
+  EXPECT_EQ(wanted.wanted_chunks(), 6u);
+  EXPECT_EQ(wanted.wanted_bytes(), 5 * kChunk + 1);
+  EXPECT_THAT(wanted.ChunksAt(kSkip), ElementsAre(Chunks(2, 1)));
+  EXPECT_THAT(wanted.ChunksAt(kNormal), ElementsAre(Chunks(0, 2)));
+  EXPECT_THAT(wanted.ChunksAt(kHigh), ElementsAre(Chunks(3, 4)));
+  EXPECT_EQ(wanted.selection().count(), 4u);
+  EXPECT_FALSE(wanted.selection().Wants(FileIndex(1)));
+  EXPECT_THAT(wanted.chunks().Ranges(), ElementsAre(Chunks(0, 2), Chunks(3, 4)));
+  EXPECT_EQ(wanted.priority(FileIndex(2)), kNormal) << "an empty file is wanted as others are";
 }
 
-TEST(FileSelection, ChangesWhileItIsUsed) {
-  FileSelection selection(Folder(), SelectionRules());
-  EXPECT_THAT(selection.Matching("sub/*"), ElementsAre(FileIndex(3), FileIndex(4)));
-  EXPECT_THAT(selection.Matching("nothing"), IsEmpty());
-  EXPECT_TRUE(selection.Set(FileIndex(3), kSkip));
-  EXPECT_FALSE(selection.Set(FileIndex(3), kSkip));
-  EXPECT_EQ(selection.wanted_chunks(), 4u);
-  EXPECT_TRUE(selection.Set(FileIndex(2), kSkip));
-  EXPECT_EQ(selection.wanted_files(), 3u);
-  EXPECT_EQ(selection.wanted_bytes(), 3 * kChunk + 1);
-  EXPECT_TRUE(selection.Set(FileIndex(3), kLow));
-  EXPECT_EQ(selection.wanted_chunks(), 7u);
-  EXPECT_TRUE(selection.Set(FileIndex(3), kHigh));
-  EXPECT_EQ(selection.wanted_chunks(), 7u);
-  EXPECT_THAT(selection.ChunksAt(kHigh), ElementsAre(Chunks(3, 3)));
-  EXPECT_THAT(selection.ChunksAt(kNormal), ElementsAre(Chunks(0, 3), Chunks(6, 1)));
+TEST(WantedFilesTest, ChangesWhileItIsUsed) {
+  WantedFiles wanted(Folder(), SelectionRules());
+  EXPECT_THAT(wanted.Matching("sub/*"), ElementsAre(FileIndex(3), FileIndex(4)));
+  EXPECT_THAT(wanted.Matching("nothing"), IsEmpty());
+  EXPECT_TRUE(wanted.Set(FileIndex(3), kSkip));
+  EXPECT_FALSE(wanted.Set(FileIndex(3), kSkip));
+  EXPECT_EQ(wanted.wanted_chunks(), 4u);
+  EXPECT_TRUE(wanted.Set(FileIndex(2), kSkip));
+  EXPECT_EQ(wanted.wanted_files(), 3u);
+  EXPECT_EQ(wanted.wanted_bytes(), 3 * kChunk + 1);
+  EXPECT_TRUE(wanted.Set(FileIndex(3), kLow));
+  EXPECT_EQ(wanted.wanted_chunks(), 7u);
+  EXPECT_TRUE(wanted.Set(FileIndex(3), kHigh));
+  EXPECT_EQ(wanted.wanted_chunks(), 7u);
+  EXPECT_THAT(wanted.ChunksAt(kHigh), ElementsAre(Chunks(3, 3)));
+  EXPECT_THAT(wanted.ChunksAt(kNormal), ElementsAre(Chunks(0, 3), Chunks(6, 1)));
 }
 
 }  // namespace

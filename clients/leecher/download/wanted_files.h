@@ -7,6 +7,7 @@
 
 #include "clients/leecher/download/file_priority.h"
 #include "shoal/content/chunk_set.h"
+#include "shoal/content/file_selection.h"
 #include "shoal/content/ids.h"
 #include "shoal/content/manifest.h"
 
@@ -39,9 +40,9 @@ struct SelectionRules {
 
 // Which files of a content are wanted and how much, and what that means for its chunks. One priority for each
 // file; chunks never span two files, so a chunk has its file's. Pure; one thread, or immutable.
-class FileSelection {
+class WantedFiles {
  public:
-  FileSelection(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules);
+  WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules);
 
   FilePriority priority(FileIndex file) const { return priorities_[file.value()]; }
   bool wanted(FileIndex file) const { return priority(file) != FilePriority::kSkip; }
@@ -55,7 +56,9 @@ class FileSelection {
   uint32_t wanted_files() const { return wanted_files_; }
   uint32_t wanted_chunks() const { return wanted_chunks_; }
   uint64_t wanted_bytes() const { return wanted_bytes_; }
-  const std::shared_ptr<const Manifest>& manifest() const { return manifest_; }
+  // The same without priorities, as a store takes it.
+  FileSelection selection() const;
+  ChunkSet chunks() const { return selection().ChunksOf(*manifest_); }
 
   // The chunks of all files with that priority, in runs as long as they can be, ascending.
   std::vector<ChunkRange> ChunksAt(FilePriority priority) const;

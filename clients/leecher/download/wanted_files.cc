@@ -1,4 +1,4 @@
-#include "clients/leecher/download/file_selection.h"
+#include "clients/leecher/download/wanted_files.h"
 
 #include <fnmatch.h>
 
@@ -31,7 +31,7 @@ FilePriority SelectionRules::PriorityOf(const std::string& path) const {
   return last == priorities.rend() ? FilePriority::kNormal : last->priority;
 }
 
-FileSelection::FileSelection(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules)
+WantedFiles::WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules)
     : manifest_(std::move(manifest)) {
   priorities_.reserve(manifest_->files().size());
   for (const FileEntry& file : manifest_->files()) {
@@ -41,7 +41,7 @@ FileSelection::FileSelection(std::shared_ptr<const Manifest> manifest, const Sel
   }
 }
 
-bool FileSelection::Set(FileIndex file, FilePriority priority) {
+bool WantedFiles::Set(FileIndex file, FilePriority priority) {
   FilePriority& now = priorities_[file.value()];
   if (now == priority) return false;
   const bool was_wanted = now != FilePriority::kSkip;
@@ -50,7 +50,7 @@ bool FileSelection::Set(FileIndex file, FilePriority priority) {
   return true;
 }
 
-std::vector<FileIndex> FileSelection::Matching(const std::string& glob) const {
+std::vector<FileIndex> WantedFiles::Matching(const std::string& glob) const {
   std::vector<FileIndex> files;
   for (uint32_t i = 0; i < priorities_.size(); ++i) {
     if (GlobMatches(glob, manifest_->files()[i].path)) files.push_back(FileIndex(i));
@@ -58,7 +58,13 @@ std::vector<FileIndex> FileSelection::Matching(const std::string& glob) const {
   return files;
 }
 
-std::vector<ChunkRange> FileSelection::ChunksAt(FilePriority priority) const {
+FileSelection WantedFiles::selection() const {
+  FileSelection selection = FileSelection::None(*manifest_);
+  for (uint32_t i = 0; i < priorities_.size(); ++i) selection.Set(FileIndex(i), wanted(FileIndex(i)));
+  return selection;
+}
+
+std::vector<ChunkRange> WantedFiles::ChunksAt(FilePriority priority) const {
   std::vector<ChunkRange> ranges;
   for (uint32_t i = 0; i < priorities_.size(); ++i) {
     if (priorities_[i] != priority) continue;
@@ -74,7 +80,7 @@ std::vector<ChunkRange> FileSelection::ChunksAt(FilePriority priority) const {
   return ranges;
 }
 
-void FileSelection::Count(FileIndex file, bool in) {
+void WantedFiles::Count(FileIndex file, bool in) {
   const auto [first, end] = manifest_->ChunksOf(file);
   const uint32_t chunks = end.value() - first.value();
   const uint64_t bytes = manifest_->files()[file.value()].length_bytes;
