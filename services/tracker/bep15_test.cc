@@ -177,7 +177,7 @@ TEST(Bep15Test, TheClientsSideBuildsTheSameBytes) {
   announce.event = Event::kStarted;
   announce.wanted = 30;
   announce.port = 6881;
-  EXPECT_EQ(BuildAnnounce(announce, "-SH0010-"), Bytes(kAnnounceHex));
+  EXPECT_EQ(BuildAnnounce(announce, "-SH00010"), Bytes(kAnnounceHex));
   EXPECT_EQ(BuildScrape(0x1122334455667788, 0xcafebabe, {*InfoHash::FromHex(kHash)}),
             Bytes(std::string("1122334455667788"
                               "00000002"

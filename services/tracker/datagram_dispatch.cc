@@ -1,13 +1,23 @@
 #include "services/tracker/datagram_dispatch.h"
 
+#include <array>
+#include <cstdint>
+
 #include "shoal/tracking/datagram.h"
 
 namespace shoal::tracker {
 
-std::string DatagramDispatch::Answer(ByteView datagram, const Endpoint& source) const {
-  if (LooksLikeDatagramRequest(datagram)) return shoal_->Answer(datagram, source);
-  metrics_->CountDatagrams(Datagram::kMalformed);
-  return {};
+void DatagramDispatch::Answer(std::span<IncomingDatagram> batch) const {
+  const absl::Duration now = clock_->Uptime();
+  std::array<uint64_t, kDatagramKinds> counts{};
+  for (IncomingDatagram& datagram : batch) {
+    const Datagram result =
+        LooksLikeDatagramRequest(datagram.bytes) ? shoal_->Answer(&datagram) : bep15_->Answer(now, &datagram);
+    ++counts[static_cast<size_t>(result)];
+  }
+  for (size_t kind = 0; kind < counts.size(); ++kind) {
+    if (counts[kind] > 0) metrics_->CountDatagrams(static_cast<Datagram>(kind), counts[kind]);
+  }
 }
 
 }  // namespace shoal::tracker

@@ -1,28 +1,32 @@
 #pragma once
 
-#include <string>
+#include <span>
 
+#include "services/tracker/bep15_datagrams.h"
+#include "services/tracker/datagram_server.h"
 #include "services/tracker/door_metrics.h"
 #include "services/tracker/shoal_datagrams.h"
-#include "shoal/base/byte_order.h"
-#include "shoal/base/endpoint.h"
+#include "shoal/base/clock.h"
 
 namespace shoal::tracker {
 
 // The one UDP port is shared by dialects that are told apart by their first bytes. This is where that is
 // done: it hands a datagram to the dialect that it claims to be of, and drops it when it claims to be of
-// none. Thread-safe.
-class DatagramDispatch {
+// none. Looks at the clock and counts once for each batch. Thread-safe.
+class DatagramDispatch final : public DatagramHandler {
  public:
-  // Both must outlive it.
-  DatagramDispatch(const ShoalDatagrams* shoal, DoorMetrics* metrics) : shoal_(shoal), metrics_(metrics) {}
+  // All must outlive it.
+  DatagramDispatch(const ShoalDatagrams* shoal, const Bep15Datagrams* bep15, DoorMetrics* metrics,
+                   const Clock* clock)
+      : shoal_(shoal), bep15_(bep15), metrics_(metrics), clock_(clock) {}
 
-  // The reply, or an empty string: none is sent.
-  std::string Answer(ByteView datagram, const Endpoint& source) const;
+  void Answer(std::span<IncomingDatagram> batch) const override;
 
  private:
   const ShoalDatagrams* const shoal_;
+  const Bep15Datagrams* const bep15_;
   DoorMetrics* const metrics_;
+  const Clock* const clock_;
 };
 
 }  // namespace shoal::tracker

@@ -22,6 +22,8 @@ namespace shoal::tracker {
 namespace {
 
 constexpr size_t kBatch = 64;
+// A thread that is never idle looks this often, in batches, whether it is to stop.
+constexpr int kBatchesBetweenWaits = 64;
 // Larger datagrams are cut off by the system and dropped: no dialect has any.
 constexpr size_t kMaxReceivedBytes = 2048;
 // The senders of a large swarm come in bursts. The system caps this at its own limit.
@@ -109,20 +111,21 @@ struct Batch {
   }
 
   std::array<std::array<uint8_t, kMaxReceivedBytes>, kBatch> buffers;
+  std::array<std::array<uint8_t, DatagramServer::kMaxReplyBytes>, kBatch> rooms;
   std::array<sockaddr_storage, kBatch> sources;
   std::array<iovec, kBatch> in_vectors;
   std::array<iovec, kBatch> out_vectors;
   std::array<mmsghdr, kBatch> in;
   std::array<mmsghdr, kBatch> out;
-  std::array<std::string, kBatch> replies;
+  std::array<IncomingDatagram, kBatch> datagrams;
 };
 
 class ThreadedDatagramServer final : public DatagramServer {
  public:
-  ThreadedDatagramServer(Options options, Handler handler, std::vector<FileDescriptor> sockets,
+  ThreadedDatagramServer(Options options, const DatagramHandler* handler, std::vector<FileDescriptor> sockets,
                          FileDescriptor stop, uint16_t port)
       : options_(std::move(options)),
-        handler_(std::move(handler)),
+        handler_(handler),
         sockets_(std::move(sockets)),
         stop_(std::move(stop)),
         port_(port) {
@@ -147,34 +150,40 @@ class ThreadedDatagramServer final : public DatagramServer {
   void Serve(int fd) {
     const auto batch = std::make_unique<Batch>();
     for (;;) {
+      // While datagrams come faster than they are answered there is nothing to wait for.
+      for (int batches = 0; batches < kBatchesBetweenWaits && AnswerBatch(fd, batch.get()) == kBatch;
+           ++batches) {
+      }
       std::array<pollfd, 2> waiting = {{{fd, POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
       if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
-      AnswerBatch(fd, batch.get());
       if (waiting[1].revents != 0) return;
     }
   }
 
-  void AnswerBatch(int fd, Batch* batch) {
+  // How many came.
+  size_t AnswerBatch(int fd, Batch* batch) {
     for (mmsghdr& message : batch->in) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     const int received = ::recvmmsg(fd, batch->in.data(), kBatch, MSG_DONTWAIT, nullptr);
     // An error here is a past reply's (a port that is closed): the socket goes on.
-    if (received <= 0) return;
-    size_t replies = 0;
-    for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
+    if (received <= 0) return 0;
+    const auto count = static_cast<size_t>(received);
+    for (size_t i = 0; i < count; ++i) {
       const mmsghdr& message = batch->in[i];
       const bool whole = (message.msg_hdr.msg_flags & MSG_TRUNC) == 0;
-      std::string& reply = batch->replies[replies];
-      reply = handler_(whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
-                       FromSockaddr(batch->sources[i]));
-      if (reply.empty()) continue;
-      msghdr& out = batch->out[replies].msg_hdr;
-      out.msg_iov->iov_base = reply.data();
-      out.msg_iov->iov_len = reply.size();
+      batch->datagrams[i] = {whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
+                             FromSockaddr(batch->sources[i]), batch->rooms[i]};
+    }
+    handler_->Answer(std::span(batch->datagrams).first(count));
+    size_t replies = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (batch->datagrams[i].reply_bytes == 0) continue;
+      msghdr& out = batch->out[replies++].msg_hdr;
+      *out.msg_iov = {batch->rooms[i].data(), batch->datagrams[i].reply_bytes};
       out.msg_name = &batch->sources[i];
-      out.msg_namelen = message.msg_hdr.msg_namelen;
-      ++replies;
+      out.msg_namelen = batch->in[i].msg_hdr.msg_namelen;
     }
     Send(fd, batch, replies);
+    return count;
   }
 
   void Send(int fd, Batch* batch, size_t replies) {
@@ -194,7 +203,7 @@ class ThreadedDatagramServer final : public DatagramServer {
   }
 
   const Options options_;
-  const Handler handler_;
+  const DatagramHandler* const handler_;
   std::vector<FileDescriptor> sockets_;
   const FileDescriptor stop_;  // an eventfd
   const uint16_t port_;
@@ -204,7 +213,7 @@ class ThreadedDatagramServer final : public DatagramServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Options& options,
-                                                                      Handler handler) {
+                                                                      const DatagramHandler* handler) {
   std::vector<FileDescriptor> sockets;
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, false));
   SHOAL_ASSIGN_OR_RETURN(const uint16_t port, BoundPort(first));
@@ -215,8 +224,8 @@ absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Opti
   }
   FileDescriptor stop(::eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return ErrnoStatus(errno, "eventfd");
-  return std::make_unique<ThreadedDatagramServer>(options, std::move(handler), std::move(sockets),
-                                                  std::move(stop), port);
+  return std::make_unique<ThreadedDatagramServer>(options, handler, std::move(sockets), std::move(stop),
+                                                  port);
 }
 
 }  // namespace shoal::tracker

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
+#include <span>
 
 #include "absl/status/statusor.h"
 #include "shoal/base/byte_order.h"
@@ -11,23 +11,42 @@
 
 namespace shoal::tracker {
 
+// One datagram that came, and the room for the one that goes back.
+struct IncomingDatagram {
+  ByteView bytes;  // empty: it was larger than any protocol's
+  Endpoint source;
+  std::span<uint8_t> room;  // DatagramServer::kMaxReplyBytes
+  size_t reply_bytes = 0;   // what of the room is sent; 0: nothing is
+};
+
+// What answers datagrams: the protocols' part of a DatagramServer. Called on the server's threads, several at
+// a time; must not block.
+class DatagramHandler {
+ public:
+  virtual ~DatagramHandler() = default;
+
+  // Sets reply_bytes of those that get a reply. A batch is what came since the last one, so that what needs
+  // doing once (a look at the clock) is done once for all.
+  virtual void Answer(std::span<IncomingDatagram> batch) const = 0;
+};
+
 // A UDP port that answers each datagram with at most one: sockets that share the port (SO_REUSEPORT; the
 // kernel spreads the senders over them), one thread for each, which takes and sends up to 64 datagrams a
-// system call. What is in the datagrams is the handler's business.
+// system call, without memory for each. What is in the datagrams is the handler's business.
 class DatagramServer {
  public:
-  // The reply, or an empty string for none. Runs on the server's threads, several at a time; must not block.
-  using Handler = std::function<std::string(ByteView datagram, const Endpoint& source)>;
+  static constexpr size_t kMaxReplyBytes = 1200;
 
   struct Options {
     Endpoint listen;       // port 0: the system chooses
     uint32_t sockets = 1;  // each with its thread; one answers some 300,000 datagrams a second
-    // Replies that the system would not send. Called like the handler.
+    // Replies that the system would not send. Called on the same threads as the handler.
     std::function<void(uint64_t count)> on_unsendable;
   };
 
-  // UNAVAILABLE with the address when it can't be bound.
-  static absl::StatusOr<std::unique_ptr<DatagramServer>> Start(const Options& options, Handler handler);
+  // UNAVAILABLE with the address when it can't be bound. The handler must outlive the server.
+  static absl::StatusOr<std::unique_ptr<DatagramServer>> Start(const Options& options,
+                                                               const DatagramHandler* handler);
   virtual ~DatagramServer() = default;  // Stop()
 
   virtual uint16_t port() const = 0;

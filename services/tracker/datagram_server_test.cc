@@ -4,9 +4,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -58,12 +62,31 @@ DatagramServer::Options Loopback(uint32_t sockets = 1) {
   return options;
 }
 
-std::string Echo(ByteView datagram, const Endpoint&) {
-  return {datagram.begin(), datagram.end()};
-}
+// Answers each datagram with what `one` makes of it; an empty string is no reply.
+class OneByOne final : public DatagramHandler {
+ public:
+  using One = std::function<std::string(ByteView datagram, const Endpoint& source)>;
+  explicit OneByOne(One one) : one_(std::move(one)) {}
+
+  void Answer(std::span<IncomingDatagram> batch) const override {
+    for (IncomingDatagram& datagram : batch) {
+      const std::string reply = one_(datagram.bytes, datagram.source);
+      std::copy(reply.begin(), reply.end(), datagram.room.begin());
+      datagram.reply_bytes = reply.size();
+    }
+  }
+
+ private:
+  const One one_;
+};
+
+const OneByOne kEcho([](ByteView datagram, const Endpoint&) {
+  return std::string(datagram.begin(), datagram.end());
+});
+const OneByOne kSourceAddress([](ByteView, const Endpoint& source) { return source.ip.ToString(); });
 
 TEST(DatagramServerTest, AnswersFromWhicheverSocketTheKernelChooses) {
-  const auto server = DatagramServer::Start(Loopback(3), Echo);
+  const auto server = DatagramServer::Start(Loopback(3), &kEcho);
   ASSERT_TRUE(server.ok()) << server.status();
   ASSERT_NE((*server)->port(), 0);
   for (int i = 0; i < 30; ++i) {
@@ -74,7 +97,7 @@ TEST(DatagramServerTest, AnswersFromWhicheverSocketTheKernelChooses) {
 }
 
 TEST(DatagramServerTest, ManyAtOnceEachGetsItsOwn) {
-  const auto server = DatagramServer::Start(Loopback(), Echo);
+  const auto server = DatagramServer::Start(Loopback(), &kEcho);
   ASSERT_TRUE(server.ok()) << server.status();
   const Client client((*server)->port());
   std::set<std::string> expected;
@@ -88,8 +111,7 @@ TEST(DatagramServerTest, ManyAtOnceEachGetsItsOwn) {
 }
 
 TEST(DatagramServerTest, TellsWhereADatagramComesFrom) {
-  const auto server = DatagramServer::Start(
-      Loopback(), [](ByteView, const Endpoint& source) { return source.ip.ToString(); });
+  const auto server = DatagramServer::Start(Loopback(), &kSourceAddress);
   ASSERT_TRUE(server.ok()) << server.status();
   const Client client((*server)->port());
   ASSERT_TRUE(client.Send("who am I?"));
@@ -97,10 +119,11 @@ TEST(DatagramServerTest, TellsWhereADatagramComesFrom) {
 }
 
 TEST(DatagramServerTest, SilenceForEmptyRepliesAndNoWholeDatagram) {
-  const auto server = DatagramServer::Start(Loopback(), [](ByteView datagram, const Endpoint&) {
+  const OneByOne handler([](ByteView datagram, const Endpoint&) {
     if (datagram.empty()) return std::string("cut off");
     return datagram[0] == 'q' ? std::string() : std::string("reply");
   });
+  const auto server = DatagramServer::Start(Loopback(), &handler);
   ASSERT_TRUE(server.ok()) << server.status();
   const Client client((*server)->port());
   ASSERT_TRUE(client.Send("quiet"));
@@ -111,23 +134,22 @@ TEST(DatagramServerTest, SilenceForEmptyRepliesAndNoWholeDatagram) {
 }
 
 TEST(DatagramServerTest, AnAddressInUseIsAnErrorThatNamesIt) {
-  const auto first = DatagramServer::Start(Loopback(2), Echo);
+  const auto first = DatagramServer::Start(Loopback(2), &kEcho);
   ASSERT_TRUE(first.ok()) << first.status();
   DatagramServer::Options options = Loopback(2);
   options.listen.port = (*first)->port();
-  const auto second = DatagramServer::Start(options, Echo);
+  const auto second = DatagramServer::Start(options, &kEcho);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(options.listen.ToString()));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
   (*first)->Stop();
-  EXPECT_TRUE(DatagramServer::Start(options, Echo).ok());
+  EXPECT_TRUE(DatagramServer::Start(options, &kEcho).ok());
 }
 
 TEST(DatagramServerTest, BothFamiliesOnOneSocket) {
   DatagramServer::Options options;
   options.listen = {IpAddress(), 0};  // "::"
-  const auto server =
-      DatagramServer::Start(options, [](ByteView, const Endpoint& source) { return source.ip.ToString(); });
+  const auto server = DatagramServer::Start(options, &kSourceAddress);
   if (!server.ok()) GTEST_SKIP() << "this machine has no IPv6: " << server.status();
   const Client v4((*server)->port());
   ASSERT_TRUE(v4.Send("x"));
@@ -139,7 +161,7 @@ TEST(DatagramServerTest, BothFamiliesOnOneSocket) {
 }
 
 TEST(DatagramServerTest, StopsTwice) {
-  const auto server = DatagramServer::Start(Loopback(2), Echo);
+  const auto server = DatagramServer::Start(Loopback(2), &kEcho);
   ASSERT_TRUE(server.ok()) << server.status();
   (*server)->Stop();
   (*server)->Stop();

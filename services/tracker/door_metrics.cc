@@ -13,7 +13,9 @@ namespace {
 constexpr std::array kDoors = {"grpc", "udp"};
 constexpr std::array kCalls = {"register",  "heartbeat", "lookup", "list_contents",
                                "get_swarm", "watch",     "leave"};
-constexpr std::array kDatagrams = {"answered", "cookie_given", "malformed", "too_short", "unsendable"};
+constexpr std::array kDatagrams = {"answered",  "cookie_given", "unproven",  "refused",
+                                   "malformed", "too_short",    "unsendable"};
+static_assert(kDatagrams.size() == kDatagramKinds);
 constexpr size_t kCodes = 17;
 
 using prometheus::Counter;
@@ -48,7 +50,12 @@ struct DoorMetrics::Families {
                                  "Contents with a peer, and those that had one a short while ago.")),
         watchers(MakeGauge(registry, "shoal_tracker_watchers", "Streams that watch a swarm.")),
         chunk_set_bytes(
-            MakeGauge(registry, "shoal_tracker_chunk_set_bytes", "Memory for partial peers' chunk sets.")) {
+            MakeGauge(registry, "shoal_tracker_chunk_set_bytes", "Memory for partial peers' chunk sets.")),
+        bittorrent_swarms(
+            MakeGauge(registry, "shoal_tracker_bittorrent_swarms", "Swarms of BitTorrent clients.")),
+        bittorrent_peers(
+            MakeGauge(registry, "shoal_tracker_bittorrent_peers",
+                      "Peers in swarms of BitTorrent clients; one in two swarms counts twice.")) {
     auto& family = prometheus::BuildCounter()
                        .Name("shoal_tracker_datagrams_total")
                        .Help("Datagrams received, by what became of them.")
@@ -80,6 +87,8 @@ struct DoorMetrics::Families {
   Gauge* known_contents;
   Gauge* watchers;
   Gauge* chunk_set_bytes;
+  Gauge* bittorrent_swarms;
+  Gauge* bittorrent_peers;
   std::array<Counter*, kDatagrams.size()> datagrams;
   std::atomic<Counter*> call_counters[kDoors.size()][kCalls.size()][kCodes] = {};
 };
@@ -105,6 +114,8 @@ void DoorMetrics::Refresh() {
   families_->partial->Set(static_cast<double>(stats.partial_peers));
   families_->watchers->Set(static_cast<double>(stats.watchers));
   families_->chunk_set_bytes->Set(static_cast<double>(stats.chunk_set_bytes));
+  families_->bittorrent_swarms->Set(static_cast<double>(stats.bittorrent_swarms));
+  families_->bittorrent_peers->Set(static_cast<double>(stats.bittorrent_peers));
   // Counters can only be added to, and the registry counts these itself.
   families_->lapsed->Increment(static_cast<double>(stats.lapsed_leases) - families_->lapsed->Value());
   families_->left->Increment(static_cast<double>(stats.left_leases) - families_->left->Value());

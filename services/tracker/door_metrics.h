@@ -2,6 +2,8 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -14,11 +16,14 @@ enum class Door { kGrpc, kUdp };
 enum class Call { kRegister, kHeartbeat, kLookup, kListContents, kGetSwarm, kWatch, kLeave };
 enum class Datagram {
   kAnswered,
-  kCookieGiven,  // the source address was not proven
+  kCookieGiven,  // or a connection id: the source address was not proven
+  kUnproven,     // dropped: no good connection id
+  kRefused,      // answered with an error: over a limit, or BitTorrent's port 0
   kMalformed,    // dropped
   kTooShort,     // dropped: shorter than the cookie that it asks for
   kUnsendable,   // the reply could not be sent
 };
+inline constexpr size_t kDatagramKinds = 7;
 
 // What the tracker counts, for Prometheus (shoal_tracker_...). Counting is an atomic addition. Thread-safe.
 class DoorMetrics {

@@ -46,6 +46,20 @@ PeerChoice Sample(bool complete, uint32_t count, uint32_t wanted,
 
 }  // namespace
 
+uint32_t CompleteShare(uint32_t wanted, uint32_t available_complete, uint32_t available_partial,
+                       uint32_t complete, uint32_t partial) {
+  if (wanted == 0) return 0;
+  const uint64_t all = uint64_t{complete} + partial;
+  const uint32_t proportion =
+      all == 0 ? 0 : static_cast<uint32_t>((uint64_t{wanted} * complete + all / 2) / all);
+  const uint32_t quarter = (wanted + 3) / 4;
+  const uint32_t most_complete = wanted - std::min({available_partial, quarter, wanted - 1});
+  const uint32_t take =
+      std::min(available_complete, std::clamp(proportion, std::min(quarter, most_complete), most_complete));
+  const uint32_t take_partial = std::min(available_partial, wanted - take);
+  return std::min(available_complete, wanted - take_partial);
+}
+
 PeerChoice SelectPeers(uint32_t complete_count, uint32_t partial_count, uint32_t wanted,
                        absl::FunctionRef<Candidate(PeerPlace)> look, RandomSource* random) {
   if (wanted == 0) return {};
@@ -54,18 +68,8 @@ PeerChoice SelectPeers(uint32_t complete_count, uint32_t partial_count, uint32_t
 
   const auto found_complete = static_cast<uint32_t>(choice.size());
   const auto found_partial = static_cast<uint32_t>(partial.size());
-  const uint64_t all = uint64_t{complete_count} + partial_count;
-  const uint32_t proportion =
-      all == 0 ? 0 : static_cast<uint32_t>((uint64_t{wanted} * complete_count + all / 2) / all);
-  const uint32_t quarter = (wanted + 3) / 4;
-  // A quarter of each kind, then the proportion; and what one kind can't fill, the other does.
-  const uint32_t most_complete = wanted - std::min({found_partial, quarter, wanted - 1});
-  uint32_t take_complete =
-      std::min(found_complete, std::clamp(proportion, std::min(quarter, most_complete), most_complete));
-  const uint32_t take_partial = std::min(found_partial, wanted - take_complete);
-  take_complete = std::min(found_complete, wanted - take_partial);
-
-  choice.resize(take_complete);
+  choice.resize(CompleteShare(wanted, found_complete, found_partial, complete_count, partial_count));
+  const uint32_t take_partial = std::min(found_partial, wanted - static_cast<uint32_t>(choice.size()));
   choice.insert(choice.end(), partial.begin(), partial.begin() + take_partial);
   Shuffle(&choice, random);
   return choice;

@@ -24,6 +24,12 @@ enum class Candidate {
 
 using PeerChoice = absl::InlinedVector<PeerPlace, 64>;
 
+// How many of `wanted` peers are to be complete ones, when so many of each kind could be handed out: the
+// swarm's own proportion (`complete` to `partial`), but at least a quarter of each kind; and what one kind
+// can't fill, the other does.
+uint32_t CompleteShare(uint32_t wanted, uint32_t available_complete, uint32_t available_partial,
+                       uint32_t complete, uint32_t partial);
+
 // Which peers of a swarm one caller is told of: pure policy.
 //
 // A random sample, so that all peers are asked equally often; complete and partial peers in the swarm's own

@@ -52,6 +52,16 @@ absl::StatusOr<NameIndex::Entry> ParsePageToken(const std::string& token) {
   return absl::InvalidArgumentError("page_token: is none that this tracker gave");
 }
 
+BitTorrentSwarms::Options BitTorrentOptions(const Registry::Options& options) {
+  BitTorrentSwarms::Options bittorrent;
+  bittorrent.interval = options.bittorrent_interval;
+  // One announce may be lost, and the next one late.
+  bittorrent.life = 2.5 * options.bittorrent_interval;
+  bittorrent.limits = options.limits;
+  bittorrent.seed = options.seed;
+  return bittorrent;
+}
+
 bool HasPeers(const ContentStatus& content) {
   return content.seeders + content.leechers > 0;
 }
@@ -63,7 +73,8 @@ Registry::Registry(const Options& options, const Clock* clock)
       clock_(clock),
       started_(clock->Now() - clock->Uptime()),
       usage_(options.limits),
-      names_(options.limits.max_contents_per_name) {
+      names_(options.limits.max_contents_per_name),
+      bittorrent_(BitTorrentOptions(options)) {
   RandomSource seeds(options.seed);
   for (uint32_t number = 0; number < std::clamp(options.shards, 1u, LeaseIdParts::kMaxShards); ++number) {
     RegistryShard::Options shard;
@@ -205,6 +216,7 @@ void Registry::Advance() {
     while (!shard->Advance(Tick())) {
     }
   }
+  bittorrent_.Sweep(clock_->Uptime());
 }
 
 absl::Duration Registry::advance_interval() const {
@@ -224,6 +236,8 @@ Registry::Stats Registry::stats() const {
   stats.watchers = usage_.watchers.count();
   stats.lapsed_leases = usage_.lapsed.load(std::memory_order_relaxed);
   stats.left_leases = usage_.left.load(std::memory_order_relaxed);
+  stats.bittorrent_swarms = bittorrent_.usage().swarms.count();
+  stats.bittorrent_peers = bittorrent_.usage().peers.count();
   return stats;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/tracker/bittorrent_swarms.h"
 #include "services/tracker/name_index.h"
 #include "services/tracker/registry_limits.h"
 #include "services/tracker/registry_shard.h"
@@ -40,7 +41,8 @@ class Registry {
   struct Options {
     absl::Duration lease = absl::Seconds(30);  // 1 ms to 20 days
     absl::Duration forget_after = absl::Minutes(10);
-    uint32_t shards = 64;  // 1 to 256
+    uint32_t shards = 64;                                   // 1 to 256
+    absl::Duration bittorrent_interval = absl::Minutes(5);  // between two announces of a BitTorrent peer
     RegistryLimits limits;
     uint64_t seed = 0;  // of lease ids and of who is chosen; a daemon draws it at random
   };
@@ -59,6 +61,10 @@ class Registry {
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
   void Unwatch(const ContentId& content, const SwarmWatcher* watcher);
 
+  // The swarms of BitTorrent clients, for the door that takes their announces. They are in ListContents and
+  // GetSwarm like all others, and Advance takes care of them.
+  BitTorrentSwarms* bittorrent() { return &bittorrent_; }
+
   // Ends what has lapsed and forgets what is to be forgotten; to be called every advance_interval() or so.
   // Holds no lock for longer than some thousand leases take.
   void Advance();
@@ -73,6 +79,8 @@ class Registry {
     uint64_t watchers = 0;
     uint64_t lapsed_leases = 0;  // since the start
     uint64_t left_leases = 0;
+    uint64_t bittorrent_swarms = 0;
+    uint64_t bittorrent_peers = 0;
   };
   Stats stats() const;
 
@@ -91,6 +99,7 @@ class Registry {
   RegistryUsage usage_;
   NameIndex names_;
   std::vector<std::unique_ptr<RegistryShard>> shards_;
+  BitTorrentSwarms bittorrent_;
 };
 
 }  // namespace shoal::tracker

@@ -19,6 +19,11 @@ struct RegistryLimits {
   uint32_t max_watched_peers = 50'000;
   // Changes that a watcher may be behind before it is ended.
   uint32_t max_watch_backlog = 4096;
+  // Of BitTorrent's swarms, which are counted apart: a peer of theirs takes some ten bytes, a swarm some
+  // hundred.
+  uint64_t max_bittorrent_swarms = 10'000'000;
+  uint64_t max_bittorrent_peers = 100'000'000;
+  uint32_t max_peers_per_bittorrent_swarm = 5'000'000;
 };
 
 // A count that all shards share and that has a limit. Thread-safe.
@@ -56,6 +61,16 @@ struct RegistryUsage {
   BoundedCount watchers;
   std::atomic<uint64_t> lapsed{0};  // leases that ended so since the start
   std::atomic<uint64_t> left{0};
+};
+
+// The same for BitTorrent's swarms. Thread-safe.
+struct BitTorrentUsage {
+  explicit BitTorrentUsage(const RegistryLimits& limits)
+      : swarms(limits.max_bittorrent_swarms), peers(limits.max_bittorrent_peers) {}
+
+  BoundedCount swarms;
+  BoundedCount peers;
+  std::atomic<uint64_t> lapsed{0};  // peers, since the start
 };
 
 }  // namespace shoal::tracker

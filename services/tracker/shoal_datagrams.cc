@@ -1,5 +1,7 @@
 #include "services/tracker/shoal_datagrams.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -41,25 +43,23 @@ struct Perform {
 
 }  // namespace
 
-std::string ShoalDatagrams::Answer(ByteView bytes, const Endpoint& source) const {
-  absl::StatusOr<DatagramRequest> request = DatagramRequest::Decode(bytes);
-  if (!request.ok()) {
-    metrics_->CountDatagrams(Datagram::kMalformed);
-    return {};
-  }
+Datagram ShoalDatagrams::Answer(IncomingDatagram* datagram) const {
+  absl::StatusOr<DatagramRequest> request = DatagramRequest::Decode(datagram->bytes);
+  if (!request.ok()) return Datagram::kMalformed;
   DatagramReply reply;
   reply.transaction_id = request->transaction_id;
   reply.grpc_port = grpc_port_;
-  if (!cookies_->Check(source, request->cookie)) {
-    reply.body = DatagramCookie{cookies_->Make(source)};
-    std::string encoded = reply.Encode();
-    const bool fits = encoded.size() <= bytes.size();
-    metrics_->CountDatagrams(fits ? Datagram::kCookieGiven : Datagram::kTooShort);
-    return fits ? encoded : std::string();
+  const bool proven = cookies_->Check(datagram->source, request->cookie);
+  if (proven) {
+    std::visit(Perform{registry_, metrics_, datagram->source, &reply}, request->body);
+  } else {
+    reply.body = DatagramCookie{cookies_->Make(datagram->source)};
   }
-  std::visit(Perform{registry_, metrics_, source, &reply}, request->body);
-  metrics_->CountDatagrams(Datagram::kAnswered);
-  return reply.Encode();
+  const std::string encoded = reply.Encode();
+  if (!proven && encoded.size() > datagram->bytes.size()) return Datagram::kTooShort;
+  std::copy(encoded.begin(), encoded.end(), datagram->room.begin());
+  datagram->reply_bytes = encoded.size();
+  return proven ? Datagram::kAnswered : Datagram::kCookieGiven;
 }
 
 }  // namespace shoal::tracker

@@ -1,13 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "services/tracker/datagram_cookie.h"
+#include "services/tracker/datagram_server.h"
 #include "services/tracker/door_metrics.h"
 #include "services/tracker/registry.h"
-#include "shoal/base/byte_order.h"
-#include "shoal/base/endpoint.h"
 
 namespace shoal::tracker {
 
@@ -20,8 +18,9 @@ class ShoalDatagrams {
   ShoalDatagrams(Registry* registry, DoorMetrics* metrics, const DatagramCookies* cookies, uint16_t grpc_port)
       : registry_(registry), metrics_(metrics), cookies_(cookies), grpc_port_(grpc_port) {}
 
-  // The reply, or an empty string: none is sent.
-  std::string Answer(ByteView request, const Endpoint& source) const;
+  // Writes the reply, if there is one, to the datagram's room (of kMaxDatagramBytes at the least), and says
+  // what became of it.
+  Datagram Answer(IncomingDatagram* datagram) const;
 
  private:
   Registry* const registry_;

@@ -1,5 +1,6 @@
 #include "services/tracker/shoal_datagrams.h"
 
+#include <array>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,7 +23,12 @@ class ShoalDatagramsTest : public ::testing::Test {
  protected:
   static Endpoint Source() { return {IpAddress::V4({192, 0, 2, 1}), 4000}; }
 
-  std::string Answer(const std::string& datagram) { return dispatch_.Answer(AsBytes(datagram), Source()); }
+  std::string Answer(const std::string& datagram) {
+    std::array<uint8_t, DatagramServer::kMaxReplyBytes> room;
+    IncomingDatagram incoming{AsBytes(datagram), Source(), room};
+    dispatch_.Answer({&incoming, 1});
+    return {reinterpret_cast<const char*>(room.data()), incoming.reply_bytes};
+  }
 
   template <typename Body>
   std::string Encode(const Body& body, const std::string& cookie, size_t min_bytes = 0) {
@@ -60,7 +66,9 @@ class ShoalDatagramsTest : public ::testing::Test {
   DoorMetrics door_metrics_{&metrics_, &registry_};
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
   ShoalDatagrams shoal_{&registry_, &door_metrics_, &cookies_, 50051};
-  DatagramDispatch dispatch_{&shoal_, &door_metrics_};
+  ConnectionIds connection_ids_{SipHashKey{2}};
+  Bep15Datagrams bep15_{registry_.bittorrent(), &connection_ids_};
+  DatagramDispatch dispatch_{&shoal_, &bep15_, &door_metrics_, &clock_};
   std::string last_;
   bool truncated_ = false;
 };

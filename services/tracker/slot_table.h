@@ -39,6 +39,9 @@ class SlotTable {
   // knowledge.)
   bool Reaches(uint32_t slot) const { return slot < end_; }
 
+  // Behind the last slot that was ever taken.
+  uint32_t end() const { return end_; }
+
   Record& operator[](uint32_t slot) { return (*blocks_[slot / kBlock])[slot % kBlock]; }
   const Record& operator[](uint32_t slot) const { return (*blocks_[slot / kBlock])[slot % kBlock]; }
 

@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "services/tracker/bep15_datagrams.h"
+#include "services/tracker/connection_id.h"
 #include "services/tracker/datagram_cookie.h"
 #include "services/tracker/datagram_dispatch.h"
 #include "services/tracker/datagram_server.h"
@@ -42,7 +44,9 @@ class RunningTracker final : public Tracker {
       : registry_(RegistryOptions(options), options.clock),
         door_metrics_(&metrics_, &registry_),
         service_(TrackerService::Create(&registry_, &door_metrics_)),
-        cookies_(DatagramCookies::RandomKey(), options.clock) {}
+        cookies_(DatagramCookies::RandomKey(), options.clock),
+        connection_ids_(DatagramCookies::RandomKey()),
+        clock_(options.clock) {}
   ~RunningTracker() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Open(const Options& options) {
@@ -80,17 +84,16 @@ class RunningTracker final : public Tracker {
  private:
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
     shoal_datagrams_ = std::make_unique<ShoalDatagrams>(&registry_, &door_metrics_, &cookies_, grpc_->port());
-    dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), &door_metrics_);
+    bep15_datagrams_ = std::make_unique<Bep15Datagrams>(registry_.bittorrent(), &connection_ids_);
+    dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), bep15_datagrams_.get(),
+                                                   &door_metrics_, clock_);
     DatagramServer::Options udp;
     udp.listen = listen;
     udp.sockets = sockets > 0 ? sockets : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
     udp.on_unsendable = [this](uint64_t count) {
       door_metrics_.CountDatagrams(Datagram::kUnsendable, count);
     };
-    SHOAL_ASSIGN_OR_RETURN(udp_,
-                           DatagramServer::Start(udp, [this](ByteView datagram, const Endpoint& source) {
-                             return dispatch_->Answer(datagram, source);
-                           }));
+    SHOAL_ASSIGN_OR_RETURN(udp_, DatagramServer::Start(udp, dispatch_.get()));
     return absl::OkStatus();
   }
 
@@ -99,8 +102,11 @@ class RunningTracker final : public Tracker {
   DoorMetrics door_metrics_;
   const std::unique_ptr<TrackerService> service_;
   const DatagramCookies cookies_;
+  const ConnectionIds connection_ids_;
+  const Clock* const clock_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<ShoalDatagrams> shoal_datagrams_;
+  std::unique_ptr<Bep15Datagrams> bep15_datagrams_;
   std::unique_ptr<DatagramDispatch> dispatch_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<DatagramServer> udp_;

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "services/tracker/bep15.h"
+#include "services/tracker/bittorrent_swarms.h"
+#include "services/tracker/connection_id.h"
+#include "services/tracker/datagram_server.h"
+#include "services/tracker/door_metrics.h"
+
+namespace shoal::tracker {
+
+// BitTorrent's dialect of the UDP door (BEP 15): connect, announce and scrape of unmodified clients. A
+// request without a good connection id is dropped in silence; a connect is answered with as many bytes as it
+// has at the least. Takes no memory and looks at no clock. Thread-safe. What it is given must outlive it.
+class Bep15Datagrams {
+ public:
+  Bep15Datagrams(BitTorrentSwarms* swarms, const ConnectionIds* ids) : swarms_(swarms), ids_(ids) {}
+
+  // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxReplyBytes at the least), and
+  // says what became of it.
+  Datagram Answer(absl::Duration now, IncomingDatagram* datagram) const;
+
+ private:
+  size_t Announce(const bep15::AnnounceRequest& request, const Endpoint& source, absl::Duration now,
+                  uint8_t* to, Datagram* result) const;
+  size_t Scrape(const bep15::ScrapeRequest& request, uint8_t* to) const;
+
+  BitTorrentSwarms* const swarms_;
+  const ConnectionIds* const ids_;
+};
+
+}  // namespace shoal::tracker

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace shoal::tracker {
+
+// A clock of one byte: peers' lives are counted in ticks of 1/128 of a life, and a stamp is the low byte of
+// the tick at which a peer was last heard of. A stamp means what it says as long as whatever has lapsed is
+// swept within another life.
+struct PeerClock {
+  static constexpr uint32_t kTicksPerLife = 128;
+
+  static bool Lapsed(uint8_t stamp, uint8_t now) {
+    return static_cast<uint8_t>(now - stamp) >= kTicksPerLife;
+  }
+};
+
+// The leechers and seeders of a swarm, or of a part of one, in one piece of memory: per peer its address and
+// port as they go over the wire, a byte that finds it and a byte that says when it was last heard of.
+// Leechers come first, so that each kind is one stretch that is copied as it lies. 8 bytes of memory when
+// empty; otherwise 8 of head, and kPeerBytes + 2 for each peer that it has room for, of which an eighth or so
+// is spare.
+//
+// Knows no time but the stamps that it is told, and no swarm. Not thread-safe. `kPeerBytes`: 6 or 18.
+template <size_t kPeerBytes>
+class PeerBlock {
+ public:
+  static constexpr uint32_t kNone = ~0u;
+
+  uint32_t leechers() const { return head_ ? head_->leechers : 0; }
+  uint32_t seeders() const { return head_ ? head_->seeders : 0; }
+  uint32_t size() const { return leechers() + seeders(); }
+  bool seeder(uint32_t index) const { return index >= leechers(); }
+  const uint8_t* peer(uint32_t index) const { return peers() + size_t{index} * kPeerBytes; }
+  uint8_t tag(uint32_t index) const { return tags()[index]; }
+  uint8_t stamp(uint32_t index) const { return stamps()[index]; }
+
+  // Where `peer` is, or kNone. `tag` is any byte that is the same whenever the peer is.
+  uint32_t Find(const uint8_t* peer, uint8_t tag) const {
+    if (head_ == nullptr) return kNone;
+    const uint8_t* const begin = tags();
+    const uint8_t* const end = begin + size();
+    for (const uint8_t* at = begin; at < end; ++at) {
+      at = static_cast<const uint8_t*>(std::memchr(at, tag, static_cast<size_t>(end - at)));
+      if (at == nullptr) return kNone;
+      const auto index = static_cast<uint32_t>(at - begin);
+      if (std::memcmp(this->peer(index), peer, kPeerBytes) == 0) return index;
+    }
+    return kNone;
+  }
+
+  // `peer` is not in it; says where it is then. (InheritAge follows when the stamp is not now's.)
+  uint32_t Insert(const uint8_t* peer, uint8_t tag, bool seeder, uint8_t stamp) {
+    if (head_ == nullptr || size() == head_->capacity) Resize(Grown(size() + 1));
+    if (size() == 0) head_->oldest = stamp;
+    uint32_t index = size();
+    if (!seeder) {
+      if (head_->seeders > 0) Move(head_->leechers, index);
+      index = head_->leechers;
+    }
+    Put(index, peer, tag, stamp);
+    ++(seeder ? head_->seeders : head_->leechers);
+    return index;
+  }
+
+  void Remove(uint32_t index) {
+    RemoveKeepingRoom(index);
+    Shrink();
+  }
+
+  // The peer was heard of.
+  void Renew(uint32_t index, uint8_t stamp) { stamps()[index] = stamp; }
+
+  // Whether some peer may have lapsed by `now`: cheap, and never wrong when it says no.
+  bool SweepDue(uint8_t now) const { return size() > 0 && PeerClock::Lapsed(head_->oldest, now); }
+
+  // Takes out whoever has lapsed, and says how many of each kind.
+  struct Swept {
+    uint32_t leechers = 0;
+    uint32_t seeders = 0;
+  };
+  Swept Sweep(uint8_t now) {
+    Swept swept;
+    uint8_t greatest_age = 0;
+    // From the end, so that what fills a gap comes from behind it and was looked at already.
+    for (uint32_t index = size(); index-- > 0;) {
+      const auto age = static_cast<uint8_t>(now - stamp(index));
+      if (age >= PeerClock::kTicksPerLife) {
+        ++(seeder(index) ? swept.seeders : swept.leechers);
+        RemoveKeepingRoom(index);
+      } else if (age > greatest_age) {
+        greatest_age = age;
+      }
+    }
+    if (size() > 0) head_->oldest = static_cast<uint8_t>(now - greatest_age);
+    Shrink();
+    return swept;
+  }
+
+  // Copies up to `count` peers of one kind, from the `first`th of that kind on and round, `except` (an index,
+  // or kNone) left out; says how many. `to` has room for `count`.
+  uint32_t Copy(bool seeders, uint32_t first, uint32_t count, uint32_t except, uint8_t* to) const {
+    const uint32_t begin = seeders ? leechers() : 0;
+    const uint32_t end = seeders ? size() : leechers();
+    const uint32_t all = end - begin;
+    if (all == 0) return 0;
+    const bool has_except = except >= begin && except < end;
+    count = count < all - has_except ? count : all - has_except;
+    uint32_t left = count;
+    for (uint32_t at = begin + first % all; left > 0;) {
+      if (at == end) at = begin;
+      if (at == except) {
+        ++at;
+        continue;
+      }
+      uint32_t stop = except > at && except < end ? except : end;
+      if (stop - at > left) stop = at + left;
+      std::memcpy(to, peer(at), size_t{stop - at} * kPeerBytes);
+      to += size_t{stop - at} * kPeerBytes;
+      left -= stop - at;
+      at = stop;
+    }
+    return count;
+  }
+
+  // After peers of `other` were put into this: their stamps may be older than this one's.
+  void InheritAge(const PeerBlock& other, uint8_t now) {
+    if (size() == 0 || other.size() == 0) return;
+    if (static_cast<uint8_t>(now - other.head_->oldest) > static_cast<uint8_t>(now - head_->oldest)) {
+      head_->oldest = other.head_->oldest;
+    }
+  }
+
+  // Starts to bring what Find and Copy read into the cache.
+  void Prefetch() const { __builtin_prefetch(head_.get()); }
+  void PrefetchPeers(uint32_t about) const {
+    if (head_ == nullptr) return;
+    for (uint32_t at = 0; at < size() && at < about * kPeerBytes; at += 64) __builtin_prefetch(peers() + at);
+  }
+
+ private:
+  struct Head {
+    uint16_t leechers;
+    uint16_t seeders;
+    uint16_t capacity;
+    uint8_t oldest;  // no stamp is older
+    uint8_t unused;
+  };
+  static_assert(sizeof(Head) == 8);
+  struct Free {
+    void operator()(Head* head) const { std::free(head); }
+  };
+
+  // Room for `needed` and some more: whole eights, an eighth of them spare.
+  static uint32_t Grown(uint32_t needed) { return needed <= 4 ? 4 : (needed + needed / 8 + 7) / 8 * 8; }
+
+  static size_t BlockBytes(uint32_t capacity) { return sizeof(Head) + size_t{capacity} * (kPeerBytes + 2); }
+
+  uint8_t* body() const { return reinterpret_cast<uint8_t*>(head_.get() + 1); }
+  uint8_t* tags() const { return body(); }
+  uint8_t* stamps() const { return body() + head_->capacity; }
+  uint8_t* peers() const { return body() + size_t{2} * head_->capacity; }
+
+  void Put(uint32_t index, const uint8_t* peer, uint8_t tag, uint8_t stamp) {
+    std::memcpy(peers() + size_t{index} * kPeerBytes, peer, kPeerBytes);
+    tags()[index] = tag;
+    stamps()[index] = stamp;
+  }
+  void Move(uint32_t from, uint32_t to) {
+    if (from != to) Put(to, peer(from), tag(from), stamp(from));
+  }
+
+  void RemoveKeepingRoom(uint32_t index) {
+    const uint32_t last = size() - 1;
+    if (seeder(index)) {
+      Move(last, index);
+      --head_->seeders;
+      return;
+    }
+    const uint32_t last_leecher = head_->leechers - 1u;
+    Move(last_leecher, index);
+    Move(last, last_leecher);
+    --head_->leechers;
+  }
+
+  void Shrink() {
+    if (head_ == nullptr) return;
+    if (size() == 0) {
+      head_.reset();
+    } else if (head_->capacity > 8 && size() < head_->capacity / 2) {
+      Resize(Grown(size()));
+    }
+  }
+
+  void Resize(uint32_t capacity) {
+    auto* const grown = static_cast<Head*>(std::malloc(BlockBytes(capacity)));
+    if (grown == nullptr) std::abort();
+    PeerBlock old;
+    old.head_ = std::exchange(head_, std::unique_ptr<Head, Free>(grown));
+    *head_ = {};
+    if (old.head_ != nullptr) *head_ = *old.head_;
+    head_->capacity = static_cast<uint16_t>(capacity);
+    if (old.head_ == nullptr) return;
+    std::memcpy(tags(), old.tags(), old.size());
+    std::memcpy(stamps(), old.stamps(), old.size());
+    std::memcpy(peers(), old.peers(), size_t{old.size()} * kPeerBytes);
+  }
+
+  std::unique_ptr<Head, Free> head_;
+};
+
+}  // namespace shoal::tracker
