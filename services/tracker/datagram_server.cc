@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ namespace shoal::tracker {
 namespace {
 
 constexpr size_t kBatch = 64;
+constexpr uint32_t kMostSocketsByDefault = 4;
 // A thread that is never idle looks this often, in batches, whether it is to stop.
 constexpr int kBatchesBetweenWaits = 64;
 // Larger datagrams are cut off by the system and dropped: no dialect has any.
@@ -58,6 +60,14 @@ Endpoint FromSockaddr(const sockaddr_storage& storage) {
   std::array<uint8_t, 16> bytes;
   std::memcpy(bytes.data(), &v6->sin6_addr, bytes.size());
   return {IpAddress(bytes), ntohs(v6->sin6_port)};
+}
+
+// Not those that the machine has: a process may be confined to some, and two threads on one core only make
+// each other's datagrams wait.
+uint32_t UsableCores() {
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return static_cast<uint32_t>(std::max(CPU_COUNT(&cores), 1));
 }
 
 absl::Status BindError(const Endpoint& endpoint) {
@@ -218,7 +228,9 @@ absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Opti
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, false));
   SHOAL_ASSIGN_OR_RETURN(const uint16_t port, BoundPort(first));
   sockets.push_back(std::move(first));
-  while (sockets.size() < std::max(options.sockets, 1u)) {
+  const uint32_t wanted =
+      options.sockets > 0 ? options.sockets : std::min(UsableCores(), kMostSocketsByDefault);
+  while (sockets.size() < wanted) {
     SHOAL_ASSIGN_OR_RETURN(FileDescriptor next, Bind({options.listen.ip, port}, true));
     sockets.push_back(std::move(next));
   }

@@ -38,8 +38,9 @@ class DatagramServer {
   static constexpr size_t kMaxReplyBytes = 1200;
 
   struct Options {
-    Endpoint listen;       // port 0: the system chooses
-    uint32_t sockets = 1;  // each with its thread; one answers some 300,000 datagrams a second
+    Endpoint listen;  // port 0: the system chooses
+    // Each with its thread. 0: one for each core that this process may run on, but at most 4.
+    uint32_t sockets = 0;
     // Replies that the system would not send. Called on the same threads as the handler.
     std::function<void(uint64_t count)> on_unsendable;
   };

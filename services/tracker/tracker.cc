@@ -1,9 +1,7 @@
 #include "services/tracker/tracker.h"
 
-#include <algorithm>
 #include <atomic>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "services/tracker/bep15_datagrams.h"
@@ -89,7 +87,7 @@ class RunningTracker final : public Tracker {
                                                    &door_metrics_, clock_);
     DatagramServer::Options udp;
     udp.listen = listen;
-    udp.sockets = sockets > 0 ? sockets : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+    udp.sockets = sockets;
     udp.on_unsendable = [this](uint64_t count) {
       door_metrics_.CountDatagrams(Datagram::kUnsendable, count);
     };

@@ -21,7 +21,7 @@ class Tracker {
     std::optional<Endpoint> http;  // none: no health pages, no metrics
     absl::Duration lease = absl::Seconds(30);
     RegistryLimits limits;
-    uint32_t udp_sockets = 0;  // 0: one for each core, but at most 4
+    uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
 
