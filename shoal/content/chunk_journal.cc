@@ -151,6 +151,12 @@ absl::StatusOr<std::optional<JournalContents>> ChunkJournal::Load(const ContentI
   return *std::move(contents);
 }
 
+absl::StatusOr<absl::Time> ChunkJournal::LastWritten() const {
+  struct stat info;
+  if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
+  return absl::TimeFromTimespec(info.st_mtim);
+}
+
 absl::Status ChunkJournal::Begin(const JournalHeader& header, const ChunkSet& noted) {
   const std::string fresh_path = absl::StrCat(path_, ".new");
   const std::string bytes = EncodeJournal(header, noted);

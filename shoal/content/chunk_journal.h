@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/content/chunk_set.h"
@@ -19,7 +20,7 @@ namespace shoal {
 struct JournalHeader {
   ContentId content;
   uint32_t chunk_count = 0;
-  uint64_t data_fingerprint = 0;      // DataFiles::fingerprint: the very files that the records speak of
+  uint64_t data_fingerprint = 0;  // DataFiles::fingerprint: the very folder or file that the records speak of
   std::array<uint8_t, 16> boot_id{};  // of the machine's run in which the records were written
 
   friend bool operator==(const JournalHeader&, const JournalHeader&) = default;
@@ -47,6 +48,9 @@ class ChunkJournal {
 
   // What an earlier run left; nothing when there is no intact journal of this content.
   absl::StatusOr<std::optional<JournalContents>> Load(const ContentId& content, uint32_t chunk_count) const;
+
+  // When the file was last written, by its file system's clock.
+  absl::StatusOr<absl::Time> LastWritten() const;
 
   // Puts a new journal that notes `noted` in the old one's place, at once or not at all.
   absl::Status Begin(const JournalHeader& header, const ChunkSet& noted);

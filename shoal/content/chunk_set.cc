@@ -90,6 +90,26 @@ bool ChunkSet::Erase(ChunkIndex index) {
   return true;
 }
 
+void ChunkSet::KeepOnly(const ChunkSet& other) {
+  for (size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
+  Recount();
+}
+
+void ChunkSet::Add(const ChunkSet& other) {
+  for (size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+  Recount();
+}
+
+void ChunkSet::Remove(const ChunkSet& other) {
+  for (size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+  Recount();
+}
+
+void ChunkSet::Recount() {
+  count_ = 0;
+  for (const uint64_t word : words_) count_ += static_cast<uint32_t>(std::popcount(word));
+}
+
 std::vector<ChunkRange> ChunkSet::Ranges() const {
   std::vector<ChunkRange> ranges;
   VisitRuns(words_, size_,

@@ -37,6 +37,11 @@ class ChunkSet {
   bool Insert(ChunkIndex index);
   bool Erase(ChunkIndex index);
 
+  // All three need an `other` of the same size: what both have, what either has, what only this has.
+  void KeepOnly(const ChunkSet& other);
+  void Add(const ChunkSet& other);
+  void Remove(const ChunkSet& other);
+
   // The runs of the set, ascending and as long as they can be.
   std::vector<ChunkRange> Ranges() const;
   void ForEach(const std::function<void(ChunkIndex)>& visit) const;
@@ -52,6 +57,8 @@ class ChunkSet {
   friend bool operator==(const ChunkSet&, const ChunkSet&) = default;
 
  private:
+  void Recount();
+
   std::vector<uint64_t> words_;  // bits past size_ are zero
   uint32_t size_ = 0;
   uint32_t count_ = 0;

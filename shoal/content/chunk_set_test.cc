@@ -128,5 +128,19 @@ TEST(ChunkSet, ComesBackFromItsBytes) {
   }
 }
 
+TEST(ChunkSet, CombinesWithAnother) {
+  const ChunkSet a = Of(130, {Chunks(0, 70), Chunks(129, 1)});
+  const ChunkSet b = Of(130, {Chunks(60, 20)});
+  ChunkSet both = a;
+  both.KeepOnly(b);
+  EXPECT_EQ(both, Of(130, {Chunks(60, 10)}));
+  ChunkSet either = a;
+  either.Add(b);
+  EXPECT_EQ(either, Of(130, {Chunks(0, 80), Chunks(129, 1)}));
+  ChunkSet rest = a;
+  rest.Remove(b);
+  EXPECT_EQ(rest, Of(130, {Chunks(0, 60), Chunks(129, 1)}));
+}
+
 }  // namespace
 }  // namespace shoal

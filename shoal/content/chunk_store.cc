@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "shoal/base/clock.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/chunk_journal.h"
@@ -25,6 +26,12 @@ constexpr absl::string_view kJournalEnding = ".shoal-progress";
 // So that the longest name made from it, "." NAME "." ID12 ".shoal-progress.new", is one that file systems
 // take.
 constexpr size_t kMaxStemNameBytes = 255 - 1 - 1 - 12 - kJournalEnding.size() - 4;
+
+// A chunk's record follows its bytes after at most this much time, in a process that is not stopped between
+// the two. When it was, the chunks of that file are read again: a waste, and no harm.
+constexpr absl::Duration kWriteToNote = absl::Seconds(1);
+// What is read to see whether a journal tells the truth: some milliseconds' worth.
+constexpr uint64_t kSampleBytes = 2 * 1024 * 1024;
 
 // ".NAME.ID12": what the names of a download's files begin with. A long NAME is cut, between two characters;
 // the id tells the contents apart.
@@ -49,40 +56,69 @@ bool Exists(const std::string& path) {
   return lstat(path.c_str(), &info) == 0;
 }
 
+// 0 when there is nothing.
+uint64_t InodeOf(const std::string& path) {
+  struct stat info;
+  return lstat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
 // What FolderSource calls the root of a content that lies under its own name in `output_folder`.
 std::string RootOf(const Manifest& manifest, const std::string& output_folder) {
   if (manifest.kind() == Manifest::Kind::kFile) return output_folder;
   return absl::StrCat(output_folder, "/", manifest.name());
 }
 
-// The content as it lies under its final name, when all its bytes are right; null when they are not.
+// The content as it lies under its final name, when all bytes of the wanted files are right; null when they
+// are not.
 std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manifest>& manifest,
-                                              const std::string& output_folder) {
+                                              const std::string& output_folder, const FileSelection& wanted) {
   const std::string root = RootOf(*manifest, output_folder);
-  std::vector<FileStamp> stamps;
-  stamps.reserve(manifest->files().size());
-  for (const FileEntry& file : manifest->files()) {
+  std::vector<FileStamp> stamps(manifest->files().size());
+  for (uint32_t i = 0; i < manifest->files().size(); ++i) {
+    if (!wanted.Wants(FileIndex(i))) continue;
+    const FileEntry& file = manifest->files()[i];
     const absl::StatusOr<FileStamp> stamp = FileStamp::Of(absl::StrCat(root, "/", file.path));
     if (!stamp.ok() || stamp->length_bytes != file.length_bytes) return nullptr;
-    stamps.push_back(*stamp);
+    stamps[i] = *stamp;
   }
   auto source = std::make_shared<const FolderSource>(manifest, root, std::move(stamps));
-  if (!AllChunksRight(*manifest, [&](ChunkIndex index) { return source->Open(index); })) return nullptr;
-  return source;
+  const auto open = [&](ChunkIndex index) { return source->Open(index); };
+  return AreRight(*manifest, wanted.ChunksOf(*manifest), open) ? source : nullptr;
+}
+
+// Of the chunks that an earlier run noted, those that are there indeed. `in_order` when the journal can be
+// taken at its word for whatever nobody has touched after `last_noted`.
+ChunkSet StillThere(const Manifest& manifest, const ChunkSet& noted, const DataFiles& data, bool in_order,
+                    absl::Time last_noted) {
+  const auto open = [&](ChunkIndex index) { return data.Region(index); };
+  ChunkSet doubtful = noted;
+  doubtful.KeepOnly(data.found());
+  ChunkSet right(manifest.chunk_count());
+  if (in_order) {
+    ChunkSet trusted = doubtful;
+    trusted.KeepOnly(data.UnchangedSince(last_noted + kWriteToNote));
+    if (SamplesAreRight(manifest, trusted, kSampleBytes, open)) right = std::move(trusted);
+  }
+  doubtful.Remove(right);
+  right.Add(VerifyChunks(manifest, doubtful, open));
+  return right;
 }
 
 }  // namespace
 
-// Either a download under way (data_ and journal_), or a whole content under its final name (whole_).
+// Either a download under way (data_ and journal_), or a content under its final name (whole_).
 class ChunkStore::Impl {
  public:
   Impl(std::shared_ptr<const Manifest> manifest, const Options& options)
       : manifest_(std::move(manifest)),
         output_folder_(options.output_folder.empty() ? "." : options.output_folder),
         target_path_(absl::StrCat(output_folder_, "/", manifest_->name())),
+        selection_(options.selection.value_or(FileSelection::All(*manifest_))),
+        ever_wanted_(manifest_->chunk_count()),
         held_(manifest_->chunk_count()) {}
 
   absl::Status Open(bool verify_all);
+  absl::Status Select(const FileSelection& selection);
   absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
   absl::Status Finish();
   absl::StatusOr<FileRegion> Open(ChunkIndex index) const;
@@ -97,19 +133,28 @@ class ChunkStore::Impl {
   }
   bool whole() const {
     MutexLock lock(&mutex_);
-    return held_.full();
+    return missing_ == 0;
   }
   const std::shared_ptr<const Manifest>& manifest() const { return manifest_; }
   const std::string& target_path() const { return target_path_; }
   uint64_t resumed_bytes() const { return resumed_bytes_; }
+  absl::Duration opening_took() const { return opening_took_; }
 
  private:
-  void BeWhole(std::shared_ptr<const FolderSource> source);
+  absl::Status CheckSelection(const FileSelection& selection) const;
+  absl::Status OpenWhatIsThere(bool verify_all);
+  absl::Status OpenDownload(bool verify_all, bool target_exists);
+  // What lies under the final name is a download of its own, or somebody else's.
+  absl::Status UseTarget();
   void RemoveLeftovers();
-  absl::Status OpenDownload(bool verify_all);
+  void Want(const FileSelection& selection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Counts a writer in, unless there is nothing for it to do.
-  bool BeginWrite(ChunkIndex index);
+  std::optional<PutResult> BeginWrite(ChunkIndex index);
   absl::StatusOr<PutResult> EndWrite(ChunkIndex index, const absl::Status& written);
+  FileSelection WholeFiles() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // ALREADY_EXISTS when a wanted file that had its final name already is not whole there any more.
+  absl::Status CheckFinalFiles() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status EndJournal(const FileSelection& kept) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::string JournalPath() const {
     return absl::StrCat(output_folder_, "/", TemporaryStem(*manifest_), kJournalEnding);
@@ -120,39 +165,81 @@ class ChunkStore::Impl {
   const std::string output_folder_;
   const std::string target_path_;
   uint64_t resumed_bytes_ = 0;
+  absl::Duration opening_took_;
   std::unique_ptr<DataFiles> data_;  // set once, in Open, and kept: regions of it may still be asked for
 
   mutable Mutex mutex_;
   CondVar no_writers_;
+  FileSelection selection_ ABSL_GUARDED_BY(mutex_);
+  ChunkSet wanted_ ABSL_GUARDED_BY(mutex_);       // the chunks of selection_
+  ChunkSet ever_wanted_ ABSL_GUARDED_BY(mutex_);  // of all selections so far: there is room for them
   ChunkSet held_ ABSL_GUARDED_BY(mutex_);
+  uint32_t missing_ ABSL_GUARDED_BY(mutex_) = 0;  // of wanted_
   unsigned writers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
+  JournalHeader journal_header_ ABSL_GUARDED_BY(mutex_);
   std::optional<ChunkJournal> journal_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const FolderSource> whole_ ABSL_GUARDED_BY(mutex_);
 };
 
 absl::Status ChunkStore::Impl::Open(bool verify_all) {
-  if (Exists(target_path_)) {
-    if (auto source = FindWhole(manifest_, output_folder_)) {
-      BeWhole(std::move(source));
-      RemoveLeftovers();
-      return absl::OkStatus();
-    }
-    return absl::AlreadyExistsError(absl::StrCat(target_path_, " is there already and is not the content ",
-                                                 manifest_->id().ShortHex(),
-                                                 "; move it away or choose another output folder"));
+  const absl::Duration began = Clock::Real().Uptime();
+  {
+    MutexLock lock(&mutex_);
+    SHOAL_RETURN_IF_ERROR(CheckSelection(selection_));
+    Want(selection_);
+  }
+  SHOAL_RETURN_IF_ERROR(OpenWhatIsThere(verify_all));
+  MutexLock lock(&mutex_);
+  Want(selection_);
+  ChunkSet resumed = held_;
+  resumed.KeepOnly(wanted_);
+  resumed_bytes_ = BytesOf(*manifest_, resumed);
+  opening_took_ = Clock::Real().Uptime() - began;
+  return absl::OkStatus();
+}
+
+absl::Status ChunkStore::Impl::CheckSelection(const FileSelection& selection) const {
+  if (selection.size() != manifest_->files().size())
+    return absl::InvalidArgumentError("a selection of another content's files");
+  if (selection.count() == 0) return absl::InvalidArgumentError("no file of the content is selected");
+  return absl::OkStatus();
+}
+
+void ChunkStore::Impl::Want(const FileSelection& selection) {
+  selection_ = selection;
+  wanted_ = selection_.ChunksOf(*manifest_);
+  ever_wanted_.Add(wanted_);
+  ChunkSet missing = wanted_;
+  missing.Remove(held_);
+  missing_ = missing.count();
+}
+
+absl::Status ChunkStore::Impl::OpenWhatIsThere(bool verify_all) {
+  const bool target_exists = Exists(target_path_);
+  const bool folder = manifest_->kind() == Manifest::Kind::kFolder;
+  // With its journal beside it, it may be a folder that an earlier run brought some files of.
+  if (target_exists && !(folder && Exists(JournalPath()))) {
+    SHOAL_RETURN_IF_ERROR(UseTarget());
+    RemoveLeftovers();
+    return absl::OkStatus();
   }
   std::error_code error;
   std::filesystem::create_directories(output_folder_, error);
   if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make the folder ", output_folder_));
-  return OpenDownload(verify_all);
+  return OpenDownload(verify_all, target_exists);
 }
 
-void ChunkStore::Impl::BeWhole(std::shared_ptr<const FolderSource> source) {
+absl::Status ChunkStore::Impl::UseTarget() {
   MutexLock lock(&mutex_);
-  held_ = ChunkSet::All(manifest_->chunk_count());
-  whole_ = std::move(source);
-  resumed_bytes_ = manifest_->length_bytes();
+  whole_ = FindWhole(manifest_, output_folder_, selection_);
+  if (whole_ != nullptr) {
+    held_ = wanted_;
+    return absl::OkStatus();
+  }
+  return absl::AlreadyExistsError(absl::StrCat(target_path_, " is there already and is not the content ",
+                                               manifest_->id().ShortHex(),
+                                               "; move it away or choose another output folder"));
 }
 
 // What is left when a run ended between its last two steps, or when the content came another way. Somebody
@@ -163,39 +250,72 @@ void ChunkStore::Impl::RemoveLeftovers() {
   if (journal.ok() && DataFiles::Discard(output_folder_, DataName()).ok()) (void)journal->Remove();
 }
 
-absl::Status ChunkStore::Impl::OpenDownload(bool verify_all) {
+absl::Status ChunkStore::Impl::OpenDownload(bool verify_all, bool target_exists) {
   SHOAL_ASSIGN_OR_RETURN(ChunkJournal journal, ChunkJournal::Open(JournalPath()));
   SHOAL_ASSIGN_OR_RETURN(const std::optional<JournalContents> earlier,
                          journal.Load(manifest_->id(), manifest_->chunk_count()));
+  // The journal speaks of a folder under its final name when it speaks of that very folder.
+  if (target_exists && !(earlier && earlier->header.data_fingerprint == InodeOf(target_path_))) {
+    SHOAL_RETURN_IF_ERROR(UseTarget());
+    if (DataFiles::Discard(output_folder_, DataName()).ok()) (void)journal.Remove();
+    return absl::OkStatus();
+  }
   // Without a journal nobody can say what is in there.
   if (!earlier) SHOAL_RETURN_IF_ERROR(DataFiles::Discard(output_folder_, DataName()));
-  absl::StatusOr<std::unique_ptr<DataFiles>> data = DataFiles::Open(manifest_, output_folder_, DataName());
-  if (!data.ok()) {
-    if (!earlier) (void)journal.Remove();
-    return data.status();
-  }
-  data_ = *std::move(data);
+  SHOAL_ASSIGN_OR_RETURN(const absl::Time last_noted, journal.LastWritten());
 
-  const JournalHeader header{manifest_->id(), manifest_->chunk_count(), data_->fingerprint(),
-                             CurrentBootId()};
-  ChunkSet held(manifest_->chunk_count());
-  if (earlier) {
-    earlier->noted.ForEach([&](ChunkIndex index) {
-      if (data_->found().Contains(index)) held.Insert(index);
-    });
-    // A killed process leaves all that it wrote to the kernel. After a power cut, though, a record may be on
-    // the disk while the chunk it speaks of is not; and files with other inodes are not those that the
-    // records speak of.
-    const bool trusted = earlier->header == header && header.boot_id != JournalHeader().boot_id;
-    if (verify_all || !trusted) {
-      held = VerifyChunks(*manifest_, held, [&](ChunkIndex index) { return data_->Region(index); });
-    }
-  }
-  resumed_bytes_ = BytesOf(*manifest_, held);
-  SHOAL_RETURN_IF_ERROR(journal.Begin(header, held));
   MutexLock lock(&mutex_);
-  held_ = std::move(held);
+  absl::StatusOr<std::unique_ptr<DataFiles>> data =
+      DataFiles::Open(manifest_, {output_folder_, DataName(), manifest_->name(), target_exists});
+  absl::Status status = data.status();
+  if (status.ok()) {
+    data_ = *std::move(data);
+    journal_header_ = {manifest_->id(), manifest_->chunk_count(), data_->fingerprint(), CurrentBootId()};
+    if (earlier) {
+      // A killed process leaves all that it wrote to the kernel. After a power cut, though, a record may be
+      // on the disk while the chunk it speaks of is not.
+      const bool in_order = !verify_all && earlier->header == journal_header_ &&
+                            journal_header_.boot_id != JournalHeader().boot_id;
+      held_ = StillThere(*manifest_, earlier->noted, *data_, in_order, last_noted);
+    }
+    // Before anything is made: a file that is made now has its full length, but nothing in it.
+    status = journal.Begin(journal_header_, held_);
+  }
+  if (status.ok() && target_exists) status = CheckFinalFiles();
+  if (status.ok()) status = data_->MakeRoom(selection_);
+  if (!status.ok()) {
+    // Nothing that was there before is touched.
+    if (data_ != nullptr && data_->is_new()) (void)DataFiles::Discard(output_folder_, DataName());
+    if (!earlier) (void)journal.Remove();
+    return status;
+  }
   journal_ = std::move(journal);
+  return absl::OkStatus();
+}
+
+absl::Status ChunkStore::Impl::CheckFinalFiles() const {
+  const FileSelection whole = WholeFiles();
+  for (uint32_t i = 0; i < manifest_->files().size(); ++i) {
+    const FileIndex file(i);
+    if (!selection_.Wants(file) || !data_->IsFinal(file) || whole.Wants(file)) continue;
+    return absl::AlreadyExistsError(absl::StrCat(target_path_, "/", manifest_->files()[i].path,
+                                                 " is not the file any more that was downloaded; move it away"
+                                                 " or choose another output folder"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ChunkStore::Impl::Select(const FileSelection& selection) {
+  SHOAL_RETURN_IF_ERROR(CheckSelection(selection));
+  const auto too_late = [] { return absl::FailedPreconditionError("the download is finished"); };
+  {
+    MutexLock lock(&mutex_);
+    if (finishing_ || whole_ != nullptr) return too_late();
+  }
+  SHOAL_RETURN_IF_ERROR(data_->MakeRoom(selection));
+  MutexLock lock(&mutex_);
+  if (finishing_ || whole_ != nullptr) return too_late();
+  Want(selection);
   return absl::OkStatus();
 }
 
@@ -208,15 +328,16 @@ absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Put(ChunkIndex index, By
       Sha256::Of(bytes) != expected.sha256) {
     return PutResult::kCorrupt;
   }
-  if (!BeginWrite(index)) return PutResult::kAlreadyHeld;
+  if (const std::optional<PutResult> nothing_to_do = BeginWrite(index)) return *nothing_to_do;
   return EndWrite(index, data_->Write(index, bytes));
 }
 
-bool ChunkStore::Impl::BeginWrite(ChunkIndex index) {
+std::optional<ChunkStore::PutResult> ChunkStore::Impl::BeginWrite(ChunkIndex index) {
   MutexLock lock(&mutex_);
-  if (finishing_ || held_.Contains(index)) return false;
+  if (finishing_ || held_.Contains(index)) return PutResult::kAlreadyHeld;
+  if (!ever_wanted_.Contains(index) || whole_ != nullptr) return PutResult::kNotWanted;
   ++writers_;
-  return true;
+  return std::nullopt;
 }
 
 absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::EndWrite(ChunkIndex index,
@@ -227,30 +348,59 @@ absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::EndWrite(ChunkIndex inde
   if (held_.Contains(index)) return PutResult::kAlreadyHeld;  // another thread brought the same bytes
   SHOAL_RETURN_IF_ERROR(journal_->Append(index));
   held_.Insert(index);
+  if (wanted_.Contains(index)) --missing_;
   return PutResult::kStored;
 }
 
 absl::Status ChunkStore::Impl::Finish() {
+  FileSelection kept;
   {
     MutexLock lock(&mutex_);
     if (whole_ != nullptr) return absl::OkStatus();
-    if (!held_.full()) return absl::FailedPreconditionError("chunks are missing still");
+    if (missing_ > 0) return absl::FailedPreconditionError("chunks are missing still");
     if (finishing_) return absl::FailedPreconditionError("another thread is finishing this download");
     finishing_ = true;
     // The second copy of a chunk may be being written still. It is the same bytes, but the file's time must
     // stand.
     while (writers_ > 0) no_writers_.Wait(&mutex_);
+    kept = WholeFiles();
+    // The other files go.
+    held_.KeepOnly(kept.ChunksOf(*manifest_));
   }
-  absl::StatusOr<std::vector<FileStamp>> stamps = data_->Seal();
+  absl::StatusOr<std::vector<FileStamp>> stamps = data_->Seal(kept);
   absl::Status status = stamps.status();
-  if (status.ok()) status = data_->MoveTo(manifest_->name());
+  if (status.ok()) status = data_->TakeFinalName();
   MutexLock lock(&mutex_);
   finishing_ = false;
   SHOAL_RETURN_IF_ERROR(status);
   whole_ =
       std::make_shared<const FolderSource>(manifest_, RootOf(*manifest_, output_folder_), *std::move(stamps));
   // Only now that the disk has the new name: until then the journal is what a next run would go by.
-  status = journal_->Remove();
+  return EndJournal(kept);
+}
+
+// The wanted files, and those others that came whole before somebody chose to skip them.
+FileSelection ChunkStore::Impl::WholeFiles() const {
+  FileSelection whole = FileSelection::None(*manifest_);
+  for (uint32_t i = 0; i < manifest_->files().size(); ++i) {
+    const auto [first, end] = manifest_->ChunksOf(FileIndex(i));
+    bool all = first != end || selection_.Wants(FileIndex(i));
+    for (uint32_t chunk = first.value(); all && chunk < end.value(); ++chunk) {
+      all = held_.Contains(ChunkIndex(chunk));
+    }
+    whole.Set(FileIndex(i), all);
+  }
+  return whole;
+}
+
+absl::Status ChunkStore::Impl::EndJournal(const FileSelection& kept) {
+  absl::Status status;
+  if (kept.all()) {
+    status = journal_->Remove();
+  } else {
+    // Written anew: files that moved were touched after the last record.
+    status = journal_->Begin(journal_header_, held_);
+  }
   journal_.reset();
   return status;
 }
@@ -279,6 +429,9 @@ absl::StatusOr<std::shared_ptr<ChunkStore>> ChunkStore::Open(std::shared_ptr<con
 absl::StatusOr<ChunkStore::PutResult> ChunkStore::Put(ChunkIndex index, ByteView bytes) {
   return impl_->Put(index, bytes);
 }
+absl::Status ChunkStore::Select(const FileSelection& selection) {
+  return impl_->Select(selection);
+}
 absl::Status ChunkStore::Finish() {
   return impl_->Finish();
 }
@@ -302,6 +455,9 @@ const std::string& ChunkStore::target_path() const {
 }
 uint64_t ChunkStore::resumed_bytes() const {
   return impl_->resumed_bytes();
+}
+absl::Duration ChunkStore::opening_took() const {
+  return impl_->opening_took();
 }
 
 }  // namespace shoal

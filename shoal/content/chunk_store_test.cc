@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -79,11 +80,20 @@ class ChunkStoreTest : public testing::Test {
     return "";
   }
 
+  void Damage(uint64_t at) {
+    const FileDescriptor data = *FileDescriptor::Open(PathEndingIn(".shoal-tmp"), O_RDWR);
+    ASSERT_TRUE(WriteAt(data.get(), AsBytes("damage"), at).ok());
+  }
+
   const TemporaryFolder folder_;
 };
 
 SampleContent File() {
   return SampleContent::OfFile("fish.bin", SampleBytes(9 * kChunk + 7, 1));
+}
+// More than is read in samples.
+SampleContent LargeFile() {
+  return SampleContent::OfFile("whale.bin", SampleBytes(400 * kChunk, 3));
 }
 SampleContent Folder() {
   return SampleContent::OfFolder("pond", {{"bin/run", SampleBytes(kChunk + 1, 1), true},
@@ -182,19 +192,45 @@ TEST_F(ChunkStoreTest, IsForOneProcessAtATime) {
 }
 
 TEST_F(ChunkStoreTest, ChecksWhatItIsToldToCheck) {
-  const SampleContent sample = File();
+  const SampleContent sample = LargeFile();
   {
     const auto store = Open(sample);
     PutAll(sample, store.get());
   }
-  const FileDescriptor data = *FileDescriptor::Open(PathEndingIn(".shoal-tmp"), O_RDWR);
-  ASSERT_TRUE(WriteAt(data.get(), AsBytes("damage"), 4 * kChunk).ok());
-  EXPECT_TRUE(Open(sample)->Held().full());
+  Damage(4 * kChunk);
   EXPECT_FALSE(Open(sample, /*verify_all=*/true)->Holds(ChunkIndex(4)));
   const auto store = Open(sample);
-  EXPECT_EQ(store->Held().count(), 9u);
+  EXPECT_EQ(store->Held().count(), sample.chunk_count() - 1);
   Put(sample, store.get(), 4);
   ExpectFinished(sample, store.get());
+}
+
+TEST_F(ChunkStoreTest, SeesWhenSomebodyWroteToItsFiles) {
+  const SampleContent sample = LargeFile();
+  {
+    const auto store = Open(sample);
+    PutAll(sample, store.get());
+  }
+  // As if all this had happened an hour ago, but for the damage.
+  const std::string journal = PathEndingIn(".shoal-progress");
+  const auto noted = std::filesystem::last_write_time(journal);
+  std::filesystem::last_write_time(journal, noted - std::chrono::hours(1));
+  Damage(4 * kChunk);
+  const std::string data = PathEndingIn(".shoal-tmp");
+  std::filesystem::last_write_time(data, noted - std::chrono::hours(1));  // which hides nothing
+  const auto store = Open(sample);
+  EXPECT_EQ(store->Held().count(), sample.chunk_count() - 1);
+  EXPECT_FALSE(store->Holds(ChunkIndex(4)));
+}
+
+TEST_F(ChunkStoreTest, ReadsSamplesOfWhatItTrusts) {
+  const SampleContent sample = File();  // so small that the samples are all of it
+  {
+    const auto store = Open(sample);
+    PutAll(sample, store.get());
+  }
+  Damage(4 * kChunk);
+  EXPECT_EQ(Open(sample)->Held().count(), sample.chunk_count() - 1);
 }
 
 TEST_F(ChunkStoreTest, ChecksWhatWasWrittenBeforeTheMachineWentDown) {
@@ -210,8 +246,7 @@ TEST_F(ChunkStoreTest, ChecksWhatWasWrittenBeforeTheMachineWentDown) {
   JournalContents journal = *DecodeJournal(AsBytes(journal_bytes));
   journal.header.boot_id[0] ^= 1;
   folder_.Write(std::filesystem::path(journal_path).filename(), EncodeJournal(journal.header, journal.noted));
-  const FileDescriptor data = *FileDescriptor::Open(PathEndingIn(".shoal-tmp"), O_RDWR);
-  ASSERT_TRUE(WriteAt(data.get(), AsBytes(std::string(kChunk, '\0')), 4 * kChunk).ok());
+  Damage(4 * kChunk);
 
   const auto store = Open(sample);
   EXPECT_EQ(store->Held().count(), 9u);
@@ -295,6 +330,17 @@ TEST_F(ChunkStoreTest, CleansUpAfterARunThatEndedInItsLastStep) {
   std::filesystem::rename(PathEndingIn(".shoal-tmp"), folder_.Path("fish.bin"));
   EXPECT_TRUE(Open(sample)->whole());
   EXPECT_EQ(Entries(), std::vector<std::string>{"fish.bin"});
+
+  const SampleContent folder = Folder();
+  {
+    const auto store = Open(folder);
+    PutAll(folder, store.get());
+  }
+  std::filesystem::rename(PathEndingIn(".shoal-tmp"), folder_.Path("pond"));
+  const auto store = Open(folder);
+  EXPECT_TRUE(store->whole());
+  ASSERT_TRUE(store->Finish().ok());
+  EXPECT_EQ(Entries(), (std::vector<std::string>{"fish.bin", "pond"}));
 }
 
 TEST_F(ChunkStoreTest, NoticesWhenTheFinishedFileIsChanged) {

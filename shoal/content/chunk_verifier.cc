@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -60,8 +62,26 @@ ChunkSet VerifyChunks(const Manifest& manifest, const ChunkSet& claimed, const O
   return status.ok() ? right : ChunkSet(claimed.size());
 }
 
-bool AllChunksRight(const Manifest& manifest, const OpenChunk& open) {
-  return FindWrong(manifest, ListOf(ChunkSet::All(manifest.chunk_count())), open,
+bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t max_bytes,
+                     const OpenChunk& open) {
+  std::vector<ChunkIndex> left = ListOf(chunks);
+  std::minstd_rand random{std::random_device{}()};
+  ChunkHasher hasher;
+  uint64_t read_bytes = 0;
+  while (!left.empty()) {
+    std::swap(left[random() % left.size()], left.back());
+    const ChunkIndex chunk = left.back();
+    left.pop_back();
+    const uint32_t length = manifest.PlaceOf(chunk).length_bytes;
+    if (read_bytes > 0 && read_bytes + length > max_bytes) return true;
+    read_bytes += length;
+    if (!IsRight(manifest, chunk, open, &hasher)) return false;
+  }
+  return true;
+}
+
+bool AreRight(const Manifest& manifest, const ChunkSet& chunks, const OpenChunk& open) {
+  return FindWrong(manifest, ListOf(chunks), open,
                    [](ChunkIndex) { return absl::DataLossError("a chunk is wrong"); })
       .ok();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "absl/status/statusor.h"
@@ -14,8 +15,12 @@ namespace shoal {
 ChunkSet VerifyChunks(const Manifest& manifest, const ChunkSet& claimed,
                       const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
-// Whether all chunks are right; stops at the first that is not.
-bool AllChunksRight(const Manifest& manifest,
-                    const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
+// Whether a few of `chunks`, drawn at random, are right: at most `max_bytes` of them, but one at least.
+bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t max_bytes,
+                     const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
+
+// Whether all of `chunks` are right; stops at the first that is not.
+bool AreRight(const Manifest& manifest, const ChunkSet& chunks,
+              const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
 }  // namespace shoal

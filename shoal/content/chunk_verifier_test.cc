@@ -30,7 +30,7 @@ class ChunkVerifierTest : public testing::Test {
 
 TEST_F(ChunkVerifierTest, FindsAllRight) {
   const auto open = Over(bytes_);
-  EXPECT_TRUE(AllChunksRight(*sample_.manifest(), open));
+  EXPECT_TRUE(AreRight(*sample_.manifest(), ChunkSet::All(21), open));
   ChunkSet claimed(21);
   claimed.Insert(ChunkIndex(3));
   claimed.Insert(ChunkIndex(20));
@@ -47,7 +47,25 @@ TEST_F(ChunkVerifierTest, DropsWhatIsWrong) {
   right.Erase(ChunkIndex(7));
   right.Erase(ChunkIndex(20));
   EXPECT_EQ(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), open), right);
-  EXPECT_FALSE(AllChunksRight(*sample_.manifest(), open));
+  EXPECT_FALSE(AreRight(*sample_.manifest(), ChunkSet::All(21), open));
+}
+
+TEST_F(ChunkVerifierTest, SamplesWithinABound) {
+  uint32_t opened = 0;
+  const auto over = Over(bytes_);
+  const auto counting = [&](ChunkIndex chunk) {
+    ++opened;
+    return over(chunk);
+  };
+  EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(20), 3 * kChunk, counting));
+  EXPECT_EQ(opened, 3u);
+  EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(20), 1, counting));  // one in any case
+  EXPECT_EQ(opened, 4u);
+  EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet(21), kChunk, counting));
+  EXPECT_EQ(opened, 4u);
+  std::string damaged = bytes_;
+  damaged[7 * kChunk + 1] ^= 1;
+  EXPECT_FALSE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(21), 21 * kChunk, Over(damaged)));
 }
 
 TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
@@ -55,7 +73,7 @@ TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
   EXPECT_EQ(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), cut_off).count(), 5u);
   const auto gone = [](ChunkIndex) -> absl::StatusOr<FileRegion> { return absl::NotFoundError("gone"); };
   EXPECT_TRUE(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), gone).empty());
-  EXPECT_FALSE(AllChunksRight(*sample_.manifest(), gone));
+  EXPECT_FALSE(AreRight(*sample_.manifest(), ChunkSet::All(21), gone));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -7,68 +8,106 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/content/chunk_set.h"
 #include "shoal/content/chunk_source.h"
+#include "shoal/content/file_selection.h"
 #include "shoal/content/folder_source.h"
 #include "shoal/content/manifest.h"
 #include "shoal/content/open_files.h"
 
 namespace shoal {
 
-// The files of an unfinished download under their temporary name: one file, or a folder of files. All of them
-// are made in their full length from the start. Which of their chunks are right it does not know: that is the
-// journal's.
+// The files of an unfinished download: one file under a temporary name, or a folder of files. When some files
+// of a folder took their final names earlier, the rest lies in the temporary folder and takes its place
+// beside them. Which chunks are right it does not know: that is the journal's.
 //
-// Write and Region may be called from several threads at once; the others from one, and with no Write under
-// way.
+// A file of several chunks is made in its full length, with room on the disk, before its first chunk comes; a
+// file of one chunk is made when that comes, which is cheaper and just as good.
+//
+// Write and Region may be called from several threads at once, also while MakeRoom is at work; the others
+// from one, and with no Write under way.
 class DataFiles {
  public:
-  // Opens, makes and preallocates what is missing of OUTPUT_FOLDER/TEMPORARY_NAME. RESOURCE_EXHAUSTED (with
-  // the missing amount) when the disk is full; what this call made is removed again then, but nothing that
-  // was there before.
+  struct Names {
+    std::string output_folder;  // there already
+    std::string temporary;
+    std::string final;
+    // The final folder is this download's own: an earlier run put whole files there.
+    bool begun_under_final_name = false;
+  };
+
+  // Looks at what is there; makes the temporary file or folder, empty, if need be.
   static absl::StatusOr<std::unique_ptr<DataFiles>> Open(std::shared_ptr<const Manifest> manifest,
-                                                         const std::string& output_folder,
-                                                         const std::string& temporary_name);
+                                                         const Names& names);
 
   // Removes what lies under that name; links are removed, not followed. Fine when there is nothing.
   static absl::Status Discard(const std::string& output_folder, const std::string& temporary_name);
 
+  // Open made the temporary file or folder.
+  bool is_new() const { return fresh_; }
   // The chunks of the files that Open found in their full length: no other chunk can be there.
   const ChunkSet& found() const { return found_; }
+  // Those of them that lie in files which nobody has written, replaced or renamed after `time`.
+  ChunkSet UnchangedSince(absl::Time time) const;
+  // Whether the file lies under its final name already.
+  bool IsFinal(FileIndex file) const { return final_.valid() && is_final_[file.value()]; }
 
-  // A number that changes when one of the files is replaced by another, made of their inode numbers.
+  // A number that changes when the folder (or the only file) is replaced by another: its inode's.
   uint64_t fingerprint() const { return fingerprint_; }
+
+  // Makes and preallocates what is missing of the wanted files. RESOURCE_EXHAUSTED (with the missing amount)
+  // when the disk is full; what this call made is removed again then.
+  absl::Status MakeRoom(const FileSelection& wanted);
 
   absl::Status Write(ChunkIndex index, ByteView bytes);
   absl::StatusOr<FileRegion> Region(ChunkIndex index) const;
 
-  // Gives the executable files their bits and brings everything to the disk; returns what the files look like
-  // then.
-  absl::StatusOr<std::vector<FileStamp>> Seal();
+  // Removes the files that are not to be `kept`, gives the executable ones their bits and brings everything
+  // to the disk; returns what the kept files look like then.
+  absl::StatusOr<std::vector<FileStamp>> Seal(const FileSelection& kept);
 
-  // Renames to OUTPUT_FOLDER/`name`, and brings that to the disk too. ALREADY_EXISTS when there is something.
-  absl::Status MoveTo(const std::string& name);
+  // Gives what was sealed its final name, and brings that to the disk too. ALREADY_EXISTS when there is
+  // something of that name.
+  absl::Status TakeFinalName();
 
  private:
-  DataFiles(std::shared_ptr<const Manifest> manifest, std::string output_folder, std::string temporary_name);
+  DataFiles(std::shared_ptr<const Manifest> manifest, Names names);
 
-  absl::Status OpenRoot(bool* made);
-  absl::Status Prepare();
-  absl::Status PrepareFile(FileIndex file, uint64_t* inode);
+  absl::Status OpenRoot();
+  absl::Status OpenFinalRoot();
+  absl::Status LookAtFiles();
+  absl::Status LookAtFile(FileIndex file);
+  absl::Status MakeFile(FileIndex file);
   absl::Status CheckSpace(uint64_t needed_bytes) const;
   absl::StatusOr<FileDescriptor> OpenFile(FileIndex file, int flags) const;
   absl::StatusOr<std::shared_ptr<const FileDescriptor>> OpenShared(FileIndex file) const;
-  std::string PathBelowRoot(FileIndex file) const;
+  absl::Status WriteWholeFile(FileIndex file, ByteView bytes);
+  absl::Status RemoveOthers(const FileSelection& kept);
+  absl::Status MakeExecutable(FileIndex file) const;
+  absl::StatusOr<FileStamp> StampOf(FileIndex file) const;
+  absl::Status MoveIntoFinalFolder();
+  bool HasOneChunk(FileIndex file) const;
+  int RootOf(FileIndex file) const;
+  const std::string& PathBelowRoot(FileIndex file) const;
+  std::string Shown(FileIndex file) const;
+  absl::Status InTheWay(FileIndex file) const;
 
   const std::shared_ptr<const Manifest> manifest_;
-  const std::string output_folder_;
-  const std::string temporary_name_;
+  const Names names_;
   FileDescriptor output_;  // the output folder
-  FileDescriptor root_;  // what the paths are relative to: the temporary folder; not valid for a single file
+  FileDescriptor root_;    // the temporary folder, which paths are relative to; not valid for a single file
+  FileDescriptor final_;   // the final folder, when some files were there from the start
+  std::vector<bool> is_final_;  // per file
+  std::vector<bool> there_;     // per file: it lies here or under its final name, in its full length
+  std::vector<bool> kept_;      // per file, set by Seal
+  bool fresh_ = false;
   ChunkSet found_;
+  std::vector<absl::Time> changed_;  // per file that was there at the start; empty when none can have been
   uint64_t fingerprint_ = 0;
+  std::atomic<uint64_t> unflushed_bytes_{0};
   mutable OpenFiles open_files_;
 };
 

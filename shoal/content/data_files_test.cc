@@ -25,9 +25,19 @@ SampleContent Folder() {
       {{"a/b/run", SampleBytes(kChunk + 1, 1), true}, {"empty", "", false}, {"z", SampleBytes(5, 2), false}});
 }
 
+// Opened, and with room for everything.
+absl::StatusOr<std::unique_ptr<DataFiles>> TryOpen(const std::shared_ptr<const Manifest>& manifest,
+                                                   const TemporaryFolder& folder,
+                                                   const std::string& final_name = "c") {
+  auto files = DataFiles::Open(manifest, {folder.path(), ".tmp", final_name, false});
+  if (!files.ok()) return files;
+  const absl::Status room = (*files)->MakeRoom(FileSelection::All(*manifest));
+  if (!room.ok()) return room;
+  return files;
+}
+
 std::unique_ptr<DataFiles> Open(const SampleContent& sample, const TemporaryFolder& folder) {
-  absl::StatusOr<std::unique_ptr<DataFiles>> files =
-      DataFiles::Open(sample.manifest(), folder.path(), ".tmp");
+  absl::StatusOr<std::unique_ptr<DataFiles>> files = TryOpen(sample.manifest(), folder);
   EXPECT_TRUE(files.ok()) << files.status();
   return files.ok() ? *std::move(files) : nullptr;
 }
@@ -67,23 +77,63 @@ TEST(DataFiles, TakeAndReturnChunks) {
 TEST(DataFiles, KnowTheirOwnAgain) {
   for (const SampleContent& sample : {File(), Folder()}) {
     const TemporaryFolder folder;
-    const uint64_t fingerprint = Open(sample, folder)->fingerprint();
-    EXPECT_EQ(Open(sample, folder)->fingerprint(), fingerprint);
+    const auto first = Open(sample, folder);
+    WriteAll(sample, first.get());
+    EXPECT_EQ(Open(sample, folder)->fingerprint(), first->fingerprint());
     EXPECT_TRUE(Open(sample, folder)->found().full());
-    // A copy in the place of one file is another file.
-    const std::string path =
-        sample.manifest()->kind() == Manifest::Kind::kFile ? folder.Path(".tmp") : folder.Path(".tmp/z");
-    std::filesystem::copy_file(path, folder.Path("copy"));
-    std::filesystem::rename(folder.Path("copy"), path);
-    EXPECT_NE(Open(sample, folder)->fingerprint(), fingerprint);
+    EXPECT_FALSE(Open(sample, folder)->is_new());
+    // A copy is another file, or another folder.
+    std::filesystem::copy(folder.Path(".tmp"), folder.Path("copy"), std::filesystem::copy_options::recursive);
+    std::filesystem::remove_all(folder.Path(".tmp"));
+    std::filesystem::rename(folder.Path("copy"), folder.Path(".tmp"));
+    EXPECT_NE(Open(sample, folder)->fingerprint(), first->fingerprint());
     EXPECT_TRUE(Open(sample, folder)->found().full());
   }
+}
+
+TEST(DataFiles, KnowWhatWasTouched) {
+  const TemporaryFolder folder;
+  const SampleContent sample = Folder();
+  WriteAll(sample, Open(sample, folder).get());
+  const absl::Time written = absl::FromUnixNanos(FileStamp::Of(folder.Path(".tmp/z"))->modified_ns);
+  EXPECT_TRUE(Open(sample, folder)->UnchangedSince(written + absl::Hours(1)).full());
+  EXPECT_TRUE(Open(sample, folder)->UnchangedSince(written - absl::Hours(1)).empty());
+  // Setting the time of the last writing back does not help.
+  std::filesystem::last_write_time(folder.Path(".tmp/z"), std::filesystem::file_time_type::min());
+  EXPECT_TRUE(Open(sample, folder)->UnchangedSince(written - absl::Hours(1)).empty());
+}
+
+TEST(DataFiles, MakeNoSmallFileBeforeItsChunkComes) {
+  const TemporaryFolder folder;
+  const SampleContent sample = Folder();
+  const auto files = Open(sample, folder);
+  EXPECT_FALSE(std::filesystem::exists(folder.Path(".tmp/z")));
+  ASSERT_TRUE(files->Write(ChunkIndex(2), sample.Chunk(2)).ok());
+  EXPECT_EQ(folder.Read(folder.Path(".tmp/z")), sample.files()[2].bytes);
+  // What lies there from before may be longer.
+  folder.Write(".tmp/z", "something much longer");
+  ASSERT_TRUE(files->Write(ChunkIndex(2), sample.Chunk(2)).ok());
+  EXPECT_EQ(folder.Read(folder.Path(".tmp/z")), sample.files()[2].bytes);
+}
+
+TEST(DataFiles, MakeRoomForWhatIsWantedOnly) {
+  const TemporaryFolder folder;
+  const SampleContent sample = Folder();
+  const auto files = *DataFiles::Open(sample.manifest(), {folder.path(), ".tmp", "c", false});
+  FileSelection wanted = FileSelection::None(*sample.manifest());
+  wanted.Set(FileIndex(1), true);
+  ASSERT_TRUE(files->MakeRoom(wanted).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder.Path(".tmp/a")));
+  EXPECT_TRUE(std::filesystem::exists(folder.Path(".tmp/empty")));
+  wanted.Set(FileIndex(0), true);
+  ASSERT_TRUE(files->MakeRoom(wanted).ok());
+  EXPECT_EQ(std::filesystem::file_size(folder.Path(".tmp/a/b/run")), kChunk + 1);
 }
 
 TEST(DataFiles, FindNothingInFilesOfAnotherLength) {
   const TemporaryFolder folder;
   const SampleContent sample = Folder();
-  Open(sample, folder);
+  WriteAll(sample, Open(sample, folder).get());
   std::filesystem::resize_file(folder.Path(".tmp/a/b/run"), 5);
   EXPECT_EQ(Open(sample, folder)->found().Ranges(), (std::vector<ChunkRange>{{ChunkIndex(2), 1}}));
   EXPECT_TRUE(Open(sample, folder)->found().full());  // made anew by the call before
@@ -97,7 +147,7 @@ TEST(DataFiles, FollowNoLinks) {
     const TemporaryFolder folder;
     std::filesystem::create_directories(std::filesystem::path(folder.Path(at)).parent_path());
     std::filesystem::create_symlink(at == ".tmp/z" ? victim : outside.path(), folder.Path(at));
-    EXPECT_FALSE(DataFiles::Open(sample.manifest(), folder.path(), ".tmp").ok()) << at;
+    EXPECT_FALSE(TryOpen(sample.manifest(), folder).ok()) << at;
     EXPECT_TRUE(DataFiles::Discard(folder.path(), ".tmp").ok());
     EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
   }
@@ -115,10 +165,9 @@ TEST(DataFiles, SayHowMuchRoomIsMissing) {
   const TemporaryFolder folder;
   if (std::filesystem::space(folder.path()).available > manifest->length_bytes())
     GTEST_SKIP() << "a very large disk";
-  const absl::Status status = DataFiles::Open(manifest, folder.path(), ".tmp").status();
+  const absl::Status status = TryOpen(manifest, folder).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(status.message().find("make room for another"), absl::string_view::npos) << status;
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(DataFiles, AreSealedAndMoved) {
@@ -126,9 +175,9 @@ TEST(DataFiles, AreSealedAndMoved) {
   const SampleContent sample = Folder();
   const auto files = Open(sample, folder);
   WriteAll(sample, files.get());
-  const absl::StatusOr<std::vector<FileStamp>> stamps = files->Seal();
+  const absl::StatusOr<std::vector<FileStamp>> stamps = files->Seal(FileSelection::All(*sample.manifest()));
   ASSERT_TRUE(stamps.ok()) << stamps.status();
-  ASSERT_TRUE(files->MoveTo("c").ok());
+  ASSERT_TRUE(files->TakeFinalName().ok());
   EXPECT_FALSE(std::filesystem::exists(folder.Path(".tmp")));
   struct stat info;
   ASSERT_EQ(stat(folder.Path("c/a/b/run").c_str(), &info), 0);
@@ -141,12 +190,13 @@ TEST(DataFiles, AreSealedAndMoved) {
 TEST(DataFiles, TakeNobodysPlace) {
   for (const SampleContent& sample : {File(), Folder()}) {
     const TemporaryFolder folder;
-    const auto files = Open(sample, folder);
+    const auto files = *TryOpen(sample.manifest(), folder, "taken");
     folder.Write("taken", "precious");
-    EXPECT_EQ(files->MoveTo("taken").code(), absl::StatusCode::kAlreadyExists);
-    std::filesystem::create_directory(folder.Path("empty"));
-    EXPECT_EQ(files->MoveTo("empty").code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_EQ(files->TakeFinalName().code(), absl::StatusCode::kAlreadyExists);
     EXPECT_EQ(folder.Read(folder.Path("taken")), "precious");
+    std::filesystem::remove(folder.Path("taken"));
+    std::filesystem::create_directory(folder.Path("taken"));
+    EXPECT_EQ(files->TakeFinalName().code(), absl::StatusCode::kAlreadyExists);
     EXPECT_TRUE(std::filesystem::exists(folder.Path(".tmp")));
   }
 }
