@@ -27,6 +27,7 @@
 #include "shoal/service/log.h"
 #include "shoal/stream/chunk_server.h"
 #include "shoal/stream/event_loop.h"
+#include "shoal/tracking/manifest_summary.h"
 
 namespace shoal::seeder {
 namespace {
@@ -35,17 +36,6 @@ constexpr unsigned kMaxLoops = 8;
 constexpr absl::Duration kShowHashingEvery = absl::Seconds(5);
 // How often the trackers are asked whether they were told, until they were.
 constexpr std::chrono::milliseconds kReadyCheck{50};
-
-ContentSummary SummaryOf(const Manifest& manifest) {
-  ContentSummary summary;
-  summary.id = manifest.id();
-  summary.name = manifest.name();
-  summary.length_bytes = manifest.length_bytes();
-  summary.chunk_size_bytes = manifest.chunk_size_bytes();
-  summary.chunk_count = manifest.chunk_count();
-  summary.file_count = static_cast<uint32_t>(manifest.files().size());
-  return summary;
-}
 
 std::string WithoutTrailingSlashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();

@@ -11,8 +11,8 @@ namespace shoal::tracker {
 namespace {
 
 constexpr std::array kDoors = {"grpc", "udp"};
-constexpr std::array kCalls = {"register",  "heartbeat", "lookup", "list_contents",
-                               "get_swarm", "watch",     "leave"};
+constexpr std::array kCalls = {"register",      "heartbeat", "lookup", "lookup_many",
+                               "list_contents", "get_swarm", "watch",  "leave"};
 constexpr std::array kDatagrams = {"answered",  "cookie_given", "unproven",  "refused",
                                    "malformed", "too_short",    "unsendable"};
 static_assert(kDatagrams.size() == kDatagramKinds);

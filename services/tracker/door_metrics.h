@@ -13,7 +13,7 @@
 namespace shoal::tracker {
 
 enum class Door { kGrpc, kUdp };
-enum class Call { kRegister, kHeartbeat, kLookup, kListContents, kGetSwarm, kWatch, kLeave };
+enum class Call { kRegister, kHeartbeat, kLookup, kLookupMany, kListContents, kGetSwarm, kWatch, kLeave };
 enum class Datagram {
   kAnswered,
   kCookieGiven,  // or a connection id: the source address was not proven

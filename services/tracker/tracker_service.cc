@@ -92,6 +92,12 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
                   [&](const LookupRequest& request) { return registry_->Lookup(request); });
   }
 
+  ServerUnaryReactor* LookupMany(CallbackServerContext* context, const v1::LookupManyRequest* in,
+                                 v1::LookupManyReply* out) override {
+    return Answer(context, Call::kLookupMany, *in, out,
+                  [&](const LookupManyRequest& request) { return LookUpEach(request); });
+  }
+
   ServerUnaryReactor* ListContents(CallbackServerContext* context, const v1::ListContentsRequest* in,
                                    v1::ListContentsReply* out) override {
     return Answer(context, Call::kListContents, *in, out,
@@ -109,6 +115,26 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
     return Answer(context, Call::kLeave, *in, out, [&](const LeaveRequest& request) {
       return absl::StatusOr<LeaveReply>(registry_->Leave(request));
     });
+  }
+
+  // What is not known has an empty result; any other error is the call's.
+  absl::StatusOr<LookupManyReply> LookUpEach(const LookupManyRequest& request) {
+    LookupManyReply reply;
+    reply.results.reserve(request.contents.size());
+    uint32_t room = kMaxPeersPerLookupMany;
+    LookupRequest one{ContentId(), request.exclude, 0, request.site};
+    for (const ContentId& content : request.contents) {
+      one.content = content;
+      one.max_peers = request.max_peers == 0 ? kDefaultPeersPerReply : request.max_peers;
+      absl::StatusOr<LookupReply> found = registry_->Lookup(one);
+      if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
+      LookupReply& result = reply.results.emplace_back();
+      if (!found.ok()) continue;
+      result = *std::move(found);
+      if (result.peers.size() > room) result.peers.resize(room);
+      room -= static_cast<uint32_t>(result.peers.size());
+    }
+    return reply;
   }
 
   grpc::ServerWriteReactor<v1::SwarmEvent>* Watch(CallbackServerContext*,

@@ -14,6 +14,8 @@ constexpr size_t kBeatBytes = 9 + 6 + 4 * 11 + 4;
 constexpr size_t kRangeBytes = 2 + 2 * 6;
 constexpr size_t kLeaseIdBytes = 8;
 constexpr size_t kListBytes = 4;
+// A report: fixed64, a peer id, an enum; its tag and length.
+constexpr size_t kReportBytes = 9 + kPeerIdBytes + 2 + 2;
 
 size_t Room(size_t max_bytes, size_t least) {
   return std::max(max_bytes, kPeerIdBytes + least) - kPeerIdBytes;
@@ -45,6 +47,14 @@ std::vector<HeartbeatRequest> SplitHeartbeat(const HeartbeatRequest& request, si
       out.receive_rate_bytes_per_second = beat.receive_rate_bytes_per_second;
       gained = gained.subspan(taken);
     } while (!gained.empty());
+  }
+  for (const PeerReport& report : request.reports) {
+    if (left < kReportBytes) {
+      messages.push_back({request.peer_id, {}});
+      left = room;
+    }
+    left -= kReportBytes;
+    messages.back().reports.push_back(report);
   }
   if (messages.empty()) messages.push_back(request);
   return messages;

@@ -54,6 +54,20 @@ TEST(HeartbeatSplitTest, NothingIsLostAndAllFits) {
   }
 }
 
+TEST(HeartbeatSplitTest, ReportsComeBehindTheLeasesAndFitToo) {
+  HeartbeatRequest request{sample::Peer(1), {}};
+  for (uint32_t i = 0; i < 20; ++i) request.leases.push_back(LargestBeat(i + 1, 1));
+  for (uint32_t i = 0; i < kMaxReportsPerHeartbeat; ++i) {
+    request.reports.push_back({LeaseId(UINT64_MAX - i), sample::Peer(2), PeerReport::Reason::kLying});
+  }
+  ExpectWholeAndFitting(request);
+  std::vector<PeerReport> joined;
+  for (const HeartbeatRequest& message : SplitHeartbeat(request, kRoom)) {
+    joined.insert(joined.end(), message.reports.begin(), message.reports.end());
+  }
+  EXPECT_EQ(joined, request.reports);
+}
+
 TEST(HeartbeatSplitTest, LeavesAreSplitTooButNotTheOneThatMeansAll) {
   LeaveRequest request{sample::Peer(1), {}};
   EXPECT_EQ(SplitLeave(request, kRoom).size(), 1u);

@@ -24,6 +24,9 @@ using LeaseId = StrongIndex<struct LeaseIdTag, uint64_t>;
 inline constexpr uint32_t kMaxPeersPerReply = 200;
 inline constexpr uint32_t kDefaultPeersPerReply = 50;
 inline constexpr uint32_t kMaxLeasesPerHeartbeat = 10'000;
+inline constexpr uint32_t kMaxReportsPerHeartbeat = 200;
+inline constexpr uint32_t kMaxContentsPerLookup = 1000;
+inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
 
 struct ContentSummary {
   ContentId id;
@@ -60,6 +63,7 @@ struct RegisterRequest {
   ChunkSet held;  // size() == content.chunk_count
   uint32_t free_slots = 0;
   uint32_t max_peers = 0;
+  std::string site = {};  // as CheckSite lets it through; empty: none
 };
 
 struct RegisterReply {
@@ -79,9 +83,21 @@ struct LeaseBeat {
   uint64_t receive_rate_bytes_per_second = 0;
 };
 
+// A peer that was no good to whoever holds `lease_id`.
+struct PeerReport {
+  enum class Reason { kDead, kLying };
+
+  LeaseId lease_id;  // the reporter's own: says the content
+  PeerId peer;
+  Reason reason = Reason::kDead;
+
+  friend bool operator==(const PeerReport&, const PeerReport&) = default;
+};
+
 struct HeartbeatRequest {
   PeerId peer_id;
   std::vector<LeaseBeat> leases;
+  std::vector<PeerReport> reports = {};
 };
 
 struct HeartbeatReply {
@@ -97,12 +113,24 @@ struct LookupRequest {
   ContentKey content;
   std::optional<PeerId> exclude;
   uint32_t max_peers = 0;  // 0: kDefaultPeersPerReply
+  std::string site = {};   // as in RegisterRequest
 };
 
 struct LookupReply {
   std::vector<ContentStatus> contents;  // several only when a name was asked for; newest first
   std::vector<PeerInfo> peers;          // only with exactly one content
   bool truncated = false;               // by the UDP door: there are more peers than fitted
+};
+
+struct LookupManyRequest {
+  std::vector<ContentId> contents;
+  std::optional<PeerId> exclude;
+  uint32_t max_peers = 0;  // of each; 0: kDefaultPeersPerReply
+  std::string site = {};
+};
+
+struct LookupManyReply {
+  std::vector<LookupReply> results;  // in the order of the request; without contents where one is not known
 };
 
 struct ListContentsRequest {
@@ -123,6 +151,7 @@ struct SwarmPeer {
   absl::Duration lease_left;
   absl::Time registered;
   LeaseBeat totals;  // the last beat: sent, received, rates
+  std::string site = {};
 };
 
 struct GetSwarmReply {

@@ -33,6 +33,7 @@ TEST(ProtoConversionTest, Register) {
   EXPECT_EQ(back.endpoint, sample::At(1));
   EXPECT_EQ(back.content, sample::Summary(1));
   EXPECT_EQ(back.held, sample::Held());
+  EXPECT_EQ(back.site, "berlin/7");
   EXPECT_EQ(back.free_slots, 8u);
   EXPECT_EQ(back.max_peers, 50u);
 
@@ -62,7 +63,15 @@ TEST(ProtoConversionTest, Heartbeat) {
   EXPECT_EQ(back.leases[1].lease_id, LeaseId(8));
   EXPECT_EQ(back.leases[1].gained, sample::Beat(8).gained);
   EXPECT_EQ(back.leases[1].send_rate_bytes_per_second, 3'000'000'000u);
+  EXPECT_EQ(back.reports, sample::Heartbeat().reports);
   EXPECT_EQ(RoundTrip<pb::HeartbeatReply>(sample::Beaten()).register_again, sample::Beaten().register_again);
+}
+
+TEST(ProtoConversionTest, HeartbeatPassesOverReportsForReasonsThatItDoesNotKnow) {
+  pb::HeartbeatRequest proto;
+  ToProto(sample::Heartbeat(), &proto);
+  proto.mutable_reports(0)->set_reason(static_cast<pb::PeerReport::Reason>(77));
+  EXPECT_EQ(FromProto(proto)->reports, std::vector{sample::Heartbeat().reports[1]});
 }
 
 TEST(ProtoConversionTest, HeartbeatIgnoresDirectivesThatItDoesNotKnow) {
@@ -83,6 +92,21 @@ TEST(ProtoConversionTest, Lookup) {
   EXPECT_EQ(reply.contents[1].summary, sample::Summary(1));
   EXPECT_EQ(reply.contents[1].first_seen, sample::Status(1).first_seen);
   EXPECT_EQ(reply.peers, sample::Found(2, 3).peers);
+}
+
+TEST(ProtoConversionTest, LookupMany) {
+  const LookupManyRequest back = RoundTrip<pb::LookupManyRequest>(
+      LookupManyRequest{{sample::Content(1), sample::Content(2)}, sample::Peer(1), 20, "berlin"});
+  EXPECT_EQ(back.contents, (std::vector{sample::Content(1), sample::Content(2)}));
+  EXPECT_EQ(back.exclude, sample::Peer(1));
+  EXPECT_EQ(back.max_peers, 20u);
+  EXPECT_EQ(back.site, "berlin");
+
+  const LookupManyReply reply =
+      RoundTrip<pb::LookupManyReply>(LookupManyReply{{sample::Found(1, 3), sample::Found(0, 0)}});
+  ASSERT_EQ(reply.results.size(), 2u);
+  EXPECT_EQ(reply.results[0].peers, sample::Found(1, 3).peers);
+  EXPECT_TRUE(reply.results[1].contents.empty());
 }
 
 TEST(ProtoConversionTest, ContentsAreAskedForInHexAsWell) {
@@ -117,13 +141,15 @@ TEST(ProtoConversionTest, GetSwarm) {
                  sample::Held(),
                  absl::Milliseconds(1500),
                  absl::FromUnixSeconds(1'700'000'000),
-                 sample::Beat(7)};
+                 sample::Beat(7),
+                 "berlin"};
   const GetSwarmReply back = RoundTrip<pb::GetSwarmReply>(GetSwarmReply{sample::Status(1), {peer}});
   ASSERT_EQ(back.peers.size(), 1u);
   EXPECT_EQ(back.peers[0].held, sample::Held());
   EXPECT_EQ(back.peers[0].lease_left, absl::Milliseconds(1500));
   EXPECT_EQ(back.peers[0].registered, absl::FromUnixSeconds(1'700'000'000));
   EXPECT_EQ(back.peers[0].totals.sent_bytes, 1'000'000u);
+  EXPECT_EQ(back.peers[0].site, "berlin");
 
   pb::GetSwarmReply proto;
   ToProto(GetSwarmReply{sample::Status(1), {peer}}, &proto);
@@ -190,6 +216,7 @@ TEST(ProtoConversionTest, RegisterNamesTheFieldThatIsWrong) {
        [](Request* r) { r->mutable_content()->set_length_bytes(6553601); }},
       {"held.size: is 101", [](Request* r) { r->mutable_held()->set_size(101); }},
       {"held.encoded: ", [](Request* r) { r->mutable_held()->set_encoded("\xFF\xFF\xFF"); }},
+      {"site: ", [](Request* r) { r->set_site("two words"); }},
   };
   for (const auto& c : cases) {
     Request proto;
@@ -219,6 +246,14 @@ TEST(ProtoConversionTest, HeartbeatNamesTheEntryThatIsWrong) {
                 for (uint32_t i = 0; i < kMaxLeasesPerHeartbeat; ++i) r->add_leases()->set_lease_id(1);
               }),
               StartsWith("leases: has 10002 entries"));
+  EXPECT_THAT(error([](auto* r) { r->mutable_reports(1)->set_peer_id("x"); }),
+              StartsWith("reports[1].peer_id: has 1"));
+  EXPECT_THAT(error([](auto* r) { r->mutable_reports(0)->set_lease_id(0); }),
+              StartsWith("reports[0].lease_id: is 0"));
+  EXPECT_THAT(error([](auto* r) {
+                for (uint32_t i = 0; i < kMaxReportsPerHeartbeat; ++i) r->add_reports();
+              }),
+              StartsWith("reports: has 202 entries"));
 }
 
 TEST(ProtoConversionTest, OtherRequestsNameTheFieldThatIsWrong) {
@@ -231,6 +266,15 @@ TEST(ProtoConversionTest, OtherRequestsNameTheFieldThatIsWrong) {
   lookup.set_name("x");
   lookup.set_exclude_peer_id("x");
   EXPECT_THAT(std::string(FromProto(lookup).status().message()), StartsWith("exclude_peer_id: has 1"));
+  lookup.clear_exclude_peer_id();
+  lookup.set_site(std::string(65, 'x'));
+  EXPECT_THAT(std::string(FromProto(lookup).status().message()), StartsWith("site: has 65"));
+  pb::LookupManyRequest many;
+  many.add_content_ids(sample::Content(1).ToString());
+  many.add_content_ids("x");
+  EXPECT_THAT(std::string(FromProto(many).status().message()), StartsWith("content_ids[1]: has 1"));
+  for (uint32_t i = 0; i < kMaxContentsPerLookup; ++i) many.add_content_ids("x");
+  EXPECT_THAT(std::string(FromProto(many).status().message()), StartsWith("content_ids: has 1002"));
   pb::ListContentsRequest list;
   list.set_name_contains(std::string(256, 'x'));
   EXPECT_THAT(std::string(FromProto(list).status().message()), StartsWith("name_contains: "));

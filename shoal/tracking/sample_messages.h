@@ -46,7 +46,7 @@ inline ContentStatus Status(uint8_t n) {
 }
 
 inline RegisterRequest Register() {
-  return {Peer(1), At(1), Summary(1), Held(), 8, 50};
+  return {Peer(1), At(1), Summary(1), Held(), 8, 50, "berlin/7"};
 }
 
 inline RegisterReply Registered(int peers = 2) {
@@ -60,7 +60,10 @@ inline LeaseBeat Beat(uint64_t lease) {
 }
 
 inline HeartbeatRequest Heartbeat() {
-  return {Peer(1), {Beat(7), Beat(8)}};
+  return {
+      Peer(1),
+      {Beat(7), Beat(8)},
+      {{LeaseId(7), Peer(2), PeerReport::Reason::kDead}, {LeaseId(8), Peer(3), PeerReport::Reason::kLying}}};
 }
 
 inline HeartbeatReply Beaten() {
@@ -68,7 +71,7 @@ inline HeartbeatReply Beaten() {
 }
 
 inline LookupRequest Lookup() {
-  return {Content(1), Peer(1), 20};
+  return {Content(1), Peer(1), 20, "berlin/7"};
 }
 
 inline LookupReply Found(int contents = 1, int peers = 3) {

@@ -61,6 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       TryMessage<pb::SwarmEvent>,
       TryMessage<pb::LeaveRequest>,
       TryMessage<pb::LeaveReply>,
+      TryMessage<pb::LookupManyRequest>,
+      TryMessage<pb::LookupManyReply>,
   };
   kTries[data[0] % std::size(kTries)](data + 1, size - 1);
   return 0;

@@ -27,7 +27,7 @@ ARROWS = {
 # Where what comes from outside may be included: a pattern of the include -> a pattern of the files that may. Tests may too:
 # that of a daemon asks it through its doors.
 EDGES = {
-    r".*\.pb\.h": r"(control|datagram|proto_conversion|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
+    r".*\.pb\.h": r"(control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
     r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_client|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
     r"CLI/.*": r"main\.cc",
 }

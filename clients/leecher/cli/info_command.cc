@@ -16,6 +16,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest_file.h"
+#include "shoal/tracking/manifest_summary.h"
 
 namespace shoal::leecher {
 namespace {

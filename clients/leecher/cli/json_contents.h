@@ -16,6 +16,4 @@ std::string JsonInfo(const ContentSummary& summary, const ManifestFile* file, co
 // A .shoal file was written to `path`.
 std::string JsonMade(const ContentSummary& summary, const std::string& path);
 
-ContentSummary SummaryOf(const Manifest& manifest);
-
 }  // namespace shoal::leecher

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gtest/gtest.h"
+#include "shoal/tracking/manifest_summary.h"
 
 namespace shoal::leecher {
 namespace {

@@ -8,6 +8,7 @@
 #include "shoal/stream/chunk_server.h"
 #include "shoal/stream/event_loop.h"
 #include "shoal/tracking/announcer.h"
+#include "shoal/tracking/manifest_summary.h"
 
 namespace shoal::leecher {
 namespace {
@@ -16,15 +17,6 @@ namespace {
 // up the rest.
 constexpr unsigned kLoops = 2;
 constexpr uint32_t kMaxSessions = 64;
-
-ContentSummary SummaryOf(const Manifest& manifest) {
-  return {.id = manifest.id(),
-          .name = manifest.name(),
-          .length_bytes = manifest.length_bytes(),
-          .chunk_size_bytes = manifest.chunk_size_bytes(),
-          .chunk_count = manifest.chunk_count(),
-          .file_count = static_cast<uint32_t>(manifest.files().size())};
-}
 
 class ReseederImpl final : public Reseeder {
  public:
