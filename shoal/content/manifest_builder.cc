@@ -30,7 +30,7 @@ constexpr uint64_t kRunBytes = 8 * 1024 * 1024;
 constexpr uint32_t kMaxRunChunks = 16;
 constexpr absl::Duration kReportEvery = absl::Milliseconds(250);
 
-absl::Status Changed(const std::string& path) {
+absl::Status ChangedMeanwhile(const std::string& path) {
   return absl::AbortedError(absl::StrCat(path, " changed while it was read"));
 }
 
@@ -177,7 +177,7 @@ class Hashing {
     const auto length = static_cast<uint32_t>(
         std::min<uint64_t>(subject_.files[file].entry.length_bytes - offset, chunk_size_bytes_));
     absl::StatusOr<ChunkChecksums> checksums = reader->hasher.Hash(reader->descriptor.get(), offset, length);
-    if (absl::IsOutOfRange(checksums.status())) return Changed(PathOf(file));
+    if (absl::IsOutOfRange(checksums.status())) return ChangedMeanwhile(PathOf(file));
     if (!checksums.ok()) {
       return absl::Status(checksums.status().code(),
                           absl::StrCat(PathOf(file), ": ", checksums.status().message()));
@@ -190,7 +190,7 @@ class Hashing {
   absl::Status Open(size_t file, Reader* reader) {
     absl::StatusOr<FileDescriptor> opened =
         FileDescriptor::Open(PathOf(file), O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (absl::IsNotFound(opened.status())) return Changed(PathOf(file));
+    if (absl::IsNotFound(opened.status())) return ChangedMeanwhile(PathOf(file));
     if (!opened.ok()) return opened.status();
     reader->descriptor = *std::move(opened);
     reader->file = file;
@@ -210,7 +210,7 @@ class Hashing {
     struct stat info;
     if (fstat(reader.descriptor.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
         FileStamp::From(info) != subject_.files[reader.file].stamp) {
-      return Changed(PathOf(reader.file));
+      return ChangedMeanwhile(PathOf(reader.file));
     }
     return absl::OkStatus();
   }
