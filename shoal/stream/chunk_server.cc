@@ -41,7 +41,10 @@ constexpr auto kPauseAfterError = std::chrono::milliseconds(20);
 class Connections : public std::enable_shared_from_this<Connections> {
  public:
   Connections(const ChunkServer::Options& options, std::shared_ptr<const ContentDirectory> contents)
-      : options_(options), contents_(std::move(contents)), totals_(std::make_shared<SessionTotals>()) {}
+      : options_(options),
+        contents_(std::move(contents)),
+        totals_(std::make_shared<SessionTotals>()),
+        gate_(std::make_shared<UploadGate>(options.parallel_uploads)) {}
 
   // Takes over an accepted socket that belongs to `loop`.
   void Take(EventLoop& loop, tcp::socket socket);
@@ -52,8 +55,14 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::shared_ptr<void> Presence();
   void Wait();
   ChunkServer::Totals totals() const;
+  ContentTotals content_totals(const ContentId& content) const;
 
  private:
+  // What the sessions about one content share.
+  struct Content {
+    std::weak_ptr<FreshChunks> fresh;  // as long as there are any
+    std::shared_ptr<UploadLedger> ledger = std::make_shared<UploadLedger>();
+  };
   struct Entry {
     std::weak_ptr<TransportSession> session;
     EventLoop* loop = nullptr;
@@ -61,13 +70,14 @@ class Connections : public std::enable_shared_from_this<Connections> {
   };
 
   TransportSession::Admission Admit(uint64_t key, const Hello& hello);
-  std::shared_ptr<FreshChunks> FreshOf(const ContentId& content, const ChunkSource& source);
+  TransportSession::Service ServiceOf(const ContentId& content, std::shared_ptr<const ChunkSource> source);
   void Forget(uint64_t key);
   std::vector<Entry> About(const ContentId& content) const;
 
   const ChunkServer::Options options_;
   const std::shared_ptr<const ContentDirectory> contents_;
   const std::shared_ptr<SessionTotals> totals_;
+  const std::shared_ptr<UploadGate> gate_;
   mutable Mutex mutex_;
   CondVar nobody_;
   size_t present_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -75,7 +85,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   uint64_t next_key_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t admitted_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<ContentId, std::weak_ptr<FreshChunks>> fresh_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<ContentId, Content> content_ ABSL_GUARDED_BY(mutex_);
 };
 
 void Connections::Take(EventLoop& loop, tcp::socket socket) {
@@ -111,10 +121,7 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
     entries_[key].content = hello.content_id;
   }
   std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);
-  if (source != nullptr) {
-    std::shared_ptr<FreshChunks> fresh = FreshOf(hello.content_id, *source);
-    return TransportSession::Service{std::move(source), std::move(fresh)};
-  }
+  if (source != nullptr) return ServiceOf(hello.content_id, std::move(source));
   MutexLock lock(&mutex_);
   --admitted_;
   entries_[key].content.reset();
@@ -122,19 +129,23 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
   return refuse;
 }
 
-// One for all peers of the content, as long as there are any.
-std::shared_ptr<FreshChunks> Connections::FreshOf(const ContentId& content, const ChunkSource& source) {
-  if (!source.Held().full()) return nullptr;
+TransportSession::Service Connections::ServiceOf(const ContentId& content,
+                                                 std::shared_ptr<const ChunkSource> source) {
+  TransportSession::Service service;
+  service.gate = gate_;
+  const bool complete = source->Held().full();
+  const uint32_t chunk_count = source->manifest()->chunk_count();
+  service.source = std::move(source);
   MutexLock lock(&mutex_);
-  std::weak_ptr<FreshChunks>& known = fresh_[content];
-  std::shared_ptr<FreshChunks> fresh = known.lock();
-  if (fresh == nullptr) {
-    absl::erase_if(fresh_,
-                   [&](const auto& entry) { return entry.first != content && entry.second.expired(); });
-    fresh = std::make_shared<FreshChunks>(source.manifest()->chunk_count(), std::random_device()());
-    fresh_[content] = fresh;
+  Content& shared = content_[content];
+  service.ledger = shared.ledger;
+  if (!complete) return service;
+  service.fresh = shared.fresh.lock();
+  if (service.fresh == nullptr) {
+    service.fresh = std::make_shared<FreshChunks>(chunk_count, std::random_device()());
+    shared.fresh = service.fresh;
   }
-  return fresh;
+  return service;
 }
 
 void Connections::Forget(uint64_t key) {
@@ -173,6 +184,8 @@ void Connections::Drop(const ContentId& content) {
       if (auto session = weak.lock()) session->RefuseAndClose(refuse);
     });
   }
+  MutexLock lock(&mutex_);
+  content_.erase(content);
 }
 
 void Connections::CloseAll() {
@@ -215,6 +228,17 @@ ChunkServer::Totals Connections::totals() const {
   MutexLock lock(&mutex_);
   totals.sessions = admitted_;
   return totals;
+}
+
+ContentTotals Connections::content_totals(const ContentId& content) const {
+  std::shared_ptr<UploadLedger> ledger;
+  {
+    MutexLock lock(&mutex_);
+    const auto found = content_.find(content);
+    if (found == content_.end()) return {};
+    ledger = found->second.ledger;
+  }
+  return ledger->Read();
 }
 
 // The listening socket and its coroutine.
@@ -325,6 +349,9 @@ class TcpChunkServer final : public ChunkServer {
 
   uint16_t port() const override { return listener_->port(); }
   Totals totals() const override { return connections_->totals(); }
+  ContentTotals content_totals(const ContentId& content) const override {
+    return connections_->content_totals(content);
+  }
   void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) override {
     connections_->Announce(content, gained);
   }

@@ -11,6 +11,7 @@
 #include "shoal/content/ids.h"
 #include "shoal/stream/chunk_session.h"
 #include "shoal/stream/event_loop.h"
+#include "shoal/stream/upload_ledger.h"
 
 namespace shoal {
 
@@ -27,6 +28,10 @@ class ChunkServer {
     SessionLimits limits;
     // Connections served at a time; one more is refused with kBusy and `busy_retry`.
     uint32_t max_sessions = 256;
+    // Chunks that are being sent at a time, each to another peer; the others wait for their turn
+    // (shoal/stream/upload_turns.h). Fewer bring a chunk to its first peer sooner, more fill links that each
+    // peer alone can't.
+    uint32_t parallel_uploads = 4;
     absl::Duration busy_retry = absl::Seconds(2);
   };
 
@@ -44,6 +49,8 @@ class ChunkServer {
 
   virtual uint16_t port() const = 0;
   virtual Totals totals() const = 0;
+  // All zero for a content that nobody has asked for, or that was dropped.
+  virtual ContentTotals content_totals(const ContentId& content) const = 0;
   // Tells the peers of `content` that chunks were gained here.
   virtual void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) = 0;
   // Closes all connections about `content`, which is no longer served (Refuse kUnknownContent).

@@ -238,8 +238,8 @@ TEST_F(ChunkSessionTest, AFileThatCantBeReadIsRefusedChunkByChunk) {
 }
 
 TEST_F(ChunkSessionTest, AFileThatWasCutShortEndsTheConnection) {
-  auto source = Serve(100'000, 65536);
-  source->Truncate(70'000);
+  auto source = Serve(300'000, 128 * 1024);
+  source->Truncate(200'000);
   RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1});
@@ -247,6 +247,18 @@ TEST_F(ChunkSessionTest, AFileThatWasCutShortEndsTheConnection) {
   EXPECT_EQ(record.closed->code(), absl::StatusCode::kUnavailable);
   ASSERT_THAT(record.chunks, SizeIs(1));
   EXPECT_EQ(record.chunks[0].first, ChunkIndex(0));
+}
+
+TEST_F(ChunkSessionTest, ASmallChunkThatWasCutShortIsRefused) {
+  auto source = Serve(100'000, 32 * 1024);
+  source->Truncate(70'000);
+  RecordingDelegate& delegate = NewDelegate();
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 2, 1});
+  const Record record =
+      delegate.Wait([](const Record& r) { return r.chunks.size() == 2 && !r.refused.empty(); });
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kReadFailed);
+  EXPECT_THAT(record.refused[0].chunks, ElementsAre(ChunkRange{ChunkIndex(2), 1}));
 }
 
 TEST_F(ChunkSessionTest, BytesThatDoNotFitTheChecksumAreToldApart) {

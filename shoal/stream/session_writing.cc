@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +17,22 @@ namespace {
 constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
 // Gains within so much time of each other are told together.
 constexpr absl::Duration kGainsApart = absl::Milliseconds(20);
+// Below this, two system calls for a chunk cost more than a copy of its bytes.
+constexpr uint32_t kSmallChunkBytes = 64 * 1024;
+constexpr size_t kGatheredBytes = 256 * 1024;
+
+absl::Status ReadRegion(const FileRegion& region, std::span<uint8_t> into) {
+  uint64_t offset = region.offset_bytes;
+  while (!into.empty()) {
+    const ssize_t count = ::pread(region.file->get(), into.data(), into.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return absl::FailedPreconditionError("the file can't be read");
+    if (count == 0) return absl::FailedPreconditionError("the file is shorter than it was");
+    into = into.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -95,34 +114,54 @@ void TransportSession::Say(const Refuse& refuse) {
 boost::asio::awaitable<void> TransportSession::WriteFrames(
     [[maybe_unused]] std::shared_ptr<TransportSession> self) {
   while (!closed_) {
-    if (!HasWork()) {
+    absl::Status status;
+    if (HasUrgentWork()) {
+      sending_ = true;
+      status = co_await WriteUrgent();
+    } else if (!HasChunksToSend()) {
+      if (asked_gate_) EndTurn();
       co_await work_.Wait();
-      continue;
+    } else if (MaySendChunks()) {
+      sending_ = true;
+      status = co_await WriteChunks();
+      EndTurn();
+    } else {
+      co_await work_.WaitFor(absl::ToChronoNanoseconds(UploadGate::kLookEvery));
+      if (!closed_) gate_->Look();
     }
-    sending_ = true;
-    absl::Status status = co_await WriteNext();
     sending_ = false;
     if (!status.ok()) Finish(std::move(status));
   }
 }
 
-bool TransportSession::HasWork() const {
+bool TransportSession::HasUrgentWork() const {
   if (last_words_.has_value()) return !said_last_words_;
-  return !outbox_.empty() || !slices_.empty() || !uploads_.empty() || credits_ > 0;
+  return !outbox_.empty() || !slices_.empty();
 }
 
-TransportSession::Task TransportSession::WriteNext() {
+bool TransportSession::HasChunksToSend() const {
+  return !last_words_.has_value() && (!uploads_.empty() || credits_ > 0);
+}
+
+bool TransportSession::MaySendChunks() {
+  if (gate_ == nullptr) return true;
+  asked_gate_ = true;
+  return gate_->Ask(uploader_, source_->manifest()->chunk_size_bytes());
+}
+
+void TransportSession::EndTurn() {
+  if (gate_ != nullptr && !closed_) gate_->Done(uploader_);
+  asked_gate_ = false;
+}
+
+TransportSession::Task TransportSession::WriteUrgent() {
   absl::Status status;
   if (last_words_.has_value()) {
     status = co_await WriteLastWords();
   } else if (!outbox_.empty()) {
     status = co_await WriteControl();
-  } else if (!slices_.empty()) {
+  } else {
     status = co_await WriteManifestSlice();
-  } else if (const std::optional<ChunkIndex> next = uploads_.Pop(); next.has_value()) {
-    status = co_await WriteChunk(*next);
-  } else if (credits_ > 0) {
-    status = co_await WriteFreshChunk();
   }
   co_return status;
 }
@@ -167,50 +206,97 @@ TransportSession::Task TransportSession::WriteManifestSlice() {
   co_return status;
 }
 
-TransportSession::Task TransportSession::WriteChunk(ChunkIndex index) {
-  absl::StatusOr<FileRegion> region = source_->Open(index);
-  if (!region.ok()) {
-    RefuseChunk(index, region.status());
-    co_return absl::OkStatus();
+// One turn: a large chunk straight from the file, or as many small ones as make up for it, gathered so that
+// each does not cost calls of its own.
+TransportSession::Task TransportSession::WriteChunks() {
+  manifest_bytes_ = nullptr;  // who asks for chunks has the manifest
+  std::optional<OpenChunk> chunk = OpenNextChunk();
+  if (chunk.has_value() && chunk->region.length_bytes >= kSmallChunkBytes) {
+    absl::Status status = co_await WriteLargeChunk(*std::move(chunk));
+    co_return status;
   }
-  if (fresh_ != nullptr) fresh_->Sent(fresh_peer_, index);
-  absl::Status status = co_await WriteRegion(index, *region);
+  std::vector<uint8_t> gathered;
+  uint64_t chunks = 0;
+  while (chunk.has_value()) {
+    if (Gather(*chunk, &gathered)) ++chunks;
+    if (gathered.size() >= kGatheredBytes) break;
+    chunk = OpenNextChunk();
+    if (!chunk.has_value() || chunk->region.length_bytes < kSmallChunkBytes) continue;
+    absl::Status status = co_await transport_->Write(gathered);
+    if (!status.ok()) co_return status;
+    CountSent(gathered.size() - chunks * kFrameHeaderBytes, chunks);
+    status = co_await WriteLargeChunk(*std::move(chunk));
+    co_return status;
+  }
+  if (gathered.empty()) co_return absl::OkStatus();
+  absl::Status status = co_await transport_->Write(gathered);
+  if (status.ok()) CountSent(gathered.size() - chunks * kFrameHeaderBytes, chunks);
   co_return status;
 }
 
-TransportSession::Task TransportSession::WriteFreshChunk() {
-  const std::optional<ChunkIndex> index = fresh_->Take(fresh_peer_);
-  if (index.has_value()) {
+TransportSession::Task TransportSession::WriteLargeChunk(OpenChunk chunk) {
+  const auto header = HeaderOf(chunk).Encode();
+  absl::Status status = co_await transport_->WriteRegion(header, chunk.region);
+  if (status.ok()) CountSent(chunk.region.length_bytes, 1);
+  co_return status;
+}
+
+// False when its bytes could not be read; then it is refused.
+bool TransportSession::Gather(const OpenChunk& chunk, std::vector<uint8_t>* gathered) {
+  const size_t had = gathered->size();
+  if (had == 0) gathered->reserve(kGatheredBytes + kSmallChunkBytes + 2 * kFrameHeaderBytes);
+  gathered->resize(had + kFrameHeaderBytes + chunk.region.length_bytes);
+  const auto header = HeaderOf(chunk).Encode();
+  std::copy(header.begin(), header.end(), gathered->begin() + static_cast<ptrdiff_t>(had));
+  const absl::Status read = ReadRegion(chunk.region, std::span(*gathered).subspan(had + kFrameHeaderBytes));
+  if (read.ok()) return true;
+  gathered->resize(had);
+  RefuseChunk(chunk.index, read);
+  return false;
+}
+
+// What was asked for by name goes first. Nothing when nothing is left that can be opened.
+std::optional<TransportSession::OpenChunk> TransportSession::OpenNextChunk() {
+  while (const std::optional<ChunkIndex> index = uploads_.Pop()) {
+    absl::StatusOr<FileRegion> region = source_->Open(*index);
+    if (!region.ok()) {
+      RefuseChunk(*index, region.status());
+      continue;
+    }
+    if (fresh_ != nullptr) fresh_->Sent(fresh_peer_, *index);
+    return OpenChunk{*index, *std::move(region)};
+  }
+  if (credits_ == 0) return std::nullopt;
+  if (const std::optional<ChunkIndex> index = fresh_->Take(fresh_peer_); index.has_value()) {
     absl::StatusOr<FileRegion> region = source_->Open(*index);
     if (region.ok()) {
       --credits_;
-      absl::Status status = co_await WriteRegion(*index, *region);
-      co_return status;
+      return OpenChunk{*index, *std::move(region)};
     }
     fresh_->GiveBack(fresh_peer_, *index);
   }
   // Also when one can't be opened: asked for by name it is refused with the reason.
   credits_ = 0;
   Say(FrameType::kNothingFresh, "");
-  co_return absl::OkStatus();
+  return std::nullopt;
 }
 
-TransportSession::Task TransportSession::WriteRegion(ChunkIndex index, const FileRegion& region) {
-  manifest_bytes_ = nullptr;  // who asks for chunks has the manifest
+FrameHeader TransportSession::HeaderOf(const OpenChunk& chunk) const {
   FrameHeader header;
   header.type = FrameType::kChunk;
-  header.length_bytes = region.length_bytes;
-  header.index = index.value();
-  header.crc32 = source_->manifest()->checksums(index).crc32;
-  const auto header_bytes = header.Encode();
-  absl::Status status = co_await transport_->WriteRegion(header_bytes, region);
-  if (!status.ok()) co_return status;
-  sent_bytes_.fetch_add(header.length_bytes, std::memory_order_relaxed);
+  header.length_bytes = chunk.region.length_bytes;
+  header.index = chunk.index.value();
+  header.crc32 = source_->manifest()->checksums(chunk.index).crc32;
+  return header;
+}
+
+void TransportSession::CountSent(uint64_t bytes, uint64_t chunks) {
+  sent_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   if (totals_ != nullptr) {
-    totals_->sent_bytes.fetch_add(header.length_bytes, std::memory_order_relaxed);
-    totals_->sent_chunks.fetch_add(1, std::memory_order_relaxed);
+    totals_->sent_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    totals_->sent_chunks.fetch_add(chunks, std::memory_order_relaxed);
   }
-  co_return status;
+  if (account_ != nullptr) account_->Sent(bytes, chunks, Clock::Real().Uptime());
 }
 
 void TransportSession::RefuseChunk(ChunkIndex index, const absl::Status& why) {

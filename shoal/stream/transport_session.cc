@@ -154,11 +154,9 @@ TransportSession::Task TransportSession::HearHello() {
       status = co_await TurnAway(*refuse);
       co_return status;
     }
-    auto& service = std::get<Service>(admission);
-    source_ = std::move(service.source);
-    fresh_ = std::move(service.fresh);
     terms_.content_id = theirs->content_id;
-    if (status = NotePeer(*theirs); !status.ok()) co_return status;
+    status = Serve(std::get<Service>(std::move(admission)), *theirs);
+    if (!status.ok()) co_return status;
   } else if (theirs->content_id != terms_.content_id) {
     co_return absl::InvalidArgumentError("answered about another content");
   }
@@ -169,11 +167,28 @@ TransportSession::Task TransportSession::HearHello() {
   co_return absl::OkStatus();
 }
 
-// What the peer holds is not to be chosen for it, nor for others.
-absl::Status TransportSession::NotePeer(const Hello& theirs) {
+absl::Status TransportSession::Serve(Service service, const Hello& theirs) {
+  source_ = std::move(service.source);
+  ledger_ = std::move(service.ledger);
+  if (ledger_ != nullptr) {
+    Endpoint endpoint = remote();
+    if (theirs.listen_port != 0) endpoint.port = theirs.listen_port;
+    account_ = ledger_->Open(theirs.peer_id, endpoint);
+  }
+  gate_ = std::move(service.gate);
+  if (gate_ != nullptr) {
+    std::weak_ptr<ChunkSession> weak = weak_from_this();
+    uploader_ = gate_->Join([weak, &loop = loop_] {
+      loop.Post([weak] {
+        if (auto session = weak.lock()) std::static_pointer_cast<TransportSession>(session)->work_.Set();
+      });
+    });
+  }
+  fresh_ = std::move(service.fresh);
   if (fresh_ == nullptr) return absl::OkStatus();
   fresh_peer_ = fresh_->Join();
   if (theirs.held.empty()) return absl::OkStatus();
+  // What the peer holds is not to be chosen, for it nor for others.
   const absl::StatusOr<ChunkSet> held =
       ChunkSet::Decode(source_->manifest()->chunk_count(), AsBytes(theirs.held));
   if (!held.ok()) return held.status();
@@ -259,6 +274,8 @@ void TransportSession::Finish(absl::Status why) {
   watch_.cancel();
   tell_gains_.cancel();
   if (fresh_ != nullptr) fresh_->Leave(fresh_peer_);
+  if (gate_ != nullptr) gate_->Leave(uploader_);
+  if (ledger_ != nullptr) ledger_->Close(account_);
   work_.Set();
   drained_.Set();
   resumed_.Set();

@@ -22,6 +22,8 @@
 #include "shoal/stream/manifest_assembly.h"
 #include "shoal/stream/outbox.h"
 #include "shoal/stream/transport.h"
+#include "shoal/stream/upload_gate.h"
+#include "shoal/stream/upload_ledger.h"
 #include "shoal/stream/upload_queue.h"
 #include "shoal/stream/wakeup.h"
 
@@ -45,7 +47,9 @@ class TransportSession final : public ChunkSession {
   // What a server lends a session about the content that its peer has named.
   struct Service {
     std::shared_ptr<const ChunkSource> source;
-    std::shared_ptr<FreshChunks> fresh;  // null: the peer can't ask for any chunks, only for certain ones
+    std::shared_ptr<FreshChunks> fresh;    // null: the peer can't ask for any chunks, only for certain ones
+    std::shared_ptr<UploadGate> gate;      // null: chunks are sent without waiting for a turn
+    std::shared_ptr<UploadLedger> ledger;  // null: nobody wants to know
   };
   // What to do about a stranger's hello: serve this content, or refuse.
   using Admission = std::variant<Service, Refuse>;
@@ -94,7 +98,7 @@ class TransportSession final : public ChunkSession {
   Task ShakeHands();
   Task SayHello();
   Task HearHello();
-  absl::Status NotePeer(const Hello& theirs);
+  absl::Status Serve(Service service, const Hello& theirs);
   Task TurnAway(Refuse refuse);
   void CloseAfter(absl::Duration time, std::string message);
   void Finish(absl::Status why);
@@ -114,14 +118,24 @@ class TransportSession final : public ChunkSession {
 
   // session_writing.cc
   boost::asio::awaitable<void> WriteFrames(std::shared_ptr<TransportSession> self);
-  bool HasWork() const;
-  Task WriteNext();
+  bool HasUrgentWork() const;
+  bool HasChunksToSend() const;
+  bool MaySendChunks();
+  void EndTurn();
+  Task WriteUrgent();
   Task WriteControl();
   Task WriteLastWords();
   Task WriteManifestSlice();
-  Task WriteChunk(ChunkIndex index);
-  Task WriteFreshChunk();
-  Task WriteRegion(ChunkIndex index, const FileRegion& region);
+  struct OpenChunk {
+    ChunkIndex index;
+    FileRegion region;
+  };
+  std::optional<OpenChunk> OpenNextChunk();
+  Task WriteChunks();
+  Task WriteLargeChunk(OpenChunk chunk);
+  bool Gather(const OpenChunk& chunk, std::vector<uint8_t>* gathered);
+  FrameHeader HeaderOf(const OpenChunk& chunk) const;
+  void CountSent(uint64_t bytes, uint64_t chunks);
   void RefuseChunk(ChunkIndex index, const absl::Status& why);
   void Say(const Refuse& refuse);
   void Say(FrameType type, const std::string& body);
@@ -131,10 +145,15 @@ class TransportSession final : public ChunkSession {
   const std::unique_ptr<Transport> transport_;
   SessionTerms terms_;
   const SessionLimits limits_;
-  std::shared_ptr<const ChunkSource> source_;  // may be null
-  std::shared_ptr<FreshChunks> fresh_;         // may be null
-  FreshPeer fresh_peer_;                       // the peer's place in fresh_
-  SessionDelegate* delegate_ = nullptr;        // may be null
+  std::shared_ptr<const ChunkSource> source_;       // may be null
+  std::shared_ptr<FreshChunks> fresh_;              // may be null
+  FreshPeer fresh_peer_;                            // the peer's place in fresh_
+  std::shared_ptr<UploadGate> gate_;                // may be null
+  Uploader uploader_;                               // this session's place in gate_
+  bool asked_gate_ = false;                         // for a turn that is not over yet
+  std::shared_ptr<UploadLedger> ledger_;            // may be null
+  std::shared_ptr<UploadLedger::Account> account_;  // in ledger_
+  SessionDelegate* delegate_ = nullptr;             // may be null
   std::function<Admission(const Hello&)> admit_;
   std::function<void(const absl::Status&)> on_closed_;
   std::shared_ptr<SessionTotals> totals_;  // may be null

@@ -9,8 +9,8 @@
 
 namespace shoal {
 
-// One coroutine waits until another part of the same loop sets this. Set before Wait is not lost; several
-// Sets count as one.
+// One coroutine waits until another part of the same loop sets this, or for some time. Set before Wait is not
+// lost; several Sets count as one.
 class Wakeup {
  public:
   explicit Wakeup(boost::asio::io_context& context) : timer_(context) {}
@@ -23,6 +23,15 @@ class Wakeup {
     while (!set_) {
       boost::system::error_code ignored;
       timer_.expires_at(boost::asio::steady_timer::time_point::max());
+      co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+    }
+    set_ = false;
+  }
+
+  boost::asio::awaitable<void> WaitFor(boost::asio::steady_timer::duration time) {
+    if (!set_) {
+      boost::system::error_code ignored;
+      timer_.expires_after(time);
       co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
     }
     set_ = false;

@@ -3,7 +3,7 @@
 // the least that could do the same: a blocking loop of sendfile on one thread, recv and CRC-32 on another.
 // Prints both and their ratio.
 //
-//   chunk_stream_bench [MEBIBYTES [ROUNDS]]
+//   chunk_stream_bench [MEBIBYTES [ROUNDS [CHUNK_KIBIBYTES]]]
 
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -28,8 +28,7 @@
 namespace shoal {
 namespace {
 
-constexpr uint32_t kChunkBytes = kDefaultChunkSizeBytes;
-constexpr uint32_t kWindow = 16;  // chunks asked for and not come yet
+constexpr uint64_t kWindowBytes = 8 * 1024 * 1024;  // asked for and not come yet
 
 struct Cost {
   double gigabytes_per_second = 0;
@@ -89,7 +88,7 @@ Cost Bare(const FileChunkSource& source) {
     cost.sender_cpu = ThreadCpu() - before;
   });
   const double before = ThreadCpu();
-  std::vector<std::vector<uint8_t>> buffers(4, std::vector<uint8_t>(kChunkBytes));
+  std::vector<std::vector<uint8_t>> buffers(4, std::vector<uint8_t>(source.manifest()->chunk_size_bytes()));
   for (uint32_t i = 0; i < count; ++i) {
     std::array<uint8_t, kFrameHeaderBytes> head;
     if (::recv(receiver.get(), head.data(), head.size(), MSG_WAITALL) != kFrameHeaderBytes) std::abort();
@@ -114,10 +113,13 @@ Cost Bare(const FileChunkSource& source) {
 // Keeps a window of requests open and drops what comes.
 class Fetcher final : public SessionDelegate {
  public:
-  explicit Fetcher(uint32_t chunk_count) : chunk_count_(chunk_count) {}
+  explicit Fetcher(const Manifest& manifest)
+      : chunk_count_(manifest.chunk_count()),
+        window_(static_cast<uint32_t>(kWindowBytes / manifest.chunk_size_bytes())),
+        pool_(ChunkBufferPool::Create(manifest.chunk_size_bytes(), 4)) {}
 
   void OnReady(const Hello&) override {
-    for (; next_ < std::min(kWindow, chunk_count_); ++next_) AskForNext(next_);
+    while (next_ < std::min(window_, chunk_count_)) AskForNext();
   }
   void OnManifest(std::string) override {}
   void OnHave(const Have&) override {}
@@ -127,7 +129,7 @@ class Fetcher final : public SessionDelegate {
   }
   void OnProgress(ChunkIndex, uint32_t) override {}
   void OnChunk(ChunkIndex, ChunkBuffer) override {
-    if (next_ < chunk_count_) AskForNext(next_++);
+    if (next_ < chunk_count_) AskForNext();
     if (++came_ == chunk_count_) done.set_value();
   }
   void OnCorruptFrame(ChunkIndex) override { std::abort(); }
@@ -139,13 +141,14 @@ class Fetcher final : public SessionDelegate {
   std::promise<void> done;
 
  private:
-  void AskForNext(uint32_t index) {
-    const ChunkIndex chunk(index);
+  void AskForNext() {
+    const ChunkIndex chunk(next_++);
     session->Request({&chunk, 1});
   }
 
   const uint32_t chunk_count_;
-  const std::shared_ptr<ChunkBufferPool> pool_ = ChunkBufferPool::Create(kChunkBytes, 4);
+  const uint32_t window_;  // chunks
+  const std::shared_ptr<ChunkBufferPool> pool_;
   uint32_t next_ = 0;
   uint32_t came_ = 0;
 };
@@ -158,7 +161,7 @@ Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
   ChunkServer::Options options;
   options.listen = *Endpoint::Parse("127.0.0.1:0");
   auto server = *ChunkServer::Start(options, server_loops, directory);
-  Fetcher fetcher(source->manifest()->chunk_count());
+  Fetcher fetcher(*source->manifest());
   SessionTerms terms;
   terms.content_id = source->manifest()->id();
 
@@ -199,11 +202,13 @@ void Print(const char* name, std::vector<Cost> rounds, double gibibytes) {
 int main(int argc, char** argv) {
   const size_t mebibytes = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1024;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
-  if (mebibytes == 0 || rounds < 1) {
-    std::fprintf(stderr, "usage: chunk_stream_bench [MEBIBYTES [ROUNDS]]\n");
+  const size_t chunk_kibibytes = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 512;
+  if (mebibytes == 0 || rounds < 1 || chunk_kibibytes < 16 || chunk_kibibytes > 8192) {
+    std::fprintf(stderr, "usage: chunk_stream_bench [MEBIBYTES [ROUNDS [CHUNK_KIBIBYTES]]]\n");
     return 2;
   }
-  const auto source = shoal::FileChunkSource::Make(mebibytes << 20, shoal::kChunkBytes);
+  const auto source =
+      shoal::FileChunkSource::Make(mebibytes << 20, static_cast<uint32_t>(chunk_kibibytes << 10));
   std::vector<shoal::Cost> bare;
   std::vector<shoal::Cost> stream;
   std::vector<double> ratios;
