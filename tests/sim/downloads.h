@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "clients/leecher/download/request_planner.h"
+#include "tests/sim/link.h"
+#include "tests/sim/network.h"
+#include "tests/sim/uploads.h"
+#include "tests/sim/virtual_time.h"
+
+namespace shoal::sim {
+
+// The fetching half of a leecher: the real RequestPlanner, with simulated links for its connections. What
+// arrives goes to the node's Uploads. One thread.
+class Downloads final : private leecher::RequestSink {
+ public:
+  struct Options {
+    uint32_t chunk_count = 0;
+    leecher::RequestPlanner::Options planner;
+    uint32_t neighbours = 16;
+    absl::Duration verify;
+  };
+  // How often it looks after its links.
+  static constexpr absl::Duration kTick = absl::Milliseconds(100);
+
+  // All outlive this. `dial` connects to somebody whom this is not connected to; false when there is nobody.
+  // `finished` is told when the last chunk is held.
+  Downloads(VirtualTime& time, Network& network, Uploads& uploads, const Options& options,
+            std::function<bool(Downloads&)> dial, std::function<void()> finished);
+
+  void Begin();
+  // Nothing happens any more (it was killed).
+  void End();
+  // A connection that was dialled for it.
+  void Add(Link& link);
+  bool IsLinkedTo(NodeIndex server) const;
+
+  // --- What servers say.
+  void Ready(Link& link, const ChunkSet& held, bool serves_any);
+  void ServerGained(Link& link, const std::vector<ChunkRange>& gained);
+  void NothingFresh(Link& link);
+  void ChunkBegan(Link& link);
+  void Arrived(Link& link);
+  // The connection broke.
+  void Lost(Link& link);
+
+  Uploads& uploads() { return uploads_; }
+  const Uploads& uploads() const { return uploads_; }
+  bool done() const { return done_; }
+  uint64_t wasted_bytes() const { return wasted_bytes_; }
+
+ private:
+  void Request(leecher::PeerSlot peer, std::span<const ChunkIndex> chunks) override;
+  void RequestAny(leecher::PeerSlot peer, uint32_t chunks) override;
+  void Cancel(leecher::PeerSlot peer, std::span<const ChunkIndex> chunks) override;
+
+  static leecher::PeerSlot SlotOf(const Link& link) { return leecher::PeerSlot(link.index.value()); }
+  void Tick();
+  void NoteProgress(Link& link);
+  void PlanSoon();
+  void Stored(ChunkIndex chunk);
+  void Drop(Link& link);
+  template <typename Handle>
+  void TellServer(Link& link, Handle handle);
+
+  VirtualTime& time_;
+  Network& network_;
+  Uploads& uploads_;
+  const Options options_;
+  const std::function<bool(Downloads&)> dial_;
+  const std::function<void()> finished_;
+  leecher::RequestPlanner planner_;
+  std::vector<Link*> links_;
+  absl::flat_hash_map<leecher::PeerSlot, Link*> by_slot_;
+  bool planning_ = false;  // PlanSoon was called
+  bool done_ = false;      // with everything, or for good
+  uint64_t wasted_bytes_ = 0;
+};
+
+}  // namespace shoal::sim

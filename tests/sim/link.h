@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "shoal/base/strong_index.h"
+#include "shoal/content/chunk_set.h"
+#include "shoal/stream/fresh_chunks.h"
+#include "shoal/stream/upload_turns.h"
+#include "tests/sim/network.h"
+
+namespace shoal::sim {
+
+class Downloads;
+class Uploads;
+
+// Counts connections; also the leecher's PeerSlot for it.
+using LinkIndex = StrongIndex<struct LinkTag, uint32_t>;
+
+// One connection: `client` fetches from `server`. Holds what each end keeps of it, and what is on the way
+// between them.
+struct Link {
+  LinkIndex index;
+  NodeIndex client_node;
+  NodeIndex server_node;
+  Downloads* client = nullptr;
+  Uploads* server = nullptr;
+  absl::Duration to_client_not_before;  // keep messages in order
+  absl::Duration to_server_not_before;
+
+  // The client's.
+  bool client_open = true;
+  bool ready = false;  // the server's hello has come
+
+  // The server's.
+  bool server_open = false;
+  std::deque<ChunkIndex> queued;
+  uint32_t credits = 0;
+  FreshPeer fresh_peer;
+  Uploader uploader;
+  bool has_turn = false;
+  std::vector<ChunkRange> gains_behind;  // to be told when the chunk before them has gone
+
+  // The chunk that is on its way, if one is.
+  struct Moving {
+    TransferIndex transfer;
+    ChunkIndex chunk;
+    bool handed_over = false;
+    bool began = false;   // the client was told
+    bool wanted = false;  // the client said so
+    uint32_t told_bytes = 0;
+  };
+  std::optional<Moving> moving;
+};
+
+}  // namespace shoal::sim

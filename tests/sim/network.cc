@@ -1,0 +1,184 @@
+#include "tests/sim/network.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace shoal::sim {
+namespace {
+
+constexpr double kNothing = 0.5;  // bytes: less than this is left of a transfer that is over
+
+}  // namespace
+
+NodeIndex Network::AddNode(double up_bps, double down_bps, bool receives) {
+  Node node;
+  node.up = up_bps / 8 / (1 + traits_.headers + (receives ? traits_.acknowledgements : 0));
+  node.down = down_bps / 8 / (1 + traits_.headers);
+  nodes_.push_back(std::move(node));
+  return NodeIndex(static_cast<uint32_t>(nodes_.size() - 1));
+}
+
+TransferIndex Network::Start(NodeIndex from, NodeIndex to, uint32_t payload_bytes, Watcher watcher) {
+  TransferIndex index;
+  if (free_.empty()) {
+    index = TransferIndex(static_cast<uint32_t>(transfers_.size()));
+    transfers_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Transfer& transfer = transfers_[index.value()];
+  const uint64_t version = transfer.version + 1;
+  transfer = Transfer();
+  transfer.from = from;
+  transfer.to = to;
+  transfer.left = payload_bytes;
+  transfer.settled = time_.now();
+  transfer.version = version;
+  transfer.alive = true;
+  transfer.watcher = std::move(watcher);
+  nodes_[from.value()].outbound.push_back(index);
+  nodes_[to.value()].inbound.push_back(index);
+  Share(from);
+  ShareInto(to);
+  return index;
+}
+
+void Network::Abort(TransferIndex index) {
+  if (!transfers_[index.value()].alive) return;
+  Settle(transfers_[index.value()]);
+  Remove(index);
+  free_.push_back(index);
+}
+
+uint32_t Network::TakeProgress(TransferIndex index) {
+  Transfer& transfer = transfers_[index.value()];
+  Settle(transfer);
+  const auto bytes = static_cast<uint32_t>(transfer.untaken);
+  transfer.untaken -= bytes;
+  return bytes;
+}
+
+void Network::Tell(NodeIndex from, NodeIndex to, absl::Duration& not_before, std::function<void()> deliver) {
+  const absl::Duration wait = traits_.latency + (IsSending(from) ? traits_.queue : absl::ZeroDuration());
+  not_before = std::max(not_before, time_.now() + wait);
+  time_.At(not_before, [this, from, to, deliver = std::move(deliver)] {
+    if (!IsFrozen(from) && !IsFrozen(to)) deliver();
+  });
+}
+
+void Network::Freeze(NodeIndex index) {
+  Node& node = nodes_[index.value()];
+  node.frozen = true;
+  Share(index);
+  std::vector<NodeIndex> senders;
+  for (const TransferIndex transfer : node.inbound) senders.push_back(transfers_[transfer.value()].from);
+  for (const NodeIndex sender : senders) Share(sender);
+}
+
+void Network::Settle(Transfer& transfer) {
+  const absl::Duration now = time_.now();
+  if (transfer.rate > 0 && now > transfer.settled) {
+    const double bytes =
+        std::min(transfer.left, transfer.rate * absl::ToDoubleSeconds(now - transfer.settled));
+    transfer.left -= bytes;
+    transfer.untaken += bytes;
+    Node& node = nodes_[transfer.from.value()];
+    node.sent += bytes;
+    CountSent(node, transfer.settled, transfer.rate);
+  }
+  transfer.settled = now;
+}
+
+void Network::CountSent(Node& node, absl::Duration since, double rate) {
+  while (since < time_.now()) {
+    const int64_t period = since / period_;
+    const absl::Duration until = std::min(time_.now(), period_ * (period + 1));
+    if (node.sent_per_period.size() <= static_cast<size_t>(period)) {
+      node.sent_per_period.resize(static_cast<size_t>(period) + 1);
+    }
+    node.sent_per_period[static_cast<size_t>(period)] += rate * absl::ToDoubleSeconds(until - since);
+    since = until;
+  }
+}
+
+// Gives the uplink to its transfers: those whose receivers can take less than an even share first, and to the
+// rest an even share of what is left.
+void Network::Share(NodeIndex from) {
+  const Node& node = nodes_[from.value()];
+  caps_.clear();
+  for (const TransferIndex index : node.outbound) {
+    Transfer& transfer = transfers_[index.value()];
+    Settle(transfer);
+    const Node& receiver = nodes_[transfer.to.value()];
+    const bool stands = node.frozen || receiver.frozen;
+    caps_.emplace_back(stands ? 0 : receiver.down / static_cast<double>(receiver.inbound.size()), index);
+  }
+  std::sort(caps_.begin(), caps_.end());
+  double left = node.up;
+  size_t sharers = caps_.size();
+  for (const auto& [cap, index] : caps_) {
+    const double rate = std::min(cap, left / static_cast<double>(sharers--));
+    left -= rate;
+    Transfer& transfer = transfers_[index.value()];
+    if (transfer.rate == rate) continue;
+    transfer.rate = rate;
+    Schedule(index);
+  }
+}
+
+// After a transfer into `to` came or went. Its downlink matters only to those whom it holds back.
+void Network::ShareInto(NodeIndex to) {
+  Node& node = nodes_[to.value()];
+  double asked = 0;
+  for (const TransferIndex index : node.inbound) asked += nodes_[transfers_[index.value()].from.value()].up;
+  const bool was_crowded = std::exchange(node.crowded, asked > node.down);
+  if (!node.crowded && !was_crowded) return;
+  std::vector<NodeIndex> senders;
+  for (const TransferIndex index : node.inbound) senders.push_back(transfers_[index.value()].from);
+  for (const NodeIndex sender : senders) Share(sender);
+}
+
+void Network::Schedule(TransferIndex index) {
+  Transfer& transfer = transfers_[index.value()];
+  const uint64_t version = ++transfer.version;
+  if (transfer.rate <= 0) return;
+  const double until_milestone =
+      transfer.handed_over ? transfer.left : std::max(0.0, transfer.left - traits_.kernel_bytes);
+  time_.After(absl::Seconds(until_milestone / transfer.rate), [this, index, version] {
+    if (transfers_[index.value()].version == version) ReachMilestone(index);
+  });
+}
+
+void Network::ReachMilestone(TransferIndex index) {
+  Transfer& transfer = transfers_[index.value()];
+  Settle(transfer);
+  if (!transfer.handed_over) {
+    transfer.handed_over = true;
+    const std::function<void()> told = transfer.watcher.handed_over;
+    Schedule(index);
+    return told();
+  }
+  if (transfer.left > kNothing) return Schedule(index);
+  Remove(index);
+  time_.After(traits_.latency, [this, index] {
+    const std::function<void()> told = std::move(transfers_[index.value()].watcher.arrived);
+    free_.push_back(index);
+    told();
+  });
+}
+
+void Network::Remove(TransferIndex index) {
+  Transfer& transfer = transfers_[index.value()];
+  const NodeIndex from = transfer.from;
+  const NodeIndex to = transfer.to;
+  transfer.alive = false;
+  transfer.rate = 0;
+  ++transfer.version;
+  std::erase(nodes_[from.value()].outbound, index);
+  std::erase(nodes_[to.value()].inbound, index);
+  Share(from);
+  ShareInto(to);
+}
+
+}  // namespace shoal::sim

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "clients/leecher/download/peer_credit.h"
+#include "tests/sim/network.h"
+
+namespace shoal::sim {
+
+// One seeder and so many leechers that all want its one content. What happens follows from this alone.
+struct Scenario {
+  uint64_t random_seed = 1;
+  uint32_t leechers = 32;
+  uint32_t chunk_count = 256;
+  uint32_t chunk_bytes = 256 * 1024;
+
+  double seeder_up_bps = 20e6;
+  double leecher_up_bps = 20e6;
+  double down_bps = 200e6;
+  NetworkTraits network{};
+
+  bool serves_any = true;  // the seeder chooses what it sends first
+  uint32_t seeder_turns = 4;
+  uint32_t leecher_turns = 4;
+  uint32_t neighbours = 16;  // that a leecher asks, the seeder among them
+  leecher::CreditLimits credit{};
+  absl::Duration have_apart = absl::Milliseconds(20);  // between two messages about gained chunks
+  absl::Duration verify = absl::Milliseconds(3);       // from a chunk's last byte until it can be served
+
+  // Leechers are numbered from 0 in the order of their joining. All join at the start, within `join_within`,
+  // but for the last ones, which join at these times.
+  absl::Duration join_within = absl::Milliseconds(50);
+  std::vector<absl::Duration> late_joins{};
+
+  struct Trouble {
+    uint32_t leecher = 0;
+    absl::Duration at;
+    bool frozen = false;  // it says nothing any more, but keeps its connections; otherwise it vanishes
+  };
+  std::vector<Trouble> troubles{};
+
+  // What of a seeder's and everybody else's wire, unhampered, can't be beaten: the content must leave the
+  // seeder once, enter each leecher once, and all copies must leave some uplink that has joined by then.
+  // Leechers in trouble neither receive nor send in it.
+  absl::Duration FluidBound() const;
+};
+
+}  // namespace shoal::sim
