@@ -21,10 +21,13 @@ constexpr char kGetFooter[] =
     "  shoal-leecher get model.tar.shoal --seed=2h     # the file names its trackers\n"
     "  shoal-leecher get a.iso b.iso --on-complete='sha256sum \"$SHOAL_FILE\"'\n"
     "  shoal-leecher get 9f86d081884c7d65 --json | jq 'select(.event==\"finished\")'\n"
+    "  shoal-leecher get dataset --include='*.csv,train/' --exclude='*.tmp' --priority='train/first*=high'\n"
+    "  shoal-leecher get film.mkv --sequential --limit-down=20Mbit --limit-up=800KiB\n"
     "\n"
     "While it fetches, it serves to others what it already has. Afterwards, on a terminal,\n"
     "it asks whether to go on serving; --seed answers beforehand. Interrupted with Ctrl-C,\n"
-    "it keeps what it has: run the same command again to go on.\n\n";
+    "it keeps what it has: run the same command again to go on. SIGUSR1 pauses it, SIGUSR2\n"
+    "lets it go on; what it has is served meanwhile.\n\n";
 constexpr char kListFooter[] =
     "\nExamples:\n"
     "  shoal-leecher list --tracker=tracker.example:50051\n"
@@ -69,6 +72,38 @@ void AddServing(CLI::App& command, Words& words) {
       ->capture_default_str();
 }
 
+void AddLimitUp(CLI::App& command, Words& words) {
+  command
+      .add_option("--limit-up", words.limit_up,
+                  "Send at most so much per second, to all peers together: 800KiB, 20Mbit")
+      ->envname("SHOAL_LIMIT_UP")
+      ->type_name("RATE|none")
+      ->capture_default_str();
+}
+
+void AddSelection(CLI::App& get, Words& words) {
+  get.add_option("--include", words.include,
+                 "Of a folder only the files that match: '*.csv' anywhere, 'train/*' below train")
+      ->envname("SHOAL_INCLUDE")
+      ->type_name("GLOB[,GLOB...]")
+      ->expected(1)
+      ->take_all();
+  get.add_option("--exclude", words.exclude, "All files but those that match")
+      ->envname("SHOAL_EXCLUDE")
+      ->type_name("GLOB[,GLOB...]")
+      ->expected(1)
+      ->take_all();
+  get.add_option("--priority", words.priority,
+                 "high: first; low: last; skip: not at all. The last one that matches counts")
+      ->envname("SHOAL_PRIORITY")
+      ->type_name("GLOB=high|normal|low|skip[,...]")
+      ->expected(1)
+      ->take_all();
+  get.add_flag("--sequential", words.sequential,
+               "From the first chunk to the last, for what reads along; slower for the others")
+      ->envname("SHOAL_SEQUENTIAL");
+}
+
 void AddJson(CLI::App& command, Words& words) {
   command.add_flag("--json", words.json, "JSON on stdout instead of text for people")->envname("SHOAL_JSON");
 }
@@ -96,6 +131,13 @@ void AddGet(CLI::App& app, Words& words) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  get.add_option("--limit-down", words.limit_down,
+                 "Fetch at most so much per second, all contents together: 12MiB, 100Mbit")
+      ->envname("SHOAL_LIMIT_DOWN")
+      ->type_name("RATE|none")
+      ->capture_default_str();
+  AddLimitUp(get, words);
+  AddSelection(get, words);
   get.add_option("--wait", words.wait, "Give up after this long without a byte (exit code 5)")
       ->envname("SHOAL_WAIT")
       ->type_name("DURATION|forever")
@@ -153,6 +195,7 @@ void AddSeed(CLI::App& app, Words& words) {
   seed.add_option("path", words.subject, "A file or a folder")->type_name("PATH")->required();
   AddTrackers(seed, words);
   AddServing(seed, words);
+  AddLimitUp(seed, words);
   seed.add_option("--for", words.serve_for, "Serve for this long")
       ->envname("SHOAL_FOR")
       ->type_name("DURATION|forever")

@@ -1,5 +1,6 @@
 #include "clients/leecher/cli/arguments.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -36,6 +37,14 @@ absl::StatusOr<std::vector<TrackerUrl>> AtLeastOneTracker(const Words& words) {
   return trackers;
 }
 
+std::optional<FilePriority> PriorityNamed(const std::string& name) {
+  if (name == "high") return FilePriority::kHigh;
+  if (name == "normal") return FilePriority::kNormal;
+  if (name == "low") return FilePriority::kLow;
+  if (name == "skip") return FilePriority::kSkip;
+  return std::nullopt;
+}
+
 bool NamesItsTrackers(const std::string& content) {
   return Classify(content) == ContentWord::kManifestFile;
 }
@@ -70,6 +79,51 @@ absl::StatusOr<std::optional<absl::Duration>> Seed(const std::string& text) {
   return std::optional<absl::Duration>(duration);
 }
 
+absl::StatusOr<uint64_t> Rate(absl::string_view flag, const std::string& text) {
+  const absl::StatusOr<uint64_t> rate = ParseRate(text);
+  if (!rate.ok()) return About(flag, rate.status());
+  return *rate;
+}
+
+// At the commas; one behind a backslash belongs to the glob, which reads it so too.
+absl::StatusOr<std::vector<std::string>> Globs(absl::string_view flag,
+                                               const std::vector<std::string>& texts) {
+  std::vector<std::string> globs;
+  for (const std::string& text : texts) {
+    globs.emplace_back();
+    for (size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == ',') {
+        globs.emplace_back();
+        continue;
+      }
+      globs.back().push_back(text[i]);
+      if (text[i] == '\\' && i + 1 < text.size()) globs.back().push_back(text[++i]);
+    }
+  }
+  for (const std::string& glob : globs) {
+    if (glob.empty()) return absl::InvalidArgumentError(absl::StrCat(flag, ": a glob can't be empty"));
+  }
+  return globs;
+}
+
+absl::StatusOr<SelectionRules> Selection(const Words& words) {
+  SelectionRules rules;
+  SHOAL_ASSIGN_OR_RETURN(rules.include, Globs("--include", words.include));
+  SHOAL_ASSIGN_OR_RETURN(rules.exclude, Globs("--exclude", words.exclude));
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<std::string> priorities, Globs("--priority", words.priority));
+  for (const std::string& text : priorities) {
+    const size_t equals = text.rfind('=');
+    const std::optional<FilePriority> priority =
+        equals == std::string::npos ? std::nullopt : PriorityNamed(text.substr(equals + 1));
+    if (!priority.has_value() || equals == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--priority: '", text, "' is not GLOB=high, =normal, =low or =skip"));
+    }
+    rules.priorities.push_back({text.substr(0, equals), *priority});
+  }
+  return rules;
+}
+
 absl::StatusOr<Command> Get(const Words& words) {
   GetOptions get;
   get.contents = words.contents;
@@ -82,6 +136,10 @@ absl::StatusOr<Command> Get(const Words& words) {
   SHOAL_ASSIGN_OR_RETURN(get.serve, Serve(words));
   SHOAL_ASSIGN_OR_RETURN(get.wait, Time("--wait", words.wait));
   SHOAL_ASSIGN_OR_RETURN(get.seed, Seed(words.seed));
+  SHOAL_ASSIGN_OR_RETURN(get.limit_down_bytes_per_second, Rate("--limit-down", words.limit_down));
+  SHOAL_ASSIGN_OR_RETURN(get.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
+  SHOAL_ASSIGN_OR_RETURN(get.selection, Selection(words));
+  get.sequential = words.sequential;
   if (get.seed.value_or(absl::ZeroDuration()) > absl::ZeroDuration() && !get.serve.listen.has_value()) {
     return absl::InvalidArgumentError("--seed and --listen=none contradict each other");
   }
@@ -122,6 +180,7 @@ absl::StatusOr<Command> SeedPath(const Words& words) {
   seed.quiet = words.quiet;
   SHOAL_ASSIGN_OR_RETURN(seed.trackers, AtLeastOneTracker(words));
   SHOAL_ASSIGN_OR_RETURN(seed.serve, Serve(words));
+  SHOAL_ASSIGN_OR_RETURN(seed.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
   SHOAL_ASSIGN_OR_RETURN(seed.duration, Time("--for", words.serve_for));
   if (!seed.serve.listen.has_value())
     return absl::InvalidArgumentError("--listen=none: nothing could be seeded");

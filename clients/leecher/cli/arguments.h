@@ -8,7 +8,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "clients/leecher/download/wanted_files.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/stream/rate_limit.h"
 #include "shoal/tracking/tracker_url.h"
 
 namespace shoal::leecher {
@@ -30,6 +32,11 @@ struct GetOptions {
   // Give up when no byte came for this long.
   absl::Duration wait = absl::Minutes(1);
   uint32_t max_peers = 16;
+  // For all contents of the process together; RateLimit::kUnlimited: none.
+  uint64_t limit_down_bytes_per_second = RateLimit::kUnlimited;
+  uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
+  SelectionRules selection;
+  bool sequential = false;
   std::string on_complete;
   bool verify = false;
   bool json = false;
@@ -61,6 +68,7 @@ struct SeedOptions {
   std::string path;
   std::vector<TrackerUrl> trackers;
   ServeOptions serve;
+  uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
   absl::Duration duration = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;
@@ -90,6 +98,12 @@ struct Words {
   std::string serve_for = "forever";
   std::string chunk_size;
   uint32_t max_peers = 16;
+  std::string limit_down = "none";
+  std::string limit_up = "none";
+  std::vector<std::string> include;  // each may be several globs, with commas; so in the next two
+  std::vector<std::string> exclude;
+  std::vector<std::string> priority;  // GLOB=PRIORITY
+  bool sequential = false;
   std::string on_complete;
   std::string health_check;
   bool verify = false;

@@ -91,6 +91,43 @@ TEST(ArgumentsTest, WaysToSaySeed) {
   }
 }
 
+TEST(ArgumentsTest, LimitsAreRates) {
+  Words words = Typed(CommandName::kGet);
+  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_down_bytes_per_second, RateLimit::kUnlimited);
+  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_up_bytes_per_second, RateLimit::kUnlimited);
+  words.limit_down = "2MiB";
+  words.limit_up = "8Mbit/s";
+  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_down_bytes_per_second, 2u * 1024 * 1024);
+  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_up_bytes_per_second, 1'000'000u);
+  words = Typed(CommandName::kSeed);
+  words.limit_up = "1KiB";
+  EXPECT_EQ(InterpretAs<SeedOptions>(words).limit_up_bytes_per_second, 1024u);
+}
+
+TEST(ArgumentsTest, GlobsAndPriorities) {
+  Words words = Typed(CommandName::kGet);
+  EXPECT_TRUE(InterpretAs<GetOptions>(words).selection.everything());
+  words.include = {"*.csv,train/", "a\\,b"};
+  words.exclude = {"*.tmp"};
+  words.priority = {"first/*=high,last=low", "x=y=skip"};
+  words.sequential = true;
+  const auto get = InterpretAs<GetOptions>(words);
+  EXPECT_THAT(get.selection.include, ElementsAre("*.csv", "train/", "a\\,b"));
+  EXPECT_THAT(get.selection.exclude, ElementsAre("*.tmp"));
+  using Priority = SelectionRules::Priority;
+  EXPECT_THAT(get.selection.priorities,
+              ElementsAre(Priority{"first/*", FilePriority::kHigh}, Priority{"last", FilePriority::kLow},
+                          Priority{"x=y", FilePriority::kSkip}));
+  EXPECT_TRUE(get.sequential);
+  for (const char* fault : {"", "a", "a=", "=high", "a=best", "a=high,"}) {
+    words.priority = {fault};
+    EXPECT_THAT(Refusal(words), HasSubstr("--priority")) << fault;
+  }
+  words = Typed(CommandName::kGet);
+  words.include = {"a,,b"};
+  EXPECT_THAT(Refusal(words), HasSubstr("--include"));
+}
+
 TEST(ArgumentsTest, OnlyManifestFilesNeedNoTracker) {
   Words words = Typed(CommandName::kGet);
   words.trackers.clear();
@@ -119,6 +156,9 @@ TEST(ArgumentsTest, FaultsNameTheirFlag) {
   EXPECT_THAT(refusal(CommandName::kGet, &Words::wait, "-1s"), HasSubstr("--wait"));
   EXPECT_THAT(refusal(CommandName::kGet, &Words::listen, "nowhere"), HasSubstr("--listen"));
   EXPECT_THAT(refusal(CommandName::kGet, &Words::grpc, "nowhere"), HasSubstr("--grpc"));
+  EXPECT_THAT(refusal(CommandName::kGet, &Words::limit_down, "0"), HasSubstr("--limit-down"));
+  EXPECT_THAT(refusal(CommandName::kGet, &Words::limit_up, "fast"), HasSubstr("--limit-up"));
+  EXPECT_THAT(refusal(CommandName::kSeed, &Words::limit_up, "fast"), HasSubstr("--limit-up"));
   EXPECT_THAT(refusal(CommandName::kMake, &Words::chunk_size, "500000"), HasSubstr("--chunk-size"));
   EXPECT_THAT(refusal(CommandName::kMake, &Words::chunk_size, "1KiB"), HasSubstr("--chunk-size"));
   EXPECT_THAT(refusal(CommandName::kSeed, &Words::listen, "none"), HasSubstr("--listen"));

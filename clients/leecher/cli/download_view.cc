@@ -1,6 +1,9 @@
 #include "clients/leecher/cli/download_view.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "clients/leecher/cli/json_events.h"
 #include "shoal/base/units.h"
 
 namespace shoal::leecher {
@@ -21,6 +24,13 @@ void DownloadView::GiveUpAfter(absl::Duration patience, absl::Duration now) {
   record_.GaveUp(
       absl::UnavailableError(absl::StrCat("no byte for ", shoal::FormatDuration(patience), ": ", because)));
   download_->Stop();
+}
+
+bool DownloadView::IsNews(const DownloadStatus& status) {
+  std::string news = JsonProgress("", status, absl::UnixEpoch());
+  if (news == last_news_) return false;
+  last_news_ = std::move(news);
+  return true;
 }
 
 }  // namespace shoal::leecher

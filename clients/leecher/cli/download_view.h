@@ -27,6 +27,9 @@ class DownloadView {
   void Observe(const DownloadEvent& event, absl::Duration now) { record_.Observe(event, now); }
   std::optional<std::string> Tell(const DownloadEvent& event) { return teller_.Tell(event); }
 
+  // `status` says something that no status before it said, so that a line of it is worth printing.
+  bool IsNews(const DownloadStatus& status);
+
   // Stops the download, with UNAVAILABLE as its outcome, when it has been waiting for longer than `patience`
   // without a break.
   void GiveUpAfter(absl::Duration patience, absl::Duration now);
@@ -37,6 +40,7 @@ class DownloadView {
   EventTeller teller_;
   std::unique_ptr<Download> download_;
   std::optional<absl::Duration> waiting_since_;
+  std::string last_news_;
   bool gave_up_ = false;
 };
 

@@ -14,8 +14,12 @@ constexpr int kTellsPerPeer = 3;
 std::string TellStart(const DownloadStarted& start) {
   std::string text = absl::StrCat(FormatBytes(start.length_bytes), " in ", Plural(start.chunk_count, "chunk"),
                                   ", id ", start.content_id.ShortHex());
+  if (start.wanted_files < start.files) {
+    absl::StrAppend(&text, "; wanted are ", FormatCount(start.wanted_files), " of ",
+                    Plural(start.files, "file"), ", ", FormatBytes(start.wanted_bytes));
+  }
   if (start.resumed_bytes > 0) {
-    absl::StrAppend(&text, "; going on from ", Percent(start.resumed_bytes, start.length_bytes),
+    absl::StrAppend(&text, "; going on from ", Percent(start.resumed_bytes, start.wanted_bytes),
                     "% that was here already");
   }
   return text;
@@ -50,6 +54,9 @@ std::optional<std::string> EventTeller::Tell(const DownloadEvent& event) {
   }
   if (const auto* tracker = std::get_if<TrackerChanged>(&event))
     return TellTracker(tracker->tracker, tracker->status);
+  if (const auto* change = std::get_if<PausedChanged>(&event)) {
+    return change->paused ? "paused: what is there is served on; SIGUSR2 lets it go on" : "goes on";
+  }
   if (const auto* waiting = std::get_if<Waiting>(&event)) {
     // It comes and goes while a peer is slow; the same reason twice in a row is no news.
     if (waiting->because.empty() || waiting->because == waiting_because_) return std::nullopt;

@@ -19,8 +19,25 @@ TEST(EventTellerTest, TellsWhatIsFetchedAndWhatIsThere) {
   DownloadStarted start{
       .content_id = {}, .name = "m", .target_path = "m", .length_bytes = 1000, .chunk_count = 2};
   EXPECT_THAT(teller.Tell(start), Optional(HasSubstr("1000 B in 2 chunks, id 000000000000")));
+  start.wanted_bytes = 1000;
   start.resumed_bytes = 430;
   EXPECT_THAT(teller.Tell(start), Optional(HasSubstr("going on from 43%")));
+}
+
+TEST(EventTellerTest, TellsWhatIsWanted) {
+  EventTeller teller;
+  DownloadStarted start;
+  start.length_bytes = 1000;
+  start.files = 20;
+  start.wanted_files = 3;
+  start.wanted_bytes = 300;
+  EXPECT_THAT(teller.Tell(start), Optional(HasSubstr("; wanted are 3 of 20 files, 300 B")));
+}
+
+TEST(EventTellerTest, TellsOfPauses) {
+  EventTeller teller;
+  EXPECT_THAT(teller.Tell(PausedChanged{true}), Optional(HasSubstr("paused")));
+  EXPECT_EQ(teller.Tell(PausedChanged{false}), "goes on");
 }
 
 TEST(EventTellerTest, SaysWhyAPeerIsDropped) {

@@ -38,7 +38,7 @@ const char* ExitCodeTable() {
   return "Exit codes:\n"
          "    0  all is well\n"
          "    1  something else went wrong; the message says what\n"
-         "    2  wrong usage, or a file that is no .shoal file\n"
+         "    2  wrong usage, a file that is no .shoal file, or globs that match no file\n"
          "    3  no tracker knows the content; no such path\n"
          "    4  no tracker could be reached\n"
          "    5  no peer brought the missing chunks in time (--wait)\n"

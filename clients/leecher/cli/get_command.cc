@@ -23,6 +23,7 @@
 #include "clients/leecher/cli/tracker_messages.h"
 #include "clients/leecher/reseed/reseeder.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/units.h"
 
 namespace shoal::leecher {
 namespace {
@@ -43,16 +44,19 @@ class Get {
       : options_(options),
         interrupts_(interrupts),
         console_(VoiceOf(options)),
+        limits_{std::make_shared<RateLimit>(options.limit_down_bytes_per_second),
+                std::make_shared<RateLimit>(options.limit_up_bytes_per_second)},
         queue_([this] { interrupts_.Nudge(); }) {}
 
   ExitCode Run() {
     absl::StatusOr<std::unique_ptr<Health>> health = Health::Start(options_.serve.grpc);
     if (!health.ok()) return Fail(health.status(), ExitCode::kOther);
     absl::StatusOr<std::unique_ptr<Reseeder>> reseeder =
-        StartServing(options_.serve, self_, messages_.OnTracker(), messages_.OnRejected());
+        StartServing(options_.serve, self_, limits_.up, messages_.OnTracker(), messages_.OnRejected());
     if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther);
     reseeder_ = *std::move(reseeder);
 
+    TellLimits();
     for (const std::string& content : options_.contents) StartDownload(content);
     if (!views_.empty()) {
       interrupts_.Catch();
@@ -73,6 +77,15 @@ class Get {
     return code;
   }
 
+  void TellLimits() {
+    const auto text = [](const RateLimit& limit) {
+      return limit.limited() ? FormatRate(static_cast<double>(limit.bytes_per_second()))
+                             : std::string("none");
+    };
+    if (!limits_.down->limited() && !limits_.up->limited()) return;
+    console_.Say(absl::StrCat("limits: down ", text(*limits_.down), ", up ", text(*limits_.up)));
+  }
+
   void StartDownload(const std::string& content) {
     absl::StatusOr<DownloadOptions> request = MakeGetRequest(content, options_);
     if (!request.ok()) {
@@ -83,7 +96,11 @@ class Get {
     }
     request->self = self_;
     request->listen_port = reseeder_ != nullptr ? reseeder_->port() : 0;
+    request->limits = limits_;
     if (reseeder_ != nullptr) {
+      request->uploads = [reseeder = reseeder_.get()](const ContentId& id) {
+        return reseeder->content_totals(id);
+      };
       request->on_gained = [reseeder = reseeder_.get()](const ContentId& id,
                                                         const std::vector<ChunkIndex>& chunks) {
         reseeder->Gained(id, chunks);
@@ -104,6 +121,7 @@ class Get {
         stopped_ = true;
         for (const auto& view : views_) view->download().Stop();
       }
+      PauseAsWanted();
       for (const EventQueue::Entry& entry : queue_.TakeAll()) Handle(*views_[entry.download], entry.event);
       messages_.Print(console_, false);
       const absl::Duration now = Clock::Real().Uptime();
@@ -117,6 +135,18 @@ class Get {
     console_.EndDraw(false);
   }
 
+  void PauseAsWanted() {
+    if (interrupts_.pause_wanted() == paused_) return;
+    paused_ = !paused_;
+    for (const auto& view : views_) {
+      if (paused_) {
+        view->download().Pause();
+      } else {
+        view->download().Resume();
+      }
+    }
+  }
+
   void ShowProgress(bool line_is_due) {
     std::vector<std::string> lines;
     LineStyle style = console_.style();
@@ -126,7 +156,7 @@ class Get {
       if (view->record().finished()) continue;
       const DownloadStatus status = view->download().status();
       if (console_.live()) lines.push_back(ProgressLine(status, view->record().label(), style));
-      if (console_.json())
+      if (console_.json() && view->IsNews(status))
         console_.Object(JsonProgress(view->record().argument(), status, Clock::Real().Now()));
       if (line_is_due && !console_.live()) console_.Say(ProgressText(status, view->record().label()));
     }
@@ -229,12 +259,14 @@ class Get {
   const GetOptions& options_;
   Interrupts& interrupts_;
   Console console_;
+  const RateLimits limits_;  // of the whole process
   const PeerId self_ = RandomPeerId();
   TrackerMessages messages_;
   EventQueue queue_;
   std::unique_ptr<Reseeder> reseeder_;                // outlives the downloads, which report to it
   std::vector<std::unique_ptr<DownloadView>> views_;  // in the order of the arguments
   bool stopped_ = false;
+  bool paused_ = false;
   ExitCode exit_code_ = ExitCode::kOk;
 };
 

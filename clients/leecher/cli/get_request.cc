@@ -19,6 +19,8 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.output_folder = options.output_folder;
   request.max_peers = options.max_peers;
   request.verify_all = options.verify;
+  request.sequential = options.sequential;
+  request.selection = options.selection;
   request.make_tracker_client = MakeTrackerClient;
   if (Classify(content) != ContentWord::kManifestFile) {
     SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers));

@@ -11,7 +11,7 @@
 namespace shoal::leecher {
 
 Interrupts::Interrupts()
-    : waiter_({SIGINT, SIGTERM}),
+    : waiter_({SIGINT, SIGTERM, SIGUSR1, SIGUSR2}),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { Run(); }) {}
 
@@ -29,6 +29,11 @@ void Interrupts::Run() {
   while (!over_) {
     const int signal = waiter_.Wait();
     if (signal == 0) continue;
+    if (signal == SIGUSR1 || signal == SIGUSR2) {
+      pause_wanted_ = signal == SIGUSR1;
+      Nudge();
+      continue;
+    }
     if (!caught_ || signal_ != 0) {
       // A new line, so that the shell's prompt does not stand behind a half line.
       if (::isatty(STDERR_FILENO) == 1) [[maybe_unused]]

@@ -21,6 +21,9 @@ class Interrupts {
   void Catch();
   // The signal that was noted; 0: none yet. Thread-safe.
   int signal() const { return signal_; }
+  // SIGUSR1 has come, and no SIGUSR2 since. Both are noted from the start on, whatever the command.
+  // Thread-safe.
+  bool pause_wanted() const { return pause_wanted_; }
   // Blocks until a signal is noted, Nudge is called, `other` (a descriptor, or -1) can be read, or `timeout`
   // has passed. True: because of `other`.
   bool Wait(absl::Duration timeout, int other = -1);
@@ -35,6 +38,7 @@ class Interrupts {
   std::atomic<bool> caught_ = false;
   std::atomic<bool> over_ = false;
   std::atomic<int> signal_ = 0;
+  std::atomic<bool> pause_wanted_ = false;
   std::thread thread_;
 };
 

@@ -50,7 +50,15 @@ const char* PhaseName(DownloadStatus::Phase phase) {
   return "unknown";
 }
 
-Json PeersOf(const DownloadStatus& status) {
+uint64_t Rounded(double rate) {
+  return static_cast<uint64_t>(std::max(0.0, rate));
+}
+
+Json LimitOf(uint64_t bytes_per_second) {
+  return bytes_per_second == RateLimit::kUnlimited ? Json() : Json(bytes_per_second);
+}
+
+Json PeersOf(const DownloadRecord& record, const DownloadStatus& status) {
   uint64_t chunks = 0;
   for (const DownloadStatus::Peer& peer : status.peers) chunks += peer.chunks;
   Json peers = Json::array();
@@ -61,6 +69,9 @@ Json PeersOf(const DownloadStatus& status) {
         {"chunks", peer.chunks},
         {"share", chunks == 0 ? 0.0 : static_cast<double>(peer.chunks) / static_cast<double>(chunks)},
         {"bytes", peer.received_bytes},
+        {"bytes_per_second", Rounded(AverageRate(peer.received_bytes, record))},
+        {"sent_bytes", peer.sent_bytes},
+        {"send_bytes_per_second", Rounded(AverageRate(peer.sent_bytes, record))},
         {"failures", peer.failures}};
     json["dropped_because"] = peer.dropped_because.empty() ? Json() : Json(peer.dropped_because);
     peers.push_back(std::move(json));
@@ -96,6 +107,9 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["path"] = start->target_path;
     json["total_bytes"] = start->length_bytes;
     json["chunks"] = start->chunk_count;
+    json["files"] = start->files;
+    json["wanted_files"] = start->wanted_files;
+    json["wanted_bytes"] = start->wanted_bytes;
     json["resumed_bytes"] = start->resumed_bytes;
     return DumpEvent(json);
   }
@@ -134,6 +148,9 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["because"] = waiting->because;
     return DumpEvent(json);
   }
+  if (const auto* change = std::get_if<PausedChanged>(&event)) {
+    return DumpEvent(Begin(change->paused ? "paused" : "resumed", download, now));
+  }
   return "";
 }
 
@@ -144,9 +161,17 @@ std::string JsonProgress(const std::string& download, const DownloadStatus& stat
   json["phase"] = PhaseName(status.phase);
   json["bytes"] = status.held_bytes;
   json["total_bytes"] = status.length_bytes;
+  json["wanted_bytes"] = status.wanted_bytes;
+  json["in_order_bytes"] = status.in_order_bytes;
   json["chunks_held"] = status.chunks_held;
   json["chunks"] = status.chunk_count;
-  json["bytes_per_second"] = static_cast<uint64_t>(std::max(0.0, status.rate_bytes_per_second));
+  json["paused"] = status.paused;
+  json["bytes_per_second"] = Rounded(status.rate_bytes_per_second);
+  json["received_bytes"] = status.received_bytes;
+  json["send_bytes_per_second"] = Rounded(status.send_rate_bytes_per_second);
+  json["sent_bytes"] = status.sent_bytes;
+  json["limit_down_bytes_per_second"] = LimitOf(status.limit_down_bytes_per_second);
+  json["limit_up_bytes_per_second"] = LimitOf(status.limit_up_bytes_per_second);
   json["eta_seconds"] = status.eta.has_value() && *status.eta != absl::InfiniteDuration()
                             ? Json(absl::ToDoubleSeconds(*status.eta))
                             : Json();
@@ -168,15 +193,23 @@ std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& sta
   json["path"] = record.target_path().empty() ? Json() : Json(record.target_path());
   json["bytes"] = status.held_bytes;
   json["total_bytes"] = status.length_bytes;
+  json["wanted_bytes"] = status.wanted_bytes;
+  json["files"] = status.files;
+  json["wanted_files"] = status.wanted_files;
   json["resumed_bytes"] = status.resumed_bytes;
   json["fetched_bytes"] = FetchedBytes(status);
   json["chunks_held"] = status.chunks_held;
   json["chunks"] = status.chunk_count;
   json["seconds"] = absl::ToDoubleSeconds(record.took());
-  json["bytes_per_second"] = static_cast<uint64_t>(AverageRate(record, status));
+  json["bytes_per_second"] = Rounded(AverageRate(FetchedBytes(status), record));
+  json["received_bytes"] = status.received_bytes;
+  json["sent_bytes"] = status.sent_bytes;
+  json["send_bytes_per_second"] = Rounded(AverageRate(status.sent_bytes, record));
+  json["limit_down_bytes_per_second"] = LimitOf(status.limit_down_bytes_per_second);
+  json["limit_up_bytes_per_second"] = LimitOf(status.limit_up_bytes_per_second);
   json["chunks_refetched"] = status.chunks_refetched;
   json["checked"] = record.outcome().ok() ? Json::array({"crc32", "sha256"}) : Json::array();
-  json["peers"] = PeersOf(status);
+  json["peers"] = PeersOf(record, status);
   json["tracker_outages"] = Json::array();
   for (const DownloadRecord::Outage& outage : record.outages()) {
     json["tracker_outages"].push_back({{"tracker", outage.tracker.ToString()},
@@ -203,7 +236,7 @@ std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now)
   json["peers"] = serving.peers;
   json["sent_bytes"] = serving.sent_bytes;
   json["sent_chunks"] = serving.sent_chunks;
-  json["bytes_per_second"] = static_cast<uint64_t>(std::max(0.0, serving.rate_bytes_per_second));
+  json["bytes_per_second"] = Rounded(serving.rate_bytes_per_second);
   json["trackers_told"] = serving.trackers_told;
   json["trackers"] = serving.trackers;
   return DumpEvent(json);

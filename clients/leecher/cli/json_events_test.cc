@@ -29,6 +29,9 @@ TEST(JsonEventsTest, Start) {
                                                     .target_path = "out/model",
                                                     .length_bytes = 10,
                                                     .chunk_count = 1,
+                                                    .files = 4,
+                                                    .wanted_files = 2,
+                                                    .wanted_bytes = 7,
                                                     .resumed_bytes = 5},
                                     kNow));
   EXPECT_EQ(json["event"], "start");
@@ -38,6 +41,9 @@ TEST(JsonEventsTest, Start) {
   EXPECT_EQ(json["path"], "out/model");
   EXPECT_EQ(json["total_bytes"], 10);
   EXPECT_EQ(json["resumed_bytes"], 5);
+  EXPECT_EQ(json["files"], 4);
+  EXPECT_EQ(json["wanted_files"], 2);
+  EXPECT_EQ(json["wanted_bytes"], 7);
 }
 
 TEST(JsonEventsTest, Peers) {
@@ -60,6 +66,8 @@ TEST(JsonEventsTest, ChunksTrackersAndWaiting) {
   EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, absl::UnavailableError("x")}, kNow))["state"], "away");
   EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, absl::OkStatus()}, kNow))["state"], "back");
   EXPECT_EQ(Parse(JsonEvent("m", Waiting{"no peer"}, kNow))["because"], "no peer");
+  EXPECT_EQ(Parse(JsonEvent("m", PausedChanged{true}, kNow))["event"], "paused");
+  EXPECT_EQ(Parse(JsonEvent("m", PausedChanged{false}, kNow))["event"], "resumed");
 }
 
 TEST(JsonEventsTest, Progress) {
@@ -76,11 +84,24 @@ TEST(JsonEventsTest, Progress) {
   EXPECT_EQ(json["failures"], 2);
   EXPECT_TRUE(json["eta_seconds"].is_null());
   EXPECT_TRUE(json["waiting_because"].is_null());
+  EXPECT_TRUE(json["limit_down_bytes_per_second"].is_null());
+  EXPECT_EQ(json["paused"], false);
+  status.paused = true;
+  status.in_order_bytes = 2;
+  status.sent_bytes = 5;
+  status.send_rate_bytes_per_second = 7.9;
+  status.limit_down_bytes_per_second = 1000;
   status.eta = absl::Seconds(2);
   status.waiting_because = "no peer";
   json = Parse(JsonProgress("m", status, kNow));
   EXPECT_EQ(json["eta_seconds"], 2.0);
   EXPECT_EQ(json["waiting_because"], "no peer");
+  EXPECT_EQ(json["paused"], true);
+  EXPECT_EQ(json["in_order_bytes"], 2);
+  EXPECT_EQ(json["sent_bytes"], 5);
+  EXPECT_EQ(json["send_bytes_per_second"], 7);
+  EXPECT_EQ(json["limit_down_bytes_per_second"], 1000);
+  EXPECT_TRUE(json["limit_up_bytes_per_second"].is_null());
 }
 
 TEST(JsonEventsTest, FinishedSumsUp) {
@@ -94,6 +115,8 @@ TEST(JsonEventsTest, FinishedSumsUp) {
   DownloadStatus::Peer peer;
   peer.endpoint = kPeer;
   peer.chunks = 3;
+  peer.received_bytes = 300;
+  peer.sent_bytes = status.sent_bytes = 40;
   status.peers = {peer, peer};
   status.peers[1].chunks = 1;
   status.peers[1].dropped_because = "lied";
@@ -105,7 +128,12 @@ TEST(JsonEventsTest, FinishedSumsUp) {
   EXPECT_EQ(json["path"], "out/m");
   EXPECT_EQ(json["seconds"], 4.0);
   EXPECT_EQ(json["bytes_per_second"], 100);
+  EXPECT_EQ(json["sent_bytes"], 40);
+  EXPECT_EQ(json["send_bytes_per_second"], 10);
   EXPECT_EQ(json["peers"][0]["share"], 0.75);
+  EXPECT_EQ(json["peers"][0]["bytes_per_second"], 75);
+  EXPECT_EQ(json["peers"][0]["sent_bytes"], 40);
+  EXPECT_EQ(json["peers"][0]["send_bytes_per_second"], 10);
   EXPECT_EQ(json["peers"][1]["dropped_because"], "lied");
   EXPECT_EQ(json["tracker_outages"][0]["seconds"], 1.0);
   EXPECT_EQ(json["checked"], Json::array({"crc32", "sha256"}));

@@ -88,6 +88,7 @@ uint64_t Failures(const DownloadStatus& status) {
 
 // What is being done while there is nothing to measure yet; empty while bytes are what counts.
 std::string Activity(const DownloadStatus& status, absl::string_view ellipsis) {
+  if (status.paused) return "paused";
   if (!status.waiting_because.empty()) return absl::StrCat("waiting: ", Printable(status.waiting_because));
   switch (status.phase) {
     case Phase::kFindingContent:
@@ -109,6 +110,12 @@ std::string Activity(const DownloadStatus& status, absl::string_view ellipsis) {
   return "";
 }
 
+// Empty while nobody is sent anything.
+std::string Upload(const DownloadStatus& status) {
+  if (status.phase == Phase::kDone || status.send_rate_bytes_per_second < 1) return "";
+  return absl::StrCat("up ", FormatRate(status.send_rate_bytes_per_second));
+}
+
 // The reason needs the room that the bar has otherwise.
 std::string WaitingLine(const DownloadStatus& status, absl::string_view label, const std::string& activity,
                         const LineStyle& style) {
@@ -117,8 +124,8 @@ std::string WaitingLine(const DownloadStatus& status, absl::string_view label, c
       std::min({kMaxLabel, std::max(DisplayWidth(shown), style.label_width), std::max(1, style.width / 4)});
   const std::string line =
       absl::StrCat(PadRight(Shorten(shown, columns), columns), " ",
-                   PadLeft(absl::StrCat(Percent(status.held_bytes, status.length_bytes), "%"), 4), "  ",
-                   FormatBytesOf(status.held_bytes, status.length_bytes), "  ", activity);
+                   PadLeft(absl::StrCat(Percent(status.held_bytes, status.wanted_bytes), "%"), 4), "  ",
+                   FormatBytesOf(status.held_bytes, status.wanted_bytes), "  ", activity);
   return CutEnd(line, style.width);
 }
 
@@ -158,28 +165,29 @@ std::string ProgressLine(const DownloadStatus& status, absl::string_view label, 
                         CutEnd(activity, style.width - label_columns - 2));
   }
 
-  if (!status.waiting_because.empty()) return WaitingLine(status, label, activity, style);
+  if (!status.waiting_because.empty() && !status.paused) return WaitingLine(status, label, activity, style);
 
   std::vector<Cell> cells;
-  cells.push_back({FormatBytesOf(status.held_bytes, status.length_bytes), 13, 5});
+  cells.push_back({FormatBytesOf(status.held_bytes, status.wanted_bytes), 13, 5});
   if (!activity.empty()) {
     cells.push_back({activity, 0, 6});
   } else if (status.phase != Phase::kDone) {
     cells.push_back({FormatRate(status.rate_bytes_per_second), 10, 4});
     cells.push_back({status.eta.has_value() ? FormatTimeLeft(*status.eta) : "", 8, 3});
   }
+  if (const std::string upload = Upload(status); !upload.empty()) cells.push_back({upload, 0, 1});
   if (status.phase != Phase::kDone) cells.push_back({Plural(status.connected_peers, "peer"), 7, 2});
   if (const uint64_t failures = Failures(status); failures > 0)
-    cells.push_back({Plural(failures, "failure"), 0, 1});
-  return Compose(label, status.held_bytes, status.length_bytes, std::move(cells), style);
+    cells.push_back({Plural(failures, "failure"), 0, 0});
+  return Compose(label, status.held_bytes, status.wanted_bytes, std::move(cells), style);
 }
 
 std::string ProgressText(const DownloadStatus& status, absl::string_view label) {
   const std::string activity = Activity(status, "");
   if (!KnowsTotals(status)) return absl::StrCat(Printable(label), ": ", activity);
   std::vector<std::string> words = {
-      absl::StrCat(Percent(status.held_bytes, status.length_bytes), "%"),
-      absl::StrCat(FormatBytes(status.held_bytes), " of ", FormatBytes(status.length_bytes)),
+      absl::StrCat(Percent(status.held_bytes, status.wanted_bytes), "%"),
+      absl::StrCat(FormatBytes(status.held_bytes), " of ", FormatBytes(status.wanted_bytes)),
   };
   if (!activity.empty()) {
     words.push_back(activity);
@@ -187,6 +195,7 @@ std::string ProgressText(const DownloadStatus& status, absl::string_view label) 
     words.push_back(FormatRate(status.rate_bytes_per_second));
     if (status.eta.has_value()) words.push_back(FormatTimeLeft(*status.eta));
   }
+  if (const std::string upload = Upload(status); !upload.empty()) words.push_back(upload);
   words.push_back(Plural(status.connected_peers, "peer"));
   if (const uint64_t failures = Failures(status); failures > 0) words.push_back(Plural(failures, "failure"));
   return absl::StrCat(Printable(label), ": ", absl::StrJoin(words, ", "));

@@ -18,9 +18,9 @@ struct LineStyle {
   bool color = false;
 };
 
-// One download on one line of a terminal: label, percentage, bar, bytes, rate, time left, peers, failures.
-// What does not fit goes, the least important first; while nothing moves, the reason takes the place of rate
-// and time left. `label` is what the download is called (any bytes; escaped here).
+// One download on one line of a terminal: label, percentage, bar, bytes, rate, time left, what goes up,
+// peers, failures. What does not fit goes, the least important first; while nothing moves, the reason takes
+// the place of rate and time left. `label` is what the download is called (any bytes; escaped here).
 std::string ProgressLine(const DownloadStatus& status, absl::string_view label, const LineStyle& style);
 
 // The same as words, of any length, for logs and pipes.

@@ -19,7 +19,8 @@ DownloadStatus Fetching() {
   DownloadStatus status;
   status.phase = DownloadStatus::Phase::kFetching;
   status.name = "model.tar";
-  status.length_bytes = 1000 * kMiB;
+  status.length_bytes = 5000 * kMiB;
+  status.wanted_bytes = 1000 * kMiB;
   status.held_bytes = 430 * kMiB;
   status.chunk_count = 2000;
   status.chunks_held = 860;
@@ -54,6 +55,24 @@ TEST(ProgressLineTest, FailuresAreCounted) {
   status.peers[1].failures = 3;
   EXPECT_THAT(ProgressLine(status, "m", {.width = 100}), HasSubstr("5 failures"));
   EXPECT_THAT(ProgressLine(Fetching(), "m", {.width = 100}), Not(HasSubstr("failure")));
+}
+
+TEST(ProgressLineTest, PausedIsNotWaiting) {
+  DownloadStatus status = Fetching();
+  status.paused = true;
+  status.waiting_because = "no peer is there";
+  EXPECT_EQ(ProgressLine(status, "model.tar", {.width = 79}),
+            "model.tar  43% [============>                 ]   430/1000 MiB  paused  3 peers");
+  EXPECT_EQ(ProgressText(status, "m"), "m: 43%, 430 MiB of 1000 MiB, paused, 3 peers");
+}
+
+TEST(ProgressLineTest, WhatGoesUpIsShownWhileItGoes) {
+  DownloadStatus status = Fetching();
+  status.send_rate_bytes_per_second = 3.5 * kMiB;
+  EXPECT_THAT(ProgressLine(status, "m", {.width = 100}), HasSubstr("11s left  up 3.50 MiB/s  3 peers"));
+  EXPECT_THAT(ProgressText(status, "m"), HasSubstr("11s left, up 3.50 MiB/s, 3 peers"));
+  status.phase = DownloadStatus::Phase::kDone;
+  EXPECT_THAT(ProgressLine(status, "m", {.width = 100}), Not(HasSubstr("up ")));
 }
 
 TEST(ProgressLineTest, NeverWiderThanTheTerminal) {
@@ -103,9 +122,9 @@ TEST(ProgressLineTest, HostileNamesAreEscaped) {
 
 TEST(ProgressLineTest, WholeOnlyWhenWhole) {
   DownloadStatus status = Fetching();
-  status.held_bytes = status.length_bytes - 1;
+  status.held_bytes = status.wanted_bytes - 1;
   EXPECT_THAT(ProgressLine(status, "m", {.width = 79}), HasSubstr(" 99% "));
-  status.held_bytes = status.length_bytes;
+  status.held_bytes = status.wanted_bytes;
   status.phase = DownloadStatus::Phase::kDone;
   EXPECT_THAT(ProgressLine(status, "m", {.width = 79}), HasSubstr("100% "));
 }

@@ -34,8 +34,9 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   if (!built.ok()) return Fail(built.status(), ExitCodeFor(built.status(), {}), console);
 
   TrackerMessages messages;
-  absl::StatusOr<std::unique_ptr<Reseeder>> reseeder =
-      StartServing(options.serve, RandomPeerId(), messages.OnTracker(), messages.OnRejected());
+  absl::StatusOr<std::unique_ptr<Reseeder>> reseeder = StartServing(
+      options.serve, RandomPeerId(), std::make_shared<RateLimit>(options.limit_up_bytes_per_second),
+      messages.OnTracker(), messages.OnRejected());
   if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther, console);
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));

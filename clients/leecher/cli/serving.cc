@@ -22,7 +22,7 @@ constexpr absl::Duration kServingLineEvery = absl::Seconds(30);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
-    const ServeOptions& options, const PeerId& self,
+    const ServeOptions& options, const PeerId& self, std::shared_ptr<RateLimit> limit_up,
     std::function<void(const TrackerUrl&, const absl::Status&)> on_tracker,
     std::function<void(const ContentSummary&, const absl::Status&)> on_rejected) {
   if (!options.listen.has_value()) return std::unique_ptr<Reseeder>();
@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
     SHOAL_ASSIGN_OR_RETURN(reseeder.advertise, ResolveHost(options.advertise));
   }
   reseeder.self = self;
+  reseeder.limit_up = std::move(limit_up);
   reseeder.make_tracker_client = MakeTrackerClient;
   reseeder.on_tracker = std::move(on_tracker);
   reseeder.on_rejected = std::move(on_rejected);

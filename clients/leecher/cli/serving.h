@@ -19,7 +19,7 @@ namespace shoal::leecher {
 // Takes connections as `options` say, with trackers spoken to for real; null when it is not to serve.
 // `on_rejected` as in Reseeder.
 absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
-    const ServeOptions& options, const PeerId& self,
+    const ServeOptions& options, const PeerId& self, std::shared_ptr<RateLimit> limit_up,
     std::function<void(const TrackerUrl&, const absl::Status&)> on_tracker,
     std::function<void(const ContentSummary&, const absl::Status&)> on_rejected);
 

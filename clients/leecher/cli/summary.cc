@@ -19,10 +19,12 @@ using Peer = DownloadStatus::Peer;
 constexpr int kWidthForWholeIds = 110;
 constexpr size_t kShownDigits = 16;
 
-void AppendPeers(const DownloadStatus& status, int width, std::vector<std::string>& lines) {
+void AppendPeers(const DownloadRecord& record, const DownloadStatus& status, int width,
+                 std::vector<std::string>& lines) {
   std::vector<Peer> peers;  // those worth a line: who only said hello is not
   for (const Peer& peer : status.peers) {
-    if (peer.chunks > 0 || peer.failures > 0 || !peer.dropped_because.empty()) peers.push_back(peer);
+    if (peer.chunks > 0 || peer.sent_bytes > 0 || peer.failures > 0 || !peer.dropped_because.empty())
+      peers.push_back(peer);
   }
   if (peers.empty()) return;
   std::sort(peers.begin(), peers.end(), [](const Peer& a, const Peer& b) {
@@ -32,16 +34,23 @@ void AppendPeers(const DownloadStatus& status, int width, std::vector<std::strin
   for (const Peer& peer : peers) {
     chunks += peer.chunks;
   }
-  TextTable table({{"PEER", Align::kLeft},
-                   {"CHUNKS", Align::kRight},
-                   {"SHARE", Align::kRight},
-                   {"BYTES", Align::kRight},
-                   {"FAILURES", Align::kRight}});
+  const bool sent =
+      std::any_of(peers.begin(), peers.end(), [](const Peer& peer) { return peer.sent_bytes > 0; });
+  std::vector<TextTable::Column> columns = {{"PEER", Align::kLeft},
+                                            {"CHUNKS", Align::kRight},
+                                            {"SHARE", Align::kRight},
+                                            {"BYTES", Align::kRight},
+                                            {"RATE", Align::kRight}};
+  if (sent) columns.push_back({"SENT", Align::kRight});
+  columns.push_back({"FAILURES", Align::kRight});
+  TextTable table(std::move(columns));
   for (const Peer& peer : peers) {
     const double share = chunks == 0 ? 0.0 : 100.0 * peer.chunks / static_cast<double>(chunks);
     std::vector<std::string> row = {peer.endpoint.ToString(), FormatCount(peer.chunks),
                                     absl::StrFormat("%.1f%%", share), FormatBytes(peer.received_bytes),
-                                    absl::StrCat(peer.failures)};
+                                    FormatRate(AverageRate(peer.received_bytes, record))};
+    if (sent) row.push_back(FormatBytes(peer.sent_bytes));
+    row.push_back(absl::StrCat(peer.failures));
     table.Add(std::move(row));
   }
   for (const std::string& line : table.Render(width - 2)) lines.push_back(absl::StrCat("  ", line));
@@ -50,6 +59,12 @@ void AppendPeers(const DownloadStatus& status, int width, std::vector<std::strin
     lines.push_back(
         absl::StrCat("  ", peer.endpoint.ToString(), " was dropped: ", Printable(peer.dropped_because)));
   }
+}
+
+void AppendSent(const DownloadRecord& record, const DownloadStatus& status, std::vector<std::string>& lines) {
+  if (status.sent_bytes == 0) return;
+  lines.push_back(absl::StrCat("  meanwhile ", FormatBytes(status.sent_bytes), " went to others, ",
+                               FormatRate(AverageRate(status.sent_bytes, record)), " on average"));
 }
 
 void AppendTroubles(const DownloadRecord& record, const DownloadStatus& status,
@@ -74,9 +89,9 @@ uint64_t FetchedBytes(const DownloadStatus& status) {
   return status.held_bytes - std::min(status.resumed_bytes, status.held_bytes);
 }
 
-double AverageRate(const DownloadRecord& record, const DownloadStatus& status) {
+double AverageRate(uint64_t bytes, const DownloadRecord& record) {
   const double seconds = absl::ToDoubleSeconds(record.took());
-  return seconds > 0 ? static_cast<double>(FetchedBytes(status)) / seconds : 0.0;
+  return seconds > 0 ? static_cast<double>(bytes) / seconds : 0.0;
 }
 
 std::string FormatAge(absl::Time then, absl::Time now) {
@@ -91,23 +106,29 @@ std::vector<std::string> SummaryLines(const DownloadRecord& record, const Downlo
   const uint64_t fetched = FetchedBytes(status);
   const std::string name = Printable(record.label());
   if (fetched == 0 && status.resumed_bytes > 0) {
-    lines.push_back(absl::StrCat(name, ": nothing to fetch, all ", FormatBytes(status.length_bytes),
+    lines.push_back(absl::StrCat(name, ": nothing to fetch, all ", FormatBytes(status.wanted_bytes),
                                  " were here already"));
   } else {
     lines.push_back(absl::StrCat(name, ": ", FormatBytes(fetched), " in ",
                                  shoal::FormatDuration(record.took()), ", ",
-                                 FormatRate(AverageRate(record, status)), " on average"));
+                                 FormatRate(AverageRate(fetched, record)), " on average"));
     if (status.resumed_bytes > 0) {
       lines.push_back(absl::StrCat("  ", FormatBytes(status.resumed_bytes), " of ",
-                                   FormatBytes(status.length_bytes),
+                                   FormatBytes(status.wanted_bytes),
                                    " were here already from an earlier run"));
     }
   }
-  AppendPeers(status, width, lines);
+  if (status.wanted_files < status.files) {
+    lines.push_back(absl::StrCat("  of ", Plural(status.files, "file"), " only ",
+                                 FormatCount(status.wanted_files), " were wanted, ",
+                                 FormatBytesOf(status.wanted_bytes, status.length_bytes)));
+  }
+  AppendPeers(record, status, width, lines);
+  AppendSent(record, status, lines);
   AppendTroubles(record, status, lines);
-  if (status.chunk_count > 0) {
+  if (status.wanted_chunks > 0) {
     lines.push_back(
-        absl::StrCat("  all ", Plural(status.chunk_count, "chunk"), " checked: CRC-32 and SHA-256"));
+        absl::StrCat("  all ", Plural(status.wanted_chunks, "chunk"), " checked: CRC-32 and SHA-256"));
   }
   lines.push_back(absl::StrCat("  in ", Printable(record.target_path())));
   return lines;
@@ -122,12 +143,13 @@ std::vector<std::string> FailureLines(const DownloadRecord& record, const Downlo
   const bool cancelled = absl::IsCancelled(record.outcome());
   lines.push_back(
       absl::StrCat(name, ": ", cancelled ? "stopped" : Printable(std::string(record.outcome().message()))));
-  AppendPeers(status, width, lines);
+  AppendPeers(record, status, width, lines);
+  AppendSent(record, status, lines);
   AppendTroubles(record, status, lines);
   if (status.chunks_held > 0 && !absl::IsAlreadyExists(record.outcome())) {
     lines.push_back(absl::StrCat(
-        "  ", FormatCount(status.chunks_held), " of ", Plural(status.chunk_count, "chunk"), " are kept (",
-        Percent(status.held_bytes, status.length_bytes), "%): run the same command again to go on"));
+        "  ", FormatCount(status.chunks_held), " of ", Plural(status.wanted_chunks, "chunk"), " are kept (",
+        Percent(status.held_bytes, status.wanted_bytes), "%): run the same command again to go on"));
   } else if (cancelled) {
     lines.push_back("  nothing was fetched yet: run the same command again");
   }

@@ -27,9 +27,10 @@ std::vector<std::string> CandidateLines(absl::string_view name, absl::string_vie
                                         const std::vector<ContentStatus>& candidates, absl::Time now,
                                         int width);
 
-// Bytes that this run fetched, and how fast on average.
+// Bytes that this run fetched.
 uint64_t FetchedBytes(const DownloadStatus& status);
-double AverageRate(const DownloadRecord& record, const DownloadStatus& status);
+// In bytes per second, over the time that the download took.
+double AverageRate(uint64_t bytes, const DownloadRecord& record);
 
 // "3m", "4d03h": the time since `then`; "-" when it is not known.
 std::string FormatAge(absl::Time then, absl::Time now);

@@ -29,9 +29,10 @@ DownloadRecord Record(absl::Status outcome) {
 DownloadStatus Status() {
   DownloadStatus status;
   status.name = "model.tar";
-  status.length_bytes = 400 * kMiB;
+  status.length_bytes = status.wanted_bytes = 400 * kMiB;
   status.held_bytes = 400 * kMiB;
-  status.chunk_count = 800;
+  status.chunk_count = status.wanted_chunks = 800;
+  status.files = status.wanted_files = 1;
   status.chunks_held = 800;
   for (uint16_t i = 0; i < 3; ++i) {
     DownloadStatus::Peer peer;
@@ -50,11 +51,35 @@ std::string Text(const std::vector<std::string>& lines) {
 TEST(SummaryTest, SaysWhatCameFromWhom) {
   EXPECT_THAT(SummaryLines(Record(absl::OkStatus()), Status(), 80),
               ElementsAre("model.tar: 400 MiB in 4.0s, 100 MiB/s on average",
-                          "  PEER             CHUNKS  SHARE    BYTES  FAILURES",
-                          "  127.0.0.1:40001     300  37.5%  150 MiB         0",
-                          "  127.0.0.1:40002     300  37.5%  150 MiB         0",
-                          "  127.0.0.1:40003     200  25.0%  100 MiB         0",
+                          "  PEER             CHUNKS  SHARE    BYTES        RATE  FAILURES",
+                          "  127.0.0.1:40001     300  37.5%  150 MiB  37.5 MiB/s         0",
+                          "  127.0.0.1:40002     300  37.5%  150 MiB  37.5 MiB/s         0",
+                          "  127.0.0.1:40003     200  25.0%  100 MiB  25.0 MiB/s         0",
                           "  all 800 chunks checked: CRC-32 and SHA-256", "  in out/model.tar"));
+}
+
+TEST(SummaryTest, SaysWhatWentToWhom) {
+  DownloadStatus status = Status();
+  status.peers.resize(2);
+  status.peers[1].chunks = 0;
+  status.peers[1].received_bytes = 0;
+  status.peers[1].sent_bytes = status.sent_bytes = 40 * kMiB;
+  EXPECT_THAT(SummaryLines(Record(absl::OkStatus()), status, 80),
+              ElementsAre("model.tar: 400 MiB in 4.0s, 100 MiB/s on average",
+                          "  PEER             CHUNKS   SHARE    BYTES        RATE      SENT  FAILURES",
+                          "  127.0.0.1:40001     300  100.0%  150 MiB  37.5 MiB/s       0 B         0",
+                          "  127.0.0.1:40002       0    0.0%      0 B       0 B/s  40.0 MiB         0",
+                          "  meanwhile 40.0 MiB went to others, 10.0 MiB/s on average",
+                          "  all 800 chunks checked: CRC-32 and SHA-256", "  in out/model.tar"));
+}
+
+TEST(SummaryTest, SaysWhatWasNotWanted) {
+  DownloadStatus status = Status();
+  status.files = 1200;
+  status.wanted_files = 3;
+  status.length_bytes = 1000 * kMiB;
+  EXPECT_THAT(Text(SummaryLines(Record(absl::OkStatus()), status, 80)),
+              HasSubstr("of 1,200 files only 3 were wanted, 400/1000 MiB"));
 }
 
 TEST(SummaryTest, NamesWhatWentWrong) {

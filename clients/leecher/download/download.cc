@@ -10,11 +10,20 @@
 namespace shoal::leecher {
 namespace {
 
+// Chunks come over connections that this process makes, so their sessions go by its limits.
+DownloadOptions WithLimitedSessions(DownloadOptions options) {
+  options.tuning.session.read_limit = options.limits.down;
+  options.tuning.session.write_limit = options.limits.up;
+  return options;
+}
+
 class DownloadHandle final : public Download {
  public:
   DownloadHandle(DownloadOptions options, Observer observer)
-      : loop_("download"),
-        engine_(std::make_unique<DownloadEngine>(loop_, std::move(options), std::move(observer), board_)) {
+      : limits_(options.limits),
+        loop_("download"),
+        engine_(std::make_unique<DownloadEngine>(loop_, WithLimitedSessions(std::move(options)),
+                                                 std::move(observer), board_)) {
     loop_.Post([this] { engine_->Begin(); });
   }
 
@@ -26,6 +35,22 @@ class DownloadHandle final : public Download {
   }
 
   DownloadStatus status() const override { return board_.status(); }
+  void Pause() override {
+    loop_.Post([this] { engine_->SetPaused(true); });
+  }
+  void Resume() override {
+    loop_.Post([this] { engine_->SetPaused(false); });
+  }
+  void SetRateLimits(uint64_t down_bytes_per_second, uint64_t up_bytes_per_second) override {
+    if (limits_.down != nullptr) limits_.down->Set(down_bytes_per_second);
+    if (limits_.up != nullptr) limits_.up->Set(up_bytes_per_second);
+  }
+  void SetFilePriority(FileIndex file, FilePriority priority) override {
+    loop_.Post([this, file, priority] { engine_->SetFilePriority(file, priority); });
+  }
+  void SetFilePriority(const std::string& glob, FilePriority priority) override {
+    loop_.Post([this, glob, priority] { engine_->SetFilePriority(glob, priority); });
+  }
   void Stop() override {
     loop_.Post([this] { engine_->Stop(); });
   }
@@ -33,6 +58,7 @@ class DownloadHandle final : public Download {
   std::shared_ptr<const ChunkSource> source() const override { return board_.source(); }
 
  private:
+  const RateLimits limits_;
   DownloadBoard board_;
   EventLoop loop_;
   std::unique_ptr<DownloadEngine> engine_;

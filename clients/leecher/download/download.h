@@ -11,14 +11,25 @@
 #include "absl/time/time.h"
 #include "clients/leecher/download/download_event.h"
 #include "clients/leecher/download/download_tuning.h"
+#include "clients/leecher/download/file_priority.h"
+#include "clients/leecher/download/wanted_files.h"
 #include "shoal/content/chunk_source.h"
 #include "shoal/content/ids.h"
 #include "shoal/content/manifest.h"
+#include "shoal/stream/rate_limit.h"
+#include "shoal/stream/upload_ledger.h"
 #include "shoal/tracking/messages.h"
 #include "shoal/tracking/tracker_client.h"
 #include "shoal/tracking/tracker_url.h"
 
 namespace shoal::leecher {
+
+// How fast chunks may come in and go out. The downloads of a process share one pair, and its chunk server has
+// the same `up`. Null: no limit, and none can be set later.
+struct RateLimits {
+  std::shared_ptr<RateLimit> down;
+  std::shared_ptr<RateLimit> up;
+};
 
 // What to fetch, from whom, to where.
 struct DownloadOptions {
@@ -31,6 +42,9 @@ struct DownloadOptions {
   uint16_t listen_port = 0;  // where this process serves chunks; 0: nowhere
   uint32_t max_peers = 16;   // connections at a time
   bool verify_all = false;   // check what an earlier run left, chunk by chunk
+  bool sequential = false;   // chunks in their order, for whatever reads along
+  SelectionRules selection;  // which files, and which first
+  RateLimits limits;
 
   // How a tracker is spoken to: MakeTrackerClient, or a test's own. Required, so that the engine itself
   // stands on no RPC library. Called once per tracker, from a thread of its own.
@@ -38,6 +52,9 @@ struct DownloadOptions {
   // Chunks that can be served from now on (source() holds them), so that a chunk server can announce them.
   // Told from the download's loop, often; must not block. May be empty.
   std::function<void(const ContentId& content, const std::vector<ChunkIndex>& gained)> on_gained;
+  // What was sent of the content so far, by the chunk server that serves source(). Asked from the download's
+  // loop, often; must not block. May be empty.
+  std::function<ContentTotals(const ContentId& content)> uploads;
   DownloadTuning tuning;
 };
 
@@ -56,12 +73,25 @@ struct DownloadStatus {
   Phase phase = Phase::kFindingContent;
   ContentId content_id;
   std::string name;
+  // Of all files, and of those that are wanted. Until the manifest is there both are what the tracker says.
   uint64_t length_bytes = 0;
-  uint64_t held_bytes = 0;     // on disk and checked
-  uint64_t resumed_bytes = 0;  // of which an earlier run brought
+  uint64_t wanted_bytes = 0;
   uint32_t chunk_count = 0;
+  uint32_t wanted_chunks = 0;
+  uint32_t files = 0;  // zero until the manifest is there
+  uint32_t wanted_files = 0;
+  // Of the wanted files alone.
+  uint64_t held_bytes = 0;      // on disk and checked
+  uint64_t resumed_bytes = 0;   // of which an earlier run brought
+  uint64_t in_order_bytes = 0;  // of which lie before the first byte that is missing
   uint32_t chunks_held = 0;
-  double rate_bytes_per_second = 0;  // over the last few seconds
+  bool paused = false;
+  uint64_t received_bytes = 0;       // payload of chunks, the useless ones too
+  uint64_t sent_bytes = 0;           // payload of chunks
+  double rate_bytes_per_second = 0;  // received, over the last few seconds
+  double send_rate_bytes_per_second = 0;
+  uint64_t limit_down_bytes_per_second = RateLimit::kUnlimited;
+  uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
   std::optional<absl::Duration> eta;
   std::string waiting_because;  // empty, or why nothing moves right now, for people
   uint32_t connected_peers = 0;
@@ -73,11 +103,13 @@ struct DownloadStatus {
     uint32_t chunks = 0;  // good ones that it sent
     uint64_t received_bytes = 0;
     double rate_bytes_per_second = 0;
+    uint64_t sent_bytes = 0;  // to it
+    double send_rate_bytes_per_second = 0;
     uint32_t failures = 0;
     bool connected = false;
     std::string dropped_because;  // empty unless it was dropped for good
   };
-  std::vector<Peer> peers;  // all that ever sent or failed
+  std::vector<Peer> peers;  // all that ever sent, got or failed
 };
 
 // One content on its way to this machine: finds peers, fetches the manifest and the chunks, checks them,
@@ -98,10 +130,30 @@ class Download {
   virtual ~Download() = default;
 
   virtual DownloadStatus status() const = 0;
+
+  // Asks for nothing new until Resume: chunks that were asked for still come, no more peers are called. What
+  // is there is served on, and the lease stays. Waiting for Resume is not waiting for peers: it may last.
+  // Both return at once; a second call in a row changes nothing.
+  virtual void Pause() = 0;
+  virtual void Resume() = 0;
+
+  // In bytes per second; RateLimit::kUnlimited: none. Takes effect at once, for all who share the limits of
+  // DownloadOptions.
+  virtual void SetRateLimits(uint64_t down_bytes_per_second, uint64_t up_bytes_per_second) = 0;
+
+  // Wants a file more, less, or not at all from now on, whatever the rules of DownloadOptions say; by its
+  // place in the manifest, or all that a glob means (see GlobMatches). Returns at once. Nothing happens when
+  // there is no such file, when it is too late (the last chunk is there), and, by place, before the manifest
+  // is there. A file that is wanted again is fetched from where it stood.
+  virtual void SetFilePriority(FileIndex file, FilePriority priority) = 0;
+  virtual void SetFilePriority(const std::string& glob, FilePriority priority) = 0;
+
   // Ends it, keeping on disk what is there, so that a later one goes on from it. The outcome is CANCELLED
   // (unless it was over already). Returns at once.
   virtual void Stop() = 0;
-  // Blocks until it is over. OK: the content stands, checked, under its final name. Otherwise, by code:
+  // Blocks until it is over. OK: what was wanted of the content stands, checked, under its final name.
+  // Otherwise, by code:
+  //   INVALID_ARGUMENT     no file of the content is wanted
   //   NOT_FOUND            no tracker knows the content (only when it was never found)
   //   FAILED_PRECONDITION  several contents have that name (DownloadFinished lists them), or the same
   //   download runs elsewhere ALREADY_EXISTS       the target is there with other bytes RESOURCE_EXHAUSTED

@@ -37,6 +37,7 @@ DownloadEngine::DownloadEngine(EventLoop& loop, DownloadOptions options, Downloa
       trackers_(
           loop, options_, observer_,
           [this](size_t tracker, const absl::StatusOr<LookupReply>& reply) { OnAnswer(tracker, reply); }),
+      rules_(options_.selection),
       rate_(began_),
       roster_(loop,
               PeerRoster::Options{options_.self, options_.listen_port, options_.max_peers, options_.tuning},
@@ -116,9 +117,9 @@ void DownloadEngine::UseContent(const ContentId& content, absl::Duration now) {
 
 void DownloadEngine::CallPeers(absl::Duration now) {
   if (ending() || phase_ == Phase::kFinishing || content_id_.is_zero()) return;
-  roster_.CallPeers(now, static_cast<uint32_t>(BufferCount()));
+  if (!paused_) roster_.CallPeers(now);
   // Connected peers that have nothing to give are as good as none.
-  trackers_.SetLacking(roster_.ready().empty() || !stall_.because().empty());
+  trackers_.SetLacking(!paused_ && (roster_.ready().empty() || !stall_.because().empty()));
 }
 
 // --- Manifest and store
@@ -134,10 +135,17 @@ void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
   name_ = manifest_->name();
   length_bytes_ = manifest_->length_bytes();
   chunk_count_ = manifest_->chunk_count();
+  wanted_.emplace(manifest_, rules_);
+  if (wanted_->wanted_files() == 0) {
+    return End(Phase::kFailed, absl::InvalidArgumentError(
+                                   absl::StrCat("nothing is wanted: what was chosen matches none of its ",
+                                                manifest_->files().size(), " files")));
+  }
   store_busy_ = true;
   ChunkStore::Options store;
   store.output_folder = options_.output_folder;
   store.verify_all = options_.verify_all;
+  if (!wanted_->everything()) store.selection = wanted_->selection();
   disk_->Run([this, opening = manifest_, store] {
     auto opened = ChunkStore::Open(opening, store);
     loop_.Post([this, opened] { OnStoreOpened(opened); });
@@ -150,14 +158,23 @@ void DownloadEngine::OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkSto
   if (opened.ok()) store_ = *opened;
   if (ending()) return ConcludeWhenWritten();
   if (!opened.ok()) return End(Phase::kFailed, opened.status());
-  held_bytes_ = store_->resumed_bytes();
+  progress_.emplace(manifest_, store_->Held());
+  progress_->Want(wanted_->chunks());
   board_.PutSource(store_);
   phase_ = Phase::kFetching;
   stall_.Moved(now);
   observer_(DownloadStarted{content_id_, name_, store_->target_path(), length_bytes_, chunk_count_,
-                            store_->resumed_bytes()});
-  fetch_.Begin(store_, BufferCount());
-  if (fetch_.done()) return FinishStore();
+                            static_cast<uint32_t>(manifest_->files().size()), wanted_->wanted_files(),
+                            wanted_->wanted_bytes(), progress_->resumed_bytes()});
+  fetch_.Begin(store_, BufferCount(), options_.tuning);
+  fetch_.SetSequential(options_.sequential);
+  fetch_.SetPaused(paused_, now);
+  WantInFetch();
+  if (wanted_changed_) {
+    ApplyWanted();
+  } else if (fetch_.done()) {
+    return FinishStore();
+  }
   const std::vector<PeerLink*> ready = roster_.ready();
   for (PeerLink* link : ready) JoinFetch(*link, now);
   Publish();
@@ -166,6 +183,63 @@ void DownloadEngine::OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkSto
 void DownloadEngine::JoinFetch(PeerLink& link, absl::Duration now) {
   const absl::Status joined = fetch_.Join(link, now);
   if (!joined.ok()) EndLink(link, PeerRoster::Ending::kNotNow, std::string(joined.message()), kLongWait);
+}
+
+void DownloadEngine::SetFilePriority(FileIndex file, FilePriority priority) {
+  if (!wanted_.has_value() || file.value() >= manifest_->files().size()) return;
+  if (wanted_->Set(file, priority)) ApplyWanted();
+}
+
+void DownloadEngine::SetFilePriority(const std::string& glob, FilePriority priority) {
+  if (!wanted_.has_value()) {
+    rules_.priorities.push_back({glob, priority});
+    return;
+  }
+  bool changed = false;
+  for (const FileIndex file : wanted_->Matching(glob)) changed |= wanted_->Set(file, priority);
+  if (changed) ApplyWanted();
+}
+
+void DownloadEngine::ApplyWanted() {
+  if (ending() || phase_ == Phase::kFinishing) return;
+  wanted_changed_ = true;
+  if (store_busy_ || store_ == nullptr) return;  // the next of OnStoreOpened and OnSelected comes back here
+  wanted_changed_ = false;
+  store_busy_ = true;
+  disk_->Run([this, store = store_, selection = wanted_->selection()] {
+    const absl::Status selected = store->Select(selection);
+    loop_.Post([this, selected] { OnSelected(selected); });
+  });
+}
+
+void DownloadEngine::OnSelected(const absl::Status& status) {
+  store_busy_ = false;
+  if (ending()) return ConcludeWhenWritten();
+  if (!status.ok()) return End(Phase::kFailed, status);
+  if (wanted_changed_) return ApplyWanted();
+  progress_->Want(wanted_->chunks());
+  WantInFetch();
+  if (fetch_.done()) return FinishStore();
+  Pursue(Uptime());
+  Publish();
+}
+
+void DownloadEngine::WantInFetch() {
+  using enum FilePriority;
+  for (const FilePriority priority : {kSkip, kLow, kNormal, kHigh}) {
+    for (const ChunkRange& chunks : wanted_->ChunksAt(priority)) fetch_.SetPriority(chunks, priority);
+  }
+}
+
+void DownloadEngine::SetPaused(bool paused) {
+  if (ending() || phase_ == Phase::kFinishing || paused == paused_) return;
+  const absl::Duration now = Uptime();
+  paused_ = paused;
+  if (fetch_.begun()) fetch_.SetPaused(paused, now);
+  stall_.Moved(now);
+  observer_(PausedChanged{paused});
+  Pursue(now);
+  Publish();
 }
 
 // --- Links
@@ -181,9 +255,8 @@ void DownloadEngine::LinkReady(PeerLink& link) {
     JoinFetch(link, now);
   } else if (manifest_ == nullptr) {
     phase_ = Phase::kFetchingManifest;
-    manifest_fetch_.Ask(now);
   }
-  CallPeers(now);
+  Pursue(now);
 }
 
 void DownloadEngine::LinkManifest(PeerLink& link, std::string canonical) {
@@ -194,14 +267,13 @@ void DownloadEngine::LinkManifest(PeerLink& link, std::string canonical) {
   if (manifest.ok()) {
     UseManifest(*std::move(manifest));
   } else {
-    manifest_fetch_.Ask(now);
-    CallPeers(now);
+    Pursue(now);
   }
 }
 
 void DownloadEngine::LinkGained(PeerLink& link, const Have& have) {
   absl::Status status;
-  if (link.has_credit()) {
+  if (link.joined()) {
     status = fetch_.Gained(link, have, Uptime());
   } else if (!link.NoteGained(have)) {
     status = absl::InvalidArgumentError("it told of more chunks than could be remembered");
@@ -209,7 +281,8 @@ void DownloadEngine::LinkGained(PeerLink& link, const Have& have) {
   if (!status.ok()) EndLink(link, PeerRoster::Ending::kFailed, std::string(status.message()));
 }
 
-bool DownloadEngine::LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) {
+bool DownloadEngine::LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) {
+  if (!fetch_.Began(link, chunk, Uptime())) return false;
   if (fetch_.Fits(chunk, length_bytes)) return true;
   fetch_.Discard(link, chunk);
   ChunkWrong(chunk, link.peer(), link.endpoint(), "it has another length than the content's");
@@ -217,13 +290,15 @@ bool DownloadEngine::LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t le
 }
 
 ChunkBuffer DownloadEngine::LinkBuffer(PeerLink& link, uint32_t length_bytes) {
-  return fetch_.Buffer(link, length_bytes);
+  return fetch_.Buffer(link, length_bytes, Uptime());
 }
 
-void DownloadEngine::LinkProgress(PeerLink& link, uint32_t bytes) {
+void DownloadEngine::LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) {
   const absl::Duration now = Uptime();
   roster_.tally().Received(link.peer(), now, bytes);
+  received_bytes_ += bytes;
   rate_.Add(now, bytes);
+  fetch_.Progress(link, chunk, bytes, now);
   stall_.MovedALittle(now);
 }
 
@@ -238,11 +313,14 @@ void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {
 
 void DownloadEngine::LinkRefused(PeerLink& link, const Refuse& refuse) {
   const Refusal refusal = JudgeRefusal(refuse, options_.tuning);
-  if (!refusal.chunks_alone || !link.has_credit()) {
+  if (!refusal.chunks_alone || !link.joined()) {
     return EndLink(link, refusal.ending, refusal.why, refusal.wait);
   }
-  if (!refusal.never_held) link.credit().Overasked();
-  fetch_.NotComing(link, refuse.chunks, /*exclude=*/refusal.never_held, Uptime());
+  fetch_.Refused(link, refuse.chunks, refusal.never_held, Uptime());
+}
+
+void DownloadEngine::LinkNothingFresh(PeerLink& link) {
+  fetch_.NothingFresh(link, Uptime());
 }
 
 void DownloadEngine::LinkClosed(PeerLink& link, const absl::Status& why) {
@@ -258,11 +336,14 @@ void DownloadEngine::EndLink(PeerLink& link, PeerRoster::Ending ending, const st
     chunks_refetched_ += moved;
     observer_(ChunksMoved{link.peer(), link.endpoint(), moved, why});
   }
-  if (this->ending() || phase_ == Phase::kFinishing) return;
+  if (!this->ending() && phase_ != Phase::kFinishing) Pursue(now);
+}
+
+void DownloadEngine::Pursue(absl::Duration now) {
   if (fetch_.begun()) {
     fetch_.ResumePaused(now);
     fetch_.Refill(now);
-  } else if (manifest_ == nullptr && !content_id_.is_zero()) {
+  } else if (manifest_ == nullptr && !content_id_.is_zero() && !paused_) {
     manifest_fetch_.Ask(now);
   }
   CallPeers(now);
@@ -271,13 +352,13 @@ void DownloadEngine::EndLink(PeerLink& link, PeerRoster::Ending ending, const st
 // --- Chunks
 
 void DownloadEngine::ChunkStored(ChunkIndex chunk, const PeerId& from) {
-  held_bytes_ += manifest_->PlaceOf(chunk).length_bytes;
+  progress_->Gained(chunk);
   roster_.tally().Stored(from);
   roster_.book().Proved(from);
   gained_.push_back(chunk);
   if (ending()) return ConcludeWhenWritten();
   stall_.Moved(Uptime());
-  if (fetch_.done() && phase_ == Phase::kFetching) FinishStore();
+  if (fetch_.done() && phase_ == Phase::kFetching && !store_busy_) FinishStore();
 }
 
 void DownloadEngine::ChunkWrong(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
@@ -308,13 +389,10 @@ void DownloadEngine::Tick() {
   last_tick_ = now;
   TellGained();
   if (!ending() && phase_ != Phase::kFinishing) {
-    if (overslept) {
-      for (PeerLink* link : roster_.ready()) {
-        if (link->has_credit()) link->credit().Excuse(now);
-      }
-    }
+    if (overslept) fetch_.ExcuseAll(now);
     if (content_id_.is_zero()) Judge(now);
     if (!ending()) CheckPeers(now);
+    if (paused_) stall_.MovedALittle(now);
     if (!ending() && !store_busy_) stall_.Check(now, [&] { return FactsOfStall(now); });
   }
   Publish();
@@ -328,19 +406,13 @@ void DownloadEngine::CheckPeers(absl::Duration now) {
   for (PeerLink* link : fetch_.Frozen(now)) {
     EndLink(*link, PeerRoster::Ending::kFrozen, "it was asked for chunks, and nothing came");
   }
-  if (fetch_.begun()) {
-    fetch_.ResumePaused(now);
-    fetch_.Refill(now);
-  } else if (manifest_ == nullptr && !content_id_.is_zero()) {
-    manifest_fetch_.Ask(now);
-  }
   if (roster_.book().connected() >= options_.max_peers && roster_.book().HasSpare(now)) {
     if (PeerLink* link = fetch_.Useless(now)) {
-      EndLink(*link, PeerRoster::Ending::kNotNow, "it has nothing that is missing here",
+      EndLink(*link, PeerRoster::Ending::kNotNow, "it has less to give than others",
               options_.tuning.max_backoff);
     }
   }
-  CallPeers(now);
+  Pursue(now);
 }
 
 StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
@@ -372,20 +444,41 @@ void DownloadEngine::Publish() {
   status.content_id = content_id_;
   status.name = name_;
   status.length_bytes = length_bytes_;
-  status.held_bytes = held_bytes_;
+  status.wanted_bytes = wanted_.has_value() ? wanted_->wanted_bytes() : length_bytes_;
   status.chunk_count = chunk_count_;
-  if (store_ != nullptr) {
-    status.resumed_bytes = store_->resumed_bytes();
-    status.chunks_held = fetch_.held();
+  status.wanted_chunks = wanted_.has_value() ? wanted_->wanted_chunks() : chunk_count_;
+  if (wanted_.has_value()) {
+    status.files = static_cast<uint32_t>(manifest_->files().size());
+    status.wanted_files = wanted_->wanted_files();
   }
+  if (progress_.has_value()) {
+    status.held_bytes = progress_->held_bytes();
+    status.resumed_bytes = progress_->resumed_bytes();
+    status.in_order_bytes = progress_->in_order_bytes();
+    status.chunks_held = progress_->chunks_held();
+  }
+  status.paused = paused_;
+  status.received_bytes = received_bytes_;
   status.rate_bytes_per_second = rate_.BytesPerSecond(now);
-  if (status.rate_bytes_per_second > 0 && store_ != nullptr && length_bytes_ >= held_bytes_) {
-    status.eta =
-        absl::Seconds(static_cast<double>(length_bytes_ - held_bytes_) / status.rate_bytes_per_second);
+  if (options_.limits.down != nullptr) {
+    status.limit_down_bytes_per_second = options_.limits.down->bytes_per_second();
+  }
+  if (options_.limits.up != nullptr) {
+    status.limit_up_bytes_per_second = options_.limits.up->bytes_per_second();
+  }
+  if (status.rate_bytes_per_second > 0 && store_ != nullptr && status.wanted_bytes >= status.held_bytes) {
+    status.eta = absl::Seconds(static_cast<double>(status.wanted_bytes - status.held_bytes) /
+                               status.rate_bytes_per_second);
   }
   status.waiting_because = stall_.because();
   status.connected_peers = static_cast<uint32_t>(roster_.ready().size());
   status.chunks_refetched = chunks_refetched_;
+  if (options_.uploads != nullptr && store_ != nullptr) {
+    const ContentTotals uploads = options_.uploads(content_id_);
+    status.sent_bytes = uploads.sent_bytes;
+    status.send_rate_bytes_per_second = uploads.bytes_per_second;
+    roster_.tally().Sent(uploads.peers, now);
+  }
   status.peers = roster_.tally().Report(now);
   board_.PutStatus(std::move(status));
 }

@@ -15,6 +15,8 @@
 #include "clients/leecher/download/peer_roster.h"
 #include "clients/leecher/download/stall_watch.h"
 #include "clients/leecher/download/tracker_polls.h"
+#include "clients/leecher/download/wanted_files.h"
+#include "clients/leecher/download/wanted_progress.h"
 #include "shoal/base/rate_meter.h"
 #include "shoal/content/chunk_store.h"
 
@@ -31,6 +33,9 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
 
   void Begin();
   void Stop();
+  void SetPaused(bool paused);
+  void SetFilePriority(FileIndex file, FilePriority priority);
+  void SetFilePriority(const std::string& glob, FilePriority priority);
 
  private:
   using Phase = DownloadStatus::Phase;
@@ -45,18 +50,23 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   void UseManifest(std::shared_ptr<const Manifest> manifest);
   void OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkStore>>& opened);
   void JoinFetch(PeerLink& link, absl::Duration now);
+  // Carries a change of wanted_ to the store, and to the fetch behind it.
+  void ApplyWanted();
+  void OnSelected(const absl::Status& status);
+  void WantInFetch();
   size_t BufferCount() const;
 
   // LinkEvents
   void LinkReady(PeerLink& link) override;
   void LinkManifest(PeerLink& link, std::string canonical) override;
   void LinkGained(PeerLink& link, const Have& have) override;
-  bool LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) override;
+  bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) override;
   ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) override;
-  void LinkProgress(PeerLink& link, uint32_t bytes) override;
+  void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) override;
   void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) override;
   void LinkCorrupt(PeerLink& link, ChunkIndex chunk) override;
   void LinkRefused(PeerLink& link, const Refuse& refuse) override;
+  void LinkNothingFresh(PeerLink& link) override;
   void LinkClosed(PeerLink& link, const absl::Status& why) override;
 
   // FetchEvents
@@ -67,6 +77,9 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
 
   void EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
                absl::Duration wait = absl::ZeroDuration());
+
+  // Asks for what can be asked for now.
+  void Pursue(absl::Duration now);
 
   // Time
   void Tick();
@@ -100,10 +113,15 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   uint64_t length_bytes_ = 0;
   uint32_t chunk_count_ = 0;
   std::shared_ptr<const Manifest> manifest_;
+  SelectionRules rules_;               // what is wanted, as long as there is no manifest
+  std::optional<WantedFiles> wanted_;  // from then on
+  bool wanted_changed_ = false;        // and the store does not know it yet
   std::shared_ptr<ChunkStore> store_;
-  bool store_busy_ = false;  // being opened or finished
-  uint64_t held_bytes_ = 0;
+  bool store_busy_ = false;                 // being opened, told what is wanted, or finished
+  std::optional<WantedProgress> progress_;  // once the store is open
+  bool paused_ = false;
   uint32_t chunks_refetched_ = 0;
+  uint64_t received_bytes_ = 0;
   RateMeter rate_;
   std::vector<ChunkIndex> gained_;  // not yet told
 

@@ -24,6 +24,10 @@ struct DownloadStarted {
   std::string target_path;
   uint64_t length_bytes = 0;
   uint32_t chunk_count = 0;
+  uint32_t files = 0;
+  // Of the wanted files alone.
+  uint32_t wanted_files = 0;
+  uint64_t wanted_bytes = 0;
   uint64_t resumed_bytes = 0;
 };
 
@@ -68,6 +72,11 @@ struct Waiting {
   std::string because;
 };
 
+// Somebody paused the download, or let it go on.
+struct PausedChanged {
+  bool paused = false;
+};
+
 // Over. `candidates` when the outcome is FAILED_PRECONDITION because of a name that several contents have.
 struct DownloadFinished {
   absl::Status outcome;
@@ -76,6 +85,6 @@ struct DownloadFinished {
 };
 
 using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved,
-                                   TrackerChanged, Waiting, DownloadFinished>;
+                                   TrackerChanged, Waiting, PausedChanged, DownloadFinished>;
 
 }  // namespace shoal::leecher

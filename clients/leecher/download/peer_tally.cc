@@ -10,7 +10,7 @@ void PeerTally::Connected(const PeerId& peer, const Endpoint& endpoint) {
   Entry* entry = Find(peer);
   if (entry == nullptr && entries_.size() >= kMaxPeers) {
     absl::erase_if(entries_, [](const auto& old) {
-      return !old.second.peer.connected && old.second.peer.chunks == 0 &&
+      return !old.second.peer.connected && old.second.peer.chunks == 0 && old.second.peer.sent_bytes == 0 &&
              old.second.peer.dropped_because.empty();
     });
   }
@@ -39,15 +39,31 @@ void PeerTally::Stored(const PeerId& peer) {
   if (Entry* entry = Find(peer); entry != nullptr) ++entry->peer.chunks;
 }
 
-void PeerTally::Failed(const PeerId& peer, const Endpoint& endpoint) {
-  Entry* entry = Find(peer);
-  if (entry == nullptr) {
-    if (entries_.size() >= kMaxPeers) return;
-    entry = &entries_[peer];
-    entry->peer.id = peer;
-    entry->peer.endpoint = endpoint;
+void PeerTally::Sent(const std::vector<PeerUpload>& connections, absl::Duration now) {
+  absl::flat_hash_map<PeerId, PeerUpload> open;  // a peer may have several
+  for (const PeerUpload& connection : connections) {
+    PeerUpload& all =
+        open.try_emplace(connection.peer, PeerUpload{connection.peer, connection.endpoint}).first->second;
+    all.sent_bytes += connection.sent_bytes;
   }
-  ++entry->peer.failures;
+  for (auto& [peer, entry] : entries_) {
+    if (entry.open_sent_bytes > 0 && !open.contains(peer)) entry.open_sent_bytes = 0;
+  }
+  for (const auto& [peer, upload] : open) {
+    if (upload.sent_bytes == 0) continue;
+    Entry* entry = FindOrAdd(peer, upload.endpoint);
+    if (entry == nullptr) continue;
+    // Less than before: one of its connections is gone.
+    const uint64_t known = entry->open_sent_bytes <= upload.sent_bytes ? entry->open_sent_bytes : 0;
+    if (entry->send_rate == nullptr) entry->send_rate = std::make_unique<RateMeter>(now);
+    entry->send_rate->Add(now, upload.sent_bytes - known);
+    entry->peer.sent_bytes += upload.sent_bytes - known;
+    entry->open_sent_bytes = upload.sent_bytes;
+  }
+}
+
+void PeerTally::Failed(const PeerId& peer, const Endpoint& endpoint) {
+  if (Entry* entry = FindOrAdd(peer, endpoint); entry != nullptr) ++entry->peer.failures;
 }
 
 void PeerTally::Dropped(const PeerId& peer, const std::string& because) {
@@ -59,12 +75,23 @@ std::vector<DownloadStatus::Peer> PeerTally::Report(absl::Duration now) {
   report.reserve(entries_.size());
   for (auto& [id, entry] : entries_) {
     entry.peer.rate_bytes_per_second = entry.rate == nullptr ? 0 : entry.rate->BytesPerSecond(now);
+    entry.peer.send_rate_bytes_per_second =
+        entry.send_rate == nullptr ? 0 : entry.send_rate->BytesPerSecond(now);
     report.push_back(entry.peer);
   }
   std::sort(report.begin(), report.end(), [](const DownloadStatus::Peer& a, const DownloadStatus::Peer& b) {
     return a.chunks != b.chunks ? a.chunks > b.chunks : a.endpoint < b.endpoint;
   });
   return report;
+}
+
+PeerTally::Entry* PeerTally::FindOrAdd(const PeerId& peer, const Endpoint& endpoint) {
+  if (Entry* known = Find(peer); known != nullptr) return known;
+  if (entries_.size() >= kMaxPeers) return nullptr;
+  Entry& entry = entries_[peer];
+  entry.peer.id = peer;
+  entry.peer.endpoint = endpoint;
+  return &entry;
 }
 
 PeerTally::Entry* PeerTally::Find(const PeerId& peer) {

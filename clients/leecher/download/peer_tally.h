@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "clients/leecher/download/download.h"
 #include "shoal/base/rate_meter.h"
+#include "shoal/stream/upload_ledger.h"
 
 namespace shoal::leecher {
 
@@ -21,18 +22,25 @@ class PeerTally {
   void Disconnected(const PeerId& peer);
   void Received(const PeerId& peer, absl::Duration now, uint64_t bytes);
   void Stored(const PeerId& peer);  // a good chunk of its
+  // What was sent over each connection that is open now, since it was opened. Told again and again; what the
+  // tally has counted of a connection stays counted when it is gone.
+  void Sent(const std::vector<PeerUpload>& connections, absl::Duration now);
   void Failed(const PeerId& peer, const Endpoint& endpoint);
   void Dropped(const PeerId& peer, const std::string& because);
 
-  // All that ever sent or failed, or are connected, those with the most chunks first.
+  // All that ever sent, got or failed, or are connected, those with the most chunks first.
   std::vector<DownloadStatus::Peer> Report(absl::Duration now);
 
  private:
   struct Entry {
     DownloadStatus::Peer peer;
-    std::unique_ptr<RateMeter> rate;  // while it sends
+    uint64_t open_sent_bytes = 0;          // of peer.sent_bytes those over connections that are open still
+    std::unique_ptr<RateMeter> rate;       // while it sends
+    std::unique_ptr<RateMeter> send_rate;  // once it was sent something
   };
   Entry* Find(const PeerId& peer);
+  // Null when there is no room for one more.
+  Entry* FindOrAdd(const PeerId& peer, const Endpoint& endpoint);
 
   absl::flat_hash_map<PeerId, Entry> entries_;
 };

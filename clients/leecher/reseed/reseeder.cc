@@ -43,6 +43,7 @@ class ReseederImpl final : public Reseeder {
     server.listen = options_.listen;
     server.self = options_.self;
     server.max_sessions = kMaxSessions;
+    server.limits.write_limit = options_.limit_up;
     absl::StatusOr<std::unique_ptr<ChunkServer>> started = ChunkServer::Start(server, loops_, contents_);
     if (!started.ok()) return started.status();
     server_ = *std::move(started);
@@ -88,6 +89,10 @@ class ReseederImpl final : public Reseeder {
     return totals;
   }
 
+  ContentTotals content_totals(const ContentId& content) const override {
+    return server_->content_totals(content);
+  }
+
  private:
   struct Teller {
     TrackerUrl tracker;
@@ -114,8 +119,9 @@ class ReseederImpl final : public Reseeder {
     Announcer::Progress progress;
     progress.held = source.Held();
     progress.free_slots = kMaxSessions - std::min(served.sessions, kMaxSessions);
-    // The server counts over all contents; of one alone this is only known when it is the only one.
-    if (contents_->size() == 1) progress.sent_bytes = served.sent_bytes;
+    const ContentTotals sent = server_->content_totals(source.manifest()->id());
+    progress.sent_bytes = sent.sent_bytes;
+    progress.send_rate_bytes_per_second = static_cast<uint64_t>(sent.bytes_per_second);
     return progress;
   }
 

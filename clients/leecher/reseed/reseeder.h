@@ -11,6 +11,8 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/content/chunk_source.h"
 #include "shoal/content/ids.h"
+#include "shoal/stream/rate_limit.h"
+#include "shoal/stream/upload_ledger.h"
 #include "shoal/tracking/messages.h"
 #include "shoal/tracking/tracker_client.h"
 #include "shoal/tracking/tracker_url.h"
@@ -26,6 +28,7 @@ class Reseeder {
     Endpoint listen;                     // port 0: the system chooses
     std::optional<IpAddress> advertise;  // unset: as each tracker sees us
     PeerId self;
+    std::shared_ptr<RateLimit> limit_up;  // null: none
     // How a tracker is spoken to. Required.
     std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> make_tracker_client;
     // Told from a thread of the reseeder; must not block: a tracker is away (why) or back (OK).
@@ -55,6 +58,8 @@ class Reseeder {
   virtual void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) = 0;
   virtual void Withdraw(const ContentId& content) = 0;
   virtual Totals totals() const = 0;
+  // What was sent of one content, and to whom; see ChunkServer.
+  virtual ContentTotals content_totals(const ContentId& content) const = 0;
 };
 
 }  // namespace shoal::leecher
