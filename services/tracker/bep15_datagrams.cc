@@ -23,16 +23,19 @@ Datagram Bep15Datagrams::Answer(absl::Duration now, IncomingDatagram* datagram) 
   uint8_t* const to = datagram->room.data();
   if (const auto* announce = std::get_if<bep15::AnnounceRequest>(&request)) {
     if (!ids_->Check(datagram->source.ip, now, announce->connection_id)) return Datagram::kUnproven;
+    if (!limiter_->Admit(datagram->source.ip, now)) return Datagram::kOverRate;
     Datagram result = Datagram::kAnswered;
     datagram->reply_bytes = Announce(*announce, datagram->source, now, to, &result);
     return result;
   }
   if (const auto* scrape = std::get_if<bep15::ScrapeRequest>(&request)) {
     if (!ids_->Check(datagram->source.ip, now, scrape->connection_id)) return Datagram::kUnproven;
+    if (!limiter_->Admit(datagram->source.ip, now)) return Datagram::kOverRate;
     datagram->reply_bytes = Scrape(*scrape, to);
     return Datagram::kAnswered;
   }
   if (const auto* connect = std::get_if<bep15::ConnectRequest>(&request)) {
+    if (!limiter_->AdmitUnproven(now)) return Datagram::kOverRate;
     datagram->reply_bytes =
         bep15::WriteConnectReply(connect->transaction_id, ids_->Make(datagram->source.ip, now), to);
     return Datagram::kCookieGiven;

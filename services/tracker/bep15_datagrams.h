@@ -9,15 +9,18 @@
 #include "services/tracker/connection_id.h"
 #include "services/tracker/datagram_server.h"
 #include "services/tracker/door_metrics.h"
+#include "services/tracker/rate_limiter.h"
 
 namespace shoal::tracker {
 
 // BitTorrent's dialect of the UDP door (BEP 15): connect, announce and scrape of unmodified clients. A
-// request without a good connection id is dropped in silence; a connect is answered with as many bytes as it
-// has at the least. Takes no memory and looks at no clock. Thread-safe. What it is given must outlive it.
+// request without a good connection id is dropped in silence, as is what is over its source's rate; a connect
+// is answered with as many bytes as it has at the least. Takes no memory and looks at no clock. Thread-safe.
+// What it is given must outlive it.
 class Bep15Datagrams {
  public:
-  Bep15Datagrams(BitTorrentSwarms* swarms, const ConnectionIds* ids) : swarms_(swarms), ids_(ids) {}
+  Bep15Datagrams(BitTorrentSwarms* swarms, const ConnectionIds* ids, RateLimiter* limiter)
+      : swarms_(swarms), ids_(ids), limiter_(limiter) {}
 
   // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxReplyBytes at the least), and
   // says what became of it.
@@ -30,6 +33,7 @@ class Bep15Datagrams {
 
   BitTorrentSwarms* const swarms_;
   const ConnectionIds* const ids_;
+  RateLimiter* const limiter_;
 };
 
 }  // namespace shoal::tracker

@@ -47,7 +47,8 @@ class Bep15DatagramsTest : public ::testing::Test {
   const Endpoint home_{IpAddress::V4({192, 0, 2, 1}), 4000};
   BitTorrentSwarms swarms_{{}};
   ConnectionIds ids_{SipHashKey{1}};
-  Bep15Datagrams door_{&swarms_, &ids_};
+  RateLimiter limiter_{{}, 1};
+  Bep15Datagrams door_{&swarms_, &ids_, &limiter_};
   absl::Duration now_ = absl::Hours(3);
   Datagram result_ = Datagram::kMalformed;
   std::string last_;

@@ -12,7 +12,7 @@ void DatagramDispatch::Answer(std::span<IncomingDatagram> batch) const {
   std::array<uint64_t, kDatagramKinds> counts{};
   for (IncomingDatagram& datagram : batch) {
     const Datagram result =
-        LooksLikeDatagramRequest(datagram.bytes) ? shoal_->Answer(&datagram) : bep15_->Answer(now, &datagram);
+        LooksLikeDatagramRequest(datagram.bytes) ? shoal_->Answer(now, &datagram) : bep15_->Answer(now, &datagram);
     ++counts[static_cast<size_t>(result)];
   }
   for (size_t kind = 0; kind < counts.size(); ++kind) {

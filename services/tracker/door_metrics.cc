@@ -14,7 +14,7 @@ constexpr std::array kDoors = {"grpc", "udp"};
 constexpr std::array kCalls = {"register",      "heartbeat", "lookup", "lookup_many",
                                "list_contents", "get_swarm", "watch",  "leave"};
 constexpr std::array kDatagrams = {"answered",  "cookie_given", "unproven",  "refused",
-                                   "malformed", "too_short",    "unsendable"};
+                                   "over_rate", "malformed",    "too_short", "unsendable"};
 static_assert(kDatagrams.size() == kDatagramKinds);
 constexpr size_t kCodes = 17;
 

@@ -19,11 +19,12 @@ enum class Datagram {
   kCookieGiven,  // or a connection id: the source address was not proven
   kUnproven,     // dropped: no good connection id
   kRefused,      // answered with an error: over a limit, or BitTorrent's port 0
+  kOverRate,     // dropped: the source, or all unproven ones together, ask too often
   kMalformed,    // dropped
   kTooShort,     // dropped: shorter than the cookie that it asks for
   kUnsendable,   // the reply could not be sent
 };
-inline constexpr size_t kDatagramKinds = 7;
+inline constexpr size_t kDatagramKinds = 8;
 
 // What the tracker counts, for Prometheus (shoal_tracker_...). Counting is an atomic addition. Thread-safe.
 class DoorMetrics {

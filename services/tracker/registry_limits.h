@@ -26,25 +26,30 @@ struct RegistryLimits {
   uint32_t max_peers_per_bittorrent_swarm = 5'000'000;
 };
 
-// A count that all shards share and that has a limit. Thread-safe.
+// A count that all shards share and that has a limit, which may change at any time: what is over it then
+// stays until it goes by itself. Thread-safe.
 class BoundedCount {
  public:
   explicit BoundedCount(uint64_t limit) : limit_(limit) {}
 
   // False, and no change, when the limit would be passed.
   bool TryAdd(uint64_t amount) {
-    if (count_.fetch_add(amount, std::memory_order_relaxed) + amount <= limit_) return true;
+    if (count_.fetch_add(amount, std::memory_order_relaxed) + amount <= limit()) return true;
     Subtract(amount);
+    refused_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
   void Subtract(uint64_t amount) { count_.fetch_sub(amount, std::memory_order_relaxed); }
 
   uint64_t count() const { return count_.load(std::memory_order_relaxed); }
-  uint64_t limit() const { return limit_; }
+  uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  const uint64_t limit_;
+  std::atomic<uint64_t> limit_;
   std::atomic<uint64_t> count_{0};
+  std::atomic<uint64_t> refused_{0};
 };
 
 // What of the limits is used up. Thread-safe.
@@ -53,24 +58,45 @@ struct RegistryUsage {
       : contents(limits.max_contents),
         leases(limits.max_leases),
         chunk_set_bytes(limits.max_chunk_set_bytes),
-        watchers(limits.max_watchers) {}
+        watchers(limits.max_watchers),
+        max_peers_per_content(limits.max_peers_per_content) {}
+
+  void SetLimits(const RegistryLimits& limits) {
+    contents.set_limit(limits.max_contents);
+    leases.set_limit(limits.max_leases);
+    chunk_set_bytes.set_limit(limits.max_chunk_set_bytes);
+    watchers.set_limit(limits.max_watchers);
+    max_peers_per_content.store(limits.max_peers_per_content, std::memory_order_relaxed);
+  }
 
   BoundedCount contents;  // with a peer or without
   BoundedCount leases;
   BoundedCount chunk_set_bytes;
   BoundedCount watchers;
-  std::atomic<uint64_t> lapsed{0};  // leases that ended so since the start
+  std::atomic<uint32_t> max_peers_per_content;
+  std::atomic<uint64_t> full_contents{0};  // registrations refused for that
+  std::atomic<uint64_t> lapsed{0};         // leases that ended so since the start
   std::atomic<uint64_t> left{0};
 };
 
 // The same for BitTorrent's swarms. Thread-safe.
 struct BitTorrentUsage {
   explicit BitTorrentUsage(const RegistryLimits& limits)
-      : swarms(limits.max_bittorrent_swarms), peers(limits.max_bittorrent_peers) {}
+      : swarms(limits.max_bittorrent_swarms),
+        peers(limits.max_bittorrent_peers),
+        max_peers_per_swarm(limits.max_peers_per_bittorrent_swarm) {}
+
+  void SetLimits(const RegistryLimits& limits) {
+    swarms.set_limit(limits.max_bittorrent_swarms);
+    peers.set_limit(limits.max_bittorrent_peers);
+    max_peers_per_swarm.store(limits.max_peers_per_bittorrent_swarm, std::memory_order_relaxed);
+  }
 
   BoundedCount swarms;
   BoundedCount peers;
-  std::atomic<uint64_t> lapsed{0};  // peers, since the start
+  std::atomic<uint32_t> max_peers_per_swarm;
+  std::atomic<uint64_t> full_swarms{0};  // announces refused for that
+  std::atomic<uint64_t> lapsed{0};       // peers, since the start
 };
 
 }  // namespace shoal::tracker

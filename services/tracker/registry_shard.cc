@@ -30,7 +30,7 @@ uint64_t ChunkSetBytes(uint32_t chunk_count) {
 
 absl::Status LimitReached(absl::string_view what, uint64_t limit) {
   return absl::ResourceExhaustedError(
-      absl::StrCat("this tracker's limit of ", limit, " ", what, " is reached"));
+      absl::StrCat("this tracker's limit of ", limit, " ", what, " is reached: try again later"));
 }
 
 absl::Status UnknownContent(const ContentId& id) {
@@ -320,8 +320,10 @@ void RegistryShard::ForgetContent(uint32_t content) {
 
 absl::StatusOr<uint32_t> RegistryShard::AddLease(const PeerId& peer, uint32_t content) {
   const ContentRecord& swarm = contents_.table[content];
-  if (swarm.complete.size() + swarm.partial.size() >= options_.limits.max_peers_per_content) {
-    return LimitReached("peers of one content", options_.limits.max_peers_per_content);
+  const uint32_t most = usage_->max_peers_per_content.load(std::memory_order_relaxed);
+  if (swarm.complete.size() + swarm.partial.size() >= most) {
+    usage_->full_contents.fetch_add(1, std::memory_order_relaxed);
+    return LimitReached("peers of one content", most);
   }
   if (!usage_->leases.TryAdd(1)) return LimitReached("leases", usage_->leases.limit());
   const std::optional<uint32_t> lease = leases_.table.Take();

@@ -5,27 +5,31 @@
 #include "services/tracker/datagram_cookie.h"
 #include "services/tracker/datagram_server.h"
 #include "services/tracker/door_metrics.h"
+#include "services/tracker/rate_limiter.h"
 #include "services/tracker/registry.h"
 
 namespace shoal::tracker {
 
 // Shoal's own dialect of the UDP door (docs/wire_format.md, "Tracker datagrams"): one request in, at most one
 // reply out. A request without a good cookie does nothing; it is answered with a cookie, and only when that
-// is not larger than the request. Thread-safe. What it is given must outlive it.
+// is not larger than the request. What is over its source's rate is dropped in silence. Thread-safe. What it
+// is given must outlive it.
 class ShoalDatagrams {
  public:
   // `grpc_port` is told to clients for what does not fit into a datagram.
-  ShoalDatagrams(Registry* registry, DoorMetrics* metrics, const DatagramCookies* cookies, uint16_t grpc_port)
-      : registry_(registry), metrics_(metrics), cookies_(cookies), grpc_port_(grpc_port) {}
+  ShoalDatagrams(Registry* registry, DoorMetrics* metrics, const DatagramCookies* cookies,
+                 RateLimiter* limiter, uint16_t grpc_port)
+      : registry_(registry), metrics_(metrics), cookies_(cookies), limiter_(limiter), grpc_port_(grpc_port) {}
 
   // Writes the reply, if there is one, to the datagram's room (of kMaxDatagramBytes at the least), and says
   // what became of it.
-  Datagram Answer(IncomingDatagram* datagram) const;
+  Datagram Answer(absl::Duration now, IncomingDatagram* datagram) const;
 
  private:
   Registry* const registry_;
   DoorMetrics* const metrics_;
   const DatagramCookies* const cookies_;
+  RateLimiter* const limiter_;
   const uint16_t grpc_port_;
 };
 

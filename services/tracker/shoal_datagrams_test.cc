@@ -65,9 +65,10 @@ class ShoalDatagramsTest : public ::testing::Test {
   Metrics metrics_;
   DoorMetrics door_metrics_{&metrics_, &registry_};
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
-  ShoalDatagrams shoal_{&registry_, &door_metrics_, &cookies_, 50051};
+  RateLimiter limiter_{{}, 1};
+  ShoalDatagrams shoal_{&registry_, &door_metrics_, &cookies_, &limiter_, 50051};
   ConnectionIds connection_ids_{SipHashKey{2}};
-  Bep15Datagrams bep15_{registry_.bittorrent(), &connection_ids_};
+  Bep15Datagrams bep15_{registry_.bittorrent(), &connection_ids_, &limiter_};
   DatagramDispatch dispatch_{&shoal_, &bep15_, &door_metrics_, &clock_};
   std::string last_;
   bool truncated_ = false;

@@ -44,6 +44,7 @@ class RunningTracker final : public Tracker {
         service_(TrackerService::Create(&registry_, &door_metrics_)),
         cookies_(DatagramCookies::RandomKey(), options.clock),
         connection_ids_(DatagramCookies::RandomKey()),
+        limiter_(options.rates, RandomSeed()),
         clock_(options.clock) {}
   ~RunningTracker() override { Stop(absl::ZeroDuration()); }
 
@@ -81,8 +82,9 @@ class RunningTracker final : public Tracker {
 
  private:
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
-    shoal_datagrams_ = std::make_unique<ShoalDatagrams>(&registry_, &door_metrics_, &cookies_, grpc_->port());
-    bep15_datagrams_ = std::make_unique<Bep15Datagrams>(registry_.bittorrent(), &connection_ids_);
+    shoal_datagrams_ =
+        std::make_unique<ShoalDatagrams>(&registry_, &door_metrics_, &cookies_, &limiter_, grpc_->port());
+    bep15_datagrams_ = std::make_unique<Bep15Datagrams>(registry_.bittorrent(), &connection_ids_, &limiter_);
     dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), bep15_datagrams_.get(),
                                                    &door_metrics_, clock_);
     DatagramServer::Options udp;
@@ -101,6 +103,7 @@ class RunningTracker final : public Tracker {
   const std::unique_ptr<TrackerService> service_;
   const DatagramCookies cookies_;
   const ConnectionIds connection_ids_;
+  RateLimiter limiter_;
   const Clock* const clock_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<ShoalDatagrams> shoal_datagrams_;

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/tracker/rate_limiter.h"
 #include "services/tracker/registry_limits.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
@@ -21,6 +22,7 @@ class Tracker {
     std::optional<Endpoint> http;  // none: no health pages, no metrics
     absl::Duration lease = absl::Seconds(30);
     RegistryLimits limits;
+    RateLimiter::Rates rates;
     uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
