@@ -8,11 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/chunk_picker.h"
 #include "clients/leecher/download/disk_pipeline.h"
+#include "clients/leecher/download/download_tuning.h"
 #include "clients/leecher/download/peer_link.h"
 #include "clients/leecher/download/peer_roster.h"
-#include "clients/leecher/download/request_rotation.h"
+#include "clients/leecher/download/request_planner.h"
 #include "shoal/content/chunk_buffer.h"
 #include "shoal/content/chunk_store.h"
 
@@ -30,22 +30,29 @@ class FetchEvents {
   ~FetchEvents() = default;
 };
 
-// Brings chunks from the ready links into the store: deals out requests, takes the bytes, has them checked
-// and written, asks again elsewhere for what a peer did not bring or brought wrong. On the download's loop;
-// the disk's threads post back to it.
-class ChunkFetch {
+// Brings chunks from the ready links into the store: carries what happens on them to the RequestPlanner and
+// its decisions back, gives out the memory, has the bytes checked and written. Whom to ask for what is the
+// planner's business. On the download's loop; the disk's threads post back to it.
+class ChunkFetch final : private RequestSink {
  public:
   // All outlive this.
   ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
 
   // `max_buffers` chunks of memory at most.
-  void Begin(std::shared_ptr<ChunkStore> store, size_t max_buffers);
+  void Begin(std::shared_ptr<ChunkStore> store, size_t max_buffers, const DownloadTuning& tuning);
   bool begun() const { return store_ != nullptr; }
-  bool done() const { return begun() && picker_->done(); }
+  bool done() const { return begun() && planner_->done(); }
   // Asks and takes no more; what was handed to the disk is still written.
   void Stop() { stopped_ = true; }
   uint32_t writing() const { return writing_; }
-  uint32_t held() const { return begun() ? picker_->held() : 0; }
+  uint32_t held() const { return begun() ? planner_->held() : 0; }
+
+  // As RequestPlanner has them; they count from the next Refill on. Need begun().
+  void SetPriority(const ChunkRange& chunks, FilePriority priority) {
+    planner_->SetPriority(chunks, priority);
+  }
+  void SetSequential(bool sequential) { planner_->SetSequential(sequential); }
+  void SetPaused(bool paused, absl::Duration now) { planner_->SetPaused(paused, now); }
 
   // A link takes part from now on. INVALID_ARGUMENT when what its peer says it holds does not fit the
   // content.
@@ -53,31 +60,37 @@ class ChunkFetch {
   // Frees what the link's peer owes, for others. Returns how many chunks are wanted again because of it.
   uint32_t Leave(PeerLink& link);
   absl::Status Gained(PeerLink& link, const Have& have, absl::Duration now);
-  // The peer will not bring these; with `exclude` it never can.
-  void NotComing(PeerLink& link, const std::vector<ChunkRange>& chunks, bool exclude, absl::Duration now);
+  // The peer will not bring these; `never_held`: and never can.
+  void Refused(PeerLink& link, const std::vector<ChunkRange>& chunks, bool never_held, absl::Duration now);
+  void NothingFresh(PeerLink& link, absl::Duration now);
 
+  // The link's peer sends this chunk. False when nobody wants it.
+  bool Began(PeerLink& link, ChunkIndex chunk, absl::Duration now);
+  bool Fits(ChunkIndex chunk, uint32_t length_bytes) const;
   // What the link's peer sent for this chunk is of no use: others are asked from now on.
   void Discard(PeerLink& link, ChunkIndex chunk);
-
-  bool Fits(ChunkIndex chunk, uint32_t length_bytes) const;
-  ChunkBuffer Buffer(PeerLink& link, uint32_t length_bytes);
+  // Empty when there is no memory; the link goes on when there is.
+  ChunkBuffer Buffer(PeerLink& link, uint32_t length_bytes, absl::Duration now);
+  void Progress(PeerLink& link, ChunkIndex chunk, uint32_t bytes, absl::Duration now);
   void Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, absl::Duration now);
 
-  // Gives every link with credit something to do. Cheap when there is nothing to give.
+  // Gives every link with room something to do. Cheap when there is nothing to give.
   void Refill(absl::Duration now);
   // Lets links go on that wait for memory.
   void ResumePaused(absl::Duration now);
+  // This machine slept: nobody's silence counts.
+  void ExcuseAll(absl::Duration now);
   // The links that owe something and have been silent for too long.
   std::vector<PeerLink*> Frozen(absl::Duration now) const;
-  // A link whose peer has had nothing to give for a while; null when there is none.
-  PeerLink* Useless(absl::Duration now) const;
+  // A link that is worth less than a new one; null when there is none.
+  PeerLink* Useless(absl::Duration now);
   // Ready links that owe something.
-  uint32_t owing() const;
+  uint32_t owing() const { return begun() ? planner_->owing() : 0; }
 
  private:
-  uint32_t Limit(PeerLink& link, size_t links) const;
-  void CopySlowest(absl::Duration now);
-  bool CopyFor(PeerLink& idle, absl::Duration now);
+  void Request(PeerSlot peer, std::span<const ChunkIndex> chunks) override;
+  void RequestAny(PeerSlot peer, uint32_t chunks) override;
+  void Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) override;
   void Written(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
                const absl::StatusOr<ChunkStore::PutResult>& result);
 
@@ -88,10 +101,8 @@ class ChunkFetch {
   std::shared_ptr<ChunkStore> store_;
   std::shared_ptr<ChunkBufferPool> pool_;
   size_t max_buffers_ = 0;
-  std::unique_ptr<ChunkPicker> picker_;
-  RequestRotation rotation_;
-  std::deque<PeerSlot> paused_;    // links that wait for memory, the longest first
-  std::vector<PeerLink*> takers_;  // kept for its memory
+  std::unique_ptr<RequestPlanner> planner_;
+  std::deque<PeerSlot> paused_;  // links that wait for memory, the longest first
   uint32_t writing_ = 0;
   bool stopped_ = false;
 };

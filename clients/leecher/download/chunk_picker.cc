@@ -7,9 +7,6 @@
 namespace shoal::leecher {
 namespace {
 
-// How many rare chunks a pick for an incomplete peer looks at before it settles for any chunk that fits.
-constexpr uint32_t kProbes = 256;
-
 uint64_t Bit(uint32_t chunk) {
   return uint64_t{1} << (chunk % 64);
 }
@@ -19,19 +16,42 @@ uint64_t Bit(uint32_t chunk) {
 ChunkPicker::ChunkPicker(const ChunkSet& held, uint64_t seed)
     : chunk_count_(held.size()),
       random_(seed),
-      place_(held.size(), kNowhere),
-      holders_(held.size(), 0),
-      wanted_bits_((held.size() + 63) / 64, 0),
+      chunks_{std::vector<uint32_t>(held.size(), RarityOrder::kNowhere),
+              std::vector<uint16_t>(held.size(), 0)},
+      orders_(kPriorities, RarityOrder(chunks_)),
+      priorities_(held.size(), FilePriority::kNormal),
       held_bits_((held.size() + 63) / 64, 0) {
-  order_.reserve(chunk_count_ - held.count());
   for (uint32_t chunk = 0; chunk < chunk_count_; ++chunk) {
     if (held.Contains(ChunkIndex(chunk))) {
       held_bits_[chunk / 64] |= Bit(chunk);
       ++held_;
     } else {
+      ++missing_;
+      ++unheld_[static_cast<size_t>(FilePriority::kNormal)];
       Want(chunk);
     }
   }
+}
+
+void ChunkPicker::SetPriority(ChunkRange range, FilePriority priority) {
+  for (uint32_t chunk = range.first.value(); chunk < range.first.value() + range.count; ++chunk) {
+    const FilePriority before = priorities_[chunk];
+    if (before == priority) continue;
+    if (!IsHeld(chunk)) {
+      --unheld_[static_cast<size_t>(before)];
+      ++unheld_[static_cast<size_t>(priority)];
+      if (before == FilePriority::kSkip) ++missing_;
+      if (priority == FilePriority::kSkip) --missing_;
+    }
+    const bool was_wanted = chunks_.place[chunk] != RarityOrder::kNowhere;
+    if (was_wanted) Unwant(chunk);
+    priorities_[chunk] = priority;
+    if (!IsHeld(chunk) && !IsUnderWay(chunk)) Want(chunk);
+  }
+}
+
+bool ChunkPicker::indifferent() const {
+  return !sequential_ && std::count_if(unheld_.begin(), unheld_.end(), [](uint32_t n) { return n > 0; }) <= 1;
 }
 
 void ChunkPicker::AddPeer(PeerSlot slot, const ChunkSet& held) {
@@ -100,19 +120,9 @@ void ChunkPicker::Exclude(PeerSlot slot, ChunkIndex index) {
   MakeRarer(chunk);
 }
 
-bool ChunkPicker::HasUseFor(PeerSlot slot) const {
-  const auto found = peers_.find(slot);
-  if (found == peers_.end()) return false;
-  if (found->second.complete) return !done();
-  for (size_t i = 0; i < held_bits_.size(); ++i) {
-    if (found->second.words[i] & ~held_bits_[i]) return true;
-  }
-  return false;
-}
-
 std::optional<ChunkIndex> ChunkPicker::Pick(PeerSlot slot) {
   const auto found = peers_.find(slot);
-  if (found == peers_.end() || order_.empty() || found->second.barren_epoch == wanted_epoch_)
+  if (found == peers_.end() || wanted_ == 0 || found->second.barren_epoch == wanted_epoch_)
     return std::nullopt;
   const std::optional<uint32_t> chunk = FindFor(found->second);
   if (!chunk.has_value()) {
@@ -122,6 +132,31 @@ std::optional<ChunkIndex> ChunkPicker::Pick(PeerSlot slot) {
   Unwant(*chunk);
   asked_[ChunkIndex(*chunk)] = {slot};
   return ChunkIndex(*chunk);
+}
+
+bool ChunkPicker::Claim(PeerSlot slot, ChunkIndex chunk) {
+  if (chunk.value() >= chunk_count_) return false;
+  if (chunks_.place[chunk.value()] != RarityOrder::kNowhere) {
+    Unwant(chunk.value());
+    asked_[chunk] = {slot};
+    return true;
+  }
+  const auto entry = asked_.find(chunk);
+  if (entry == asked_.end()) return false;
+  auto& slots = entry->second;
+  if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
+  return true;
+}
+
+std::span<const PeerSlot> ChunkPicker::AskedOf(ChunkIndex chunk) const {
+  const auto entry = asked_.find(chunk);
+  if (entry == asked_.end()) return {};
+  return {entry->second.data(), entry->second.size()};
+}
+
+bool ChunkPicker::Holds(PeerSlot slot, ChunkIndex chunk) const {
+  const auto peer = peers_.find(slot);
+  return peer != peers_.end() && chunk.value() < chunk_count_ && Holds(peer->second, chunk.value());
 }
 
 bool ChunkPicker::Copy(PeerSlot slot, ChunkIndex chunk) {
@@ -147,61 +182,43 @@ bool ChunkPicker::Return(PeerSlot slot, ChunkIndex chunk) {
   return true;
 }
 
-std::optional<PeerSlot> ChunkPicker::Arrived(PeerSlot slot, ChunkIndex chunk) {
-  const auto entry = asked_.find(chunk);
-  if (entry == asked_.end()) return std::nullopt;
-  std::optional<PeerSlot> other;
-  for (const PeerSlot asked : entry->second) {
-    if (asked != slot) other = asked;
-  }
-  asked_.erase(entry);
-  return other;
+void ChunkPicker::Arrived(ChunkIndex chunk) {
+  if (asked_.erase(chunk) > 0) arrived_.insert(chunk);
 }
 
-void ChunkPicker::Stored(ChunkIndex chunk) {
-  uint64_t& word = held_bits_[chunk.value() / 64];
-  if (word & Bit(chunk.value())) return;
-  word |= Bit(chunk.value());
+void ChunkPicker::Stored(ChunkIndex index) {
+  const uint32_t chunk = index.value();
+  arrived_.erase(index);
+  if (IsHeld(chunk)) return;
+  if (chunks_.place[chunk] != RarityOrder::kNowhere) Unwant(chunk);
+  held_bits_[chunk / 64] |= Bit(chunk);
   ++held_;
+  --unheld_[static_cast<size_t>(priorities_[chunk])];
+  if (priorities_[chunk] != FilePriority::kSkip) --missing_;
 }
 
 void ChunkPicker::Rejected(ChunkIndex chunk) {
-  Want(chunk.value());
+  if (arrived_.erase(chunk) > 0) Want(chunk.value());
 }
 
-std::optional<uint32_t> ChunkPicker::FindFor(Peer& peer) {
-  if (peer.complete) {
-    for (size_t bucket = 0; bucket < bucket_begin_.size(); ++bucket) {
-      const uint32_t begin = bucket_begin_[bucket];
-      const uint32_t end = BucketEnd(bucket);
-      if (begin < end) return order_[begin + Below(end - begin)];
-    }
-    return std::nullopt;
-  }
-  // Nothing in bucket 0 is held by an incomplete peer.
-  uint32_t probes = kProbes;
-  for (size_t bucket = 1; bucket < bucket_begin_.size() && probes > 0; ++bucket) {
-    const uint32_t begin = bucket_begin_[bucket];
-    const uint32_t size = BucketEnd(bucket) - begin;
-    if (size == 0) continue;
-    const uint32_t first = Below(size);
-    for (uint32_t i = 0; i < size && probes > 0; ++i, --probes) {
-      const uint32_t chunk = order_[begin + (first + i) % size];
-      if (Holds(peer, chunk)) return chunk;
-    }
-  }
-  return probes > 0 ? std::nullopt : FindByBits(peer);
-}
-
-std::optional<uint32_t> ChunkPicker::FindByBits(const Peer& peer) {
-  const size_t words = wanted_bits_.size();
-  const size_t first = Below(static_cast<uint32_t>(words));
-  for (size_t i = 0; i < words; ++i) {
-    const size_t at = (first + i) % words;
-    const uint64_t both = wanted_bits_[at] & peer.words[at];
-    if (both != 0) return static_cast<uint32_t>(at * 64) + static_cast<uint32_t>(std::countr_zero(both));
+std::optional<uint32_t> ChunkPicker::FindFor(const Peer& peer) {
+  for (const FilePriority priority : {FilePriority::kHigh, FilePriority::kNormal, FilePriority::kLow}) {
+    const RarityOrder& order = orders_[static_cast<size_t>(priority)];
+    if (order.empty()) continue;
+    if (peer.complete && !sequential_) return order.Rarest(random_);
+    const std::optional<uint32_t> chunk = sequential_ ? order.First(peer.complete ? nullptr : &peer.words)
+                                                      : order.RarestOf(peer.words, random_);
+    if (chunk.has_value()) return chunk;
   }
   return std::nullopt;
+}
+
+bool ChunkPicker::IsHeld(uint32_t chunk) const {
+  return (held_bits_[chunk / 64] & Bit(chunk)) != 0;
+}
+
+bool ChunkPicker::IsUnderWay(uint32_t chunk) const {
+  return asked_.contains(ChunkIndex(chunk)) || arrived_.contains(ChunkIndex(chunk));
 }
 
 bool ChunkPicker::Holds(const Peer& peer, uint32_t chunk) const {
@@ -224,56 +241,26 @@ void ChunkPicker::MakeComplete(Peer& peer) {
   peer.complete = true;
 }
 
-uint32_t ChunkPicker::BucketEnd(size_t bucket) const {
-  return bucket + 1 < bucket_begin_.size() ? bucket_begin_[bucket + 1] : static_cast<uint32_t>(order_.size());
-}
-
-void ChunkPicker::Swap(uint32_t a, uint32_t b) {
-  std::swap(order_[a], order_[b]);
-  place_[order_[a]] = a;
-  place_[order_[b]] = b;
-}
-
-// In at the end of the last bucket, then down bucket by bucket, trading places with the first of each.
 void ChunkPicker::Want(uint32_t chunk) {
-  place_[chunk] = static_cast<uint32_t>(order_.size());
-  order_.push_back(chunk);
-  for (size_t bucket = bucket_begin_.size() - 1; bucket > holders_[chunk]; --bucket) {
-    Swap(place_[chunk], bucket_begin_[bucket]);
-    ++bucket_begin_[bucket];
-  }
-  wanted_bits_[chunk / 64] |= Bit(chunk);
   ++wanted_epoch_;
+  if (priorities_[chunk] == FilePriority::kSkip) return;
+  OrderOf(chunk).Insert(chunk);
+  ++wanted_;
 }
 
-// Up bucket by bucket, trading places with the last of each, and out at the end.
 void ChunkPicker::Unwant(uint32_t chunk) {
-  for (size_t bucket = holders_[chunk]; bucket < bucket_begin_.size(); ++bucket) {
-    Swap(place_[chunk], BucketEnd(bucket) - 1);
-    if (bucket + 1 < bucket_begin_.size()) --bucket_begin_[bucket + 1];
-  }
-  order_.pop_back();
-  place_[chunk] = kNowhere;
-  wanted_bits_[chunk / 64] &= ~Bit(chunk);
+  OrderOf(chunk).Remove(chunk);
+  --wanted_;
 }
 
 void ChunkPicker::MakeCommoner(uint32_t chunk) {
-  const size_t bucket = holders_[chunk]++;
-  if (bucket + 1 == bucket_begin_.size()) bucket_begin_.push_back(static_cast<uint32_t>(order_.size()));
-  if (place_[chunk] == kNowhere) return;
-  Swap(place_[chunk], BucketEnd(bucket) - 1);
-  --bucket_begin_[bucket + 1];
+  if (chunks_.place[chunk] != RarityOrder::kNowhere) OrderOf(chunk).MakeCommoner(chunk);
+  ++chunks_.holders[chunk];
 }
 
 void ChunkPicker::MakeRarer(uint32_t chunk) {
-  const size_t bucket = holders_[chunk]--;
-  if (place_[chunk] == kNowhere) return;
-  Swap(place_[chunk], bucket_begin_[bucket]);
-  ++bucket_begin_[bucket];
-}
-
-uint32_t ChunkPicker::Below(uint32_t bound) {
-  return static_cast<uint32_t>(random_() % bound);
+  if (chunks_.place[chunk] != RarityOrder::kNowhere) OrderOf(chunk).MakeRarer(chunk);
+  --chunks_.holders[chunk];
 }
 
 }  // namespace shoal::leecher

@@ -117,8 +117,10 @@ TEST(ChunkPicker, CopiesToOneMorePeer) {
   EXPECT_TRUE(picker.Copy(kB, ChunkIndex(0)));
   EXPECT_FALSE(picker.Copy(kC, ChunkIndex(0))) << "two at a time";
 
-  EXPECT_EQ(picker.Arrived(kB, ChunkIndex(0)), kA);
-  EXPECT_EQ(picker.Arrived(kA, ChunkIndex(1)), std::nullopt);
+  const auto asked = picker.AskedOf(ChunkIndex(0));
+  EXPECT_EQ(std::vector<PeerSlot>(asked.begin(), asked.end()), (std::vector<PeerSlot>{kA, kB}));
+  picker.Arrived(ChunkIndex(0));
+  EXPECT_TRUE(picker.AskedOf(ChunkIndex(0)).empty());
 }
 
 TEST(ChunkPicker, AReturnedCopyStaysWithTheOther) {
@@ -157,9 +159,7 @@ TEST(ChunkPicker, LearnsWhatAPeerGains) {
   ChunkPicker picker(ChunkSet(3), 1);
   picker.AddPeer(kA, ChunkSet(3));
   EXPECT_FALSE(picker.Pick(kA).has_value());
-  EXPECT_FALSE(picker.HasUseFor(kA));
   ASSERT_TRUE(picker.PeerGained(kA, {{ChunkIndex(1), 1}}).ok());
-  EXPECT_TRUE(picker.HasUseFor(kA));
   EXPECT_EQ(picker.Pick(kA), ChunkIndex(1));
   ASSERT_TRUE(picker.PeerGained(kA, {{ChunkIndex(0), 3}}).ok());  // complete now
   EXPECT_EQ(PickAll(picker, kA).size(), 2u);
@@ -171,17 +171,78 @@ TEST(ChunkPicker, IsDoneWhenAllAreStored) {
   ChunkPicker picker(ChunkSet(2), 1);
   picker.AddPeer(kA, ChunkSet::All(2));
   PickAll(picker, kA);
-  picker.Arrived(kA, ChunkIndex(0));
-  picker.Arrived(kA, ChunkIndex(1));
+  picker.Arrived(ChunkIndex(0));
+  picker.Arrived(ChunkIndex(1));
   picker.Stored(ChunkIndex(0));
   EXPECT_FALSE(picker.done());
   picker.Rejected(ChunkIndex(1));
   EXPECT_EQ(picker.Pick(kA), ChunkIndex(1));
-  picker.Arrived(kA, ChunkIndex(1));
+  picker.Arrived(ChunkIndex(1));
   picker.Stored(ChunkIndex(1));
   EXPECT_TRUE(picker.done());
-  EXPECT_FALSE(picker.HasUseFor(kA));
   EXPECT_TRUE(ChunkPicker(ChunkSet(0), 1).done());
+}
+
+TEST(ChunkPicker, TakesHigherPrioritiesFirst) {
+  ChunkPicker picker(ChunkSet(6), 1);
+  picker.SetPriority({ChunkIndex(0), 2}, FilePriority::kLow);
+  picker.SetPriority({ChunkIndex(4), 1}, FilePriority::kHigh);
+  picker.SetPriority({ChunkIndex(5), 1}, FilePriority::kSkip);
+  picker.AddPeer(kA, ChunkSet::All(6));
+  EXPECT_FALSE(picker.indifferent());
+  const std::vector<uint32_t> picked = PickAll(picker, kA);
+  ASSERT_EQ(picked.size(), 5u);
+  EXPECT_EQ(picked[0], 4u);
+  EXPECT_EQ(std::set<uint32_t>(picked.begin() + 1, picked.begin() + 3), (std::set<uint32_t>{2, 3}));
+  EXPECT_EQ(std::set<uint32_t>(picked.begin() + 3, picked.end()), (std::set<uint32_t>{0, 1}));
+}
+
+TEST(ChunkPicker, PrioritiesMayChangeAtAnyTime) {
+  ChunkPicker picker(ChunkSet(3), 1);
+  picker.AddPeer(kA, ChunkSet::All(3));
+  EXPECT_TRUE(picker.indifferent());
+  const ChunkIndex asked = *picker.Pick(kA);
+  picker.SetPriority({ChunkIndex(0), 3}, FilePriority::kSkip);
+  EXPECT_EQ(picker.wanted(), 0u);
+  EXPECT_TRUE(picker.done()) << "nothing is waited for";
+  EXPECT_TRUE(picker.Return(kA, asked));
+  EXPECT_FALSE(picker.Pick(kA).has_value());
+  picker.SetPriority({asked, 1}, FilePriority::kHigh);
+  EXPECT_EQ(picker.Pick(kA), asked);
+  picker.Arrived(asked);
+  picker.SetPriority({asked, 1}, FilePriority::kSkip);
+  picker.SetPriority({asked, 1}, FilePriority::kNormal);
+  EXPECT_EQ(picker.wanted(), 0u) << "it is here already";
+  picker.Stored(asked);
+  EXPECT_TRUE(picker.done());
+  EXPECT_EQ(picker.held(), 1u);
+}
+
+TEST(ChunkPicker, GoesInOrderWhenSequential) {
+  ChunkPicker picker(ChunkSet(200), 1);
+  picker.SetSequential(true);
+  EXPECT_FALSE(picker.indifferent());
+  picker.AddPeer(kA, SetOf(200, {3, 150, 70}));
+  picker.AddPeer(kB, ChunkSet::All(200));
+  EXPECT_EQ(PickAll(picker, kA), (std::vector<uint32_t>{3, 70, 150}));
+  picker.SetPriority({ChunkIndex(100), 1}, FilePriority::kHigh);
+  EXPECT_EQ(picker.Pick(kB), ChunkIndex(100));
+  EXPECT_EQ(picker.Pick(kB), ChunkIndex(0));
+  EXPECT_EQ(picker.Pick(kB), ChunkIndex(1));
+}
+
+TEST(ChunkPicker, TakesWhatComesUnasked) {
+  ChunkPicker picker(SetOf(4, {3}), 1);
+  picker.AddPeer(kA, ChunkSet::All(4));
+  picker.AddPeer(kB, ChunkSet::All(4));
+  EXPECT_TRUE(picker.Claim(kA, ChunkIndex(0)));
+  EXPECT_EQ(picker.wanted(), 2u);
+  EXPECT_TRUE(picker.Claim(kB, ChunkIndex(0))) << "both may come";
+  EXPECT_EQ(picker.AskedOf(ChunkIndex(0)).size(), 2u);
+  EXPECT_FALSE(picker.Claim(kA, ChunkIndex(3))) << "it is held";
+  EXPECT_FALSE(picker.Claim(kA, ChunkIndex(4))) << "there is no such chunk";
+  picker.Arrived(ChunkIndex(0));
+  EXPECT_FALSE(picker.Claim(kA, ChunkIndex(0))) << "it is here";
 }
 
 // The order stays right through any sequence of events: checked against a plain recount.

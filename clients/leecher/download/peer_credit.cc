@@ -1,69 +1,79 @@
 #include "clients/leecher/download/peer_credit.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace shoal::leecher {
-namespace {
-
-constexpr absl::Duration kBenefitOfDoubt = absl::Milliseconds(500);
-
-}  // namespace
 
 PeerCredit::PeerCredit(const CreditLimits& limits, uint32_t chunk_bytes, bool on_probation,
                        absl::Duration now)
     : limits_(limits),
       chunk_bytes_(chunk_bytes),
       rate_(now),
-      window_(on_probation ? 1 : std::min(limits.start_window, limits.max_window)),
+      window_bytes_(on_probation ? 1 : std::min(limits.start_bytes, limits.max_bytes)),
       last_sign_(now),
       service_start_(now) {}
 
-void PeerCredit::Asked(absl::Duration now) {
-  if (owed_++ == 0) {
+void PeerCredit::Asked(absl::Duration now, uint64_t bytes) {
+  if (owed_bytes_ == 0) {
     last_sign_ = now;
     service_start_ = now;
+    awaits_first_byte_ = true;
   }
+  owed_bytes_ += bytes;
 }
 
 void PeerCredit::Progress(absl::Duration now, uint64_t bytes) {
+  if (awaits_first_byte_) {
+    awaits_first_byte_ = false;
+    NoteRoundTrip(now - service_start_);
+  }
   rate_.Add(now, bytes);
   last_sign_ = now;
+  owed_bytes_ -= std::min(owed_bytes_, bytes);
+  const absl::Duration covered = 2 * std::min(round_trip_, limits_.max_round_trip) + limits_.margin;
+  const double most = rate_.BytesPerSecond(now) * absl::ToDoubleSeconds(covered);
+  window_bytes_ = std::clamp<uint64_t>(static_cast<uint64_t>(most), 1,
+                                       std::min(window_bytes_ + bytes, limits_.max_bytes));
 }
 
 void PeerCredit::Arrived(absl::Duration now) {
-  if (owed_ > 0) --owed_;
-  const absl::Duration took = now - service_start_;
+  NoteTimeBetween(now - service_start_);
   service_start_ = now;
   last_sign_ = now;
+}
+
+void PeerCredit::Withdrawn(uint64_t bytes) {
+  owed_bytes_ -= std::min(owed_bytes_, bytes);
+  if (owed_bytes_ == 0) awaits_first_byte_ = false;
+}
+
+void PeerCredit::Overasked() {
+  window_bytes_ = std::max<uint64_t>(1, window_bytes_ / 2);
+}
+
+void PeerCredit::NoteRoundTrip(absl::Duration sample) {
+  if (round_trip_ == absl::ZeroDuration() || sample < round_trip_) {
+    round_trip_ = sample;
+  } else {
+    round_trip_ += (sample - round_trip_) / 16;
+  }
+}
+
+void PeerCredit::NoteTimeBetween(absl::Duration took) {
   if (!timed_) {
     timed_ = true;
     smoothed_ = took;
     deviation_ = took / 2;
-  } else {
-    deviation_ = deviation_ * 0.75 + absl::AbsDuration(smoothed_ - took) * 0.25;
-    smoothed_ = smoothed_ * 0.875 + took * 0.125;
+    return;
   }
-  const double fills = rate_.BytesPerSecond(now) * absl::ToDoubleSeconds(limits_.depth) / chunk_bytes_;
-  const double most =
-      std::clamp(std::ceil(fills), double{1} * limits_.min_window, double{1} * limits_.max_window);
-  window_ = std::min(window_ + 1, static_cast<uint32_t>(most));
+  deviation_ = deviation_ * 0.75 + absl::AbsDuration(smoothed_ - took) * 0.25;
+  smoothed_ = smoothed_ * 0.875 + took * 0.125;
 }
 
-void PeerCredit::Withdrawn() {
-  if (owed_ > 0) --owed_;
-}
-
-void PeerCredit::Overasked() {
-  window_ = std::max<uint32_t>(1, window_ / 2);
-}
-
-absl::Duration PeerCredit::TimeToDrain(absl::Duration now) {
-  if (owed_ == 0) return absl::ZeroDuration();
+absl::Duration PeerCredit::TimeToBring(uint64_t bytes, absl::Duration now) {
   const double rate = rate_.BytesPerSecond(now);
-  // Just asked: nothing can be said against it yet.
-  if (rate <= 0) return now - last_sign_ < kBenefitOfDoubt ? absl::ZeroDuration() : absl::InfiniteDuration();
-  return absl::Seconds(double{1} * owed_ * chunk_bytes_ / rate);
+  if (rate > 0) return absl::Seconds(static_cast<double>(bytes) / rate);
+  return owed_bytes_ > 0 ? now - last_sign_ : round_trip_;
 }
 
 absl::Duration PeerCredit::Patience(bool patient) const {
@@ -73,7 +83,7 @@ absl::Duration PeerCredit::Patience(bool patient) const {
 }
 
 bool PeerCredit::Frozen(absl::Duration now, bool patient) const {
-  return owed_ > 0 && now - last_sign_ > Patience(patient);
+  return owed_bytes_ > 0 && now - last_sign_ > Patience(patient);
 }
 
 }  // namespace shoal::leecher

@@ -1,21 +1,16 @@
 #include "clients/leecher/download/peer_link.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "shoal/base/clock.h"
-
 namespace shoal::leecher {
-PeerLink::PeerLink(PeerSlot slot, const PeerBook::Call& call, const CreditLimits& limits, absl::Duration now,
-                   LinkEvents* events)
+
+PeerLink::PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events)
     : slot_(slot),
       peer_(call.peer),
       endpoint_(call.endpoint),
       on_probation_(call.on_probation),
       failed_before_(call.failed_before),
-      limits_(limits),
-      events_(events),
-      last_useful_(now) {}
+      events_(events) {}
 
 PeerLink::~PeerLink() {
   Close();
@@ -38,34 +33,16 @@ bool PeerLink::NoteGained(const Have& have) {
   return true;
 }
 
-void PeerLink::OpenCredit(uint32_t chunk_bytes, absl::Duration now) {
-  credit_.emplace(limits_, chunk_bytes, on_probation_, now);
-  last_useful_ = now;
+void PeerLink::Request(std::span<const ChunkIndex> chunks) {
+  if (session_ != nullptr) session_->Request(chunks);
 }
 
-bool PeerLink::Owes(ChunkIndex chunk) const {
-  return std::find(owed_.begin(), owed_.end(), chunk) != owed_.end();
+void PeerLink::RequestAny(uint32_t chunks) {
+  if (session_ != nullptr) session_->RequestAny(chunks);
 }
 
-void PeerLink::NoteRequest(ChunkIndex chunk, absl::Duration now) {
-  owed_.push_back(chunk);
-  unsent_.push_back(chunk);
-  credit_->Asked(now);
-  last_useful_ = now;
-}
-
-void PeerLink::SendRequests() {
-  if (unsent_.empty()) return;
-  if (session_ != nullptr) session_->Request(unsent_);
-  unsent_.clear();
-}
-
-void PeerLink::Withdraw(ChunkIndex chunk, bool cancel) {
-  const auto found = std::find(owed_.begin(), owed_.end(), chunk);
-  if (found == owed_.end()) return;
-  owed_.erase(found);
-  credit_->Withdrawn();
-  if (cancel && session_ != nullptr) session_->Cancel({&chunk, 1});
+void PeerLink::Cancel(std::span<const ChunkIndex> chunks) {
+  if (session_ != nullptr) session_->Cancel(chunks);
 }
 
 void PeerLink::AskManifest(absl::Duration now) {
@@ -73,16 +50,12 @@ void PeerLink::AskManifest(absl::Duration now) {
   if (session_ != nullptr) session_->RequestManifest();
 }
 
-void PeerLink::Resume(absl::Duration now) {
-  if (!paused_) return;
-  paused_ = false;
-  if (credit_.has_value()) credit_->Excuse(now);
+void PeerLink::Resume() {
   if (session_ != nullptr) session_->ResumeReading();
 }
 
 void PeerLink::OnReady(const Hello& theirs) {
   hello_ = theirs;
-  last_useful_ = Clock::Real().Uptime();
   events_->LinkReady(*this);
 }
 
@@ -95,30 +68,18 @@ void PeerLink::OnHave(const Have& have) {
 }
 
 bool PeerLink::WantsChunk(ChunkIndex chunk, uint32_t length_bytes) {
-  if (!Owes(chunk)) {
-    // Cancelled too late: its bytes are on their way, which shows that the peer is alive.
-    if (credit_.has_value()) credit_->Excuse(Clock::Real().Uptime());
-    return false;
-  }
-  return events_->LinkChunkFits(*this, chunk, length_bytes);
+  return events_->LinkChunkBegan(*this, chunk, length_bytes);
 }
 
 ChunkBuffer PeerLink::BufferFor(ChunkIndex, uint32_t length_bytes) {
-  ChunkBuffer buffer = events_->LinkBuffer(*this, length_bytes);
-  paused_ = !buffer;
-  return buffer;
+  return events_->LinkBuffer(*this, length_bytes);
 }
 
-void PeerLink::OnProgress(ChunkIndex, uint32_t bytes) {
-  if (credit_.has_value()) credit_->Progress(Clock::Real().Uptime(), bytes);
-  events_->LinkProgress(*this, bytes);
+void PeerLink::OnProgress(ChunkIndex chunk, uint32_t bytes) {
+  events_->LinkProgress(*this, chunk, bytes);
 }
 
 void PeerLink::OnChunk(ChunkIndex chunk, ChunkBuffer bytes) {
-  const auto found = std::find(owed_.begin(), owed_.end(), chunk);
-  if (found == owed_.end()) return;  // cancelled while its last bytes came
-  owed_.erase(found);
-  credit_->Arrived(Clock::Real().Uptime());
   events_->LinkChunk(*this, chunk, std::move(bytes));
 }
 
@@ -128,6 +89,10 @@ void PeerLink::OnCorruptFrame(ChunkIndex chunk) {
 
 void PeerLink::OnRefused(const Refuse& refuse) {
   events_->LinkRefused(*this, refuse);
+}
+
+void PeerLink::OnNothingFresh() {
+  events_->LinkNothingFresh(*this);
 }
 
 void PeerLink::OnClosed(const absl::Status& why) {

@@ -11,7 +11,6 @@
 #include "absl/time/time.h"
 #include "clients/leecher/download/chunk_picker.h"
 #include "clients/leecher/download/peer_book.h"
-#include "clients/leecher/download/peer_credit.h"
 #include "shoal/stream/chunk_session.h"
 
 namespace shoal::leecher {
@@ -24,27 +23,27 @@ class LinkEvents {
   virtual void LinkReady(PeerLink& link) = 0;
   virtual void LinkManifest(PeerLink& link, std::string canonical) = 0;
   virtual void LinkGained(PeerLink& link, const Have& have) = 0;
-  // The peer begins to send a chunk that it owes. False when it can't be that chunk, going by its length.
-  virtual bool LinkChunkFits(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) = 0;
+  // The peer begins to send a chunk, or goes on after a pause. False when it is of no use, or can't be that
+  // chunk, going by its length.
+  virtual bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) = 0;
   // Memory for it; an empty buffer pauses the link until Resume.
   virtual ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) = 0;
-  virtual void LinkProgress(PeerLink& link, uint32_t bytes) = 0;
+  virtual void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) = 0;
   virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) = 0;
   virtual void LinkCorrupt(PeerLink& link, ChunkIndex chunk) = 0;
   virtual void LinkRefused(PeerLink& link, const Refuse& refuse) = 0;
+  virtual void LinkNothingFresh(PeerLink& link) = 0;
   virtual void LinkClosed(PeerLink& link, const absl::Status& why) = 0;
 
  protected:
   ~LinkEvents() = default;
 };
 
-// A download's end of one connection to one peer: the session, what the peer said of itself, what it owes,
-// and how much it may owe. It decides nothing but the size of the window. On the download's loop; ends when
-// it is destroyed.
+// A download's end of one connection to one peer: the session, and what the peer said of itself. It decides
+// nothing. On the download's loop; ends when it is destroyed.
 class PeerLink final : public SessionDelegate {
  public:
-  PeerLink(PeerSlot slot, const PeerBook::Call& call, const CreditLimits& limits, absl::Duration now,
-           LinkEvents* events);
+  PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events);
   ~PeerLink() override;
 
   void Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits);
@@ -54,6 +53,7 @@ class PeerLink final : public SessionDelegate {
   PeerSlot slot() const { return slot_; }
   const PeerId& peer() const { return peer_; }
   const Endpoint& endpoint() const { return endpoint_; }
+  bool on_probation() const { return on_probation_; }
   bool failed_before() const { return failed_before_; }
   bool closed() const { return session_ == nullptr; }
   // The hellos were exchanged; hello() is what the peer said.
@@ -65,28 +65,18 @@ class PeerLink final : public SessionDelegate {
   bool NoteGained(const Have& have);
   const std::vector<ChunkRange>& noted_gains() const { return noted_gains_; }
 
-  // The size of a chunk is known: from now on the peer has credit.
-  void OpenCredit(uint32_t chunk_bytes, absl::Duration now);
-  bool has_credit() const { return credit_.has_value(); }
-  PeerCredit& credit() { return *credit_; }
-
-  // Chunks that it owes, in the order in which they were asked.
-  const std::vector<ChunkIndex>& owed() const { return owed_; }
-  bool Owes(ChunkIndex chunk) const;
-  // Notes a request, and sends what was noted.
-  void NoteRequest(ChunkIndex chunk, absl::Duration now);
-  void SendRequests();
-  // The chunk is not expected any more; with `cancel` the peer is told.
-  void Withdraw(ChunkIndex chunk, bool cancel);
+  // It takes part in the fetching of chunks.
+  void NoteJoined() { joined_ = true; }
+  bool joined() const { return joined_; }
+  void Request(std::span<const ChunkIndex> chunks);
+  void RequestAny(uint32_t chunks);
+  void Cancel(std::span<const ChunkIndex> chunks);
 
   void AskManifest(absl::Duration now);
   const std::optional<absl::Duration>& manifest_asked_at() const { return manifest_asked_at_; }
 
-  bool paused() const { return paused_; }
-  void Resume(absl::Duration now);
-  // When it last owed something, or became ready.
-  absl::Duration last_useful() const { return last_useful_; }
-  void NoteUseful(absl::Duration now) { last_useful_ = now; }
+  // Reads on after an empty buffer.
+  void Resume();
 
   // SessionDelegate
   void OnReady(const Hello& theirs) override;
@@ -98,7 +88,7 @@ class PeerLink final : public SessionDelegate {
   void OnChunk(ChunkIndex chunk, ChunkBuffer bytes) override;
   void OnCorruptFrame(ChunkIndex chunk) override;
   void OnRefused(const Refuse& refuse) override;
-  void OnNothingFresh() override {}  // no credits were given
+  void OnNothingFresh() override;
   void OnClosed(const absl::Status& why) override;
 
  private:
@@ -107,17 +97,12 @@ class PeerLink final : public SessionDelegate {
   const Endpoint endpoint_;
   const bool on_probation_;
   const bool failed_before_;
-  const CreditLimits limits_;
   LinkEvents* const events_;
   std::shared_ptr<ChunkSession> session_;  // null once closed
   std::optional<Hello> hello_;
   std::vector<ChunkRange> noted_gains_;
-  std::optional<PeerCredit> credit_;
-  std::vector<ChunkIndex> owed_;
-  std::vector<ChunkIndex> unsent_;  // the last of owed_, not yet sent
   std::optional<absl::Duration> manifest_asked_at_;
-  absl::Duration last_useful_;
-  bool paused_ = false;
+  bool joined_ = false;
 };
 
 }  // namespace shoal::leecher

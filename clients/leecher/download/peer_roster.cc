@@ -22,19 +22,14 @@ void PeerRoster::Learn(const std::vector<PeerInfo>& peers, absl::Duration now) {
   for (const PeerInfo& peer : peers) book_.Seen(peer, now);
 }
 
-void PeerRoster::CallPeers(absl::Duration now, uint32_t max_window) {
+void PeerRoster::CallPeers(absl::Duration now) {
   if (content_.is_zero()) return;
-  CreditLimits limits;
-  limits.max_window = std::min(limits.max_window, max_window);
-  limits.first_silence = options_.tuning.first_silence;
-  limits.min_silence = options_.tuning.min_silence;
-  limits.max_silence = options_.tuning.max_silence;
   SessionTerms terms;
   terms.content_id = content_;
   terms.self = options_.self;
   terms.listen_port = options_.listen_port;
   while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
-    links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, limits, now, events_));
+    links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, events_));
     links_.back()->Dial(loop_, terms, options_.tuning.session);
   }
 }

@@ -39,7 +39,7 @@ class PeerRoster {
   void Learn(const std::vector<PeerInfo>& peers, absl::Duration now);
   // The content is known: from now on peers are called.
   void Begin(const ContentId& content) { content_ = content; }
-  void CallPeers(absl::Duration now, uint32_t max_window);
+  void CallPeers(absl::Duration now);
 
   // Notes that a link's hellos are through.
   void Welcome(PeerLink& link);
