@@ -9,9 +9,8 @@
 namespace shoal::tracker {
 namespace {
 
-// The sweep's round over all peers: an eighth of a life, so that nobody is kept
-// long who is gone, and no stamp comes near the age at which it would mean
-// something else.
+// The sweep's round over all peers: an eighth of a life, so that nobody is kept long who is gone, and no
+// stamp comes near the age at which it would mean something else.
 constexpr uint64_t kTicksPerRound = PeerClock::kTicksPerLife / 8;
 // Blocks that one call sweeps under the lock: some ten microseconds.
 constexpr uint32_t kBlocksPerSweep = 64;
@@ -20,16 +19,16 @@ constexpr uint32_t kSlotsPerPage = 4096;
 
 // A peer as it goes over the wire: the last bytes of the address, and the port.
 template <size_t kPeerBytes>
-std::array<uint8_t, kPeerBytes> WirePeer(const Endpoint &peer) {
+std::array<uint8_t, kPeerBytes> WirePeer(const Endpoint& peer) {
   constexpr size_t kAddressBytes = kPeerBytes - 2;
   std::array<uint8_t, kPeerBytes> wire;
-  std::memcpy(wire.data(), peer.ip.bytes().data() + 16 - kAddressBytes,
-              kAddressBytes);
+  std::memcpy(wire.data(), peer.ip.bytes().data() + 16 - kAddressBytes, kAddressBytes);
   StoreBig(peer.port, wire.data() + kAddressBytes);
   return wire;
 }
 
-template <size_t kPeerBytes> Endpoint EndpointOf(const uint8_t *wire) {
+template <size_t kPeerBytes>
+Endpoint EndpointOf(const uint8_t* wire) {
   constexpr size_t kAddressBytes = kPeerBytes - 2;
   std::array<uint8_t, kAddressBytes> address;
   std::memcpy(address.data(), wire, kAddressBytes);
@@ -42,50 +41,45 @@ template <size_t kPeerBytes> Endpoint EndpointOf(const uint8_t *wire) {
 }
 
 template <size_t kPeerBytes>
-void DescribePeers(const SwarmPeers<kPeerBytes> &swarm, uint64_t tick,
-                   uint32_t max_peers, std::vector<BitTorrentPeer> *peers) {
+void DescribePeers(const SwarmPeers<kPeerBytes>& swarm, uint64_t tick, uint32_t max_peers,
+                   std::vector<BitTorrentShard::Peer>* peers) {
   const auto now = static_cast<uint8_t>(tick);
   for (uint32_t number = 0; number < swarm.blocks(); ++number) {
-    const PeerBlock<kPeerBytes> &block = swarm.block(number);
-    for (uint32_t index = 0; index < block.size() && peers->size() < max_peers;
-         ++index) {
-      if (PeerClock::Lapsed(block.stamp(index), now))
-        continue;
-      peers->push_back({EndpointOf<kPeerBytes>(block.peer(index)),
-                        block.seeder(index),
+    const PeerBlock<kPeerBytes>& block = swarm.block(number);
+    for (uint32_t index = 0; index < block.size() && peers->size() < max_peers; ++index) {
+      if (PeerClock::Lapsed(block.stamp(index), now)) continue;
+      peers->push_back({EndpointOf<kPeerBytes>(block.peer(index)), block.seeder(index),
                         static_cast<uint8_t>(now - block.stamp(index))});
     }
   }
 }
 
-} // namespace
+}  // namespace
 
-BitTorrentShard::BitTorrentShard(uint64_t seed, BitTorrentUsage *usage)
-    : hasher_(RandomSource(seed).Next()), usage_(usage), random_(seed),
-      table_(1u << 31), by_hash_(MakeSlotSet(KeyByInfoHash{&table_})) {}
+BitTorrentShard::BitTorrentShard(uint64_t seed, BitTorrentUsage* usage)
+    : hasher_(RandomSource(seed).Next()),
+      usage_(usage),
+      random_(seed),
+      table_(1u << 31),
+      by_hash_(MakeSlotSet(KeyByInfoHash{&table_})) {}
 
-BitTorrentShard::Answer
-BitTorrentShard::Announce(const BitTorrentAnnounce &announce, uint64_t tick,
-                          uint8_t *peers) {
+BitTorrentShard::Answer BitTorrentShard::Announce(const BitTorrentAnnounce& announce, uint64_t tick,
+                                                  uint8_t* peers) {
   MutexLock lock(&mutex_);
-  Record *record = Find(announce.info_hash);
+  Record* record = Find(announce.info_hash);
   if (record == nullptr) {
-    if (announce.stopped)
-      return {};
+    if (announce.stopped) return {};
     record = Add(announce.info_hash, tick);
-    if (record == nullptr)
-      return {BitTorrentOutcome::kTooManySwarms, {}, 0};
+    if (record == nullptr) return {BitTorrentOutcome::kTooManySwarms, {}, 0};
   }
-  return announce.peer.ip.is_v4()
-             ? AnnounceIn(record, &record->v4, announce, tick, peers)
-             : AnnounceIn(record, &record->v6, announce, tick, peers);
+  return announce.peer.ip.is_v4() ? AnnounceIn(record, &record->v4, announce, tick, peers)
+                                  : AnnounceIn(record, &record->v6, announce, tick, peers);
 }
 
 template <size_t kPeerBytes>
-BitTorrentShard::Answer
-BitTorrentShard::AnnounceIn(Record *record, SwarmPeers<kPeerBytes> *peers,
-                            const BitTorrentAnnounce &announce, uint64_t tick,
-                            uint8_t *out) {
+BitTorrentShard::Answer BitTorrentShard::AnnounceIn(Record* record, SwarmPeers<kPeerBytes>* peers,
+                                                    const BitTorrentAnnounce& announce, uint64_t tick,
+                                                    uint8_t* out) {
   const auto now = static_cast<uint8_t>(tick);
   const auto wire = WirePeer<kPeerBytes>(announce.peer);
   uint32_t lapsed = 0;
@@ -116,63 +110,54 @@ BitTorrentShard::AnnounceIn(Record *record, SwarmPeers<kPeerBytes> *peers,
   } else if (peers->seeder(place) == announce.seeder) {
     peers->Renew(place, now);
   } else {
-    // Only who was seen on the way can come to its end: the count can't be
-    // driven up by saying so again.
-    if (announce.seeder && announce.completed)
-      ++record->completed;
+    // Only who was seen on the way can come to its end: the count can't be driven up by saying so again.
+    if (announce.seeder && announce.completed) ++record->completed;
     peers->Remove(place, now);
     place = peers->Insert(wire.data(), hasher_, announce.seeder, now);
   }
 
   const uint32_t leechers = peers->leechers() - (announce.seeder ? 0 : 1);
   const uint32_t seeders = announce.seeder ? 0 : peers->seeders();
-  const uint32_t wanted_seeders =
-      CompleteShare(announce.wanted, seeders, leechers, seeders, leechers);
-  const uint32_t wanted_leechers =
-      std::min(leechers, announce.wanted - wanted_seeders);
-  answer.peers = peers->HandOut(false, wanted_leechers, place, now, &random_,
-                                &lapsed, out);
-  answer.peers +=
-      peers->HandOut(true, wanted_seeders, place, now, &random_, &lapsed,
-                     out + size_t{answer.peers} * kPeerBytes);
+  const uint32_t wanted_seeders = CompleteShare(announce.wanted, seeders, leechers, seeders, leechers);
+  const uint32_t wanted_leechers = std::min(leechers, announce.wanted - wanted_seeders);
+  answer.peers = peers->HandOut(false, wanted_leechers, place, now, &random_, &lapsed, out);
+  answer.peers += peers->HandOut(true, wanted_seeders, place, now, &random_, &lapsed,
+                                 out + size_t{answer.peers} * kPeerBytes);
   CountLapsed(lapsed);
   answer.counts = record->counts();
   return answer;
 }
 
-SwarmCounts BitTorrentShard::Scrape(const InfoHash &info_hash) {
+SwarmCounts BitTorrentShard::Scrape(const InfoHash& info_hash) {
   MutexLock lock(&mutex_);
-  const Record *const record = Find(info_hash);
+  const Record* const record = Find(info_hash);
   return record == nullptr ? SwarmCounts() : record->counts();
 }
 
-void BitTorrentShard::Prefetch(const InfoHash &info_hash) {
+void BitTorrentShard::Prefetch(const InfoHash& info_hash) {
   MutexLock lock(&mutex_);
-  if (const Record *const record = Find(info_hash))
-    record->v4.Prefetch();
+  if (const Record* const record = Find(info_hash)) record->v4.Prefetch();
 }
 
 bool BitTorrentShard::Sweep(uint64_t tick) {
   MutexLock lock(&mutex_);
   const uint64_t end = table_.end();
   if (sweep_slot_ >= end) {
-    if (tick - round_began_ < kTicksPerRound)
-      return true;
+    if (tick - round_began_ < kTicksPerRound) return true;
     round_began_ = tick;
     sweep_slot_ = 0;
     sweep_block_ = 0;
   }
   const uint64_t passed = std::min(tick - round_began_ + 1, kTicksPerRound);
   const uint64_t target = (end * passed + kTicksPerRound - 1) / kTicksPerRound;
-  for (uint32_t swept = 0; swept < kBlocksPerSweep && sweep_slot_ < target;
-       ++swept) {
+  for (uint32_t swept = 0; swept < kBlocksPerSweep && sweep_slot_ < target; ++swept) {
     SweepOne(static_cast<uint8_t>(tick));
   }
   return sweep_slot_ >= target;
 }
 
 void BitTorrentShard::SweepOne(uint8_t now) {
-  Record &record = table_[sweep_slot_];
+  Record& record = table_[sweep_slot_];
   if (record.used && !record.empty()) {
     const uint32_t v4_blocks = record.v4.blocks();
     if (sweep_block_ < v4_blocks) {
@@ -188,54 +173,45 @@ void BitTorrentShard::SweepOne(uint8_t now) {
     record.v4.Tidy(now);
     record.v6.Tidy(now);
   }
-  if (record.used && record.empty())
-    Forget(sweep_slot_);
+  if (record.used && record.empty()) Forget(sweep_slot_);
   ++sweep_slot_;
   sweep_block_ = 0;
 }
 
-std::optional<uint32_t>
-BitTorrentShard::Page(uint32_t from, uint32_t count,
-                      std::vector<Swarm> *swarms) const {
+std::optional<uint32_t> BitTorrentShard::Page(uint32_t from, uint32_t count,
+                                              std::vector<Swarm>* swarms) const {
   MutexLock lock(&mutex_);
   for (uint32_t slot = from; slot < table_.end(); ++slot) {
-    if (count == 0 || slot - from == kSlotsPerPage)
-      return slot;
-    const Record &record = table_[slot];
-    if (!record.used || record.empty())
-      continue;
+    if (count == 0 || slot - from == kSlotsPerPage) return slot;
+    const Record& record = table_[slot];
+    if (!record.used || record.empty()) continue;
     swarms->push_back({record.info_hash, record.counts(), record.first_tick});
     --count;
   }
   return std::nullopt;
 }
 
-std::optional<BitTorrentShard::Swarm>
-BitTorrentShard::Describe(const InfoHash &info_hash, uint64_t tick,
-                          uint32_t max_peers,
-                          std::vector<BitTorrentPeer> *peers) const {
+std::optional<BitTorrentShard::Swarm> BitTorrentShard::Describe(
+    const InfoHash& info_hash, uint64_t tick, uint32_t max_peers,
+    std::vector<BitTorrentShard::Peer>* peers) const {
   MutexLock lock(&mutex_);
   const auto found = by_hash_.find(info_hash);
-  if (found == by_hash_.end())
-    return std::nullopt;
-  const Record &record = table_[*found];
+  if (found == by_hash_.end()) return std::nullopt;
+  const Record& record = table_[*found];
   DescribePeers(record.v4, tick, max_peers, peers);
   DescribePeers(record.v6, tick, max_peers, peers);
   return Swarm{record.info_hash, record.counts(), record.first_tick};
 }
 
-BitTorrentShard::Record *BitTorrentShard::Find(const InfoHash &info_hash) {
+BitTorrentShard::Record* BitTorrentShard::Find(const InfoHash& info_hash) {
   const auto found = by_hash_.find(info_hash);
   return found == by_hash_.end() ? nullptr : &table_[*found];
 }
 
-BitTorrentShard::Record *BitTorrentShard::Add(const InfoHash &info_hash,
-                                              uint64_t tick) {
-  if (!usage_->swarms.TryAdd(1))
-    return nullptr;
-  const uint32_t slot =
-      *table_.Take(); // never out of slots: they outnumber what memory holds
-  Record &record = table_[slot];
+BitTorrentShard::Record* BitTorrentShard::Add(const InfoHash& info_hash, uint64_t tick) {
+  if (!usage_->swarms.TryAdd(1)) return nullptr;
+  const uint32_t slot = *table_.Take();  // never out of slots: they outnumber what memory holds
+  Record& record = table_[slot];
   record.info_hash = info_hash;
   record.first_tick = static_cast<uint32_t>(tick);
   record.used = true;
@@ -250,10 +226,9 @@ void BitTorrentShard::Forget(uint32_t slot) {
 }
 
 void BitTorrentShard::CountLapsed(uint32_t peers) {
-  if (peers == 0)
-    return;
+  if (peers == 0) return;
   usage_->peers.Subtract(peers);
   usage_->lapsed.fetch_add(peers, std::memory_order_relaxed);
 }
 
-} // namespace shoal::tracker
+}  // namespace shoal::tracker

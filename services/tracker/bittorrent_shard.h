@@ -18,61 +18,48 @@
 
 namespace shoal::tracker {
 
-// What a BitTorrent peer says of itself, and how many others it wants to hear
-// of.
+// What a BitTorrent peer says of itself, and how many others it wants to hear of.
 struct BitTorrentAnnounce {
   InfoHash info_hash;
   Endpoint peer;
-  bool seeder = false;    // it has everything
-  bool completed = false; // since just now
-  bool stopped = false;   // it goes away
+  bool seeder = false;     // it has everything
+  bool completed = false;  // since just now
+  bool stopped = false;    // it goes away
   uint32_t wanted = 0;
 };
 
 enum class BitTorrentOutcome {
   kDone,
-  kTooManySwarms, // a limit of the tracker, for what it does not know yet
-  kTooManyPeers,  // the same
-  kSwarmFull,     // the limit of one swarm
+  kTooManySwarms,  // a limit of the tracker, for what it does not know yet
+  kTooManyPeers,   // the same
+  kSwarmFull,      // the limit of one swarm
 };
 
-// One peer, for people.
-struct BitTorrentPeer {
-  Endpoint endpoint;
-  bool seeder = false;
-  uint32_t age_ticks = 0;
-};
-
-// The BitTorrent swarms of one share of the id space, under one lock. A peer is
-// known by its address and port, so that nobody can speak for another. Time
-// comes in with each call in ticks of 1/128 of a peer's life (PeerClock); a
-// peer that was silent for a life is handed to nobody from then on. What has
-// lapsed is taken out as it is met, a few hundred peers at a time, and by
-// Sweep, which goes round all of them piece by piece; counts may be behind by
-// that. Thread-safe.
+// The BitTorrent swarms of one share of the id space, under one lock. A peer is known by its address and
+// port, so that nobody can speak for another. Time comes in with each call in ticks of 1/128 of a peer's life
+// (PeerClock); a peer that was silent for a life is handed to nobody from then on. What has lapsed is taken
+// out as it is met, a few hundred peers at a time, and by Sweep, which goes round all of them piece by piece;
+// counts may be behind by that. Thread-safe.
 class BitTorrentShard {
-public:
+ public:
   // `usage` is shared by all shards and outlives them.
-  BitTorrentShard(uint64_t seed, BitTorrentUsage *usage);
+  BitTorrentShard(uint64_t seed, BitTorrentUsage* usage);
 
   struct Answer {
     BitTorrentOutcome outcome = BitTorrentOutcome::kDone;
     SwarmCounts counts;
     uint32_t peers = 0;
   };
-  // Puts down what the peer says, and writes up to `wanted` others of its
-  // address family to `peers`, as they go over the wire: 6 bytes each for IPv4,
-  // 18 for IPv6. Seeders get leechers only; a leecher gets both.
-  Answer Announce(const BitTorrentAnnounce &announce, uint64_t tick,
-                  uint8_t *peers);
+  // Puts down what the peer says, and writes up to `wanted` others of its address family to `peers`, as they
+  // go over the wire: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
+  Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
   // All zero for a swarm that is not known.
-  SwarmCounts Scrape(const InfoHash &info_hash);
+  SwarmCounts Scrape(const InfoHash& info_hash);
   // Starts to bring what an announce for this swarm reads into the cache.
-  void Prefetch(const InfoHash &info_hash);
+  void Prefetch(const InfoHash& info_hash);
 
-  // Goes on with its round over all peers, by some thousand; false when it is
-  // behind `tick` still. Comes round in an eighth of a life when called that
-  // often.
+  // Goes on with its round over all peers, by some thousand; false when it is behind `tick` still. Comes
+  // round in an eighth of a life when called that often.
   bool Sweep(uint64_t tick);
 
   struct Swarm {
@@ -80,16 +67,18 @@ public:
     SwarmCounts counts;
     uint64_t first_tick = 0;
   };
-  // Swarms that have a peer, from slot `from` on, at most `count`; and where to
-  // go on, or nothing at the end.
-  std::optional<uint32_t> Page(uint32_t from, uint32_t count,
-                               std::vector<Swarm> *swarms) const;
+  struct Peer {
+    Endpoint endpoint;
+    bool seeder = false;
+    uint32_t age_ticks = 0;
+  };
+  // Swarms that have a peer, from slot `from` on, at most `count`; and where to go on, or nothing at the end.
+  std::optional<uint32_t> Page(uint32_t from, uint32_t count, std::vector<Swarm>* swarms) const;
   // With up to `max_peers` of its peers.
-  std::optional<Swarm> Describe(const InfoHash &info_hash, uint64_t tick,
-                                uint32_t max_peers,
-                                std::vector<BitTorrentPeer> *peers) const;
+  std::optional<Swarm> Describe(const InfoHash& info_hash, uint64_t tick, uint32_t max_peers,
+                                std::vector<BitTorrentShard::Peer>* peers) const;
 
-private:
+ private:
   // A cache line.
   struct alignas(64) Record {
     InfoHash info_hash;
@@ -107,26 +96,22 @@ private:
   static_assert(sizeof(Record) == 64);
   struct KeyByInfoHash {
     using Key = InfoHash;
-    const SlotTable<Record> *table;
-    const Key &operator()(uint32_t slot) const {
-      return (*table)[slot].info_hash;
-    }
+    const SlotTable<Record>* table;
+    const Key& operator()(uint32_t slot) const { return (*table)[slot].info_hash; }
   };
 
   template <size_t kPeerBytes>
-  Answer AnnounceIn(Record *record, SwarmPeers<kPeerBytes> *peers,
-                    const BitTorrentAnnounce &announce, uint64_t tick,
-                    uint8_t *out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Record *Find(const InfoHash &info_hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Record *Add(const InfoHash &info_hash, uint64_t tick)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Answer AnnounceIn(Record* record, SwarmPeers<kPeerBytes>* peers, const BitTorrentAnnounce& announce,
+                    uint64_t tick, uint8_t* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Record* Find(const InfoHash& info_hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Record* Add(const InfoHash& info_hash, uint64_t tick) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountLapsed(uint32_t peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // One block of one family of the swarm at the cursor; moves the cursor on.
   void SweepOne(uint8_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const PeerHash hasher_;
-  BitTorrentUsage *const usage_;
+  BitTorrentUsage* const usage_;
 
   mutable Mutex mutex_;
   RandomSource random_ ABSL_GUARDED_BY(mutex_);
@@ -135,7 +120,7 @@ private:
   // The sweep's place: a slot, and a block of it (those of IPv4 first).
   uint32_t sweep_slot_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t sweep_block_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t round_began_ ABSL_GUARDED_BY(mutex_) = 0; // tick
+  uint64_t round_began_ ABSL_GUARDED_BY(mutex_) = 0;  // tick
 };
 
-} // namespace shoal::tracker
+}  // namespace shoal::tracker

@@ -4,63 +4,55 @@
 
 namespace shoal::tracker {
 
-BitTorrentSwarms::BitTorrentSwarms(const Options &options)
-    : options_(options), usage_(options.limits) {
+BitTorrentSwarms::BitTorrentSwarms(const Options& options) : options_(options), usage_(options.limits) {
   RandomSource seeds(options.seed);
   for (uint32_t number = 0; number < kShards; ++number) {
     shards_.push_back(std::make_unique<BitTorrentShard>(seeds.Next(), &usage_));
   }
 }
 
-BitTorrentSwarms::Answer
-BitTorrentSwarms::Announce(const BitTorrentAnnounce &announce,
-                           absl::Duration now, uint8_t *peers) {
+BitTorrentSwarms::Answer BitTorrentSwarms::Announce(const BitTorrentAnnounce& announce, absl::Duration now,
+                                                    uint8_t* peers) {
   return ShardOf(announce.info_hash).Announce(announce, Tick(now), peers);
 }
 
-SwarmCounts BitTorrentSwarms::Scrape(const InfoHash &info_hash) {
+SwarmCounts BitTorrentSwarms::Scrape(const InfoHash& info_hash) {
   return ShardOf(info_hash).Scrape(info_hash);
 }
 
-void BitTorrentSwarms::Prefetch(const InfoHash &info_hash) {
+void BitTorrentSwarms::Prefetch(const InfoHash& info_hash) {
   ShardOf(info_hash).Prefetch(info_hash);
 }
 
 void BitTorrentSwarms::Sweep(absl::Duration now) {
-  for (const auto &shard : shards_) {
+  for (const auto& shard : shards_) {
     while (!shard->Sweep(Tick(now))) {
     }
   }
 }
 
-bool BitTorrentSwarms::Page(Cursor *cursor, uint32_t count,
-                            std::vector<Swarm> *swarms) const {
-  if (cursor->shard >= kShards)
-    return false;
-  const std::optional<uint32_t> next =
-      shards_[cursor->shard]->Page(cursor->slot, count, swarms);
+bool BitTorrentSwarms::Page(Cursor* cursor, uint32_t count, std::vector<Swarm>* swarms) const {
+  if (cursor->shard >= kShards) return false;
+  const std::optional<uint32_t> next = shards_[cursor->shard]->Page(cursor->slot, count, swarms);
   *cursor = next ? Cursor{cursor->shard, *next} : Cursor{cursor->shard + 1, 0};
   return cursor->shard < kShards;
 }
 
-std::optional<BitTorrentSwarms::Swarm>
-BitTorrentSwarms::Describe(const InfoHash &info_hash, absl::Duration now,
-                           uint32_t max_peers,
-                           std::vector<BitTorrentPeer> *peers) const {
+std::optional<BitTorrentSwarms::Swarm> BitTorrentSwarms::Describe(
+    const InfoHash& info_hash, absl::Duration now, uint32_t max_peers,
+    std::vector<BitTorrentShard::Peer>* peers) const {
   return ShardOf(info_hash).Describe(info_hash, Tick(now), max_peers, peers);
 }
 
 uint64_t BitTorrentSwarms::Tick(absl::Duration now) const {
-  // In whole nanoseconds: a division of durations costs more than all the rest
-  // here.
-  return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now) /
-                               absl::ToInt64Nanoseconds(sweep_interval()));
+  // In whole nanoseconds: a division of durations costs more than all the rest here.
+  return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now) / absl::ToInt64Nanoseconds(sweep_interval()));
 }
 
-BitTorrentShard &BitTorrentSwarms::ShardOf(const InfoHash &info_hash) const {
-  // Clients choose info hashes, but those that want to be found by others take
-  // real ones, which are as good as random.
+BitTorrentShard& BitTorrentSwarms::ShardOf(const InfoHash& info_hash) const {
+  // Clients choose info hashes, but those that want to be found by others take real ones, which are as good
+  // as random.
   return *shards_[info_hash.bytes()[0] % kShards];
 }
 
-} // namespace shoal::tracker
+}  // namespace shoal::tracker

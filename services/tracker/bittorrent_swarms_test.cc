@@ -154,7 +154,7 @@ TEST_F(BitTorrentSwarmsTest, DescribesASwarmWithItsPeers) {
   Announce(Of(1, TestEndpoint(1), true));
   now_ += 10 * swarms_.sweep_interval();
   Announce(Of(1, V6(2), false));
-  std::vector<BitTorrentPeer> peers;
+  std::vector<BitTorrentShard::Peer> peers;
   const auto swarm = swarms_.Describe(Hash(1), now_, 100, &peers);
   ASSERT_TRUE(swarm.has_value());
   EXPECT_EQ(swarm->counts, (SwarmCounts{1, 1, 0}));

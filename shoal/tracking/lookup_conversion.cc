@@ -1,10 +1,12 @@
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/content_path.h"
 #include "shoal/content/manifest.h"
+#include "shoal/tracking/bittorrent_conversion.h"
 #include "shoal/tracking/content_conversion.h"
 #include "shoal/tracking/lease_conversion.h"
 #include "shoal/tracking/message_field.h"
@@ -37,7 +39,11 @@ absl::StatusOr<ContentId> HexFrom(const std::string& hex) {
   return *id;
 }
 
-// By which of the three a request names its content.
+// Whether a request may name a BitTorrent swarm.
+template <typename Request>
+constexpr bool kNamesInfoHash = std::is_same_v<Request, pb::GetSwarmRequest>;
+
+// By which of its fields a request names its content.
 template <typename Request>
 absl::StatusOr<ContentKey> KeyFrom(const Request& in) {
   switch (in.content_case()) {
@@ -53,18 +59,33 @@ absl::StatusOr<ContentKey> KeyFrom(const Request& in) {
       if (const absl::Status name = CheckContentName(in.name()); !name.ok())
         return Bad("name", name.message());
       return in.name();
-    case Request::CONTENT_NOT_SET:
+    default:
       break;
   }
-  return Bad("content", "is not named: set content_id, content_hex or name");
+  if constexpr (kNamesInfoHash<Request>) {
+    if (in.content_case() == Request::kInfoHash) {
+      SHOAL_ASSIGN_OR_RETURN(const InfoHash hash, IdFrom<InfoHash>(in.info_hash(), "info_hash"));
+      return hash;
+    }
+    if (in.content_case() == Request::kInfoHashHex) {
+      const auto hash = InfoHash::FromHex(in.info_hash_hex());
+      if (!hash.ok() || hash->is_zero()) return Bad("info_hash_hex", "is not 40 hex digits of an info hash");
+      return *hash;
+    }
+  }
+  return Bad("content", kNamesInfoHash<Request>
+                            ? "is not named: set content_id, content_hex, name, info_hash or info_hash_hex"
+                            : "is not named: set content_id, content_hex or name");
 }
 
 template <typename Request>
 void SetKey(const ContentKey& key, Request* out) {
   if (const auto* id = std::get_if<ContentId>(&key)) {
     out->set_content_id(id->ToString());
-  } else {
-    out->set_name(std::get<std::string>(key));
+  } else if (const auto* name = std::get_if<std::string>(&key)) {
+    out->set_name(*name);
+  } else if constexpr (kNamesInfoHash<Request>) {
+    out->set_info_hash(std::get<InfoHash>(key).ToString());
   }
 }
 
@@ -193,12 +214,14 @@ absl::StatusOr<ListContentsReply> FromProto(const pb::ListContentsReply& in) {
   SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
   if (in.next_page_token().size() > kMaxPageTokenBytes) return Bad("next_page_token", "is too long");
   out.next_page_token = in.next_page_token();
+  SHOAL_ASSIGN_OR_RETURN(out.bittorrent_swarms, BitTorrentSwarmsFrom(in.bittorrent_swarms()));
   return out;
 }
 
 void ToProto(const ListContentsReply& in, pb::ListContentsReply* out) {
   out->Clear();
   for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
+  for (const BitTorrentSwarm& swarm : in.bittorrent_swarms) ToProto(swarm, out->add_bittorrent_swarms());
   out->set_next_page_token(in.next_page_token);
 }
 
@@ -215,6 +238,12 @@ void ToProto(const ContentKey& in, pb::GetSwarmRequest* out) {
 
 absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in) {
   GetSwarmReply out;
+  if (in.has_bittorrent_swarm()) {
+    SHOAL_ASSIGN_OR_RETURN(out.bittorrent_swarm,
+                           BitTorrentSwarmFrom(in.bittorrent_swarm(), "bittorrent_swarm"));
+    SHOAL_ASSIGN_OR_RETURN(out.bittorrent_peers, BitTorrentPeersFrom(in.bittorrent_peers()));
+    return out;
+  }
   SHOAL_ASSIGN_OR_RETURN(out.content, StatusFrom(in.content(), "content"));
   if (in.peers_size() > kMaxNamedPeers)
     return Bad("peers", absl::StrCat("has ", in.peers_size(), " entries"));
@@ -228,6 +257,11 @@ absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in) {
 
 void ToProto(const GetSwarmReply& in, pb::GetSwarmReply* out) {
   out->Clear();
+  if (in.bittorrent_swarm) {
+    ToProto(*in.bittorrent_swarm, out->mutable_bittorrent_swarm());
+    for (const BitTorrentPeer& peer : in.bittorrent_peers) ToProto(peer, out->add_bittorrent_peers());
+    return;
+  }
   ToProto(in.content, out->mutable_content());
   for (const SwarmPeer& peer : in.peers) ToProto(peer, out->add_peers());
 }

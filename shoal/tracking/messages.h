@@ -106,8 +106,8 @@ struct HeartbeatReply {
   std::vector<LeaseId> register_again;  // leases that the tracker does not know
 };
 
-// By id, or by name.
-using ContentKey = std::variant<ContentId, std::string>;
+// By id, or by name. A BitTorrent swarm goes by its info hash, which only GetSwarm takes.
+using ContentKey = std::variant<ContentId, std::string, InfoHash>;
 
 struct LookupRequest {
   ContentKey content;
@@ -139,9 +139,24 @@ struct ListContentsRequest {
   std::string page_token;
 };
 
+struct BitTorrentSwarm {
+  InfoHash info_hash;
+  absl::Time first_seen;
+  uint32_t seeders = 0;
+  uint32_t leechers = 0;
+  uint32_t completed = 0;
+};
+
+struct BitTorrentPeer {
+  Endpoint endpoint;
+  bool complete = false;
+  absl::Duration silent_for;
+};
+
 struct ListContentsReply {
   std::vector<ContentStatus> contents;
   std::string next_page_token;
+  std::vector<BitTorrentSwarm> bittorrent_swarms = {};
 };
 
 struct SwarmPeer {
@@ -157,6 +172,8 @@ struct SwarmPeer {
 struct GetSwarmReply {
   ContentStatus content;
   std::vector<SwarmPeer> peers;
+  std::optional<BitTorrentSwarm> bittorrent_swarm = {};  // instead of both, when an info hash was asked for
+  std::vector<BitTorrentPeer> bittorrent_peers = {};
 };
 
 struct WatchRequest {

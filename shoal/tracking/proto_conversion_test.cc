@@ -156,6 +156,34 @@ TEST(ProtoConversionTest, GetSwarm) {
   EXPECT_EQ(proto.peers(0).held().ranges(), "0-2,50,99");
 }
 
+TEST(ProtoConversionTest, SwarmsOfBitTorrent) {
+  const InfoHash hash({1, 2, 3});
+  EXPECT_EQ(std::get<InfoHash>(RoundTrip<pb::GetSwarmRequest>(ContentKey(hash))), hash);
+  pb::GetSwarmRequest by_hex;
+  by_hex.set_info_hash_hex(hash.ToHex());
+  EXPECT_EQ(std::get<InfoHash>(*FromProto(by_hex)), hash);
+  by_hex.set_info_hash_hex(sample::Content(1).ToHex());
+  EXPECT_EQ(FromProto(by_hex).status().code(), absl::StatusCode::kInvalidArgument);
+  by_hex.set_info_hash("short");
+  EXPECT_EQ(FromProto(by_hex).status().code(), absl::StatusCode::kInvalidArgument);
+
+  const BitTorrentSwarm swarm{hash, absl::FromUnixSeconds(1'700'000'000), 1, 2, 3};
+  const auto listed = RoundTrip<pb::ListContentsReply>(ListContentsReply{{}, "next", {swarm}});
+  ASSERT_EQ(listed.bittorrent_swarms.size(), 1u);
+  EXPECT_EQ(listed.bittorrent_swarms[0].info_hash, hash);
+  EXPECT_EQ(listed.bittorrent_swarms[0].completed, 3u);
+
+  GetSwarmReply reply;
+  reply.bittorrent_swarm = swarm;
+  reply.bittorrent_peers = {{sample::Info(1).endpoint, true, absl::Seconds(90)}};
+  const auto back = RoundTrip<pb::GetSwarmReply>(reply);
+  ASSERT_TRUE(back.bittorrent_swarm.has_value());
+  EXPECT_EQ(back.bittorrent_swarm->leechers, 2u);
+  ASSERT_EQ(back.bittorrent_peers.size(), 1u);
+  EXPECT_EQ(back.bittorrent_peers[0].endpoint, sample::Info(1).endpoint);
+  EXPECT_EQ(back.bittorrent_peers[0].silent_for, absl::Seconds(90));
+}
+
 TEST(ProtoConversionTest, RangesForPeopleEndAfterSixtyFourRuns) {
   ContentStatus status = sample::Status(1);
   SwarmPeer peer{sample::Info(1), LeaseId(7), ChunkSet(1000), absl::Seconds(1), absl::UnixEpoch(), {}};
