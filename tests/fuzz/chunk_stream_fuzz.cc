@@ -122,7 +122,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         loop, std::move(transport), terms, {},
         [](const Hello& hello) -> TransportSession::Admission {
           if (hello.content_id != (*source)->manifest()->id()) return Refuse{};
-          return TransportSession::Service{*source, std::make_shared<FreshChunks>(7, 1)};
+          TransportSession::Service service;
+          service.source = *source;
+          service.fresh = std::make_shared<FreshChunks>(7, 1);
+          service.gate = std::make_shared<UploadGate>(1);
+          service.ledger = std::make_shared<UploadLedger>();
+          return service;
         },
         [&closed](const absl::Status&) { closed.set_value(); }, nullptr);
   }
