@@ -444,6 +444,159 @@ TEST_F(DownloadTest, SaysThatTheFolderCanNotBe) {
   EXPECT_FALSE(download->Wait().ok());
 }
 
+// A folder with files a and b of 100 chunks each, served by one peer that freezes in the middle.
+class DownloadOfSomeFilesTest : public DownloadTest {
+ protected:
+  DownloadOfSomeFilesTest() {
+    folder_.Write("in/tree/a", a_);
+    folder_.Write("in/tree/b", b_);
+    content_ = Publish(folder_.Path("in/tree"));
+    source_ = std::make_shared<TestSource>(content_.source);
+    source_->FreezeAfter(2);
+    peer_ = std::make_unique<TestPeer>(content_.manifest->id(), source_);
+    tracker_.Add(*content_.manifest, {peer_->info()});
+  }
+  ~DownloadOfSomeFilesTest() override { source_->Release(); }
+
+  const std::string a_ = RandomBytes(100 * kChunk, 21);
+  const std::string b_ = RandomBytes(100 * kChunk, 22);
+  TestContent content_;
+  std::shared_ptr<TestSource> source_;
+  std::unique_ptr<TestPeer> peer_;
+};
+
+TEST_F(DownloadOfSomeFilesTest, WhatIsSkippedIsNotThereAndNotCounted) {
+  source_->Release();
+  DownloadOptions options = Options(content_.manifest->id());
+  options.selection.exclude = {"b"};
+  const auto download = Download::Start(options, log_.Observer());
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/tree/a") == a_);
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/tree/b"));
+  const DownloadStatus status = download->status();
+  EXPECT_EQ(status.held_bytes, a_.size());
+  EXPECT_EQ(status.wanted_bytes, a_.size());
+  EXPECT_EQ(status.length_bytes, a_.size() + b_.size());
+  EXPECT_EQ(status.chunks_held, 100u);
+  EXPECT_EQ(status.in_order_bytes, a_.size());
+  const DownloadStarted started = log_.WaitFor<DownloadStarted>();
+  EXPECT_EQ(started.files, 2u);
+  EXPECT_EQ(started.wanted_files, 1u);
+}
+
+TEST_F(DownloadOfSomeFilesTest, AFileCanBeSkippedMeanwhile) {
+  const auto download = Download::Start(Options(content_.manifest->id()), log_.Observer());
+  source_->WaitUntilFrozen();
+  download->SetFilePriority("b", FilePriority::kSkip);
+  download->SetFilePriority(FileIndex(7), FilePriority::kSkip);  // there is none
+  source_->Release();
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/tree/a") == a_);
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/tree/b"));
+  EXPECT_EQ(download->status().wanted_files, 1u);
+}
+
+TEST_F(DownloadOfSomeFilesTest, AFileCanBeWantedMeanwhile) {
+  DownloadOptions options = Options(content_.manifest->id());
+  options.selection.exclude = {"b"};
+  const auto download = Download::Start(options, log_.Observer());
+  source_->WaitUntilFrozen();
+  download->SetFilePriority(FileIndex(1), FilePriority::kHigh);
+  source_->Release();
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/tree/a") == a_);
+  EXPECT_TRUE(ReadAll(out_ + "/tree/b") == b_);
+}
+
+TEST_F(DownloadOfSomeFilesTest, WhatIsSaidBeforeTheFilesAreKnownCounts) {
+  source_->Release();
+  tracker_.SetAway(true);
+  DownloadOptions options = Options(content_.manifest->id());
+  options.tuning.start_patience = absl::Seconds(30);
+  const auto download = Download::Start(options, log_.Observer());
+  download->SetFilePriority("a", FilePriority::kSkip);
+  log_.WaitFor<TrackerChanged>();
+  tracker_.SetAway(false);
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/tree/a"));
+  EXPECT_TRUE(ReadAll(out_ + "/tree/b") == b_);
+}
+
+TEST_F(DownloadOfSomeFilesTest, NothingWantedIsAnError) {
+  DownloadOptions options = Options(content_.manifest->id());
+  options.selection.include = {"c"};
+  const auto download = Download::Start(options, log_.Observer());
+  const absl::Status outcome = download->Wait();
+  EXPECT_EQ(outcome.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(outcome.message()), HasSubstr("none of its 2 files"));
+  EXPECT_FALSE(std::filesystem::exists(out_));
+}
+
+TEST_F(DownloadTest, APausedDownloadCallsNobodyUntilItGoesOn) {
+  const std::string bytes = RandomBytes(50 * kChunk, 23);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  download->Pause();
+  download->Pause();
+  EXPECT_TRUE(log_.WaitFor<PausedChanged>().paused);
+
+  // In the time in which another one gets all of it, this one gets no more than what was under way.
+  EventLog other_log;
+  DownloadOptions other = Options(content.manifest->id());
+  other.output_folder = folder_.Path("other");
+  other.on_gained = nullptr;
+  EXPECT_EQ(Download::Start(other, other_log.Observer())->Wait(), absl::OkStatus());
+  EXPECT_TRUE(download->status().paused);
+  EXPECT_NE(download->status().phase, DownloadStatus::Phase::kDone);
+
+  download->Resume();
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_FALSE(log_.All<PausedChanged>().back().paused);
+  EXPECT_THAT(log_.All<PausedChanged>(), SizeIs(2));
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, LimitsCanBeChangedAndAreShown) {
+  const std::string bytes = RandomBytes(20 * kChunk, 24);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadOptions options = Options(content.manifest->id());
+  options.limits = {std::make_shared<RateLimit>(50 * kChunk), std::make_shared<RateLimit>(1000)};
+  const auto download = Download::Start(options, log_.Observer());
+  download->SetRateLimits(RateLimit::kUnlimited, 77);
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_EQ(download->status().limit_down_bytes_per_second, RateLimit::kUnlimited);
+  EXPECT_EQ(download->status().limit_up_bytes_per_second, 77u);
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, CountsWhatItsServerSends) {
+  const std::string bytes = RandomBytes(20 * kChunk, 25);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadOptions options = Options(content.manifest->id());
+  const PeerId friendly = RandomPeerId();
+  options.uploads = [&](const ContentId& id) {
+    EXPECT_EQ(id, content.manifest->id());
+    ContentTotals totals;
+    totals.sent_bytes = 900;
+    totals.peers = {PeerUpload{.peer = friendly, .endpoint = {}, .sent_bytes = 700}};
+    return totals;
+  };
+  const auto download = Download::Start(options, log_.Observer());
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  const DownloadStatus status = download->status();
+  EXPECT_EQ(status.sent_bytes, 900u);
+  EXPECT_EQ(status.received_bytes, bytes.size());
+  ASSERT_NE(Find(status, friendly), nullptr);
+  EXPECT_EQ(Find(status, friendly)->sent_bytes, 700u);
+  EXPECT_EQ(Find(status, peer)->received_bytes, bytes.size());
+}
+
 TEST_F(DownloadTest, CanBeDestroyedAtAnyTime) {
   const TestContent content = Publish(folder_.Write("in/file", RandomBytes(200 * kChunk, 20)));
   TestPeer peer(content.manifest->id(), content.source);
