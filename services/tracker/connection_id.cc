@@ -8,11 +8,11 @@
 namespace shoal::tracker {
 namespace {
 
-constexpr int64_t kEpochSeconds = 120;
+constexpr int64_t kIdEpochSeconds = 120;
 
 uint64_t EpochAt(absl::Duration now) {
   // Epoch 0 has one before it as well.
-  return static_cast<uint64_t>(absl::ToInt64Seconds(now) / kEpochSeconds) + 1;
+  return static_cast<uint64_t>(absl::ToInt64Seconds(now) / kIdEpochSeconds) + 1;
 }
 
 }  // namespace

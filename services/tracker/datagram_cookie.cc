@@ -11,7 +11,7 @@
 namespace shoal::tracker {
 namespace {
 
-constexpr int64_t kEpochSeconds = 60;
+constexpr int64_t kCookieEpochSeconds = 60;
 
 }  // namespace
 
@@ -39,7 +39,7 @@ bool DatagramCookies::Check(const Endpoint& source, const std::string& cookie) c
 }
 
 uint64_t DatagramCookies::Epoch() const {
-  return static_cast<uint64_t>(absl::ToInt64Seconds(clock_->Uptime()) / kEpochSeconds);
+  return static_cast<uint64_t>(absl::ToInt64Seconds(clock_->Uptime()) / kCookieEpochSeconds);
 }
 
 std::array<uint8_t, 16> DatagramCookies::Hash(const Endpoint& source, uint64_t epoch) const {
