@@ -8,6 +8,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <thread>
 
 #include "shoal/stream/chunk_server.h"
@@ -72,6 +73,7 @@ class ChunkSessionTest : public ::testing::Test {
     options.listen = *Endpoint::Parse("127.0.0.1:0");
     options.self = RandomPeerId();
     options.limits = server_limits_;
+    options.parallel_uploads = parallel_uploads_;
     absl::StatusOr<std::unique_ptr<ChunkServer>> server = ChunkServer::Start(options, loops_, directory_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -121,6 +123,7 @@ class ChunkSessionTest : public ::testing::Test {
   std::shared_ptr<TestDirectory> directory_ = std::make_shared<TestDirectory>();
   SessionLimits limits_;
   SessionLimits server_limits_;
+  uint32_t parallel_uploads_ = 4;
   std::unique_ptr<ChunkServer> server_;
   std::vector<std::shared_ptr<ChunkSession>> sessions_;
 };
@@ -437,6 +440,73 @@ TEST_F(ChunkSessionTest, AChosenChunkThatCantBeReadEndsTheChoosing) {
   Request(session, {0});
   const Record record = delegate.Wait([](const Record& r) { return !r.refused.empty(); });
   EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kReadFailed);
+}
+
+TEST_F(ChunkSessionTest, ALimitHoldsBackChunksAndNothingElse) {
+  server_limits_.write_limit = std::make_shared<RateLimit>(0);
+  auto source = Serve(400'000, 128 * 1024);
+  RecordingDelegate& delegate = NewDelegate();
+  ChunkSession* session = DialServer(*source, &delegate);
+  delegate.Wait([](const Record& r) { return r.hello.has_value(); });
+  server_->Announce(source->manifest()->id(), Chunks({1}));
+  Request(session, {0, 1});
+  EXPECT_THAT(delegate.Wait([](const Record& r) { return !r.have.empty(); }).chunks, SizeIs(0));
+  server_limits_.write_limit->Set(RateLimit::kUnlimited);
+  delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
+}
+
+TEST_F(ChunkSessionTest, SmallAndLargeChunksComeTogether) {
+  // One that is gathered ends each file of large ones.
+  auto source = Serve(3 * 128 * 1024 + 10, 128 * 1024);
+  auto small = Serve(2'000'000, 16 * 1024);
+  RecordingDelegate& delegate = NewDelegate();
+  Request(DialServer(*source, &delegate), {0, 3, 1, 2});
+  const Record mixed = delegate.Wait([](const Record& r) { return r.chunks.size() == 4; });
+  for (const auto& [index, bytes] : mixed.chunks) EXPECT_TRUE(bytes == Text(source->BytesOf(index)));
+  RecordingDelegate& many = NewDelegate();
+  std::vector<uint32_t> all(small->manifest()->chunk_count());
+  std::iota(all.begin(), all.end(), 0);
+  Request(DialServer(*small, &many), all);
+  const Record record = many.Wait([&](const Record& r) { return r.chunks.size() == all.size(); });
+  for (uint32_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(record.chunks[i].first, ChunkIndex(i));
+    EXPECT_TRUE(record.chunks[i].second == Text(small->BytesOf(ChunkIndex(i))));
+  }
+}
+
+TEST_F(ChunkSessionTest, TheServerKeepsBooksByContentAndPeer) {
+  auto source = Serve(100'000, 16384);
+  RecordingDelegate& delegate = NewDelegate();
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1});
+  delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
+  // Counted once the bytes are handed to the system, which may be after they have come.
+  ContentTotals totals;
+  while (totals.sent_chunks < 2) totals = server_->content_totals(source->manifest()->id());
+  EXPECT_EQ(totals.sent_bytes, 2 * 16384);
+  ASSERT_THAT(totals.peers, SizeIs(1));
+  EXPECT_EQ(totals.peers[0].sent_bytes, 2 * 16384);
+  EXPECT_EQ(totals.peers[0].endpoint.ip, IpAddress::V4({127, 0, 0, 1}));
+  EXPECT_EQ(server_->content_totals(RandomContent()).sent_bytes, 0);
+  OnLoop([&] { session->Close(true); });
+  while (!totals.peers.empty()) totals = server_->content_totals(source->manifest()->id());
+  EXPECT_EQ(totals.sent_bytes, 2 * 16384);
+}
+
+TEST_F(ChunkSessionTest, MorePeersThanTurnsAreAllServed) {
+  parallel_uploads_ = 1;
+  auto source = Serve(2'000'000, 128 * 1024);
+  const uint32_t count = source->manifest()->chunk_count();
+  std::vector<uint32_t> all(count);
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<RecordingDelegate*> peers;
+  for (int i = 0; i < 6; ++i) {
+    peers.push_back(&NewDelegate());
+    Request(DialServer(*source, peers.back()), all);
+  }
+  for (RecordingDelegate* peer : peers) {
+    peer->Wait([&](const Record& r) { return r.chunks.size() == count; });
+  }
 }
 
 TEST_F(ChunkSessionTest, AnUnknownContentIsRefused) {

@@ -11,6 +11,8 @@ namespace shoal {
 namespace {
 
 constexpr size_t kAheadBytes = 1024;
+constexpr uint32_t kSmallChunkBytes = 32 * 1024;
+constexpr size_t kAheadInSmallChunksBytes = 128 * 1024;
 constexpr size_t kGrowBytes = 64 * 1024;
 
 }  // namespace
@@ -26,13 +28,18 @@ asio::awaitable<absl::StatusOr<FrameHeader>> FrameReader::ReadHeader() {
     begin_ = 0;
   }
   while (end_ - begin_ < kFrameHeaderBytes) {
-    absl::StatusOr<size_t> count = co_await transport_.ReadSome(std::span(ahead_).subspan(end_));
+    const size_t room = in_small_chunks_ ? kAheadInSmallChunksBytes : kAheadBytes;
+    if (ahead_.size() < room) ahead_.resize(room);
+    absl::StatusOr<size_t> count = co_await transport_.ReadSome(std::span(ahead_).first(room).subspan(end_));
     if (!count.ok()) co_return count.status();
     end_ += *count;
   }
   std::span<const uint8_t, kFrameHeaderBytes> bytes(ahead_.data() + begin_, kFrameHeaderBytes);
   begin_ += kFrameHeaderBytes;
-  co_return FrameHeader::Decode(bytes);
+  absl::StatusOr<FrameHeader> header = FrameHeader::Decode(bytes);
+  if (header.ok() && header->type == FrameType::kChunk)
+    in_small_chunks_ = header->length_bytes < kSmallChunkBytes;
+  co_return header;
 }
 
 asio::awaitable<absl::Status> FrameReader::ReadWhole(FrameHeader header, std::string* into) {

@@ -18,8 +18,9 @@ class Transport;
 
 // Takes the bytes of a transport apart into frames: a header, then what follows it in one of three ways.
 // Reads ahead a little, so that small frames that come together cost one read together; of a large one no
-// more than that little is copied. `transport` must outlive it. One coroutine at a time; errors as
-// Transport's, and INVALID_ARGUMENT for bytes that are no frame.
+// more than that little is copied. After a small chunk it reads far ahead, since more of its kind will
+// follow. `transport` must outlive it. One coroutine at a time; errors as Transport's, and INVALID_ARGUMENT
+// for bytes that are no frame.
 class FrameReader {
  public:
   explicit FrameReader(Transport& transport);
@@ -41,7 +42,8 @@ class FrameReader {
 
   Transport& transport_;
   std::vector<uint8_t> ahead_;
-  size_t begin_ = 0;  // of what is in ahead_ and was not taken yet
+  bool in_small_chunks_ = false;  // the last chunk was one
+  size_t begin_ = 0;              // of what is in ahead_ and was not taken yet
   size_t end_ = 0;
 };
 

@@ -222,14 +222,14 @@ TransportSession::Task TransportSession::WriteChunks() {
     if (gathered.size() >= kGatheredBytes) break;
     chunk = OpenNextChunk();
     if (!chunk.has_value() || chunk->region.length_bytes < kSmallChunkBytes) continue;
-    absl::Status status = co_await transport_->Write(gathered);
+    absl::Status status = co_await transport_->WriteChunks(gathered);
     if (!status.ok()) co_return status;
     CountSent(gathered.size() - chunks * kFrameHeaderBytes, chunks);
     status = co_await WriteLargeChunk(*std::move(chunk));
     co_return status;
   }
   if (gathered.empty()) co_return absl::OkStatus();
-  absl::Status status = co_await transport_->Write(gathered);
+  absl::Status status = co_await transport_->WriteChunks(gathered);
   if (status.ok()) CountSent(gathered.size() - chunks * kFrameHeaderBytes, chunks);
   co_return status;
 }

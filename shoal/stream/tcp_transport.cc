@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "shoal/base/clock.h"
 #include "shoal/stream/transport.h"
 
 namespace shoal {
@@ -23,6 +24,13 @@ using boost::system::error_code;
 
 // After so many bytes without a wait a call lets the loop's other connections have their turn.
 constexpr size_t kTurnBytes = 1024 * 1024;
+// What a serving socket may hold that is not on its way yet: as much as goes out in kUnsentTime at the rate
+// of late, so that a fast peer is not slowed down by waking up for every few bytes.
+constexpr size_t kMinUnsentBytes = 128 * 1024;
+constexpr size_t kMaxUnsentBytes = 4 * 1024 * 1024;
+constexpr double kUnsentTime = 0.02;  // seconds
+// The rate is looked at each time that so many times the bound went out.
+constexpr size_t kUnsentLook = 8;
 
 Endpoint FromAsio(const tcp::endpoint& from) {
   if (from.address().is_v4()) return {IpAddress::V4(from.address().to_v4().to_bytes()), from.port()};
@@ -47,6 +55,7 @@ class TcpTransport final : public Transport {
     error_code error;
     remote_ = FromAsio(socket_.remote_endpoint(error));
     SetOptions();
+    BoundUnsent(kMinUnsentBytes);
   }
   TcpTransport(asio::io_context& context, const Endpoint& peer) : socket_(context), remote_(peer) {}
 
@@ -148,6 +157,26 @@ class TcpTransport final : public Transport {
     (void)socket_.set_option(asio::socket_base::keep_alive(true), ignored);
   }
 
+  void BoundUnsent(size_t bytes) {
+    unsent_bytes_ = bytes;
+    const auto value = static_cast<uint32_t>(bytes);
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+  }
+
+  void AdjustUnsent(size_t count) {
+    if (unsent_bytes_ == 0) return;  // no serving socket
+    looked_bytes_ += count;
+    if (looked_bytes_ < kUnsentLook * unsent_bytes_) return;
+    const absl::Duration now = Clock::Real().Uptime();
+    const double seconds = std::max(1e-6, absl::ToDoubleSeconds(now - looked_at_));
+    const double fitting = static_cast<double>(looked_bytes_) / seconds * kUnsentTime;
+    const auto bytes =
+        static_cast<size_t>(std::clamp(fitting, double{kMinUnsentBytes}, double{kMaxUnsentBytes}));
+    if (bytes >= 2 * unsent_bytes_ || bytes <= unsent_bytes_ / 2) BoundUnsent(bytes);
+    looked_bytes_ = 0;
+    looked_at_ = now;
+  }
+
   asio::awaitable<absl::Status> Ready(tcp::socket::wait_type what) {
     error_code error;
     co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
@@ -159,6 +188,7 @@ class TcpTransport final : public Transport {
   // Counts what was sent, and lets others have their turn when it is time.
   asio::awaitable<absl::Status> Sent(size_t count) {
     sent_bytes_ += count;
+    AdjustUnsent(count);
     write_turn_bytes_ += count;
     if (write_turn_bytes_ >= kTurnBytes) {
       write_turn_bytes_ = 0;
@@ -194,6 +224,9 @@ class TcpTransport final : public Transport {
   size_t write_turn_bytes_ = 0;
   uint64_t received_bytes_ = 0;
   uint64_t sent_bytes_ = 0;
+  size_t unsent_bytes_ = 0;  // the bound that is set; zero: none
+  size_t looked_bytes_ = 0;  // sent since looked_at_
+  absl::Duration looked_at_ = Clock::Real().Uptime();
 };
 
 }  // namespace

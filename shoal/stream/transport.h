@@ -33,6 +33,10 @@ class Transport {
   virtual boost::asio::awaitable<absl::StatusOr<size_t>> ReadSome(std::span<uint8_t> into) = 0;
   // Writes all of it.
   virtual boost::asio::awaitable<absl::Status> Write(std::span<const uint8_t> bytes) = 0;
+  // The same for frames of chunks, which a limit on the rate may hold back.
+  virtual boost::asio::awaitable<absl::Status> WriteChunks(std::span<const uint8_t> bytes) {
+    return Write(bytes);
+  }
   // Writes `header`, then the region's bytes. FAILED_PRECONDITION: the file was shorter than the region; the
   // stream is out of step then and must be closed.
   virtual boost::asio::awaitable<absl::Status> WriteRegion(std::span<const uint8_t> header,
@@ -47,9 +51,13 @@ class Transport {
   // waits.
   virtual uint64_t received_bytes() const = 0;
   virtual uint64_t sent_bytes() const = 0;
+  // A call waits for this end's own limit, not for the peer.
+  virtual bool held_back() const { return false; }
 };
 
-// An accepted TCP socket (no delay, keepalive on; sendfile for regions).
+// An accepted TCP socket (no delay, keepalive on; sendfile for regions). The system is given little more than
+// it can send at once, so that what was written has nearly left: who waits for a turn to send gets it when
+// the link is free, not when the queue of the one before is.
 std::unique_ptr<Transport> MakeTcpTransport(boost::asio::ip::tcp::socket socket);
 // The same, still to be connected to `peer`.
 std::unique_ptr<Transport> MakeTcpTransport(boost::asio::io_context& context, const Endpoint& peer);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
 #include "shoal/stream/canonical_manifests.h"
+#include "shoal/stream/throttled_transport.h"
 
 namespace shoal {
 
@@ -36,7 +37,7 @@ std::string RefusedBecause(const Refuse& refuse) {
 TransportSession::TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Transport> transport,
                                    const SessionTerms& terms, const SessionLimits& limits)
     : loop_(loop),
-      transport_(std::move(transport)),
+      transport_(Throttled(std::move(transport), loop.context(), limits.read_limit, limits.write_limit)),
       terms_(terms),
       limits_(limits),
       deadline_(loop.context()),
@@ -44,7 +45,7 @@ TransportSession::TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Tra
       reader_(*transport_),
       resumed_(loop.context()),
       tell_gains_(loop.context()),
-      uploads_(limits.max_queued_chunks),
+      uploads_(limits.max_queued_chunks, limits.max_queued_bytes),
       work_(loop.context()),
       drained_(loop.context()) {}
 
@@ -220,8 +221,8 @@ asio::awaitable<void> TransportSession::Watch([[maybe_unused]] std::shared_ptr<T
     IdleMonitor::Observed observed;
     observed.received_bytes = transport_->received_bytes();
     observed.sent_bytes = transport_->sent_bytes();
-    observed.sending = sending_;
-    observed.paused = paused_;
+    observed.sending = sending_ && !transport_->held_back();
+    observed.paused = paused_ || transport_->held_back();
     switch (monitor.Look(Clock::Real().Uptime(), observed)) {
       case IdleMonitor::Verdict::kFine:
         break;

@@ -1,6 +1,7 @@
 #include "shoal/stream/upload_queue.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 
@@ -22,15 +23,16 @@ absl::StatusOr<std::vector<Refuse>> UploadQueue::Add(const Request& request, con
   for (const ChunkRange& range : request.chunks) {
     for (uint32_t i = 0; i < range.count; ++i) {
       const ChunkIndex index(range.first.value() + i);
-      if (queued_.size() >= max_chunks_ || looks_left == 0) {
+      if (IsFull() || looks_left == 0) {
         too_many.push_back({index, range.count - i});
         break;
       }
       --looks_left;
       if (!source.Holds(index)) {
         not_held.push_back(index);
-      } else if (std::find(queued_.begin(), queued_.end(), index) == queued_.end()) {
-        queued_.push_back(index);
+      } else if (present_.insert(index).second) {
+        queued_.push_back({index, source.manifest()->PlaceOf(index).length_bytes});
+        queued_bytes_ += queued_.back().length_bytes;
       }
     }
   }
@@ -49,18 +51,40 @@ absl::StatusOr<std::vector<Refuse>> UploadQueue::Add(const Request& request, con
 }
 
 void UploadQueue::Cancel(const shoal::Cancel& cancel) {
-  std::erase_if(queued_, [&cancel](ChunkIndex index) {
-    return std::any_of(cancel.chunks.begin(), cancel.chunks.end(), [index](const ChunkRange& range) {
-      return index >= range.first && index.value() - range.first.value() < range.count;
-    });
+  if (queued_.empty()) return;
+  // A stranger wrote the ranges, and there may be many: each queued chunk looks at few of them.
+  std::vector<ChunkRange> ranges = cancel.chunks;
+  std::sort(ranges.begin(), ranges.end(),
+            [](const ChunkRange& a, const ChunkRange& b) { return a.first < b.first; });
+  std::vector<ChunkRange> apart;
+  for (const ChunkRange& range : ranges) {
+    const uint32_t end = range.first.value() + range.count;
+    if (apart.empty() || range.first.value() > apart.back().first.value() + apart.back().count) {
+      apart.push_back(range);
+    } else {
+      apart.back().count = std::max(apart.back().count, end - apart.back().first.value());
+    }
+  }
+  std::erase_if(queued_, [&](const Queued& queued) {
+    const auto after =
+        std::upper_bound(apart.begin(), apart.end(), queued.index,
+                         [](ChunkIndex index, const ChunkRange& range) { return index < range.first; });
+    if (after == apart.begin()) return false;
+    const ChunkRange& range = *std::prev(after);
+    if (queued.index.value() - range.first.value() >= range.count) return false;
+    present_.erase(queued.index);
+    queued_bytes_ -= queued.length_bytes;
+    return true;
   });
 }
 
 std::optional<ChunkIndex> UploadQueue::Pop() {
   if (queued_.empty()) return std::nullopt;
-  const ChunkIndex next = queued_.front();
+  const Queued next = queued_.front();
   queued_.pop_front();
-  return next;
+  present_.erase(next.index);
+  queued_bytes_ -= next.length_bytes;
+  return next.index;
 }
 
 std::vector<ChunkRange> RunsOf(const std::vector<ChunkIndex>& chunks) {

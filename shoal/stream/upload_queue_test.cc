@@ -26,7 +26,7 @@ class UploadQueueTest : public ::testing::Test {
   }
 
   std::shared_ptr<FileChunkSource> source_ = FileChunkSource::Make(20 * 16384, 16384);
-  UploadQueue queue_{8};
+  UploadQueue queue_{8, 1024 * 1024};
 };
 
 TEST_F(UploadQueueTest, KeepsTheOrderAndNoDoubles) {
@@ -42,6 +42,25 @@ TEST_F(UploadQueueTest, RefusesWhatIsOverTheBound) {
   EXPECT_EQ(refusals[0].reason, Refuse::Reason::kTooManyRequests);
   EXPECT_THAT(refusals[0].chunks, ElementsAre(ChunkRange{ChunkIndex(8), 2}, ChunkRange{ChunkIndex(15), 5}));
   EXPECT_THAT(Drain(), SizeIs(8));
+}
+
+TEST_F(UploadQueueTest, RefusesWhatIsOverTheBoundOfBytes) {
+  queue_ = UploadQueue(8, 3 * 16384 - 1);
+  const auto refusals = Add({{ChunkIndex(0), 5}});
+  ASSERT_THAT(refusals, SizeIs(1));
+  EXPECT_EQ(refusals[0].reason, Refuse::Reason::kTooManyRequests);
+  EXPECT_THAT(refusals[0].chunks, ElementsAre(ChunkRange{ChunkIndex(3), 2}));
+  // What was cancelled or sent makes room again.
+  queue_.Cancel(Cancel{{{ChunkIndex(1), 1}}});
+  queue_.Pop();
+  EXPECT_THAT(Add({{ChunkIndex(7), 2}}), IsEmpty());
+  EXPECT_THAT(Drain(), ElementsAre(2, 7, 8));
+}
+
+TEST_F(UploadQueueTest, CancelsByRangesThatOverlapInNoOrder) {
+  Add({{ChunkIndex(0), 8}});
+  queue_.Cancel(Cancel{{{ChunkIndex(6), 1}, {ChunkIndex(1), 1}, {ChunkIndex(1), 3}, {ChunkIndex(2), 1}}});
+  EXPECT_THAT(Drain(), ElementsAre(0, 4, 5, 7));
 }
 
 TEST_F(UploadQueueTest, LooksAtABoundedNumberOfChunks) {
