@@ -46,10 +46,10 @@ class DownloadHandle final : public Download {
     if (limits_.up != nullptr) limits_.up->Set(up_bytes_per_second);
   }
   void SetFilePriority(FileIndex file, FilePriority priority) override {
-    loop_.Post([this, file, priority] { engine_->SetFilePriority(file, priority); });
+    loop_.Post([this, file, priority] { engine_->content().SetFilePriority(file, priority); });
   }
   void SetFilePriority(const std::string& glob, FilePriority priority) override {
-    loop_.Post([this, glob, priority] { engine_->SetFilePriority(glob, priority); });
+    loop_.Post([this, glob, priority] { engine_->content().SetFilePriority(glob, priority); });
   }
   void Stop() override {
     loop_.Post([this] { engine_->Stop(); });

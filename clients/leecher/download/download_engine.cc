@@ -37,13 +37,13 @@ DownloadEngine::DownloadEngine(EventLoop& loop, DownloadOptions options, Downloa
       trackers_(
           loop, options_, observer_,
           [this](size_t tracker, const absl::StatusOr<LookupReply>& reply) { OnAnswer(tracker, reply); }),
-      rules_(options_.selection),
       rate_(began_),
       roster_(loop,
               PeerRoster::Options{options_.self, options_.listen_port, options_.max_peers, options_.tuning},
               this, observer_),
       manifest_fetch_(roster_, options_.tuning),
       disk_(std::make_unique<DiskPipeline>()),
+      content_(loop, *disk_, options_, this),
       fetch_(loop, roster_, *disk_, this) {}
 
 DownloadEngine::~DownloadEngine() = default;
@@ -135,46 +135,27 @@ void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
   name_ = manifest_->name();
   length_bytes_ = manifest_->length_bytes();
   chunk_count_ = manifest_->chunk_count();
-  wanted_.emplace(manifest_, rules_);
-  if (wanted_->wanted_files() == 0) {
-    return End(Phase::kFailed, absl::InvalidArgumentError(
-                                   absl::StrCat("nothing is wanted: what was chosen matches none of its ",
-                                                manifest_->files().size(), " files")));
-  }
-  store_busy_ = true;
-  ChunkStore::Options store;
-  store.output_folder = options_.output_folder;
-  store.verify_all = options_.verify_all;
-  if (!wanted_->everything()) store.selection = wanted_->selection();
-  disk_->Run([this, opening = manifest_, store] {
-    auto opened = ChunkStore::Open(opening, store);
-    loop_.Post([this, opened] { OnStoreOpened(opened); });
-  });
+  const absl::Status opening = content_.Open(manifest_);
+  if (!opening.ok()) End(Phase::kFailed, opening);
 }
 
-void DownloadEngine::OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkStore>>& opened) {
-  store_busy_ = false;
-  const absl::Duration now = Uptime();
-  if (opened.ok()) store_ = *opened;
+void DownloadEngine::StoreOpened(const absl::Status& status) {
   if (ending()) return ConcludeWhenWritten();
-  if (!opened.ok()) return End(Phase::kFailed, opened.status());
-  progress_.emplace(manifest_, store_->Held());
-  progress_->Want(wanted_->chunks());
-  board_.PutSource(store_);
+  if (!status.ok()) return End(Phase::kFailed, status);
+  const absl::Duration now = Uptime();
+  board_.PutSource(content_.store());
+  roster_.Offer(content_.store());
   phase_ = Phase::kFetching;
   stall_.Moved(now);
-  observer_(DownloadStarted{content_id_, name_, store_->target_path(), length_bytes_, chunk_count_,
-                            static_cast<uint32_t>(manifest_->files().size()), wanted_->wanted_files(),
-                            wanted_->wanted_bytes(), progress_->resumed_bytes()});
-  fetch_.Begin(store_, BufferCount(), options_.tuning);
+  DownloadStatus facts;
+  content_.Report(facts);
+  observer_(DownloadStarted{content_id_, name_, content_.store()->target_path(), length_bytes_, chunk_count_,
+                            facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes});
+  fetch_.Begin(content_.store(), BufferCount(), options_.tuning);
   fetch_.SetSequential(options_.sequential);
   fetch_.SetPaused(paused_, now);
   WantInFetch();
-  if (wanted_changed_) {
-    ApplyWanted();
-  } else if (fetch_.done()) {
-    return FinishStore();
-  }
+  if (fetch_.done()) return FinishStore();
   const std::vector<PeerLink*> ready = roster_.ready();
   for (PeerLink* link : ready) JoinFetch(*link, now);
   Publish();
@@ -185,39 +166,9 @@ void DownloadEngine::JoinFetch(PeerLink& link, absl::Duration now) {
   if (!joined.ok()) EndLink(link, PeerRoster::Ending::kNotNow, std::string(joined.message()), kLongWait);
 }
 
-void DownloadEngine::SetFilePriority(FileIndex file, FilePriority priority) {
-  if (!wanted_.has_value() || file.value() >= manifest_->files().size()) return;
-  if (wanted_->Set(file, priority)) ApplyWanted();
-}
-
-void DownloadEngine::SetFilePriority(const std::string& glob, FilePriority priority) {
-  if (!wanted_.has_value()) {
-    rules_.priorities.push_back({glob, priority});
-    return;
-  }
-  bool changed = false;
-  for (const FileIndex file : wanted_->Matching(glob)) changed |= wanted_->Set(file, priority);
-  if (changed) ApplyWanted();
-}
-
-void DownloadEngine::ApplyWanted() {
-  if (ending() || phase_ == Phase::kFinishing) return;
-  wanted_changed_ = true;
-  if (store_busy_ || store_ == nullptr) return;  // the next of OnStoreOpened and OnSelected comes back here
-  wanted_changed_ = false;
-  store_busy_ = true;
-  disk_->Run([this, store = store_, selection = wanted_->selection()] {
-    const absl::Status selected = store->Select(selection);
-    loop_.Post([this, selected] { OnSelected(selected); });
-  });
-}
-
-void DownloadEngine::OnSelected(const absl::Status& status) {
-  store_busy_ = false;
+void DownloadEngine::StoreSelected(const absl::Status& status) {
   if (ending()) return ConcludeWhenWritten();
   if (!status.ok()) return End(Phase::kFailed, status);
-  if (wanted_changed_) return ApplyWanted();
-  progress_->Want(wanted_->chunks());
   WantInFetch();
   if (fetch_.done()) return FinishStore();
   Pursue(Uptime());
@@ -227,7 +178,8 @@ void DownloadEngine::OnSelected(const absl::Status& status) {
 void DownloadEngine::WantInFetch() {
   using enum FilePriority;
   for (const FilePriority priority : {kSkip, kLow, kNormal, kHigh}) {
-    for (const ChunkRange& chunks : wanted_->ChunksAt(priority)) fetch_.SetPriority(chunks, priority);
+    for (const ChunkRange& chunks : content_.wanted().ChunksAt(priority))
+      fetch_.SetPriority(chunks, priority);
   }
 }
 
@@ -352,13 +304,15 @@ void DownloadEngine::Pursue(absl::Duration now) {
 // --- Chunks
 
 void DownloadEngine::ChunkStored(ChunkIndex chunk, const PeerId& from) {
-  progress_->Gained(chunk);
+  content_.Gained(chunk);
   roster_.tally().Stored(from);
   roster_.book().Proved(from);
+  // At once, with whatever else was stored by then: others wait for nothing but to hear of it.
+  if (gained_.empty()) loop_.Post([this] { TellGained(); });
   gained_.push_back(chunk);
   if (ending()) return ConcludeWhenWritten();
   stall_.Moved(Uptime());
-  if (fetch_.done() && phase_ == Phase::kFetching && !store_busy_) FinishStore();
+  if (fetch_.done() && phase_ == Phase::kFetching && !content_.busy()) FinishStore();
 }
 
 void DownloadEngine::ChunkWrong(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
@@ -387,19 +341,18 @@ void DownloadEngine::Tick() {
   const absl::Duration now = Uptime();
   const bool overslept = now - last_tick_ > kTick + kOverslept;
   last_tick_ = now;
-  TellGained();
   if (!ending() && phase_ != Phase::kFinishing) {
     if (overslept) fetch_.ExcuseAll(now);
     if (content_id_.is_zero()) Judge(now);
     if (!ending()) CheckPeers(now);
     if (paused_) stall_.MovedALittle(now);
-    if (!ending() && !store_busy_) stall_.Check(now, [&] { return FactsOfStall(now); });
+    if (!ending() && !content_.busy()) stall_.Check(now, [&] { return FactsOfStall(now); });
   }
   Publish();
 }
 
 void DownloadEngine::CheckPeers(absl::Duration now) {
-  if (options_.manifest != nullptr && !trackers_.answered() && !store_busy_ &&
+  if (options_.manifest != nullptr && !trackers_.answered() && !content_.busy() &&
       now - began_ > options_.tuning.start_patience) {
     return End(Phase::kFailed, absl::UnavailableError("no tracker answers, so no peer is known"));
   }
@@ -433,6 +386,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
 
 void DownloadEngine::TellGained() {
   if (gained_.empty()) return;
+  roster_.Announce(gained_);
   if (options_.on_gained != nullptr) options_.on_gained(content_id_, gained_);
   gained_.clear();
 }
@@ -444,19 +398,10 @@ void DownloadEngine::Publish() {
   status.content_id = content_id_;
   status.name = name_;
   status.length_bytes = length_bytes_;
-  status.wanted_bytes = wanted_.has_value() ? wanted_->wanted_bytes() : length_bytes_;
   status.chunk_count = chunk_count_;
-  status.wanted_chunks = wanted_.has_value() ? wanted_->wanted_chunks() : chunk_count_;
-  if (wanted_.has_value()) {
-    status.files = static_cast<uint32_t>(manifest_->files().size());
-    status.wanted_files = wanted_->wanted_files();
-  }
-  if (progress_.has_value()) {
-    status.held_bytes = progress_->held_bytes();
-    status.resumed_bytes = progress_->resumed_bytes();
-    status.in_order_bytes = progress_->in_order_bytes();
-    status.chunks_held = progress_->chunks_held();
-  }
+  status.wanted_bytes = length_bytes_;
+  status.wanted_chunks = chunk_count_;
+  content_.Report(status);
   status.paused = paused_;
   status.received_bytes = received_bytes_;
   status.rate_bytes_per_second = rate_.BytesPerSecond(now);
@@ -466,14 +411,14 @@ void DownloadEngine::Publish() {
   if (options_.limits.up != nullptr) {
     status.limit_up_bytes_per_second = options_.limits.up->bytes_per_second();
   }
-  if (status.rate_bytes_per_second > 0 && store_ != nullptr && status.wanted_bytes >= status.held_bytes) {
+  if (status.rate_bytes_per_second > 0 && content_.is_open() && status.wanted_bytes >= status.held_bytes) {
     status.eta = absl::Seconds(static_cast<double>(status.wanted_bytes - status.held_bytes) /
                                status.rate_bytes_per_second);
   }
   status.waiting_because = stall_.because();
   status.connected_peers = static_cast<uint32_t>(roster_.ready().size());
   status.chunks_refetched = chunks_refetched_;
-  if (options_.uploads != nullptr && store_ != nullptr) {
+  if (options_.uploads != nullptr && content_.is_open()) {
     const ContentTotals uploads = options_.uploads(content_id_);
     status.sent_bytes = uploads.sent_bytes;
     status.send_rate_bytes_per_second = uploads.bytes_per_second;
@@ -492,16 +437,13 @@ void DownloadEngine::FinishStore() {
   fetch_.Stop();
   roster_.CloseAll();
   Publish();
-  store_busy_ = true;
-  disk_->Run([this, store = store_] {
-    const absl::Status finished = store->Finish();
-    loop_.Post([this, finished] {
-      store_busy_ = false;
-      // Whatever was decided meanwhile: the content is whole, or it is not.
-      outcome_.reset();
-      End(finished.ok() ? Phase::kDone : Phase::kFailed, finished);
-    });
-  });
+  content_.Finish();
+}
+
+void DownloadEngine::StoreFinished(const absl::Status& status) {
+  // Whatever was decided meanwhile: the content is whole, or it is not.
+  outcome_.reset();
+  End(status.ok() ? Phase::kDone : Phase::kFailed, status);
 }
 
 void DownloadEngine::Stop() {
@@ -519,7 +461,7 @@ void DownloadEngine::End(Phase phase, const absl::Status& outcome) {
 }
 
 void DownloadEngine::ConcludeWhenWritten() {
-  if (concluded_ || store_busy_ || fetch_.writing() > 0) return;
+  if (concluded_ || content_.busy() || fetch_.writing() > 0) return;
   concluded_ = true;
   timer_.reset();
   TellGained();
@@ -527,8 +469,9 @@ void DownloadEngine::ConcludeWhenWritten() {
   Publish();
   DownloadFinished finished;
   finished.outcome = *outcome_;
-  if (store_ != nullptr) finished.target_path = store_->target_path();
-  if (outcome_->code() == absl::StatusCode::kFailedPrecondition && finder_.has_value() && store_ == nullptr) {
+  if (content_.is_open()) finished.target_path = content_.store()->target_path();
+  if (outcome_->code() == absl::StatusCode::kFailedPrecondition && finder_.has_value() &&
+      !content_.is_open()) {
     finished.candidates = finder_->candidates();
   }
   observer_(finished);

@@ -15,10 +15,8 @@
 #include "clients/leecher/download/peer_roster.h"
 #include "clients/leecher/download/stall_watch.h"
 #include "clients/leecher/download/tracker_polls.h"
-#include "clients/leecher/download/wanted_files.h"
-#include "clients/leecher/download/wanted_progress.h"
+#include "clients/leecher/download/wanted_store.h"
 #include "shoal/base/rate_meter.h"
-#include "shoal/content/chunk_store.h"
 
 namespace shoal::leecher {
 
@@ -26,7 +24,7 @@ namespace shoal::leecher {
 // manifest fetched, opens the store, has the chunks fetched, finishes. It owns the parts that do this,
 // carries what happens from one to the other, and reports. Made on any thread; then all calls on its loop,
 // until the loop has stopped.
-class DownloadEngine final : private LinkEvents, private FetchEvents {
+class DownloadEngine final : private LinkEvents, private FetchEvents, private WantedStoreEvents {
  public:
   DownloadEngine(EventLoop& loop, DownloadOptions options, Download::Observer observer, DownloadBoard& board);
   ~DownloadEngine();  // after the loop has stopped
@@ -34,8 +32,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   void Begin();
   void Stop();
   void SetPaused(bool paused);
-  void SetFilePriority(FileIndex file, FilePriority priority);
-  void SetFilePriority(const std::string& glob, FilePriority priority);
+  WantedStore& content() { return content_; }
 
  private:
   using Phase = DownloadStatus::Phase;
@@ -48,11 +45,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
 
   // Manifest and store
   void UseManifest(std::shared_ptr<const Manifest> manifest);
-  void OnStoreOpened(const absl::StatusOr<std::shared_ptr<ChunkStore>>& opened);
   void JoinFetch(PeerLink& link, absl::Duration now);
-  // Carries a change of wanted_ to the store, and to the fetch behind it.
-  void ApplyWanted();
-  void OnSelected(const absl::Status& status);
   void WantInFetch();
   size_t BufferCount() const;
 
@@ -74,6 +67,11 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   void ChunkWrong(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
                   const std::string& why) override;
   void DiskFailed(const absl::Status& why) override;
+
+  // WantedStoreEvents
+  void StoreOpened(const absl::Status& status) override;
+  void StoreSelected(const absl::Status& status) override;
+  void StoreFinished(const absl::Status& status) override;
 
   void EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
                absl::Duration wait = absl::ZeroDuration());
@@ -113,12 +111,6 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   uint64_t length_bytes_ = 0;
   uint32_t chunk_count_ = 0;
   std::shared_ptr<const Manifest> manifest_;
-  SelectionRules rules_;               // what is wanted, as long as there is no manifest
-  std::optional<WantedFiles> wanted_;  // from then on
-  bool wanted_changed_ = false;        // and the store does not know it yet
-  std::shared_ptr<ChunkStore> store_;
-  bool store_busy_ = false;                 // being opened, told what is wanted, or finished
-  std::optional<WantedProgress> progress_;  // once the store is open
   bool paused_ = false;
   uint32_t chunks_refetched_ = 0;
   uint64_t received_bytes_ = 0;
@@ -131,6 +123,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents {
   PeerRoster roster_;
   ManifestFetch manifest_fetch_;
   std::unique_ptr<DiskPipeline> disk_;
+  WantedStore content_;
   ChunkFetch fetch_;
 };
 

@@ -11,7 +11,7 @@ using Reason = Refuse::Reason;
 
 // A peer whose files are not the content's any more, or that speaks another version, may have been mended by
 // then.
-constexpr absl::Duration kLongWait = absl::Minutes(5);
+constexpr absl::Duration kMendingWait = absl::Minutes(5);
 constexpr absl::Duration kRestartWait = absl::Seconds(3);
 
 }  // namespace
@@ -37,7 +37,7 @@ Refusal JudgeRefusal(const Refuse& refuse, const DownloadTuning& tuning) {
     case Reason::kReadFailed:
     case Reason::kUnknownContent:
     case Reason::kVersion:
-      refusal.wait = std::max(refuse.retry_after, kLongWait);
+      refusal.wait = std::max(refuse.retry_after, kMendingWait);
       break;
     case Reason::kUnspecified:
     default:  // a reason that this version does not know
