@@ -13,11 +13,63 @@ SwarmReport RunOf(const Scenario& scenario) {
   return Swarm(scenario).Run();
 }
 
-TEST(SwarmSimTest, NearsTheBoundWith32EqualLeechers) {
-  const SwarmReport report = RunOf(Scenario{.leechers = 32});
-  EXPECT_EQ(report.finished, 32u);
-  EXPECT_LE(report.LastRatio(), 1.15) << report.ToString();
-  EXPECT_LE(report.seeder_copies, 1.15) << report.ToString();
+TEST(SwarmSimTest, NearsTheBoundWithEqualLeechers) {
+  struct Case {
+    uint32_t leechers;
+    uint32_t chunks;
+    double ratio;
+  };
+  // Headers alone make 1.044.
+  for (const Case& c : {Case{1, 256, 1.06}, Case{4, 256, 1.08}, Case{16, 256, 1.15}, Case{32, 256, 1.25}}) {
+    const SwarmReport report =
+        RunOf({.leechers = c.leechers, .chunk_count = c.chunks, .chunk_bytes = (64u << 20) / c.chunks});
+    EXPECT_EQ(report.finished, c.leechers);
+    EXPECT_GE(report.LastRatio(), 1.044);
+    EXPECT_LE(report.LastRatio(), c.ratio) << c.leechers << ": " << report.ToString();
+    EXPECT_LE(report.seeder_copies, c.ratio) << c.leechers << ": " << report.ToString();
+  }
+}
+
+TEST(SwarmSimTest, CarriesTwoHundred) {
+  const SwarmReport report = RunOf({.leechers = 200, .chunk_count = 128});
+  EXPECT_EQ(report.finished, 200u);
+  EXPECT_LE(report.LastRatio(), 2.5) << report.ToString();
+}
+
+TEST(SwarmSimTest, WhoJoinsLateDoesNotHoldUpTheRest) {
+  Scenario scenario{.leechers = 17};
+  scenario.late_joins = {scenario.FluidBound() / 2};
+  const SwarmReport report = RunOf(scenario);
+  EXPECT_EQ(report.finished, 17u);
+  EXPECT_LE(report.LastRatio(), 1.2) << report.ToString();
+}
+
+TEST(SwarmSimTest, OutlivesThoseWhoVanishAndFreeze) {
+  Scenario scenario{.leechers = 16, .chunk_count = 128};
+  const absl::Duration third = scenario.FluidBound() / 3;
+  scenario.troubles = {{.leecher = 0, .at = third, .frozen = true},
+                       {.leecher = 1, .at = third, .frozen = false},
+                       {.leecher = 2, .at = third * 2, .frozen = true},
+                       {.leecher = 3, .at = third * 2, .frozen = false}};
+  const SwarmReport report = RunOf(scenario);
+  EXPECT_EQ(report.leechers, 12u);
+  EXPECT_EQ(report.finished, 12u);
+  EXPECT_LE(report.LastRatio(), 1.4) << report.ToString();
+}
+
+TEST(ScenarioTest, FluidBoundIsTheTightestOfItsTerms) {
+  Scenario scenario{.leechers = 4, .chunk_count = 100, .chunk_bytes = 125'000};  // 100 Mbit
+  scenario.seeder_up_bps = 10e6;
+  scenario.leecher_up_bps = 10e6;
+  scenario.down_bps = 100e6;
+  EXPECT_EQ(scenario.FluidBound(), absl::Seconds(10));  // out of the seeder once
+  scenario.seeder_up_bps = 100e6;
+  EXPECT_EQ(scenario.FluidBound(), absl::Seconds(400.0 / 140));  // all copies over all uplinks
+  scenario.late_joins = {absl::Seconds(1)};
+  EXPECT_EQ(scenario.FluidBound(), absl::Seconds(410.0 / 140));  // but what that one has missed
+  scenario.down_bps = 20e6;
+  scenario.late_joins = {};
+  EXPECT_EQ(scenario.FluidBound(), absl::Seconds(5));  // into a leecher once
 }
 
 TEST(SwarmSimTest, RepeatsItselfToTheLastEvent) {
