@@ -1,4 +1,5 @@
-"""A swarm of the real programs on the loopback, for tests: starts them on free ports, knows what they say, ends them.
+"""A swarm of the real programs, on the loopback or on hosts of a network of their own: starts them on free ports, knows what
+they say, ends them.
 
 The folder of the programs is in the environment as SHOAL_PROGRAMS.
 """
@@ -38,16 +39,29 @@ def sha256(path):
     return digest.hexdigest()
 
 
-class Daemon:
-    """A program in the background. Its lines are kept; `expect` waits for one of them."""
+class Host:
+    """Where a program runs: an address, and what goes before its command so that it runs there."""
 
-    def __init__(self, name, *flags, environment=None):
+    def __init__(self, address, *before):
+        self.address = address
+        self.before = before
+
+
+LOOPBACK = Host("127.0.0.1")
+
+
+class Daemon:
+    """A program in the background. Its lines are kept, with the times when they came; `expect` waits for one of them."""
+
+    def __init__(self, name, *flags, environment=None, host=LOOPBACK):
         self.name = name
         self.lines = []
+        self.times = []
+        self.began = time.monotonic()
         self._news = threading.Condition()
         self._over = False
         self.process = subprocess.Popen(
-            [program(name), *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*host.before, program(name), *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", env={**os.environ, **(environment or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -55,6 +69,7 @@ class Daemon:
     def _read(self):
         for line in self.process.stdout:
             with self._news:
+                self.times.append(time.monotonic())
                 self.lines.append(line.rstrip("\n"))
                 self._news.notify_all()
         with self._news:
@@ -94,8 +109,8 @@ class Daemon:
 class Fetch(Daemon):
     """A `shoal-leecher get --json` that runs; its events as they come."""
 
-    def __init__(self, *flags, environment=None):
-        super().__init__("shoal-leecher", "get", "--json", *flags, environment=environment)
+    def __init__(self, *flags, environment=None, host=LOOPBACK):
+        super().__init__("shoal-leecher", "get", "--json", *flags, environment=environment, host=host)
 
     def events(self, kind=None):
         found = []
@@ -107,6 +122,13 @@ class Fetch(Daemon):
             if isinstance(event, dict) and kind in (None, event.get("event")):
                 found.append(event)
         return found
+
+    def seconds_to(self, kind):
+        """From the start of the program to its first event of this kind; None before that."""
+        for line, when in zip(list(self.lines), list(self.times)):
+            if re.search(rf'"event": ?"{kind}"', line):
+                return when - self.began
+        return None
 
     def fraction(self):
         """How much is there, from 0 to 1, as the last progress said."""
@@ -145,8 +167,10 @@ class Fetch(Daemon):
 class Swarm:
     """A tracker and what belongs to it, below a temporary folder. A context manager."""
 
-    def __init__(self, scheme="grpc"):
+    def __init__(self, scheme="grpc", host=LOOPBACK):
+        """`host`: the tracker's."""
         self.scheme = scheme
+        self.host = host
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="shoal-e2e-"))
         self.daemons = []
         self.ports = {"grpc": 0, "udp": 0, "http": 0}
@@ -180,20 +204,21 @@ class Swarm:
 
     @property
     def tracker_url(self):
-        return f"{self.scheme}://127.0.0.1:{self.ports[self.scheme]}"
+        return f"{self.scheme}://{self.host.address}:{self.ports[self.scheme]}"
 
     def start_tracker(self):
         """On the ports that it had before, if it had any."""
         self.tracker = self.keep(Daemon(
-            "shoal-tracker", "--lease=10s", *(f"--{door}=127.0.0.1:{port}" for door, port in self.ports.items())))
+            "shoal-tracker", "--lease=10s", *(f"--{door}={self.host.address}:{port}" for door, port in self.ports.items()),
+            host=self.host))
         for door in self.ports:
             self.ports[door] = int(self.tracker.expect(rf"listening on {door}://\S*:(\d+)").group(1))
 
-    def start_seeder(self, folder, *flags):
+    def start_seeder(self, folder, *flags, host=LOOPBACK):
         """Returns when the tracker knows what is in `folder`."""
         seeder = self.keep(Daemon(
-            "shoal-seeder", f"--tracker={self.tracker_url}", f"--share={folder}", "--listen=127.0.0.1:0",
-            "--advertise=127.0.0.1", f"--state={self.folder('state') / str(len(self.daemons))}", *flags))
+            "shoal-seeder", f"--tracker={self.tracker_url}", f"--share={folder}", f"--listen={host.address}:0",
+            f"--advertise={host.address}", f"--state={self.folder('state') / str(len(self.daemons))}", *flags, host=host))
         seeder.port = int(seeder.expect(r"seeder listens.*\bport=(\d+)").group(1))
         seeder.expect(r"\bready\b.*trackers_told=1")
         return seeder
@@ -211,7 +236,7 @@ class Swarm:
         return subprocess.run([program("shoal-leecher"), *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", timeout=PATIENCE, **options)
 
-    def fetch(self, name, output, *flags, seed="no"):
+    def fetch(self, name, output, *flags, seed="no", host=LOOPBACK):
         """Starts fetching `name` into the folder `output`."""
-        return self.keep(Fetch(name, f"--tracker={self.tracker_url}", f"--output={self.folder(output)}", "--listen=127.0.0.1:0",
-                               "--advertise=127.0.0.1", f"--seed={seed}", *flags))
+        return self.keep(Fetch(name, f"--tracker={self.tracker_url}", f"--output={self.folder(output)}",
+                               f"--listen={host.address}:0", f"--advertise={host.address}", f"--seed={seed}", *flags, host=host))

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""One seeder and N leechers with capped links: how far the last finisher is from what the links allow.
+
+    SHOAL_PROGRAMS=build/release/bin tests/bench/swarm_bench.py [--profiles equal4,equal16,fast8,late16] [--rounds 3]
+
+Needs root: every host is a network namespace of its own (capped_network.py). All leechers start together (but the late one),
+and serve until the last is done. The bound is the fluid one over nominal rates: the content must leave the seeder once,
+enter each leecher once, and all copies must leave some uplink. TCP and IP headers alone cost 1.044 of it.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+from capped_network import CappedNetwork
+from swarm import MEBIBYTE, Swarm, random_bytes, sha256
+
+DOWN_MBPS = 200
+
+
+class Profile:
+    def __init__(self, leechers, seeder_mbps=20, leecher_mbps=20, late=0):
+        self.leechers, self.seeder_mbps, self.leecher_mbps, self.late = leechers, seeder_mbps, leecher_mbps, late
+
+    def bound(self, length, late_at=0.0):
+        """Seconds. The uplinks of the late ones count from their joining."""
+        megabits = length * 8 / 1e6
+        copies = self.leechers + self.late
+        together = self.seeder_mbps + copies * self.leecher_mbps
+        missed = self.late * late_at * self.leecher_mbps
+        return max(megabits / self.seeder_mbps, late_at + megabits / DOWN_MBPS, (copies * megabits + missed) / together)
+
+
+PROFILES = {
+    "equal4": Profile(4),
+    "equal8": Profile(8),
+    "equal16": Profile(16),
+    "equal32": Profile(32),
+    "fast8": Profile(8, seeder_mbps=80),
+    "late16": Profile(16, late=1),
+}
+
+
+def one_round(profile, length, seed, chunk_size):
+    with CappedNetwork() as network, Swarm(host=network.add_host()) as swarm:
+        seeder_host = network.add_host(profile.seeder_mbps, DOWN_MBPS)
+        hosts = [network.add_host(profile.leecher_mbps, DOWN_MBPS) for _ in range(profile.leechers + profile.late)]
+        shared = swarm.share("shared", {"content": random_bytes(length, seed)})
+        if chunk_size:
+            swarm.leecher("make", shared / "content", "-o", shared / "content.shoal", f"--chunk-size={chunk_size}").check_returncode()
+        swarm.start_seeder(shared, host=seeder_host)
+        sent_before = network.sent_bytes(seeder_host)
+        late_at = profile.bound(length) / 2
+        began = time.monotonic()
+        fetches = []
+        for number, host in enumerate(hosts):
+            if number == profile.leechers:
+                time.sleep(late_at)
+            fetches.append(swarm.fetch("content", f"copy{number}", seed="forever", host=host))
+        for fetch in fetches:
+            fetch.expect(r'"event": ?"finished"')
+        seconds = [fetch.began - began + fetch.seconds_to("finished") for fetch in fetches]
+        sent = network.sent_bytes(seeder_host) - sent_before
+        wanted = sha256(shared / "content")
+        for number in range(len(hosts)):
+            if sha256(swarm.root / f"copy{number}" / "content") != wanted:
+                raise RuntimeError(f"leecher {number} has wrong bytes")
+        bound = profile.bound(length, late_at if profile.late else 0.0)
+        return max(seconds) / bound, statistics.mean(seconds) / bound, sent / length, bound
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profiles", default="equal4,equal8,equal16,fast8,late16", help="of " + ", ".join(PROFILES))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--mebibytes", type=int, default=64)
+    parser.add_argument("--chunk-size", default="", help="of the manifest; default: as the seeder chooses")
+    options = parser.parse_args()
+    if pathlib.Path("/dev/shm").is_dir():  # so that no disk is measured
+        tempfile.tempdir = "/dev/shm"
+    os.environ.setdefault("SHOAL_PROGRAMS", "build/release/bin")
+
+    print(f"{'':10} {'bound s':>8} {'last':>7} {'rounds':>22} {'mean':>7} {'seeder sent':>12}")
+    for name in options.profiles.split(","):
+        rounds = [one_round(PROFILES[name], options.mebibytes * MEBIBYTE, number, options.chunk_size)
+                  for number in range(options.rounds)]
+        last, mean, sent, bound = (statistics.median(column) for column in zip(*rounds))
+        each = " ".join(f"{ratio:.3f}" for ratio, *_ in rounds)
+        print(f"{name:10} {bound:8.2f} {last:7.3f} {each:>22} {mean:7.3f} {sent:12.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
