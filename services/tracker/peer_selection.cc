@@ -17,11 +17,28 @@ void Shuffle(PeerChoice* choice, RandomSource* random) {
   }
 }
 
-// Up to LookAt(wanted) fit peers of one list, those with free slots first, each group in random order.
+// Both in turn, three of `near` and then one of `far`; the rest of whichever is longer at the end.
+void AppendInTurn(const PeerChoice& near, const PeerChoice& far, PeerChoice* to) {
+  size_t next_near = 0;
+  size_t next_far = 0;
+  while (next_near < near.size() || next_far < far.size()) {
+    const bool turn_of_far = (next_near + next_far) % 4 == 3;
+    if (next_far < far.size() && (turn_of_far || next_near == near.size())) {
+      to->push_back(far[next_far++]);
+    } else {
+      to->push_back(near[next_near++]);
+    }
+  }
+}
+
+// Up to LookAt(wanted) fit peers of one list, those with free slots first, near ones before others, each
+// group in random order.
 PeerChoice Sample(bool complete, uint32_t count, uint32_t wanted,
                   absl::FunctionRef<Candidate(PeerPlace)> look, RandomSource* random) {
   PeerChoice free;
+  PeerChoice free_near;
   PeerChoice busy;
+  PeerChoice busy_near;
   const uint32_t stretches = std::min(count, LookAt(wanted));
   for (uint64_t i = 0; i < stretches; ++i) {
     const auto begin = static_cast<uint32_t>(i * count / stretches);
@@ -36,12 +53,19 @@ PeerChoice Sample(bool complete, uint32_t count, uint32_t wanted,
       case Candidate::kFree:
         free.push_back(place);
         break;
+      case Candidate::kBusyNear:
+        busy_near.push_back(place);
+        break;
+      case Candidate::kFreeNear:
+        free_near.push_back(place);
+        break;
     }
   }
-  Shuffle(&free, random);
-  Shuffle(&busy, random);
-  free.insert(free.end(), busy.begin(), busy.end());
-  return free;
+  for (PeerChoice* group : {&free, &free_near, &busy, &busy_near}) Shuffle(group, random);
+  PeerChoice sample;
+  AppendInTurn(free_near, free, &sample);
+  AppendInTurn(busy_near, busy, &sample);
+  return sample;
 }
 
 }  // namespace

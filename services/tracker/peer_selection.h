@@ -17,9 +17,11 @@ struct PeerPlace {
 };
 
 enum class Candidate {
-  kUnfit,  // not to be handed out: the caller itself, or lapsed
+  kUnfit,  // not to be handed out: the caller itself, lapsed, or reported by several
   kBusy,   // no free slot
   kFree,
+  kBusyNear,  // the same, at the caller's own site
+  kFreeNear,
 };
 
 using PeerChoice = absl::InlinedVector<PeerPlace, 64>;
@@ -35,7 +37,8 @@ uint32_t CompleteShare(uint32_t wanted, uint32_t available_complete, uint32_t av
 // A random sample, so that all peers are asked equally often; complete and partial peers in the swarm's own
 // proportion, but at least a quarter of each kind where there is one (a download wants somebody who surely
 // has the rare chunks, and the seeders want others to do the rest); among those looked at, the ones with free
-// slots first. The order of the result is random.
+// slots first, and of these the ones at the caller's site; but one in four is of elsewhere as long as there
+// are such, so that sites do not fall apart into swarms of their own. The order of the result is random.
 //
 // Looks at no more than about twice `wanted` peers, however large the swarm, and changes nothing: each list
 // is cut into equal stretches and one place is drawn from each. So it may find fewer than `wanted` when many

@@ -49,6 +49,25 @@ TEST_P(PeerSelectionCases, MixesBothKinds) {
   }
 }
 
+TEST(PeerSelectionTest, PeersOfTheCallersSiteComeFirstButNotAlone) {
+  RandomSource random(1);
+  for (int round = 0; round < 20; ++round) {
+    // Half of the seeders are near.
+    const PeerChoice choice = SelectPeers(
+        1000, 0, 40,
+        [](PeerPlace place) { return place.place % 2 == 0 ? Candidate::kFreeNear : Candidate::kFree; },
+        &random);
+    const auto near =
+        std::count_if(choice.begin(), choice.end(), [](PeerPlace p) { return p.place % 2 == 0; });
+    EXPECT_EQ(near, 30);
+  }
+  // Slots go before nearness: somebody who has none is of no use, however near.
+  const PeerChoice choice = SelectPeers(
+      100, 0, 10, [](PeerPlace place) { return place.place < 50 ? Candidate::kBusyNear : Candidate::kFree; },
+      &random);
+  EXPECT_TRUE(std::all_of(choice.begin(), choice.end(), [](PeerPlace p) { return p.place >= 50; }));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, PeerSelectionCases,
                          ::testing::Values(Case{"Nobody", 0, 0, 50, 0, 0, 0},
                                            Case{"NoneWanted", 10, 10, 0, 0, 0, 0},

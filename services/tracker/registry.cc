@@ -105,7 +105,7 @@ Registry::Registry(const Options& options, const Clock* clock)
     shard.forget_ticks = static_cast<uint64_t>(absl::ToInt64Milliseconds(options.forget_after));
     shard.limits = options.limits;
     shard.seed = seeds.Next();
-    shards_.push_back(std::make_unique<RegistryShard>(shard, Tick(), &usage_, &names_));
+    shards_.push_back(std::make_unique<RegistryShard>(shard, Tick(), &usage_, &names_, &sites_));
   }
 }
 
@@ -136,6 +136,10 @@ absl::StatusOr<HeartbeatReply> Registry::Heartbeat(const HeartbeatRequest& reque
       first_error.Update(beaten);
     }
   }
+  for (const PeerReport& report : request.reports) {
+    const uint32_t shard = LeaseIdParts::Split(report.lease_id).shard;
+    if (shard < shards_.size()) shards_[shard]->Report(request.peer_id, report, now);
+  }
   if (!first_error.ok()) return first_error;
   return reply;
 }
@@ -159,7 +163,8 @@ absl::StatusOr<LookupReply> Registry::Lookup(const LookupRequest& request) {
     id = *given;
   }
   const uint32_t max_peers = request.max_peers == 0 ? kDefaultPeersPerReply : request.max_peers;
-  SHOAL_ASSIGN_OR_RETURN(auto found, ShardOf(id).Lookup(id, request.exclude, max_peers, Tick()));
+  SHOAL_ASSIGN_OR_RETURN(
+      auto found, ShardOf(id).Lookup(id, request.exclude, max_peers, sites_.Find(request.site), Tick()));
   reply.contents = {std::move(found.content)};
   reply.peers = std::move(found.peers);
   return reply;
@@ -183,7 +188,7 @@ absl::StatusOr<ListContentsReply> Registry::ListContents(const ListContentsReque
       }
       after = entry;
       if (!absl::StrContains(entry.name, request.name_contains)) continue;
-      auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, Tick());
+      auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, kNoSite, Tick());
       if (found.ok() && HasPeers(found->content)) reply.contents.push_back(std::move(found->content));
     }
     if (entries.size() < kScanStep) {
@@ -284,6 +289,19 @@ void Registry::Unwatch(const ContentId& content, const SwarmWatcher* watcher) {
   ShardOf(content).Unwatch(content, watcher);
 }
 
+void Registry::Export(StateSink* sink) const {
+  for (const auto& shard : shards_) shard->Export(sink);
+}
+
+absl::Status Registry::RestoreLease(const RegisterRequest& request, absl::Time first_seen) {
+  SHOAL_RETURN_IF_ERROR(CheckRegister(request));
+  RegistryShard& shard = ShardOf(request.content.id);
+  SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
+  shard.ShortenLease(request.peer_id, registered.lease_id,
+                     static_cast<uint64_t>(absl::ToInt64Milliseconds(2 * heartbeat_interval())));
+  return absl::OkStatus();
+}
+
 void Registry::SetLimits(const RegistryLimits& limits) {
   usage_.SetLimits(limits);
   bittorrent_.SetLimits(limits);
@@ -332,7 +350,7 @@ std::vector<ContentStatus> Registry::WithName(const std::string& name) const {
   std::vector<ContentStatus> with_peers;
   std::vector<ContentStatus> without;
   for (const ContentId& id : names_.WithName(name)) {
-    auto found = ShardOf(id).Lookup(id, std::nullopt, 0, Tick());
+    auto found = ShardOf(id).Lookup(id, std::nullopt, 0, kNoSite, Tick());
     if (found.ok()) (HasPeers(found->content) ? with_peers : without).push_back(std::move(found->content));
   }
   std::vector<ContentStatus>& contents = with_peers.empty() ? without : with_peers;

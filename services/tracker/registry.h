@@ -11,6 +11,8 @@
 #include "services/tracker/name_index.h"
 #include "services/tracker/registry_limits.h"
 #include "services/tracker/registry_shard.h"
+#include "services/tracker/site_names.h"
+#include "services/tracker/state_sink.h"
 #include "services/tracker/swarm_watcher.h"
 #include "shoal/base/clock.h"
 #include "shoal/tracking/messages.h"
@@ -61,6 +63,12 @@ class Registry {
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
   void Unwatch(const ContentId& content, const SwarmWatcher* watcher);
 
+  // For a warm restart. Tells `sink` every content that has a peer, with its peers: one shard after the
+  // other, under its lock.
+  void Export(StateSink* sink) const;
+  // Registers a peer that an earlier life of this tracker knew, for two heartbeat intervals only.
+  absl::Status RestoreLease(const RegisterRequest& request, absl::Time first_seen);
+
   // From now on; what is over a limit stays until it ends by itself. Of what watchers may have, only how many
   // there may be: the rest is as the options say.
   void SetLimits(const RegistryLimits& limits);
@@ -107,6 +115,7 @@ class Registry {
   const absl::Time started_;  // the wall's time at tick 0
   RegistryUsage usage_;
   NameIndex names_;
+  SiteNames sites_;
   std::vector<std::unique_ptr<RegistryShard>> shards_;
   BitTorrentSwarms bittorrent_;
 };

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "services/tracker/lease_wheel.h"
+#include "services/tracker/site_names.h"
 #include "shoal/tracking/messages.h"
 
 namespace shoal::tracker {
@@ -29,6 +30,9 @@ struct LeaseRecord {
   uint32_t next_of_peer = kNoSlot;
   float send_rate = 0;  // bytes per second; seven digits are enough for people
   float receive_rate = 0;
+  SiteNumber site = kNoSite;
+  bool shunned = false;  // several others reported its peer: handed to nobody until it registers again
+  bool lies = false;     // one of them says that it sends wrong bytes
   uint64_t sent_bytes = 0;
   uint64_t received_bytes = 0;
   std::unique_ptr<ChunkSet> held;  // only while it has some chunks and not all

@@ -39,10 +39,12 @@ absl::Status UnknownContent(const ContentId& id) {
 
 }  // namespace
 
-RegistryShard::RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names)
+RegistryShard::RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names,
+                             SiteNames* sites)
     : options_(options),
       usage_(usage),
       names_(names),
+      sites_(sites),
       random_(options.seed),
       lease_wheel_(&leases_, options.lease_ticks, now),
       forget_wheel_(&contents_, options.forget_ticks, now),
@@ -103,6 +105,10 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const Register
   record.endpoint = request.endpoint;
   record.free_slots =
       static_cast<uint16_t>(std::min<uint32_t>(request.free_slots, std::numeric_limits<uint16_t>::max()));
+  record.site = sites_->Add(request.site);
+  record.shunned = false;
+  record.lies = false;
+  reports_.Forget(lease);
   Renew(lease);
   JoinSwarm(lease);
 
@@ -111,7 +117,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const Register
     Tell(request.content.id, after, request.peer_id, &wakeups);
   }
   return Registered{LeaseIdParts{options_.number, record.nonce, lease}.Join(),
-                    Select(content, request.peer_id, request.max_peers, &wakeups)};
+                    Select(content, request.peer_id, record.site, request.max_peers, &wakeups)};
 }
 
 absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseBeat& beat, uint64_t now) {
@@ -122,6 +128,7 @@ absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseBeat& beat, uint
   if (lease == kNoSlot) return absl::NotFoundError("register again");
 
   LeaseRecord& record = leases_.table[lease];
+  if (record.shunned && !record.lies) return absl::NotFoundError("register again");
   Renew(lease);
   record.free_slots =
       static_cast<uint16_t>(std::min<uint32_t>(beat.free_slots, std::numeric_limits<uint16_t>::max()));
@@ -134,16 +141,30 @@ absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseBeat& beat, uint
 
 absl::StatusOr<RegistryShard::Found> RegistryShard::Lookup(const ContentId& id,
                                                            const std::optional<PeerId>& exclude,
-                                                           uint32_t max_peers, uint64_t now) {
+                                                           uint32_t max_peers, SiteNumber site,
+                                                           uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
   const uint32_t content = FindContent(id);
   if (content == kNoSlot) return UnknownContent(id);
   Found found;
-  found.peers = Select(content, exclude, max_peers, &wakeups);
+  found.peers = Select(content, exclude, site, max_peers, &wakeups);
   found.content = Status(content);
   return found;
+}
+
+void RegistryShard::Report(const PeerId& reporter, const PeerReport& report, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, 0, &wakeups);
+  const uint32_t own = FindLease(reporter, report.lease_id);
+  if (own == kNoSlot || report.peer == reporter) return;
+  const auto found = lease_by_peer_.find(PeerOfContent{report.peer, leases_.table[own].content});
+  if (found == lease_by_peer_.end()) return;
+  LeaseRecord& record = leases_.table[*found];
+  if (report.reason == PeerReport::Reason::kLying) record.lies = true;
+  record.shunned = reports_.Add(*found, reporter);
 }
 
 absl::StatusOr<GetSwarmReply> RegistryShard::GetSwarm(const ContentId& id, uint64_t now, absl::Time started) {
@@ -175,6 +196,7 @@ absl::StatusOr<GetSwarmReply> RegistryShard::GetSwarm(const ContentId& id, uint6
                                      : ChunkSet(record.summary.chunk_count);
       peer.lease_left = absl::Milliseconds(static_cast<int64_t>(leases_.deadline(slot) - leases_.now));
       peer.registered = started + absl::Seconds(lease.registered_seconds);
+      peer.site = sites_->Name(lease.site);
       peer.totals.lease_id = peer.lease_id;
       peer.totals.free_slots = lease.free_slots;
       peer.totals.sent_bytes = lease.sent_bytes;
@@ -199,7 +221,9 @@ absl::Status RegistryShard::Watch(const ContentId& id, std::shared_ptr<SwarmWatc
     }
     for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
       for (const uint32_t slot : *list) {
-        if (Alive(slot) && leases_.table[slot].peer != watcher->exclude()) peers.push_back(Describe(slot));
+        const LeaseRecord& lease = leases_.table[slot];
+        if (Alive(slot) && !lease.shunned && lease.peer != watcher->exclude())
+          peers.push_back(Describe(slot));
       }
     }
   }
@@ -257,6 +281,30 @@ bool RegistryShard::Advance(uint64_t now) {
                                [&](uint32_t content)
                                    ABSL_NO_THREAD_SAFETY_ANALYSIS { ForgetContent(content); }) &&
          done;
+}
+
+void RegistryShard::Export(StateSink* sink) const {
+  MutexLock lock(&mutex_);
+  for (const uint32_t content : content_by_id_) {
+    const ContentRecord& record = contents_.table[content];
+    if (!record.has_peers()) continue;
+    sink->Content(record.summary, record.first_seen);
+    for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
+      for (const uint32_t slot : *list) {
+        if (!Alive(slot)) continue;
+        const LeaseRecord& lease = leases_.table[slot];
+        StatePeer peer{lease.peer, lease.endpoint, lease.free_slots, std::nullopt};
+        if (!Complete(lease)) peer.held = lease.held ? *lease.held : ChunkSet(record.summary.chunk_count);
+        sink->Peer(peer);
+      }
+    }
+  }
+}
+
+void RegistryShard::ShortenLease(const PeerId& peer, LeaseId id, uint64_t ticks) {
+  MutexLock lock(&mutex_);
+  const uint32_t lease = FindLease(peer, id);
+  if (lease != kNoSlot) leases_.table[lease].deadline = static_cast<uint32_t>(leases_.now + ticks);
 }
 
 RegistryShard::Counts RegistryShard::counts() const {
@@ -374,6 +422,7 @@ void RegistryShard::EndUnwheeledLease(uint32_t lease, WatcherWakeups* wakeups) {
       leases_.table[record.next_of_peer].previous_of_peer = record.previous_of_peer;
     }
   }
+  reports_.Forget(lease);
   DropChunkSet(std::move(record.held));
   Tell(contents_.table[record.content].summary.id, record.peer, record.peer, wakeups);
   leases_.table.Give(lease);
@@ -455,7 +504,7 @@ void RegistryShard::LeaveSwarm(uint32_t lease, bool complete) {
 }
 
 std::vector<PeerInfo> RegistryShard::Select(uint32_t content, const std::optional<PeerId>& exclude,
-                                            uint32_t max_peers, WatcherWakeups* wakeups) {
+                                            SiteNumber site, uint32_t max_peers, WatcherWakeups* wakeups) {
   const ContentRecord& swarm = contents_.table[content];
   absl::InlinedVector<uint32_t, 16> lapsed;
   const auto look = [&](PeerPlace place) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -464,8 +513,11 @@ std::vector<PeerInfo> RegistryShard::Select(uint32_t content, const std::optiona
       lapsed.push_back(slot);
       return Candidate::kUnfit;
     }
-    if (leases_.table[slot].peer == exclude) return Candidate::kUnfit;
-    return leases_.table[slot].free_slots > 0 ? Candidate::kFree : Candidate::kBusy;
+    const LeaseRecord& lease = leases_.table[slot];
+    if (lease.peer == exclude || lease.shunned) return Candidate::kUnfit;
+    const bool near = site != kNoSite && lease.site == site;
+    if (lease.free_slots > 0) return near ? Candidate::kFreeNear : Candidate::kFree;
+    return near ? Candidate::kBusyNear : Candidate::kBusy;
   };
   const PeerChoice choice =
       SelectPeers(static_cast<uint32_t>(swarm.complete.size()), static_cast<uint32_t>(swarm.partial.size()),

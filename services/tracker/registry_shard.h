@@ -12,12 +12,15 @@
 #include "services/tracker/lease_id.h"
 #include "services/tracker/lease_wheel.h"
 #include "services/tracker/name_index.h"
+#include "services/tracker/peer_reports.h"
 #include "services/tracker/peer_selection.h"
 #include "services/tracker/random_source.h"
 #include "services/tracker/registry_limits.h"
 #include "services/tracker/registry_records.h"
+#include "services/tracker/site_names.h"
 #include "services/tracker/slot_set.h"
 #include "services/tracker/slot_table.h"
+#include "services/tracker/state_sink.h"
 #include "services/tracker/swarm_watcher.h"
 #include "shoal/base/mutex.h"
 #include "shoal/tracking/messages.h"
@@ -51,8 +54,9 @@ class RegistryShard {
     std::vector<PeerInfo> peers;
   };
 
-  // `usage` and `names` are shared by all shards and outlive them.
-  RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names);
+  // `usage`, `names` and `sites` are shared by all shards and outlive them.
+  RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names,
+                SiteNames* sites);
 
   // Errors as TrackerService.Register; the request's fields were checked by the caller. `wall` is for
   // first_seen.
@@ -62,7 +66,11 @@ class RegistryShard {
   absl::Status Beat(const PeerId& peer, const LeaseBeat& beat, uint64_t now);
   // NOT_FOUND when the content is not known.
   absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
-                               uint64_t now);
+                               SiteNumber site, uint64_t now);
+  // Somebody with a lease says that another peer of that content is no good. One that enough say it of is
+  // handed to nobody until it registers again; when it was reported as dead and is not, its next beat tells
+  // it to.
+  void Report(const PeerId& reporter, const PeerReport& report, uint64_t now);
   // `started`: the time of tick 0, to date a lease.
   absl::StatusOr<GetSwarmReply> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
   absl::Status Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now);
@@ -70,6 +78,10 @@ class RegistryShard {
   // Whether the lease was there and that peer's.
   bool Leave(const PeerId& peer, LeaseId lease, uint64_t now);
   uint32_t LeaveAll(const PeerId& peer, uint64_t now);
+  // Tells every content that has a peer, and its peers.
+  void Export(StateSink* sink) const;
+  // Lets a lease lapse `ticks` from now, unless it is renewed.
+  void ShortenLease(const PeerId& peer, LeaseId lease, uint64_t ticks);
   // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.
   bool Advance(uint64_t now);
 
@@ -157,8 +169,10 @@ class RegistryShard {
   void JoinSwarm(uint32_t lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveSwarm(uint32_t lease, bool complete) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::vector<PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude, uint32_t max_peers,
-                               WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `site`: the asker's.
+  std::vector<PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude, SiteNumber site,
+                               uint32_t max_peers, WatcherWakeups* wakeups)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   PeerInfo Describe(uint32_t lease) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ContentStatus Status(uint32_t content) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(const ContentId& content, const SwarmEvent& event, const PeerId& about, WatcherWakeups* wakeups)
@@ -167,6 +181,7 @@ class RegistryShard {
   const Options options_;
   RegistryUsage* const usage_;
   NameIndex* const names_;
+  SiteNames* const sites_;
 
   mutable Mutex mutex_;
   RandomSource random_ ABSL_GUARDED_BY(mutex_);
@@ -179,6 +194,7 @@ class RegistryShard {
   SlotSet<KeyByPeer> first_of_peer_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<ContentId, std::vector<std::shared_ptr<SwarmWatcher>>> watchers_
       ABSL_GUARDED_BY(mutex_);
+  PeerReports reports_ ABSL_GUARDED_BY(mutex_);
   Counts counts_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -335,6 +335,93 @@ TEST_F(RegistryTest, ListsByNameInPages) {
   }
 }
 
+TEST_F(RegistryTest, APeerThatSeveralReportIsHandedToNobodyUntilItRegistersAgain) {
+  const ContentSummary content = TestContent(1);
+  const LeaseId reported = Register(TestSeeder(100, content));
+  const auto report = [&](uint32_t reporter, PeerReport::Reason reason) {
+    const LeaseId own = Register(TestRegister(reporter, content, 1));
+    HeartbeatRequest beat = TestHeartbeat(reporter, {own});
+    beat.reports = {{own, TestPeerId(100), reason}};
+    EXPECT_TRUE(registry_->Heartbeat(beat).ok());
+    EXPECT_TRUE(registry_->Heartbeat(beat).ok());
+  };
+  const auto handed_out = [&] {
+    const auto found = registry_->Lookup({content.id, std::nullopt, 50});
+    return std::any_of(found->peers.begin(), found->peers.end(),
+                       [](const PeerInfo& peer) { return peer.id == TestPeerId(100); });
+  };
+  // One that says it twice is one, and who has no lease of that content has no say.
+  report(1, PeerReport::Reason::kDead);
+  report(2, PeerReport::Reason::kDead);
+  HeartbeatRequest stranger = TestHeartbeat(50, {});
+  stranger.reports = {{reported, TestPeerId(100), PeerReport::Reason::kDead}};
+  EXPECT_TRUE(registry_->Heartbeat(stranger).ok());
+  EXPECT_TRUE(handed_out());
+  report(3, PeerReport::Reason::kDead);
+  EXPECT_FALSE(handed_out());
+  // It is not dead, so it hears that it has to register, and is there again.
+  EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(100, {reported}))->register_again, ElementsAre(reported));
+  Register(TestSeeder(100, content));
+  EXPECT_TRUE(handed_out());
+  // Who lies is not told.
+  for (const uint32_t reporter : {4u, 5u, 6u}) report(reporter, PeerReport::Reason::kLying);
+  EXPECT_FALSE(handed_out());
+  EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(100, {reported}))->register_again, IsEmpty());
+  EXPECT_FALSE(handed_out());
+}
+
+TEST_F(RegistryTest, PeersOfTheSameSiteComeFirst) {
+  const ContentSummary content = TestContent(1);
+  for (uint32_t peer = 1; peer <= 200; ++peer) {
+    RegisterRequest seeder = TestSeeder(peer, content);
+    seeder.site = peer % 2 == 0 ? "berlin" : "oslo";
+    Register(seeder);
+  }
+  const auto near = [&](const std::string& site) {
+    const auto found = registry_->Lookup({content.id, std::nullopt, 40, site});
+    EXPECT_EQ(found->peers.size(), 40u);
+    return std::count_if(found->peers.begin(), found->peers.end(), [](const PeerInfo& peer) {
+      return LoadBig<uint32_t>(peer.id.bytes().data()) % 2 == 0;
+    });
+  };
+  EXPECT_EQ(near("berlin"), 30);
+  EXPECT_EQ(near("oslo"), 10);
+  EXPECT_EQ(registry_->GetSwarm(content.id)->peers[0].site, "oslo");
+}
+
+// Each newcomer hears of some of those that are there. Were they to fall apart when some of them go, chunks
+// could not get from one part to the other.
+TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
+  for (const uint32_t size : {20u, 200u, 1000u}) {
+    const ContentSummary content = TestContent(size);
+    std::vector<std::set<uint32_t>> neighbours(size);
+    const auto number = [](const PeerInfo& peer) { return LoadBig<uint32_t>(peer.id.bytes().data()) - 1; };
+    for (uint32_t peer = 0; peer < size; ++peer) {
+      RegisterRequest request = TestRegister(peer + 1, content, 1, 20);
+      request.site = "site-" + std::to_string(peer % 4);
+      const auto registered = registry_->Register(request);
+      ASSERT_TRUE(registered.ok()) << registered.status();
+      for (const PeerInfo& other : registered->peers) {
+        neighbours[peer].insert(number(other));
+        neighbours[number(other)].insert(peer);
+      }
+    }
+    const auto stays = [](uint32_t peer) { return peer % 3 != 1; };
+    std::vector<uint32_t> reached = {0};
+    std::set<uint32_t> seen = {0};
+    while (!reached.empty()) {
+      const uint32_t peer = reached.back();
+      reached.pop_back();
+      for (const uint32_t other : neighbours[peer]) {
+        if (stays(other) && seen.insert(other).second) reached.push_back(other);
+      }
+    }
+    uint32_t left = 0;
+    for (uint32_t peer = 0; peer < size; ++peer) left += stays(peer) ? 1 : 0;
+    EXPECT_EQ(seen.size(), left) << size;
+  }
+}
+
 TEST_F(RegistryTest, ListsAndShowsBitTorrentsSwarmsBesideItsOwn) {
   Register(TestSeeder(1, TestContent(1, "a file")));
   std::array<uint8_t, 6> peers;

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "services/tracker/bittorrent_shard.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/content/chunk_set.h"
+#include "shoal/content/ids.h"
+#include "shoal/tracking/messages.h"
+
+namespace shoal::tracker {
+
+// A peer of a content as it goes from one life of a tracker to the next: what it registered with.
+struct StatePeer {
+  PeerId id;
+  Endpoint endpoint;
+  uint16_t free_slots = 0;
+  std::optional<ChunkSet> held;  // none: all
+};
+
+// Takes what a registry knows, one after the other: a content, then its peers; a BitTorrent swarm, then its
+// peers. What writes a state file is one, and what fills a registry from it.
+class StateSink {
+ public:
+  virtual ~StateSink() = default;
+  virtual void Content(const ContentSummary& summary, absl::Time first_seen) = 0;
+  virtual void Peer(const StatePeer& peer) = 0;
+  virtual void Swarm(const InfoHash& info_hash) = 0;
+  virtual void SwarmPeer(const Endpoint& endpoint, bool seeder) = 0;
+};
+
+}  // namespace shoal::tracker
