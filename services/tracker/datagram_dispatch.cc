@@ -11,10 +11,11 @@ void DatagramDispatch::Answer(std::span<IncomingDatagram> batch) const {
   const absl::Duration now = clock_->Uptime();
   std::array<uint64_t, kDatagramKinds> counts{};
   for (IncomingDatagram& datagram : batch) {
-    const Datagram result =
-        LooksLikeDatagramRequest(datagram.bytes) ? shoal_->Answer(now, &datagram) : bep15_->Answer(now, &datagram);
+    const Datagram result = LooksLikeDatagramRequest(datagram.bytes) ? shoal_->Answer(now, &datagram)
+                                                                     : bep15_->Answer(now, &datagram);
     ++counts[static_cast<size_t>(result)];
   }
+  metrics_->RecordDatagrams(clock_->Uptime() - now, batch.size());
   for (size_t kind = 0; kind < counts.size(); ++kind) {
     if (counts[kind] > 0) metrics_->CountDatagrams(static_cast<Datagram>(kind), counts[kind]);
   }

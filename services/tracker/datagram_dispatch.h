@@ -12,7 +12,7 @@ namespace shoal::tracker {
 
 // The one UDP port is shared by dialects that are told apart by their first bytes. This is where that is
 // done: it hands a datagram to the dialect that it claims to be of, and drops it when it claims to be of
-// none. Looks at the clock and counts once for each batch. Thread-safe.
+// none. Looks at the clock before and after each batch, and counts once for it. Thread-safe.
 class DatagramDispatch final : public DatagramHandler {
  public:
   // All must outlive it.

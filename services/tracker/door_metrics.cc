@@ -3,6 +3,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <string>
@@ -20,6 +21,22 @@ constexpr size_t kCodes = 17;
 
 using prometheus::Counter;
 using prometheus::Gauge;
+using prometheus::Histogram;
+
+static_assert(kCalls.size() == kCallKinds);
+
+Histogram::BucketBoundaries Bounds() {
+  Histogram::BucketBoundaries bounds;
+  for (const int64_t bound : LatencyHistogram::kBoundsMicroseconds) {
+    bounds.push_back(static_cast<double>(bound) / 1e6);
+  }
+  return bounds;
+}
+
+// Brings a counter up to what something else has counted.
+void CatchUp(uint64_t total, Counter* counter) {
+  counter->Increment(static_cast<double>(total) - counter->Value());
+}
 
 Gauge* MakeGauge(prometheus::Registry* registry, const char* name, const char* help) {
   return &prometheus::BuildGauge().Name(name).Help(help).Register(*registry).Add({});
@@ -41,6 +58,14 @@ struct DoorMetrics::Families {
                   .Name("shoal_tracker_leases_ended_total")
                   .Help("Leases that ended, by how.")
                   .Register(*registry)),
+        limits(prometheus::BuildGauge()
+                   .Name("shoal_tracker_limit")
+                   .Help("The most that this tracker takes, by limit.")
+                   .Register(*registry)),
+        refused(prometheus::BuildCounter()
+                    .Name("shoal_tracker_refused_total")
+                    .Help("What was refused because a limit was reached, by limit.")
+                    .Register(*registry)),
         complete(&peers.Add({{"kind", "complete"}})),
         partial(&peers.Add({{"kind", "partial"}})),
         lapsed(&ended.Add({{"how", "lapsed"}})),
@@ -56,6 +81,24 @@ struct DoorMetrics::Families {
         bittorrent_peers(
             MakeGauge(registry, "shoal_tracker_bittorrent_peers",
                       "Peers in swarms of BitTorrent clients; one in two swarms counts twice.")) {
+    auto& latency =
+        prometheus::BuildHistogram()
+            .Name("shoal_tracker_call_duration_seconds")
+            .Help(
+                "From a call's message to its reply; of a datagram, from when its batch was looked at "
+                "to when the batch was answered.")
+            .Register(*registry);
+    for (size_t call = 0; call < kCalls.size(); ++call) {
+      latencies[call].series = &latency.Add({{"door", "grpc"}, {"call", kCalls[call]}}, Bounds());
+    }
+    latencies.back().series = &latency.Add({{"door", "udp"}, {"call", "datagram"}}, Bounds());
+    auto& over_rate =
+        prometheus::BuildCounter()
+            .Name("shoal_tracker_over_rate_total")
+            .Help("Calls and datagrams that were refused because too many came, by whose rate it was.")
+            .Register(*registry);
+    over_rate_source = &over_rate.Add({{"rate", "address"}});
+    over_rate_unproven = &over_rate.Add({{"rate", "unproven"}});
     auto& family = prometheus::BuildCounter()
                        .Name("shoal_tracker_datagrams_total")
                        .Help("Datagrams received, by what became of them.")
@@ -79,6 +122,8 @@ struct DoorMetrics::Families {
   prometheus::Family<Counter>& calls;
   prometheus::Family<Gauge>& peers;
   prometheus::Family<Counter>& ended;
+  prometheus::Family<Gauge>& limits;
+  prometheus::Family<Counter>& refused;
   Gauge* complete;
   Gauge* partial;
   Counter* lapsed;
@@ -90,11 +135,27 @@ struct DoorMetrics::Families {
   Gauge* bittorrent_swarms;
   Gauge* bittorrent_peers;
   std::array<Counter*, kDatagrams.size()> datagrams;
+  Counter* over_rate_source = nullptr;
+  Counter* over_rate_unproven = nullptr;
+
+  // A series, and what it was last told: it takes increments only.
+  struct Latency {
+    Histogram* series = nullptr;
+    LatencyHistogram::Snapshot told;
+
+    void Tell(const LatencyHistogram::Snapshot& now) {
+      std::vector<double> more(LatencyHistogram::kBuckets);
+      for (size_t i = 0; i < more.size(); ++i) more[i] = static_cast<double>(now.counts[i] - told.counts[i]);
+      series->ObserveMultiple(more, static_cast<double>(now.nanoseconds - told.nanoseconds) / 1e9);
+      told = now;
+    }
+  };
+  std::array<Latency, kCalls.size() + 1> latencies;
   std::atomic<Counter*> call_counters[kDoors.size()][kCalls.size()][kCodes] = {};
 };
 
-DoorMetrics::DoorMetrics(Metrics* metrics, const Registry* registry)
-    : families_(std::make_unique<Families>(&metrics->registry())), registry_(registry) {}
+DoorMetrics::DoorMetrics(Metrics* metrics, const Registry* registry, const RateLimiter* limiter)
+    : families_(std::make_unique<Families>(&metrics->registry())), registry_(registry), limiter_(limiter) {}
 
 DoorMetrics::~DoorMetrics() = default;
 
@@ -116,9 +177,45 @@ void DoorMetrics::Refresh() {
   families_->chunk_set_bytes->Set(static_cast<double>(stats.chunk_set_bytes));
   families_->bittorrent_swarms->Set(static_cast<double>(stats.bittorrent_swarms));
   families_->bittorrent_peers->Set(static_cast<double>(stats.bittorrent_peers));
-  // Counters can only be added to, and the registry counts these itself.
-  families_->lapsed->Increment(static_cast<double>(stats.lapsed_leases) - families_->lapsed->Value());
-  families_->left->Increment(static_cast<double>(stats.left_leases) - families_->left->Value());
+  // Counters can only be added to, and others count these themselves.
+  CatchUp(stats.lapsed_leases, families_->lapsed);
+  CatchUp(stats.left_leases, families_->left);
+  CatchUp(limiter_->refused(), families_->over_rate_source);
+  CatchUp(limiter_->refused_unproven(), families_->over_rate_unproven);
+  for (const LimitUse& use : LimitUses(*registry_)) {
+    families_->limits.Add({{"limit", use.name}}).Set(static_cast<double>(use.limit));
+    CatchUp(use.refused, &families_->refused.Add({{"limit", use.name}}));
+  }
+  for (size_t call = 0; call < kCallKinds; ++call) {
+    families_->latencies[call].Tell(call_latency_[call].Read());
+  }
+  families_->latencies.back().Tell(datagram_latency_.Read());
+}
+
+uint64_t DoorMetrics::grpc_calls() const {
+  uint64_t calls = 0;
+  for (const LatencyHistogram& call : call_latency_) calls += call.Read().calls();
+  return calls;
+}
+
+uint64_t DoorMetrics::datagrams() const {
+  return datagram_latency_.Read().calls();
+}
+
+std::vector<LimitUse> LimitUses(const Registry& registry) {
+  const RegistryUsage& usage = registry.usage();
+  const BitTorrentUsage& bittorrent = registry.bittorrent().usage();
+  const auto of = [](const char* name, const BoundedCount& count) {
+    return LimitUse{name, count.count(), count.limit(), count.refused()};
+  };
+  return {of("max-contents", usage.contents),
+          of("max-leases", usage.leases),
+          {"max-peers-per-content", 0, usage.max_peers_per_content, usage.full_contents},
+          of("max-chunk-set-bytes", usage.chunk_set_bytes),
+          of("max-watchers", usage.watchers),
+          of("max-bittorrent-swarms", bittorrent.swarms),
+          of("max-bittorrent-peers", bittorrent.peers),
+          {"max-peers-per-bittorrent-swarm", 0, bittorrent.max_peers_per_swarm, bittorrent.full_swarms}};
 }
 
 }  // namespace shoal::tracker

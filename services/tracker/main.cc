@@ -3,8 +3,11 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "services/tracker/tracker.h"
+#include "services/tracker/tracker_limits.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/service/health_client.h"
@@ -32,6 +35,10 @@ Examples:
       gRPC alone, at a port that the system chooses; it is printed
   shoal-tracker --lease=10s --log-format=json
       forgets silent peers after ten seconds; log lines as JSON
+  shoal-tracker --state=/var/lib/shoal/tracker.state --limits=/etc/shoal/limits
+      keeps its peers over a restart; SIGHUP reads the limits file again
+  shoal-tracker --rate-per-address=200 --max-leases=1000000
+      turns away who asks too often, and the million and first lease
   shoal-tracker --health-check
       asks the tracker on this machine whether it serves; for containers
 
@@ -44,6 +51,9 @@ struct Flags {
   std::string udp = "0.0.0.0:6969";
   std::string http = "0.0.0.0:8080";
   std::string lease = "30s";
+  std::string limits_file;
+  std::string state;
+  shoal::tracker::TrackerLimits limits;
   std::string log_level = "info";
   std::string log_format = "text";
   std::string health_check;
@@ -76,6 +86,12 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
     return absl::InvalidArgumentError("--lease: needs to be from 1s to 24h");
   }
   options.lease = *lease;
+  options.limits = flags.limits;
+  if (!flags.limits_file.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(options.limits, shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits));
+  }
+  options.state_file = flags.state;
+  options.version = SHOAL_VERSION;
   return options;
 }
 
@@ -86,6 +102,11 @@ absl::Status BeginLog(const Flags& flags) {
   if (!format.ok()) return Named("--log-format", format.status());
   shoal::StartLog("shoal-tracker", *level, *format);
   return absl::OkStatus();
+}
+
+// "max-leases" as "SHOAL_MAX_LEASES".
+std::string EnvName(absl::string_view flag) {
+  return absl::StrCat("SHOAL_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
 }
 
 int Fail(const absl::Status& status, int exit_code) {
@@ -120,22 +141,44 @@ void PrintDoor(const char* scheme, const shoal::Endpoint& listen, uint16_t port,
               what_for);
 }
 
+// The file's log level, or else the flag's, which was looked at before.
+void UseLogLevel(const Flags& flags, const shoal::tracker::TrackerLimits& limits) {
+  shoal::SetLogLevel(limits.log_level ? *limits.log_level : *shoal::ParseLogLevel(flags.log_level));
+}
+
+void ReloadLimits(const Flags& flags, Tracker* tracker) {
+  if (flags.limits_file.empty()) {
+    return shoal::LogWarning("SIGHUP: there is no --limits file to read", {});
+  }
+  const auto limits = shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits);
+  if (!limits.ok()) {
+    return shoal::LogError("SIGHUP: the limits stay as they are",
+                           {{"why", std::string(limits.status().message())}});
+  }
+  tracker->SetLimits(*limits);
+  UseLogLevel(flags, *limits);
+  shoal::LogInfo("SIGHUP: new limits", {{"file", flags.limits_file}});
+}
+
 int RunTracker(const Flags& flags) {
   const auto options = ParseOptions(flags);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
 
   // Before any thread starts, so that the signals come here and nowhere else.
-  shoal::SignalWaiter signals({SIGTERM, SIGINT});
+  shoal::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
+  UseLogLevel(flags, options->limits);
   const auto tracker = Tracker::Start(*options);
   if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
 
   std::printf("shoal-tracker %s\n", SHOAL_VERSION);
   PrintDoor("grpc", options->grpc, (*tracker)->grpc_port(), "seeders, leechers, grpcurl");
   if (options->udp) PrintDoor("udp", *options->udp, (*tracker)->udp_port(), "the same in datagrams");
-  if (options->http) PrintDoor("http", *options->http, (*tracker)->http_port(), "/healthz /readyz /metrics");
+  if (options->http)
+    PrintDoor("http", *options->http, (*tracker)->http_port(), "status page, /metrics, /healthz, /readyz");
   std::fflush(stdout);
 
-  const int signal = signals.Wait();
+  int signal = signals.Wait();
+  for (; signal == SIGHUP; signal = signals.Wait()) ReloadLimits(flags, tracker->get());
   shoal::LogInfo("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   (*tracker)->Stop(kGrace);
   shoal::LogInfo("stopped");
@@ -167,6 +210,29 @@ int main(int argc, char** argv) {
   app.add_option("--log-format", flags.log_format, "text or json")
       ->envname("SHOAL_LOG_FORMAT")
       ->capture_default_str();
+  app.add_option(
+         "--state", flags.state,
+         "Where to keep what is known from one run to the next: written at the end, read at the start")
+      ->envname("SHOAL_STATE")
+      ->option_text("FILE");
+  app.add_option(
+         "--limits", flags.limits_file,
+         "A file of lines NAME=VALUE, with the names of the limits below and log-level; SIGHUP reads it "
+         "again")
+      ->envname("SHOAL_LIMITS")
+      ->option_text("FILE");
+  for (const shoal::tracker::LimitName& limit : shoal::tracker::LimitNames()) {
+    app.add_option_function<std::string>(
+           absl::StrCat("--", limit.name),
+           [&flags, &limit](const std::string& value) {
+             const absl::Status set = shoal::tracker::SetLimit(limit.name, value, &flags.limits);
+             if (!set.ok()) throw CLI::ValidationError("--" + std::string(set.message()));
+           },
+           limit.what)
+        ->envname(EnvName(limit.name))
+        ->default_str(shoal::tracker::LimitText(limit.name, {}))
+        ->group("Limits");
+  }
   auto* health_check =
       app.add_option("--health-check", flags.health_check,
                      "Do not run; ask the tracker at HOST:PORT (the --grpc port of this machine) "

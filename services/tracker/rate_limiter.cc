@@ -100,7 +100,7 @@ RateLimiter::Bucket* RateLimiter::Find(const IpAddress& source, uint64_t now, ui
 }
 
 bool RateLimiter::Admit(const IpAddress& source, absl::Duration now, uint32_t cost) {
-  if (source_pace_.ticks_per_call.load(std::memory_order_relaxed) == 0 || IsLoopback(source)) return true;
+  if (!limits_sources() || IsLoopback(source)) return true;
   const uint64_t ticks = TicksOf(now);
   uint64_t tag = 0;
   Bucket* const bucket = Find(source, ticks, &tag);

@@ -41,6 +41,9 @@ class RateLimiter {
   // Whether one more unproven source may be answered now.
   bool AdmitUnproven(absl::Duration now);
 
+  // Whether there is a limit for a source at all, for a caller to whom the source comes dear.
+  bool limits_sources() const { return source_pace_.ticks_per_call.load(std::memory_order_relaxed) != 0; }
+
   // At any time; what was charged stays charged.
   void SetRates(const Rates& rates);
   Rates rates() const;

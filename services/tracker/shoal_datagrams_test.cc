@@ -63,9 +63,9 @@ class ShoalDatagramsTest : public ::testing::Test {
   ManualClock clock_;
   Registry registry_{{}, &clock_};
   Metrics metrics_;
-  DoorMetrics door_metrics_{&metrics_, &registry_};
-  DatagramCookies cookies_{SipHashKey{1}, &clock_};
   RateLimiter limiter_{{}, 1};
+  DoorMetrics door_metrics_{&metrics_, &registry_, &limiter_};
+  DatagramCookies cookies_{SipHashKey{1}, &clock_};
   ShoalDatagrams shoal_{&registry_, &door_metrics_, &cookies_, &limiter_, 50051};
   ConnectionIds connection_ids_{SipHashKey{2}};
   Bep15Datagrams bep15_{registry_.bittorrent(), &connection_ids_, &limiter_};

@@ -1,9 +1,11 @@
 #include "services/tracker/tracker.h"
 
 #include <atomic>
+#include <cstdio>
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/tracker/bep15_datagrams.h"
 #include "services/tracker/connection_id.h"
 #include "services/tracker/datagram_cookie.h"
@@ -11,13 +13,16 @@
 #include "services/tracker/datagram_server.h"
 #include "services/tracker/door_metrics.h"
 #include "services/tracker/periodic_thread.h"
+#include "services/tracker/rate_limiter.h"
 #include "services/tracker/registry.h"
 #include "services/tracker/shoal_datagrams.h"
+#include "services/tracker/state_file.h"
 #include "services/tracker/status_pages.h"
 #include "services/tracker/tracker_service.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/service/grpc_server.h"
 #include "shoal/service/http_server.h"
+#include "shoal/service/log.h"
 #include "shoal/service/metrics.h"
 
 namespace shoal::tracker {
@@ -31,7 +36,7 @@ uint64_t RandomSeed() {
 Registry::Options RegistryOptions(const Tracker::Options& options) {
   Registry::Options registry;
   registry.lease = options.lease;
-  registry.limits = options.limits;
+  registry.limits = options.limits.registry;
   registry.seed = RandomSeed();
   return registry;
 }
@@ -39,16 +44,19 @@ Registry::Options RegistryOptions(const Tracker::Options& options) {
 class RunningTracker final : public Tracker {
  public:
   explicit RunningTracker(const Options& options)
-      : registry_(RegistryOptions(options), options.clock),
-        door_metrics_(&metrics_, &registry_),
-        service_(TrackerService::Create(&registry_, &door_metrics_)),
+      : state_file_(options.state_file),
+        version_(options.version),
+        registry_(RegistryOptions(options), options.clock),
+        limiter_(options.limits.rates, RandomSeed()),
+        door_metrics_(&metrics_, &registry_, &limiter_),
+        service_(TrackerService::Create(&registry_, &door_metrics_, &limiter_, options.clock)),
         cookies_(DatagramCookies::RandomKey(), options.clock),
         connection_ids_(DatagramCookies::RandomKey()),
-        limiter_(options.rates, RandomSeed()),
         clock_(options.clock) {}
   ~RunningTracker() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Open(const Options& options) {
+    ReadState();
     GrpcServer::Options grpc;
     grpc.listen = options.grpc;
     grpc.service_names = {TrackerService::kName};
@@ -57,18 +65,25 @@ class RunningTracker final : public Tracker {
     if (options.http) {
       HttpServer::Options http;
       http.listen = *options.http;
-      SHOAL_ASSIGN_OR_RETURN(
-          http_, HttpServer::Start(http, StatusPages(&registry_, &metrics_, &door_metrics_, &ready_)));
+      const StatusSources sources{&registry_, &metrics_, &door_metrics_, &limiter_,
+                                  clock_,     &ready_,   version_};
+      SHOAL_ASSIGN_OR_RETURN(http_, HttpServer::Start(http, StatusPages(sources)));
     }
     expiry_ = std::make_unique<PeriodicThread>(registry_.advance_interval(), [this] { registry_.Advance(); });
     grpc_->SetServing(true);
     ready_ = true;
+    began_ = true;
     return absl::OkStatus();
   }
 
   uint16_t grpc_port() const override { return grpc_->port(); }
   uint16_t udp_port() const override { return udp_ ? udp_->port() : 0; }
   uint16_t http_port() const override { return http_ ? http_->port() : 0; }
+
+  void SetLimits(const TrackerLimits& limits) override {
+    registry_.SetLimits(limits.registry);
+    limiter_.SetRates(limits.rates);
+  }
 
   void Stop(absl::Duration grace) override {
     // The pages stay up the longest, so that whoever looks sees that this tracker is going.
@@ -77,10 +92,44 @@ class RunningTracker final : public Tracker {
     service_->EndWatches();
     if (grpc_) grpc_->Stop(grace);
     if (udp_) udp_->Stop();
+    // Nothing changes any more. Not when it never ran: what the file says is better than nothing.
+    if (std::exchange(began_, false)) WriteState();
     if (http_) http_->Stop();
   }
 
  private:
+  void ReadState() {
+    if (state_file_.empty()) return;
+    const auto read = LoadState(state_file_, &registry_, *clock_);
+    if (read.ok()) {
+      LogState("went on from the state file", *read);
+    } else if (!absl::IsNotFound(read.status())) {
+      const std::string aside = state_file_ + ".unusable";
+      const bool moved = std::rename(state_file_.c_str(), aside.c_str()) == 0;
+      LogWarning("the state file can't be used: starting empty",
+                 {{"why", std::string(read.status().message())}, {"moved_to", moved ? aside : "nowhere"}});
+    }
+  }
+
+  void LogState(absl::string_view what, const StateCounts& counts) {
+    LogInfo(what, {{"file", state_file_},
+                   {"contents", absl::StrCat(counts.contents)},
+                   {"peers", absl::StrCat(counts.peers)},
+                   {"bittorrent_swarms", absl::StrCat(counts.swarms)},
+                   {"bittorrent_peers", absl::StrCat(counts.swarm_peers)}});
+  }
+
+  void WriteState() {
+    if (state_file_.empty()) return;
+    const auto written = SaveState(state_file_, registry_, *clock_);
+    if (written.ok()) {
+      LogState("wrote the state file", *written);
+    } else {
+      LogError("the state file can't be written: peers will have to register again",
+               {{"why", std::string(written.status().message())}});
+    }
+  }
+
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
     shoal_datagrams_ =
         std::make_unique<ShoalDatagrams>(&registry_, &door_metrics_, &cookies_, &limiter_, grpc_->port());
@@ -97,15 +146,18 @@ class RunningTracker final : public Tracker {
     return absl::OkStatus();
   }
 
+  const std::string state_file_;
+  const std::string version_;
   Registry registry_;
+  RateLimiter limiter_;
   Metrics metrics_;
   DoorMetrics door_metrics_;
   const std::unique_ptr<TrackerService> service_;
   const DatagramCookies cookies_;
   const ConnectionIds connection_ids_;
-  RateLimiter limiter_;
   const Clock* const clock_;
   std::atomic<bool> ready_{false};
+  bool began_ = false;  // and its end is still to come
   std::unique_ptr<ShoalDatagrams> shoal_datagrams_;
   std::unique_ptr<Bep15Datagrams> bep15_datagrams_;
   std::unique_ptr<DatagramDispatch> dispatch_;

@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "services/tracker/rate_limiter.h"
-#include "services/tracker/registry_limits.h"
+#include "services/tracker/tracker_limits.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
 
@@ -21,8 +21,11 @@ class Tracker {
     std::optional<Endpoint> udp;   // none: no UDP door
     std::optional<Endpoint> http;  // none: no health pages, no metrics
     absl::Duration lease = absl::Seconds(30);
-    RegistryLimits limits;
-    RateLimiter::Rates rates;
+    TrackerLimits limits;
+    // Where the registry is kept from one life to the next; empty: nowhere. A file that can't be used is told
+    // in the log, set aside (".unusable" is added to its name), and the tracker starts empty.
+    std::string state_file;
+    std::string version;       // for people
     uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
@@ -35,8 +38,11 @@ class Tracker {
   virtual uint16_t udp_port() const = 0;   // 0: no such door
   virtual uint16_t http_port() const = 0;  // 0: no such door
 
-  // Health goes NOT_SERVING, watchers are sent home, calls in flight may finish for `grace`. Idempotent;
-  // blocks until done.
+  // From now on. The log level of the limits is not the tracker's business.
+  virtual void SetLimits(const TrackerLimits& limits) = 0;
+
+  // Health goes NOT_SERVING, watchers are sent home, calls in flight may finish for `grace`. Then the
+  // state file is written, if there is to be one. Idempotent; blocks until done.
   virtual void Stop(absl::Duration grace) = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
 #include "services/tracker/watch_stream.h"
 #include "shoal/base/mutex.h"
@@ -28,7 +29,8 @@ class RefusedWatch final : public grpc::ServerWriteReactor<v1::SwarmEvent> {
 
 class CallbackTrackerService final : public TrackerService, private v1::TrackerService::CallbackService {
  public:
-  CallbackTrackerService(Registry* registry, DoorMetrics* metrics) : registry_(registry), metrics_(metrics) {}
+  CallbackTrackerService(Registry* registry, DoorMetrics* metrics, RateLimiter* limiter, const Clock* clock)
+      : registry_(registry), metrics_(metrics), limiter_(limiter), clock_(clock) {}
 
   grpc::Service* grpc_service() override { return this; }
 
@@ -47,17 +49,43 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
  private:
   static absl::Status ShuttingDown() { return absl::UnavailableError("this tracker is shutting down"); }
 
+  // What a call counts as: one, and more where it asks for many contents.
+  template <typename In>
+  static uint32_t CostOf(const In&) {
+    return 1;
+  }
+  static uint32_t CostOf(const v1::LookupManyRequest& in) {
+    return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;
+  }
+
+  // RESOURCE_EXHAUSTED when the caller's address asks too often. Callers that are at no address (a Unix
+  // socket) are of this machine.
+  absl::Status Admit(CallbackServerContext* context, absl::Duration now, uint32_t cost) {
+    if (!limiter_->limits_sources()) return absl::OkStatus();
+    const absl::StatusOr<Endpoint> source = ParseGrpcPeer(context->peer());
+    if (!source.ok() || limiter_->Admit(source->ip, now, cost)) return absl::OkStatus();
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", "1000");
+    return absl::ResourceExhaustedError(
+        absl::StrCat(source->ip.ToString(), " asks more than the ", limiter_->rates().per_source_per_second,
+                     " times a second that this tracker grants an address: try again in a second"));
+  }
+
   // One unary call: `perform` gets the request as values, and gives a StatusOr of the reply.
   template <typename In, typename Out, typename Perform>
   ServerUnaryReactor* Answer(CallbackServerContext* context, Call call, const In& in, Out* out,
                              const Perform& perform) {
-    auto request = FromProto(in);
-    absl::Status status = request.status();
+    const absl::Duration began = clock_->Uptime();
+    absl::Status status = Admit(context, began, CostOf(in));
     if (status.ok()) {
-      const auto reply = perform(*request);
-      status = reply.status();
-      if (status.ok()) ToProto(*reply, out);
+      auto request = FromProto(in);
+      status = request.status();
+      if (status.ok()) {
+        const auto reply = perform(*request);
+        status = reply.status();
+        if (status.ok()) ToProto(*reply, out);
+      }
     }
+    metrics_->RecordCall(call, clock_->Uptime() - began);
     metrics_->CountCall(Door::kGrpc, call, status.code());
     ServerUnaryReactor* const reactor = context->DefaultReactor();
     reactor->Finish(ToGrpc(status));
@@ -137,9 +165,10 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
     return reply;
   }
 
-  grpc::ServerWriteReactor<v1::SwarmEvent>* Watch(CallbackServerContext*,
+  grpc::ServerWriteReactor<v1::SwarmEvent>* Watch(CallbackServerContext* context,
                                                   const v1::WatchRequest* in) override {
-    const absl::StatusOr<WatchRequest> request = FromProto(*in);
+    absl::StatusOr<WatchRequest> request = FromProto(*in);
+    if (const absl::Status admitted = Admit(context, clock_->Uptime(), 1); !admitted.ok()) request = admitted;
     metrics_->CountCall(Door::kGrpc, Call::kWatch, request.status().code());
     if (!request.ok()) return new RefusedWatch(request.status());
     const auto stream = WatchStream::Start(registry_, *request, [this](WatchStream* done) {
@@ -158,6 +187,8 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
 
   Registry* const registry_;
   DoorMetrics* const metrics_;
+  RateLimiter* const limiter_;
+  const Clock* const clock_;
   Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_map<WatchStream*, std::weak_ptr<WatchStream>> watches_ ABSL_GUARDED_BY(mutex_);
@@ -165,8 +196,9 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
 
 }  // namespace
 
-std::unique_ptr<TrackerService> TrackerService::Create(Registry* registry, DoorMetrics* metrics) {
-  return std::make_unique<CallbackTrackerService>(registry, metrics);
+std::unique_ptr<TrackerService> TrackerService::Create(Registry* registry, DoorMetrics* metrics,
+                                                       RateLimiter* limiter, const Clock* clock) {
+  return std::make_unique<CallbackTrackerService>(registry, metrics, limiter, clock);
 }
 
 }  // namespace shoal::tracker

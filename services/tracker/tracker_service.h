@@ -3,7 +3,9 @@
 #include <memory>
 
 #include "services/tracker/door_metrics.h"
+#include "services/tracker/rate_limiter.h"
 #include "services/tracker/registry.h"
+#include "shoal/base/clock.h"
 
 namespace grpc {
 class Service;
@@ -17,8 +19,9 @@ class TrackerService {
  public:
   static constexpr char kName[] = "shoal.tracker.v1.TrackerService";
 
-  // Both must outlive it, and it must outlive the server that it is registered with.
-  static std::unique_ptr<TrackerService> Create(Registry* registry, DoorMetrics* metrics);
+  // All must outlive it, and it must outlive the server that it is registered with.
+  static std::unique_ptr<TrackerService> Create(Registry* registry, DoorMetrics* metrics,
+                                                RateLimiter* limiter, const Clock* clock);
   virtual ~TrackerService() = default;
 
   virtual grpc::Service* grpc_service() = 0;

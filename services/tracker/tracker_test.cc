@@ -1,6 +1,10 @@
 #include "services/tracker/tracker.h"
 
+#include <unistd.h>
+
 #include <chrono>
+#include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -111,6 +115,69 @@ TEST_F(TrackerTest, ASecondOneAtTheSameAddressSaysSo) {
   options.udp.reset();
   options.http = {AnyPort().ip, tracker_->http_port()};
   EXPECT_THAT(std::string(Tracker::Start(options).status().message()), HasSubstr("in use"));
+}
+
+TEST_F(TrackerTest, LooksUpManyContentsAtOnce) {
+  ASSERT_TRUE(Register(TestSeeder(1, TestContent(1))).ok());
+  ASSERT_TRUE(Register(TestSeeder(2, TestContent(2))).ok());
+  grpc::ClientContext context;
+  v1::LookupManyRequest in;
+  v1::LookupManyReply out;
+  for (const uint32_t content : {2, 9, 1}) in.add_content_ids(TestContentId(content).ToString());
+  ASSERT_TRUE(stub_->LookupMany(&context, in, &out).ok());
+  ASSERT_EQ(out.results_size(), 3);
+  ASSERT_EQ(out.results(0).peers_size(), 1);
+  EXPECT_EQ(out.results(0).peers(0).peer_id(), TestPeerId(2).ToString());
+  EXPECT_EQ(out.results(1).contents_size(), 0);
+  EXPECT_EQ(out.results(2).contents(0).summary().name(), "content-1");
+}
+
+TEST_F(TrackerTest, LimitsChangeWhileItRuns) {
+  TrackerLimits limits;
+  limits.registry.max_contents = 1;
+  tracker_->SetLimits(limits);
+  EXPECT_TRUE(Register(TestSeeder(1, TestContent(1))).ok());
+  const grpc::Status refused = Register(TestSeeder(1, TestContent(2)));
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("limit of 1 contents"));
+  EXPECT_THAT(refused.error_message(), HasSubstr("try again"));
+  tracker_->SetLimits(TrackerLimits());
+  EXPECT_TRUE(Register(TestSeeder(1, TestContent(2))).ok());
+}
+
+TEST_F(TrackerTest, ARestartWithAStateFileKeepsEveryPeer) {
+  Tracker::Options options;
+  options.grpc = AnyPort();
+  options.state_file = ::testing::TempDir() + "shoal-tracker-test-state-" + std::to_string(getpid());
+  const auto connect = [&](const Tracker& tracker) {
+    stub_ = v1::TrackerService::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(tracker.grpc_port()), grpc::InsecureChannelCredentials()));
+  };
+  for (int life = 0; life < 2; ++life) {
+    auto tracker = Tracker::Start(options);
+    ASSERT_TRUE(tracker.ok()) << tracker.status();
+    connect(**tracker);
+    if (life == 0) {
+      for (uint32_t peer = 1; peer <= 5; ++peer) ASSERT_TRUE(Register(TestSeeder(peer, TestContent(1))).ok());
+    } else {
+      grpc::ClientContext context;
+      v1::LookupRequest in;
+      v1::LookupReply out;
+      in.set_name("content-1");
+      ASSERT_TRUE(stub_->Lookup(&context, in, &out).ok());
+      EXPECT_EQ(out.peers_size(), 5);
+    }
+    (*tracker)->Stop(absl::ZeroDuration());
+  }
+  // One that can't be used is set aside.
+  std::ofstream(options.state_file) << "something else";
+  ASSERT_TRUE(Tracker::Start(options).ok());
+  const std::string aside = options.state_file + ".unusable";
+  std::string kept;
+  std::getline(std::ifstream(aside), kept);
+  EXPECT_EQ(kept, "something else");
+  std::remove(aside.c_str());
+  std::remove(options.state_file.c_str());
 }
 
 TEST_F(TrackerTest, StoppedTakesNoCalls) {
