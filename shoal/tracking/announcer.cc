@@ -28,6 +28,15 @@ struct Offering {
 };
 using OfferingPtr = std::shared_ptr<Offering>;
 
+// A peer that was no good; waits for the next heartbeat of the content.
+struct PendingReport {
+  ContentId content;
+  PeerId peer;
+  PeerReport::Reason reason;
+
+  friend bool operator==(const PendingReport&, const PendingReport&) = default;
+};
+
 class ThreadedAnnouncer final : public Announcer {
  public:
   ThreadedAnnouncer(std::unique_ptr<TrackerClient> client, Options options)
@@ -56,8 +65,19 @@ class ThreadedAnnouncer final : public Announcer {
   void Withdraw(const ContentId& content) override {
     MutexLock lock(&mutex_);
     offerings_.erase(content);
+    std::erase_if(reports_, [&](const PendingReport& report) { return report.content == content; });
     schedule_.Withdraw(content);
     changed_.NotifyAll();
+  }
+
+  void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) override {
+    MutexLock lock(&mutex_);
+    const PendingReport report{content, peer, reason};
+    if (!offerings_.contains(content) || reports_.size() >= kMaxReportsPerHeartbeat ||
+        std::find(reports_.begin(), reports_.end(), report) != reports_.end()) {
+      return;
+    }
+    reports_.push_back(report);
   }
 
   bool all_registered() const override {
@@ -101,8 +121,8 @@ class ThreadedAnnouncer final : public Announcer {
     const OfferingPtr offering = Find(content);
     if (offering == nullptr) return;  // withdrawn just now: the schedule knows
     Progress progress = offering->progress();
-    const RegisterRequest request{options_.self, options_.endpoint,   offering->summary,
-                                  progress.held, progress.free_slots, offering->max_peers};
+    const RegisterRequest request{options_.self,       options_.endpoint,   offering->summary, progress.held,
+                                  progress.free_slots, offering->max_peers, options_.site};
     const auto reply = client_->Register(request, options_.call_timeout);
     if (reply.ok()) offering->told = std::move(progress.held);
     AnnounceSchedule::Verdict verdict;
@@ -151,13 +171,32 @@ class ThreadedAnnouncer final : public Announcer {
         told.emplace_back(offering, std::move(progress.held));
       }
     }
+    const std::vector<PendingReport> reported = TakeReports(due, &request.reports);
     const auto reply = client_->Heartbeat(request, options_.call_timeout);
     if (reply.ok()) {
       for (auto& [offering, held] : told) offering->told = std::move(held);
     }
     MutexLock lock(&mutex_);
+    if (!reply.ok()) reports_.insert(reports_.begin(), reported.begin(), reported.end());
     schedule_.OnHeartbeat(reply, Now());
     for (const ContentId& content : not_a_delta) schedule_.RegisterAgain(content);
+  }
+
+  // What is to be reported of the contents of this heartbeat, as the message says it.
+  std::vector<PendingReport> TakeReports(const AnnounceSchedule::Heartbeat& due,
+                                         std::vector<PeerReport>* out) {
+    MutexLock lock(&mutex_);
+    std::vector<PendingReport> taken;
+    for (const auto& [content, lease] : due.leases) {
+      if (reports_.empty()) break;
+      for (const PendingReport& report : reports_) {
+        if (report.content != content) continue;
+        taken.push_back(report);
+        out->push_back({lease, report.peer, report.reason});
+      }
+      std::erase_if(reports_, [&](const PendingReport& report) { return report.content == content; });
+    }
+    return taken;
   }
 
   void DoLeave(std::vector<LeaseId> leases) {
@@ -201,6 +240,7 @@ class ThreadedAnnouncer final : public Announcer {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   AnnounceSchedule schedule_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<ContentId, OfferingPtr> offerings_ ABSL_GUARDED_BY(mutex_);
+  std::vector<PendingReport> reports_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;  // last: it uses all of the above
 };
 

@@ -29,6 +29,7 @@ class Announcer {
   struct Options {
     PeerId self;
     Endpoint endpoint;  // ip unspecified: as the tracker sees us
+    std::string site;   // as CheckSite lets it through; empty: none
     absl::Duration call_timeout = absl::Seconds(5);
     // Told from the announcer's thread: the tracker is away (why), or back (OK).
     std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_reachable;
@@ -57,6 +58,9 @@ class Announcer {
   // Ends it, and tells the tracker. The ProgressSource may be asked once more after this, if it was about to
   // be: so it owns what it looks at.
   virtual void Withdraw(const ContentId& content) = 0;
+  // Tells the tracker, with the next heartbeat, that a peer of a content that is offered was no good. What
+  // does not fit into a message is left out: the tracker wants a sign, not a count.
+  virtual void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) = 0;
   // The tracker has taken every content that is offered.
   virtual bool all_registered() const = 0;
 

@@ -149,6 +149,7 @@ class AnnouncerTest : public ::testing::Test {
     Announcer::Options options;
     options.self = sample::Peer(1);
     options.endpoint = sample::At(1);
+    options.site = "berlin/7";
     options.on_reachable = [this](const TrackerUrl&, const absl::Status& status) { reachable_.Add(status); };
     options.on_rejected = [this](const ContentSummary&, const absl::Status& why) { rejected_.Add(why); };
     options.on_peers = [this](const ContentId&, const std::vector<PeerInfo>& peers) { peers_.Add(peers); };
@@ -176,9 +177,30 @@ TEST_F(AnnouncerTest, RegistersWhatIsOfferedAndHandsOnPeers) {
   EXPECT_EQ(request.content, sample::Summary(1));
   EXPECT_EQ(request.held, sample::Held());
   EXPECT_EQ(request.max_peers, 50u);
+  EXPECT_EQ(request.site, "berlin/7");
   EXPECT_EQ(peers_.Await(), std::vector<PeerInfo>{sample::Info(3)});
   EXPECT_TRUE(announcer_->all_registered());
   EXPECT_TRUE(reachable_.empty()) << "reachable is what is expected: nothing to report";
+}
+
+TEST_F(AnnouncerTest, ReportsGoOutOnceWithTheNextHeartbeatThatIsHeard) {
+  Start();
+  announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0);
+  tracker_.Await<RegisterRequest>();
+  tracker_.AnswerHeartbeat(absl::UnavailableError("away"));
+  announcer_->Report(sample::Content(1), sample::Peer(2), PeerReport::Reason::kLying);
+  announcer_->Report(sample::Content(1), sample::Peer(2), PeerReport::Reason::kLying);
+  announcer_->Report(sample::Content(9), sample::Peer(2), PeerReport::Reason::kDead);  // not offered
+  HeartbeatRequest beat;
+  while (beat.reports.empty()) beat = tracker_.Await<HeartbeatRequest>();
+  EXPECT_EQ(beat.reports,
+            (std::vector<PeerReport>{{LeaseId(1), sample::Peer(2), PeerReport::Reason::kLying}}));
+  tracker_.AnswerHeartbeat(absl::OkStatus());
+  do {
+    beat = tracker_.Await<HeartbeatRequest>();
+  } while (beat.reports.empty());
+  // It may have gone out once more before the answer was a good one; then no more.
+  while (!beat.reports.empty()) beat = tracker_.Await<HeartbeatRequest>();
 }
 
 TEST_F(AnnouncerTest, HeartbeatsCarryWhatWasGainedSinceTheLast) {
