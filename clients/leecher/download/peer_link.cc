@@ -16,9 +16,10 @@ PeerLink::~PeerLink() {
   Close();
 }
 
-void PeerLink::Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits) {
-  // Serving is the chunk server's business: this end of the connection gives nothing, whatever it is asked.
-  session_ = ChunkSession::Dial(loop, endpoint_, terms, limits, nullptr, this);
+void PeerLink::Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits,
+                    std::shared_ptr<const ChunkSource> source) {
+  offered_ = source != nullptr;
+  session_ = ChunkSession::Dial(loop, endpoint_, terms, limits, std::move(source), this);
 }
 
 void PeerLink::Close() {
@@ -43,6 +44,16 @@ void PeerLink::RequestAny(uint32_t chunks) {
 
 void PeerLink::Cancel(std::span<const ChunkIndex> chunks) {
   if (session_ != nullptr) session_->Cancel(chunks);
+}
+
+void PeerLink::Offer(std::shared_ptr<const ChunkSource> source) {
+  if (offered_ || !ready() || !hello_->serves_any) return;
+  offered_ = true;
+  session_->Offer(std::move(source));
+}
+
+void PeerLink::Announce(std::span<const ChunkIndex> gained) {
+  if (offered_ && ready() && hello_->serves_any) session_->Announce(gained);
 }
 
 void PeerLink::AskManifest(absl::Duration now) {

@@ -46,7 +46,9 @@ class PeerLink final : public SessionDelegate {
   PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events);
   ~PeerLink() override;
 
-  void Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits);
+  // `source`: what is held here, which the peer is told; null while nothing is known of it yet.
+  void Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits,
+            std::shared_ptr<const ChunkSource> source);
   // No event follows. The link may be destroyed later, but not from within one of its own events.
   void Close();
 
@@ -71,6 +73,12 @@ class PeerLink final : public SessionDelegate {
   void Request(std::span<const ChunkIndex> chunks);
   void RequestAny(uint32_t chunks);
   void Cancel(std::span<const ChunkIndex> chunks);
+
+  // Tells the peer what is held here, for a link that was dialled before that was known, and what was gained
+  // since. Only peers that choose chunks by themselves care; the others hear it from the chunk server, of
+  // which they ask for chunks.
+  void Offer(std::shared_ptr<const ChunkSource> source);
+  void Announce(std::span<const ChunkIndex> gained);
 
   void AskManifest(absl::Duration now);
   const std::optional<absl::Duration>& manifest_asked_at() const { return manifest_asked_at_; }
@@ -103,6 +111,7 @@ class PeerLink final : public SessionDelegate {
   std::vector<ChunkRange> noted_gains_;
   std::optional<absl::Duration> manifest_asked_at_;
   bool joined_ = false;
+  bool offered_ = false;
 };
 
 }  // namespace shoal::leecher

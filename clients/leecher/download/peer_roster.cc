@@ -30,12 +30,22 @@ void PeerRoster::CallPeers(absl::Duration now) {
   terms.listen_port = options_.listen_port;
   while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
     links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, events_));
-    links_.back()->Dial(loop_, terms, options_.tuning.session);
+    links_.back()->Dial(loop_, terms, options_.tuning.session, source_);
   }
+}
+
+void PeerRoster::Offer(std::shared_ptr<const ChunkSource> source) {
+  source_ = std::move(source);
+  for (PeerLink* link : ready_) link->Offer(source_);
+}
+
+void PeerRoster::Announce(const std::vector<ChunkIndex>& gained) {
+  for (PeerLink* link : ready_) link->Announce(gained);
 }
 
 void PeerRoster::Welcome(PeerLink& link) {
   ready_.push_back(&link);
+  if (source_ != nullptr) link.Offer(source_);
   tally_.Connected(link.peer(), link.endpoint());
   observer_(PeerConnected{link.peer(), link.endpoint()});
 }

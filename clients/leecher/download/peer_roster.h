@@ -40,6 +40,9 @@ class PeerRoster {
   // The content is known: from now on peers are called.
   void Begin(const ContentId& content) { content_ = content; }
   void CallPeers(absl::Duration now);
+  // What is held here from now on, to be told to the peers that are connected and those to come.
+  void Offer(std::shared_ptr<const ChunkSource> source);
+  void Announce(const std::vector<ChunkIndex>& gained);
 
   // Notes that a link's hellos are through.
   void Welcome(PeerLink& link);
@@ -64,6 +67,7 @@ class PeerRoster {
   LinkEvents* const events_;
   const Download::Observer observer_;
   ContentId content_;
+  std::shared_ptr<const ChunkSource> source_;  // null before the store is open
   PeerBook book_;
   PeerTally tally_;
   uint32_t next_slot_ = 0;

@@ -9,12 +9,12 @@ namespace {
 // How many rare chunks a pick for an incomplete peer looks at before it settles for any chunk that fits.
 constexpr uint32_t kProbes = 256;
 
-uint64_t Bit(uint32_t chunk) {
+uint64_t MaskOf(uint32_t chunk) {
   return uint64_t{1} << (chunk % 64);
 }
 
 bool Has(const std::vector<uint64_t>& words, uint32_t chunk) {
-  return (words[chunk / 64] & Bit(chunk)) != 0;
+  return (words[chunk / 64] & MaskOf(chunk)) != 0;
 }
 
 uint32_t Below(std::mt19937_64& random, size_t bound) {
@@ -34,7 +34,7 @@ void RarityOrder::Insert(uint32_t chunk) {
     Swap(chunks_.place[chunk], bucket_begin_[bucket]);
     ++bucket_begin_[bucket];
   }
-  bits_[chunk / 64] |= Bit(chunk);
+  bits_[chunk / 64] |= MaskOf(chunk);
 }
 
 // Up bucket by bucket, trading places with the last of each, and out at the end.
@@ -45,7 +45,7 @@ void RarityOrder::Remove(uint32_t chunk) {
   }
   order_.pop_back();
   chunks_.place[chunk] = kNowhere;
-  bits_[chunk / 64] &= ~Bit(chunk);
+  bits_[chunk / 64] &= ~MaskOf(chunk);
 }
 
 void RarityOrder::MakeCommoner(uint32_t chunk) {
