@@ -26,11 +26,17 @@ std::shared_ptr<UploadLedger::Account> UploadLedger::Open(const PeerId& peer, co
 }
 
 void UploadLedger::Close(const std::shared_ptr<Account>& account) {
-  const PeerUpload upload = account->Read(clock_.Uptime());
+  PeerUpload upload = account->Read(clock_.Uptime());
   MutexLock lock(&mutex_);
   if (std::erase(open_, account) == 0) return;
   closed_bytes_ += upload.sent_bytes;
   closed_chunks_ += upload.sent_chunks;
+  if (upload.sent_bytes == 0 || (gone_.size() >= kMaxGone && !gone_.contains(upload.peer))) return;
+  PeerUpload& gone = gone_[upload.peer];
+  upload.bytes_per_second = 0;
+  upload.sent_bytes += gone.sent_bytes;
+  upload.sent_chunks += gone.sent_chunks;
+  gone = upload;
 }
 
 ContentTotals UploadLedger::Read() const {
@@ -46,6 +52,8 @@ ContentTotals UploadLedger::Read() const {
     totals.bytes_per_second += upload.bytes_per_second;
     totals.peers.push_back(std::move(upload));
   }
+  totals.gone.reserve(gone_.size());
+  for (const auto& [peer, upload] : gone_) totals.gone.push_back(upload);
   return totals;
 }
 

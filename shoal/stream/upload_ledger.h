@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
@@ -21,17 +22,22 @@ struct PeerUpload {
   double bytes_per_second = 0;  // over the last seconds
 };
 
-// What was sent of one content since it was first asked for: in all, and to each peer that is connected now.
+// What was sent of one content since it was first asked for: in all, over each connection that is open now,
+// and to each peer over connections that are closed (of up to UploadLedger::kMaxGone peers; those that got
+// something).
 struct ContentTotals {
   uint64_t sent_bytes = 0;
   uint64_t sent_chunks = 0;
   double bytes_per_second = 0;
   std::vector<PeerUpload> peers;
+  std::vector<PeerUpload> gone;  // without a rate
 };
 
 // Keeps the ContentTotals of one content. Thread-safe.
 class UploadLedger {
  public:
+  static constexpr size_t kMaxGone = 1000;
+
   // One peer's account, to be kept as long as it is connected. Thread-safe.
   class Account {
    public:
@@ -57,6 +63,7 @@ class UploadLedger {
   std::vector<std::shared_ptr<Account>> open_ ABSL_GUARDED_BY(mutex_);
   uint64_t closed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t closed_chunks_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<PeerId, PeerUpload> gone_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal

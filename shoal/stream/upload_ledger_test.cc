@@ -39,6 +39,38 @@ TEST(UploadLedgerTest, CountsByPeerAndInAll) {
   EXPECT_EQ(later.sent_chunks, 4);
   EXPECT_EQ(later.bytes_per_second, 0);
   EXPECT_EQ(later.peers.size(), 1);
+  ASSERT_EQ(later.gone.size(), 1);
+  EXPECT_EQ(later.gone[0].peer, one);
+  EXPECT_EQ(later.gone[0].sent_bytes, 3000);
+  EXPECT_EQ(later.gone[0].bytes_per_second, 0);
+}
+
+TEST(UploadLedgerTest, APeerThatComesAndGoesIsOneOfThoseGone) {
+  ManualClock clock;
+  UploadLedger ledger(clock);
+  const PeerId peer = RandomPeerId();
+  for (int i = 0; i < 3; ++i) {
+    const auto account = ledger.Open(peer, Endpoint());
+    account->Sent(10, 1, clock.Uptime());
+    ledger.Close(account);
+  }
+  ledger.Close(ledger.Open(RandomPeerId(), Endpoint()));  // it got nothing
+  const ContentTotals totals = ledger.Read();
+  ASSERT_EQ(totals.gone.size(), 1);
+  EXPECT_EQ(totals.gone[0].sent_bytes, 30);
+  EXPECT_EQ(totals.gone[0].sent_chunks, 3);
+}
+
+TEST(UploadLedgerTest, RemembersABoundedNumberOfPeers) {
+  ManualClock clock;
+  UploadLedger ledger(clock);
+  for (size_t i = 0; i < UploadLedger::kMaxGone + 5; ++i) {
+    const auto account = ledger.Open(RandomPeerId(), Endpoint());
+    account->Sent(1, 1, clock.Uptime());
+    ledger.Close(account);
+  }
+  EXPECT_EQ(ledger.Read().gone.size(), UploadLedger::kMaxGone);
+  EXPECT_EQ(ledger.Read().sent_bytes, UploadLedger::kMaxGone + 5);
 }
 
 }  // namespace

@@ -422,7 +422,7 @@ void DownloadEngine::Publish() {
     const ContentTotals uploads = options_.uploads(content_id_);
     status.sent_bytes = uploads.sent_bytes;
     status.send_rate_bytes_per_second = uploads.bytes_per_second;
-    roster_.tally().Sent(uploads.peers, now);
+    roster_.tally().Sent(uploads, now);
   }
   status.peers = roster_.tally().Report(now);
   board_.PutStatus(std::move(status));

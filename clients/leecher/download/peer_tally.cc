@@ -39,26 +39,21 @@ void PeerTally::Stored(const PeerId& peer) {
   if (Entry* entry = Find(peer); entry != nullptr) ++entry->peer.chunks;
 }
 
-void PeerTally::Sent(const std::vector<PeerUpload>& connections, absl::Duration now) {
-  absl::flat_hash_map<PeerId, PeerUpload> open;  // a peer may have several
-  for (const PeerUpload& connection : connections) {
-    PeerUpload& all =
-        open.try_emplace(connection.peer, PeerUpload{connection.peer, connection.endpoint}).first->second;
-    all.sent_bytes += connection.sent_bytes;
+void PeerTally::Sent(const ContentTotals& totals, absl::Duration now) {
+  absl::flat_hash_map<PeerId, PeerUpload> uploads;  // a peer may have had several connections
+  for (const auto* connections : {&totals.gone, &totals.peers}) {
+    for (const PeerUpload& connection : *connections) {
+      const auto [known, first] = uploads.try_emplace(connection.peer, connection);
+      if (!first) known->second.sent_bytes += connection.sent_bytes;
+    }
   }
-  for (auto& [peer, entry] : entries_) {
-    if (entry.open_sent_bytes > 0 && !open.contains(peer)) entry.open_sent_bytes = 0;
-  }
-  for (const auto& [peer, upload] : open) {
+  for (const auto& [peer, upload] : uploads) {
     if (upload.sent_bytes == 0) continue;
     Entry* entry = FindOrAdd(peer, upload.endpoint);
-    if (entry == nullptr) continue;
-    // Less than before: one of its connections is gone.
-    const uint64_t known = entry->open_sent_bytes <= upload.sent_bytes ? entry->open_sent_bytes : 0;
+    if (entry == nullptr || upload.sent_bytes <= entry->peer.sent_bytes) continue;
     if (entry->send_rate == nullptr) entry->send_rate = std::make_unique<RateMeter>(now);
-    entry->send_rate->Add(now, upload.sent_bytes - known);
-    entry->peer.sent_bytes += upload.sent_bytes - known;
-    entry->open_sent_bytes = upload.sent_bytes;
+    entry->send_rate->Add(now, upload.sent_bytes - entry->peer.sent_bytes);
+    entry->peer.sent_bytes = upload.sent_bytes;
   }
 }
 

@@ -22,9 +22,8 @@ class PeerTally {
   void Disconnected(const PeerId& peer);
   void Received(const PeerId& peer, absl::Duration now, uint64_t bytes);
   void Stored(const PeerId& peer);  // a good chunk of its
-  // What was sent over each connection that is open now, since it was opened. Told again and again; what the
-  // tally has counted of a connection stays counted when it is gone.
-  void Sent(const std::vector<PeerUpload>& connections, absl::Duration now);
+  // What this process's chunk server has sent so far. Told again and again.
+  void Sent(const ContentTotals& totals, absl::Duration now);
   void Failed(const PeerId& peer, const Endpoint& endpoint);
   void Dropped(const PeerId& peer, const std::string& because);
 
@@ -34,7 +33,6 @@ class PeerTally {
  private:
   struct Entry {
     DownloadStatus::Peer peer;
-    uint64_t open_sent_bytes = 0;          // of peer.sent_bytes those over connections that are open still
     std::unique_ptr<RateMeter> rate;       // while it sends
     std::unique_ptr<RateMeter> send_rate;  // once it was sent something
   };
