@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Kills a leecher at random moments of one download, again and again: are the bytes right, and how many came twice?
+
+    SHOAL_PROGRAMS=build/release/bin tests/bench/kill_bench.py [--kills 1000] [--seed 1]
+
+One seeder, loopback; the rate is limited so that the download outlasts the kills. What came twice is what the seeder sent
+beyond the content's length. Then a content of 10 GiB (a sparse file) is interrupted once, and the time in which the next run
+decides what is missing is read from its own words.
+"""
+
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+from killing import download_under_fire  # noqa: E402
+from swarm import MEBIBYTE, Swarm, random_bytes  # noqa: E402
+
+BIG_BYTES = 10 * 1024 * MEBIBYTE
+
+
+def under_fire(kills, seed, length, limit_down):
+    with Swarm() as swarm:
+        shared = swarm.share("shared", {"content": random_bytes(length, seed)})
+        seeder = swarm.start_seeder(shared, "--http=127.0.0.1:0")
+        began = time.monotonic()
+        killed = download_under_fire(swarm, seeder, "content", length, kills, seed, limit_down)
+        print(f"{killed.kills} kills in {time.monotonic() - began:.0f} s: the bytes are right; {killed.twice_bytes} bytes came twice,"
+              f" {killed.chunks_twice_per_kill():.2f} chunks of {killed.chunk_bytes // 1024} KiB per kill", flush=True)
+
+
+def decision():
+    with Swarm() as swarm:
+        shared = swarm.folder("shared")
+        with open(shared / "big", "wb") as file:
+            file.truncate(BIG_BYTES)
+        swarm.start_seeder(shared)
+        fetch = swarm.fetch("big", "copy")
+        while fetch.fraction() < 0.3:
+            if fetch.process.poll() is not None:
+                raise RuntimeError("\n".join(fetch.lines[-20:]))
+            time.sleep(0.1)
+        fetch.stop(signal.SIGKILL)
+        again = swarm.fetch("big", "copy")
+        again.expect(r'"event": ?"start"')
+        start = again.events("start")[0]
+        print(f"10 GiB, {start['resumed_bytes'] / BIG_BYTES:.0%} there: decided in {start.get('decided_ms', '?')} ms,"
+              f" start event {1000 * again.seconds_to('start'):.0f} ms after the program's start", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mebibytes", type=int, default=0, help="default: 1 and a half per kill")
+    parser.add_argument("--limit-down", type=int, default=8 * MEBIBYTE, help="bytes per second")
+    parser.add_argument("--no-decision", action="store_true", help="leave out the content of 10 GiB")
+    options = parser.parse_args()
+    if pathlib.Path("/dev/shm").is_dir():
+        tempfile.tempdir = "/dev/shm"
+    os.environ.setdefault("SHOAL_PROGRAMS", "build/release/bin")
+
+    length = (options.mebibytes or max(8, options.kills * 3 // 2)) * MEBIBYTE
+    under_fire(options.kills, options.seed, length, options.limit_down)
+    if not options.no_decision:
+        tempfile.tempdir = None  # too large for memory
+        decision()
+
+
+if __name__ == "__main__":
+    main()
