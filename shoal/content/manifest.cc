@@ -206,10 +206,13 @@ std::pair<ChunkIndex, ChunkIndex> Manifest::ChunksOf(FileIndex file) const {
 }
 
 uint32_t ChunkSizeFor(uint64_t length_bytes) {
-  constexpr uint64_t kWantedChunks = 32'768;
+  constexpr uint64_t kFewestChunks = 512;
+  constexpr uint64_t kMostChunks = 32'768;
+  constexpr uint32_t kSmallestBytes = 64 * 1024;
   uint32_t size = kDefaultChunkSizeBytes;
-  while (size < kMaxChunkSizeBytes && length_bytes / size >= kWantedChunks &&
-         length_bytes != kWantedChunks * size) {
+  while (size > kSmallestBytes && length_bytes / size < kFewestChunks) size /= 2;
+  while (size < kMaxChunkSizeBytes && length_bytes / size >= kMostChunks &&
+         length_bytes != kMostChunks * size) {
     size *= 2;
   }
   return size;

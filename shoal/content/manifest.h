@@ -109,8 +109,10 @@ class Manifest {
   std::vector<ChunkChecksums> checksums_;
 };
 
-// The chunk size for a content of `length_bytes`: the default, doubled until there are at most 32,768 chunks
-// (or the chunk is as large as it may be).
+// The chunk size for a content of `length_bytes`: the default; halved until there are at least 512 chunks,
+// but not below 64 KiB, since in a swarm a chunk that arrives whole before it is passed on costs its length
+// at each hop; doubled until there are at most 32,768 chunks (or the chunk is as large as it may be), since
+// each takes its place in the manifest.
 uint32_t ChunkSizeFor(uint64_t length_bytes);
 
 }  // namespace shoal

@@ -60,7 +60,7 @@ TEST(BuildManifest, OfAFolderIsTheSameForAnyNumberOfThreads) {
 
 TEST(BuildManifest, ChoosesAChunkSize) {
   const TemporaryFolder folder;
-  EXPECT_EQ(BuildManifest(folder.Write("f", "x"), {})->manifest.chunk_size_bytes(), kDefaultChunkSizeBytes);
+  EXPECT_EQ(BuildManifest(folder.Write("f", "x"), {})->manifest.chunk_size_bytes(), ChunkSizeFor(1));
   ManifestBuilderOptions options;
   options.chunk_size_bytes = 0;
   EXPECT_EQ(BuildManifest(folder.Path("f"), options).status().code(), absl::StatusCode::kInvalidArgument);

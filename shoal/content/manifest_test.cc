@@ -162,9 +162,15 @@ TEST(Manifest, RefusesWhatNoDecoderWouldTake) {
   ExpectInvalid(Folder(std::move(files), 0), "too many");
 }
 
+TEST(ChunkSizeFor, KeepsTheNumberOfChunksUp) {
+  EXPECT_EQ(ChunkSizeFor(0), 64u * 1024);
+  EXPECT_EQ(ChunkSizeFor(64u << 20), 128u * 1024);
+  EXPECT_EQ(ChunkSizeFor((256u << 20) - 1), 256u * 1024);
+  EXPECT_EQ(ChunkSizeFor(256u << 20), kDefaultChunkSizeBytes);
+}
+
 TEST(ChunkSizeFor, KeepsTheNumberOfChunksDown) {
   constexpr uint64_t kWanted = 32'768;
-  EXPECT_EQ(ChunkSizeFor(0), kDefaultChunkSizeBytes);
   EXPECT_EQ(ChunkSizeFor(kWanted * kDefaultChunkSizeBytes), kDefaultChunkSizeBytes);
   EXPECT_EQ(ChunkSizeFor(kWanted * kDefaultChunkSizeBytes + 1), 2 * kDefaultChunkSizeBytes);
   EXPECT_EQ(ChunkSizeFor(UINT64_MAX), kMaxChunkSizeBytes);

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-CHUNK = 512 * 1024
+CHUNK = 64 * 1024  # of a content under 32 MiB
 MEBIBYTE = 1024 * 1024
 PATIENCE = 120  # seconds for what takes a fraction of one, on a machine that is busy with other things
 

@@ -23,12 +23,12 @@ class SwarmTest(unittest.TestCase):
             seeders = [swarm.start_seeder(shared) for _ in range(3)]
             finished = swarm.fetch("model.bin", "copy").finish()
             self.check(finished, shared / "model.bin", swarm.root / "copy" / "model.bin")
-            self.assertEqual(finished["chunks"], 257)
+            self.assertEqual(finished["chunks"], 513)
             self.assertEqual(finished["fetched_bytes"], 128 * MEBIBYTE + 12_345)
             chunks = chunks_by_port(finished)
-            self.assertEqual(sum(chunks.values()), 257)
+            self.assertEqual(sum(chunks.values()), 513)
             for seeder in seeders:
-                self.assertGreater(chunks.get(seeder.port, 0), 257 // 10, f"no fair share: {chunks}")
+                self.assertGreater(chunks.get(seeder.port, 0), 513 // 10, f"no fair share: {chunks}")
 
     def test_three_seeders(self):
         self.three_seeders("grpc")
