@@ -66,6 +66,12 @@ void AddServing(CLI::App& command, Words& words) {
                   "Host that others reach this one by (else: as trackers see it)")
       ->envname("SHOAL_ADVERTISE")
       ->type_name("HOST");
+  command
+      .add_option("--site", words.site,
+                  "Where this machine stands, in your own words (a rack, a city): trackers name peers of one "
+                  "site to each other first")
+      ->envname("SHOAL_SITE")
+      ->type_name("NAME");
   command.add_option("--grpc", words.grpc, "Health service (grpc.health.v1), for containers")
       ->envname("SHOAL_GRPC")
       ->type_name("HOST:PORT|none")

@@ -13,10 +13,12 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(3);
 
 }  // namespace
 
-TrackerLink::TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint) {
+TrackerLink::TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint,
+                         const std::string& site) {
   Announcer::Options options;
   options.self = self;
   options.endpoint = endpoint;
+  options.site = site;
   options.call_timeout = kCallTimeout;
   options.on_reachable = [this](const TrackerUrl& tracker, const absl::Status& status) {
     OnReachable(tracker, status);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -18,7 +19,8 @@ namespace shoal::seeder {
 // Methods are thread-safe; the destructor tells the tracker that we leave.
 class TrackerLink {
  public:
-  TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint);
+  TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint,
+              const std::string& site);
 
   Announcer& announcer() { return *announcer_; }
   // The tracker has taken all that is offered, or it is away and can't.

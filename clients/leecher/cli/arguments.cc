@@ -10,6 +10,7 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest.h"
+#include "shoal/tracking/site.h"
 
 namespace shoal::leecher {
 namespace {
@@ -61,6 +62,8 @@ absl::StatusOr<ServeOptions> Serve(const Words& words) {
   SHOAL_ASSIGN_OR_RETURN(serve.listen, AddressOrNone("--listen", words.listen));
   SHOAL_ASSIGN_OR_RETURN(serve.grpc, AddressOrNone("--grpc", words.grpc));
   serve.advertise = words.advertise;
+  if (const absl::Status site = CheckSite(words.site); !site.ok()) return About("--site", site);
+  serve.site = words.site;
   return serve;
 }
 

@@ -19,6 +19,7 @@ namespace shoal::leecher {
 struct ServeOptions {
   std::optional<HostPort> listen = HostPort{"0.0.0.0", 0};  // none: it does not serve
   std::string advertise;         // host that others shall use; empty: as the tracker sees us
+  std::string site;              // where this process stands, as CheckSite lets it through; empty: nowhere
   std::optional<HostPort> grpc;  // health service; none: not there
 };
 
@@ -92,6 +93,7 @@ struct Words {
   std::string output;                 // get: DIR; make: FILE.shoal
   std::string listen = "0.0.0.0:0";
   std::string advertise;
+  std::string site;
   std::string grpc = "none";
   std::string seed;
   std::string wait = "1m";

@@ -95,6 +95,7 @@ class Get {
       return;
     }
     request->self = self_;
+    request->site = options_.serve.site;
     request->listen_port = reseeder_ != nullptr ? reseeder_->port() : 0;
     request->limits = limits_;
     if (reseeder_ != nullptr) {

@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
     SHOAL_ASSIGN_OR_RETURN(reseeder.advertise, ResolveHost(options.advertise));
   }
   reseeder.self = self;
+  reseeder.site = options.site;
   reseeder.limit_up = std::move(limit_up);
   reseeder.make_tracker_client = MakeTrackerClient;
   reseeder.on_tracker = std::move(on_tracker);

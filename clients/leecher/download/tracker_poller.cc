@@ -47,6 +47,7 @@ void TrackerPoller::Run() {
   while (true) {
     LookupRequest request;
     request.exclude = options_.self;
+    request.site = options_.site;
     request.max_peers = options_.max_peers;
     uint64_t wakes_before = 0;
     {

@@ -23,6 +23,7 @@ class TrackerPoller {
  public:
   struct Options {
     PeerId self;
+    std::string site;
     ContentKey content;
     uint32_t max_peers = 0;
     absl::Duration min_interval = absl::Seconds(1);

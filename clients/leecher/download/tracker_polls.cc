@@ -17,6 +17,7 @@ void TrackerPolls::Begin(const ContentKey& content) {
   for (size_t i = 0; i < options_.trackers.size(); ++i) {
     TrackerPoller::Options poller;
     poller.self = options_.self;
+    poller.site = options_.site;
     poller.content = content;
     poller.min_interval = options_.tuning.min_poll;
     poller.max_interval = options_.tuning.max_poll;

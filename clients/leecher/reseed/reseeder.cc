@@ -105,6 +105,7 @@ class ReseederImpl final : public Reseeder {
     if (known != tellers_.end()) return *known;
     Announcer::Options announcer;
     announcer.self = options_.self;
+    announcer.site = options_.site;
     announcer.endpoint.ip = options_.advertise.value_or(IpAddress());
     announcer.endpoint.port = server_->port();
     announcer.on_reachable = options_.on_tracker;

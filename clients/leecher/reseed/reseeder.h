@@ -28,6 +28,7 @@ class Reseeder {
     Endpoint listen;                     // port 0: the system chooses
     std::optional<IpAddress> advertise;  // unset: as each tracker sees us
     PeerId self;
+    std::string site;                     // where it stands; empty: nowhere
     std::shared_ptr<RateLimit> limit_up;  // null: none
     // How a tracker is spoken to. Required.
     std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> make_tracker_client;
