@@ -66,40 +66,33 @@ struct Flags {
   std::string log_format = "text";
 };
 
-void Declare(CLI::App &app, Flags &flags, CLI::Option *&health_check) {
+void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
   app.add_option("--tracker", flags.tracker,
-                 "Trackers to tell: grpc://HOST:PORT, udp://HOST:PORT or "
-                 "HOST:PORT (gRPC)")
+                 "Trackers to tell: grpc://HOST:PORT, udp://HOST:PORT or HOST:PORT (gRPC)")
       ->type_name("URL[,URL...]")
       ->envname("SHOAL_TRACKER");
-  app.add_option("--share", flags.share, "The folder to publish")
-      ->type_name("DIR")
-      ->envname("SHOAL_SHARE");
-  app.add_option("--listen", flags.listen,
-                 "Where peers connect; port 0: the system chooses one")
+  app.add_option("--share", flags.share, "The folder to publish")->type_name("DIR")->envname("SHOAL_SHARE");
+  app.add_option("--listen", flags.listen, "Where peers connect; port 0: the system chooses one")
       ->type_name("ADDRESS:PORT")
       ->capture_default_str()
       ->envname("SHOAL_LISTEN");
-  app.add_option("--advertise", flags.advertise,
-                 "Name or address under which peers reach this machine; "
-                 "without it trackers take the one they see")
+  app.add_option(
+         "--advertise", flags.advertise,
+         "Name or address under which peers reach this machine; without it trackers take the one they see")
       ->type_name("HOST")
       ->envname("SHOAL_ADVERTISE");
-  app.add_option("--site", flags.site,
-                 "Where this machine stands, in your own words (a rack, a "
-                 "city): trackers name peers of one site "
-                 "to each other first")
+  app.add_option(
+         "--site", flags.site,
+         "Where this machine stands, in your own words (a rack, a city): trackers name peers of one site "
+         "to each other first")
       ->type_name("NAME")
       ->envname("SHOAL_SITE");
-  app.add_option("--max-uploads", flags.max_uploads,
-                 "Peers served at a time; others are told to come back")
+  app.add_option("--max-uploads", flags.max_uploads, "Peers served at a time; others are told to come back")
       ->type_name("N")
       ->check(CLI::Range(1u, 65535u))
       ->capture_default_str()
       ->envname("SHOAL_MAX_UPLOADS");
-  app.add_option(
-         "--settle", flags.settle,
-         "How long a file must have been left alone before it is published")
+  app.add_option("--settle", flags.settle, "How long a file must have been left alone before it is published")
       ->type_name("TIME")
       ->capture_default_str()
       ->envname("SHOAL_SETTLE");
@@ -108,23 +101,19 @@ void Declare(CLI::App &app, Flags &flags, CLI::Option *&health_check) {
                  "[$XDG_CACHE_HOME/shoal-seeder or ~/.cache/shoal-seeder]")
       ->type_name("DIR")
       ->envname("SHOAL_STATE");
-  app.add_option("--grpc", flags.grpc,
-                 "Serve grpc.health.v1 and server reflection here")
+  app.add_option("--grpc", flags.grpc, "Serve grpc.health.v1 and server reflection here")
       ->type_name("ADDRESS:PORT|none")
       ->capture_default_str()
       ->envname("SHOAL_GRPC");
-  app.add_option("--http", flags.http,
-                 "Serve /healthz, /readyz and /metrics here")
+  app.add_option("--http", flags.http, "Serve /healthz, /readyz and /metrics here")
       ->type_name("ADDRESS:PORT|none")
       ->capture_default_str()
       ->envname("SHOAL_HTTP");
   health_check = app.add_option("--health-check", flags.health_check,
-                                "Only ask a running seeder whether it is "
-                                "healthy [at the port of --grpc]")
+                                "Only ask a running seeder whether it is healthy [at the port of --grpc]")
                      ->type_name("HOST:PORT")
                      ->expected(0, 1);
-  app.add_option("--log-level", flags.log_level,
-                 "debug, info, warning or error")
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->type_name("LEVEL")
       ->capture_default_str()
       ->envname("SHOAL_LOG_LEVEL");
@@ -132,144 +121,115 @@ void Declare(CLI::App &app, Flags &flags, CLI::Option *&health_check) {
       ->type_name("FORMAT")
       ->capture_default_str()
       ->envname("SHOAL_LOG_FORMAT");
-  app.set_version_flag("--version",
-                       absl::StrCat("shoal-seeder ", SHOAL_VERSION));
+  app.set_version_flag("--version", absl::StrCat("shoal-seeder ", SHOAL_VERSION));
   app.footer(kFooter);
 }
 
 // The address of a door that may be shut.
-absl::StatusOr<std::optional<Endpoint>> ParseDoor(const std::string &text) {
-  if (text.empty() || text == "none")
-    return std::nullopt;
+absl::StatusOr<std::optional<Endpoint>> ParseDoor(const std::string& text) {
+  if (text.empty() || text == "none") return std::nullopt;
   SHOAL_ASSIGN_OR_RETURN(const Endpoint endpoint, Endpoint::Parse(text));
   return endpoint;
 }
 
 std::string DefaultStateFolder() {
-  const auto variable = [](const char *name) -> std::string {
-    const char *value = std::getenv(name);
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
   };
-  if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty())
-    return cache + "/shoal-seeder";
-  if (const std::string home = variable("HOME"); !home.empty())
-    return home + "/.cache/shoal-seeder";
+  if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty()) return cache + "/shoal-seeder";
+  if (const std::string home = variable("HOME"); !home.empty()) return home + "/.cache/shoal-seeder";
   return "";
 }
 
 // `flag`: which one was wrong, for the message.
-absl::Status Wrong(absl::string_view flag, const absl::Status &why) {
+absl::Status Wrong(absl::string_view flag, const absl::Status& why) {
   return absl::Status(why.code(), absl::StrCat(flag, ": ", why.message()));
 }
 
 // All that can be checked without asking the network.
-absl::StatusOr<Seeder::Options> ParseOptions(const Flags &flags) {
+absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   Seeder::Options options;
   if (flags.tracker.empty())
-    return absl::InvalidArgumentError(
-        "--tracker is missing (such as --tracker=localhost:50051)");
-  if (flags.share.empty())
-    return absl::InvalidArgumentError(
-        "--share is missing: the folder to publish");
+    return absl::InvalidArgumentError("--tracker is missing (such as --tracker=localhost:50051)");
+  if (flags.share.empty()) return absl::InvalidArgumentError("--share is missing: the folder to publish");
   options.share = flags.share;
-  absl::StatusOr<std::vector<TrackerUrl>> trackers =
-      TrackerUrl::ParseList(flags.tracker);
-  if (!trackers.ok())
-    return Wrong("--tracker", trackers.status());
+  absl::StatusOr<std::vector<TrackerUrl>> trackers = TrackerUrl::ParseList(flags.tracker);
+  if (!trackers.ok()) return Wrong("--tracker", trackers.status());
   options.trackers = *std::move(trackers);
   const absl::StatusOr<Endpoint> listen = Endpoint::Parse(flags.listen);
-  if (!listen.ok())
-    return Wrong("--listen", listen.status());
+  if (!listen.ok()) return Wrong("--listen", listen.status());
   options.listen = *listen;
-  if (const absl::Status site = CheckSite(flags.site); !site.ok())
-    return Wrong("--site", site);
+  if (const absl::Status site = CheckSite(flags.site); !site.ok()) return Wrong("--site", site);
   options.site = flags.site;
   options.max_uploads = flags.max_uploads;
   const absl::StatusOr<absl::Duration> settle = ParseDuration(flags.settle);
-  if (!settle.ok())
-    return Wrong("--settle", settle.status());
-  if (*settle > absl::Hours(1))
-    return absl::InvalidArgumentError("--settle: an hour at most");
+  if (!settle.ok()) return Wrong("--settle", settle.status());
+  if (*settle > absl::Hours(1)) return absl::InvalidArgumentError("--settle: an hour at most");
   options.settle = *settle;
   options.state_folder = flags.state.empty()     ? DefaultStateFolder()
                          : flags.state == "none" ? ""
                                                  : flags.state;
   const absl::StatusOr<std::optional<Endpoint>> grpc = ParseDoor(flags.grpc);
-  if (!grpc.ok())
-    return Wrong("--grpc", grpc.status());
+  if (!grpc.ok()) return Wrong("--grpc", grpc.status());
   options.grpc = *grpc;
   const absl::StatusOr<std::optional<Endpoint>> http = ParseDoor(flags.http);
-  if (!http.ok())
-    return Wrong("--http", http.status());
+  if (!http.ok()) return Wrong("--http", http.status());
   options.http = *http;
   options.connect_tracker = MakeTrackerClient;
   options.open_health_door = OpenGrpcHealthDoor;
   return options;
 }
 
-int Complain(const absl::Status &why, int code) {
-  std::fprintf(stderr, "shoal-seeder: %s\n",
-               std::string(why.message()).c_str());
+int Complain(const absl::Status& why, int code) {
+  std::fprintf(stderr, "shoal-seeder: %s\n", std::string(why.message()).c_str());
   return code;
 }
 
 // Asks the seeder that runs with the same --grpc, or at the address given.
-int HealthCheck(const Flags &flags) {
+int HealthCheck(const Flags& flags) {
   std::string at = flags.health_check;
   if (at.empty()) {
     const absl::StatusOr<std::optional<Endpoint>> grpc = ParseDoor(flags.grpc);
-    if (!grpc.ok())
-      return Complain(Wrong("--grpc", grpc.status()), kExitUsage);
+    if (!grpc.ok()) return Complain(Wrong("--grpc", grpc.status()), kExitUsage);
     if (!grpc->has_value()) {
-      return Complain(absl::InvalidArgumentError(
-                          "--health-check: needs HOST:PORT, or --grpc"),
-                      kExitUsage);
+      return Complain(absl::InvalidArgumentError("--health-check: needs HOST:PORT, or --grpc"), kExitUsage);
     }
-    at = (*grpc)->ip.is_unspecified()
-             ? absl::StrCat("localhost:", (*grpc)->port)
-             : (*grpc)->ToString();
+    at = (*grpc)->ip.is_unspecified() ? absl::StrCat("localhost:", (*grpc)->port) : (*grpc)->ToString();
   }
   const absl::StatusOr<HostPort> address = HostPort::Parse(at);
-  if (!address.ok())
-    return Complain(Wrong("--health-check", address.status()), kExitUsage);
+  if (!address.ok()) return Complain(Wrong("--health-check", address.status()), kExitUsage);
   const absl::Status healthy = CheckHealth(*address, absl::Seconds(3));
   return healthy.ok() ? 0 : Complain(healthy, kExitRuntime);
 }
 
-// Each peer and each open file takes a descriptor, and the usual soft limit of
-// 1024 is for programs that use select().
+// Each peer and each open file takes a descriptor, and the usual soft limit of 1024 is for programs that use
+// select().
 void RaiseDescriptorLimit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int Run(const Flags &flags) {
+int Run(const Flags& flags) {
   absl::StatusOr<Seeder::Options> options = ParseOptions(flags);
-  if (!options.ok())
-    return Complain(options.status(), kExitUsage);
+  if (!options.ok()) return Complain(options.status(), kExitUsage);
   const absl::StatusOr<LogLevel> level = ParseLogLevel(flags.log_level);
-  if (!level.ok())
-    return Complain(Wrong("--log-level", level.status()), kExitUsage);
+  if (!level.ok()) return Complain(Wrong("--log-level", level.status()), kExitUsage);
   const absl::StatusOr<LogFormat> format = ParseLogFormat(flags.log_format);
-  if (!format.ok())
-    return Complain(Wrong("--log-format", format.status()), kExitUsage);
+  if (!format.ok()) return Complain(Wrong("--log-format", format.status()), kExitUsage);
 
   SignalWaiter signals({SIGTERM, SIGINT});
   StartLog("shoal-seeder", *level, *format);
   RaiseDescriptorLimit();
   if (!flags.advertise.empty()) {
     const absl::StatusOr<IpAddress> advertise = ResolveHost(flags.advertise);
-    if (!advertise.ok())
-      return Complain(Wrong("--advertise", advertise.status()), kExitRuntime);
+    if (!advertise.ok()) return Complain(Wrong("--advertise", advertise.status()), kExitRuntime);
     options->advertise = *advertise;
   }
-  absl::StatusOr<std::unique_ptr<Seeder>> seeder =
-      Seeder::Start(*std::move(options));
-  if (!seeder.ok())
-    return Complain(seeder.status(), kExitRuntime);
+  absl::StatusOr<std::unique_ptr<Seeder>> seeder = Seeder::Start(*std::move(options));
+  if (!seeder.ok()) return Complain(seeder.status(), kExitRuntime);
   const int signal = signals.Wait();
   LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   (*seeder)->Stop();
@@ -277,22 +237,23 @@ int Run(const Flags &flags) {
   return 0;
 }
 
-int Main(int argc, char **argv) {
-  CLI::App app("Publishes a folder: tells trackers what lies in it, and serves "
-               "its chunks to peers.",
+int Main(int argc, char** argv) {
+  CLI::App app("Publishes a folder: tells trackers what lies in it, and serves its chunks to peers.",
                "shoal-seeder");
   Flags flags;
-  CLI::Option *health_check = nullptr;
+  CLI::Option* health_check = nullptr;
   Declare(app, flags, health_check);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
+  } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   return health_check->count() > 0 ? HealthCheck(flags) : Run(flags);
 }
 
-} // namespace
-} // namespace shoal::seeder
+}  // namespace
+}  // namespace shoal::seeder
 
-int main(int argc, char **argv) { return shoal::seeder::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return shoal::seeder::Main(argc, argv);
+}

@@ -38,17 +38,15 @@ constexpr absl::Duration kShowHashingEvery = absl::Seconds(5);
 constexpr std::chrono::milliseconds kReadyCheck{50};
 
 std::string WithoutTrailingSlashes(std::string path) {
-  while (path.size() > 1 && path.back() == '/')
-    path.pop_back();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
 }
 
 class SeederImpl final : public Seeder, public CatalogListener {
-public:
+ public:
   explicit SeederImpl(Options options)
       : options_(std::move(options)),
-        loops_("seeder",
-               std::clamp(std::thread::hardware_concurrency(), 1u, kMaxLoops)),
+        loops_("seeder", std::clamp(std::thread::hardware_concurrency(), 1u, kMaxLoops)),
         catalog_(std::make_shared<Catalog>(this)),
         hash_progress_(Clock::Real(), kShowHashingEvery) {
     options_.share = WithoutTrailingSlashes(std::move(options_.share));
@@ -58,25 +56,18 @@ public:
   absl::Status Open();
 
   uint16_t port() const override { return server_->port(); }
-  uint16_t grpc_port() const override {
-    return health_ == nullptr ? 0 : health_->port();
-  }
-  uint16_t http_port() const override {
-    return http_ == nullptr ? 0 : http_->port();
-  }
+  uint16_t grpc_port() const override { return health_ == nullptr ? 0 : health_->port(); }
+  uint16_t http_port() const override { return http_ == nullptr ? 0 : http_->port(); }
   bool ready() const override { return ready_; }
   bool WaitUntilReady() override;
   void Stop() override;
 
-private:
+ private:
   // CatalogListener
-  void OnPublished(const std::shared_ptr<const OfferedSource> &source,
-                   bool from_cache) override;
-  void OnWithdrawn(const std::shared_ptr<const Manifest> &manifest,
-                   const std::string &why) override;
-  void OnHashing(const std::string &entry, uint64_t done_bytes,
-                 uint64_t total_bytes) override;
-  void OnProblem(const std::string &entry, const absl::Status &why) override;
+  void OnPublished(const std::shared_ptr<const OfferedSource>& source, bool from_cache) override;
+  void OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, const std::string& why) override;
+  void OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) override;
+  void OnProblem(const std::string& entry, const absl::Status& why) override;
   void OnFirstScanDone(size_t contents) override;
 
   absl::Status OpenHttp();
@@ -92,11 +83,11 @@ private:
   std::unique_ptr<ChunkServer> server_;
   std::vector<std::unique_ptr<TrackerLink>> trackers_;
   std::unique_ptr<HealthDoor> health_;
-  SeederMetrics metrics_; // the HTTP thread's
+  SeederMetrics metrics_;  // the HTTP thread's
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<SharedFolder> folder_;
 
-  HashProgress hash_progress_; // a hashing thread's, one at a time
+  HashProgress hash_progress_;  // a hashing thread's, one at a time
   std::atomic<uint64_t> contents_ = 0;
   std::atomic<uint64_t> content_bytes_ = 0;
   std::atomic<uint64_t> problems_ = 0;
@@ -108,40 +99,35 @@ private:
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread readiness_;
 
-  Mutex stop_mutex_; // held while stopping, so that a second Stop waits for the
-                     // first
+  Mutex stop_mutex_;  // held while stopping, so that a second Stop waits for the first
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
 };
 
 absl::Status SeederImpl::Open() {
   // Before anybody is let in: without the folder there is nothing to serve.
-  SHOAL_RETURN_IF_ERROR(
-      FileDescriptor::Open(options_.share, O_RDONLY | O_DIRECTORY).status());
+  SHOAL_RETURN_IF_ERROR(FileDescriptor::Open(options_.share, O_RDONLY | O_DIRECTORY).status());
   ChunkServer::Options serving;
   serving.listen = options_.listen;
   serving.self = self_;
   serving.max_sessions = options_.max_uploads;
-  SHOAL_ASSIGN_OR_RETURN(server_,
-                         ChunkServer::Start(serving, loops_, catalog_));
+  SHOAL_ASSIGN_OR_RETURN(server_, ChunkServer::Start(serving, loops_, catalog_));
   if (options_.grpc.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(health_, options_.open_health_door(*options_.grpc));
   }
   SHOAL_RETURN_IF_ERROR(OpenHttp());
-  for (const TrackerUrl &tracker : options_.trackers) {
-    trackers_.push_back(std::make_unique<TrackerLink>(
-        options_.connect_tracker(tracker), self_,
-        Endpoint{options_.advertise, server_->port()}, options_.site));
+  for (const TrackerUrl& tracker : options_.trackers) {
+    trackers_.push_back(std::make_unique<TrackerLink>(options_.connect_tracker(tracker), self_,
+                                                      Endpoint{options_.advertise, server_->port()},
+                                                      options_.site));
   }
-  LogInfo(
-      "seeder listens",
-      {{"port", absl::StrCat(server_->port())},
-       {"share", options_.share},
-       {"peer", self_.ToHex()},
-       {"advertise", options_.advertise.is_unspecified()
-                         ? "as trackers see us"
-                         : options_.advertise.ToString()},
-       {"grpc_port", health_ == nullptr ? "none" : absl::StrCat(grpc_port())},
-       {"http_port", http_ == nullptr ? "none" : absl::StrCat(http_port())}});
+  LogInfo("seeder listens",
+          {{"port", absl::StrCat(server_->port())},
+           {"share", options_.share},
+           {"peer", self_.ToHex()},
+           {"advertise",
+            options_.advertise.is_unspecified() ? "as trackers see us" : options_.advertise.ToString()},
+           {"grpc_port", health_ == nullptr ? "none" : absl::StrCat(grpc_port())},
+           {"http_port", http_ == nullptr ? "none" : absl::StrCat(http_port())}});
 
   SharedFolder::Options sharing;
   sharing.path = options_.share;
@@ -153,25 +139,18 @@ absl::Status SeederImpl::Open() {
 }
 
 absl::Status SeederImpl::OpenHttp() {
-  if (!options_.http.has_value())
-    return absl::OkStatus();
+  if (!options_.http.has_value()) return absl::OkStatus();
   HttpServer::Options serving;
   serving.listen = *options_.http;
   HttpServer::Routes routes;
-  routes["/healthz"] = [](const HttpRequest &) {
-    return HttpResponse{.body = "ok\n"};
+  routes["/healthz"] = [](const HttpRequest&) { return HttpResponse{.body = "ok\n"}; };
+  routes["/readyz"] = [this](const HttpRequest&) {
+    if (ready_) return HttpResponse{.body = "ready\n"};
+    return HttpResponse{
+        .status = 503, .body = first_scan_done_ ? "trackers are being told\n" : "the folder is being read\n"};
   };
-  routes["/readyz"] = [this](const HttpRequest &) {
-    if (ready_)
-      return HttpResponse{.body = "ready\n"};
-    return HttpResponse{.status = 503,
-                        .body = first_scan_done_
-                                    ? "trackers are being told\n"
-                                    : "the folder is being read\n"};
-  };
-  routes["/metrics"] = [this](const HttpRequest &) {
-    return HttpResponse{.content_type =
-                            "text/plain; version=0.0.4; charset=utf-8",
+  routes["/metrics"] = [this](const HttpRequest&) {
+    return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
                         .body = metrics_.Render(Figures())};
   };
   SHOAL_ASSIGN_OR_RETURN(http_, HttpServer::Start(serving, std::move(routes)));
@@ -179,30 +158,25 @@ absl::Status SeederImpl::OpenHttp() {
 }
 
 std::shared_ptr<const HashCache> SeederImpl::OpenCache() {
-  if (options_.state_folder.empty())
-    return nullptr;
+  if (options_.state_folder.empty()) return nullptr;
   absl::StatusOr<std::unique_ptr<const HashCache>> cache =
       HashCache::Open(options_.state_folder, options_.share);
-  if (cache.ok())
-    return *std::move(cache);
+  if (cache.ok()) return *std::move(cache);
   LogWarning("no hash cache: everything is hashed again at each start",
              {{"why", std::string(cache.status().message())}});
   return nullptr;
 }
 
-void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource> &source,
-                             bool from_cache) {
-  const Manifest &manifest = *source->manifest();
+void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource>& source, bool from_cache) {
+  const Manifest& manifest = *source->manifest();
   ++contents_;
   content_bytes_ += manifest.length_bytes();
   const auto free_slots = [this] {
     const uint32_t taken = server_->totals().sessions;
     return options_.max_uploads - std::min(taken, options_.max_uploads);
   };
-  for (const std::unique_ptr<TrackerLink> &tracker : trackers_) {
-    tracker->announcer().Offer(
-        SummaryOf(manifest), UploadProgress(source, free_slots, Clock::Real()),
-        0);
+  for (const std::unique_ptr<TrackerLink>& tracker : trackers_) {
+    tracker->announcer().Offer(SummaryOf(manifest), UploadProgress(source, free_slots, Clock::Real()), 0);
   }
   LogInfo("published", {{"name", manifest.name()},
                         {"id", manifest.id().ToHex()},
@@ -210,49 +184,37 @@ void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource> &source,
                         {"chunks", absl::StrCat(manifest.chunk_count())},
                         {"files", absl::StrCat(manifest.files().size())},
                         {"hashed", from_cache ? "earlier" : "now"}});
-  if (options_.observer != nullptr)
-    options_.observer->OnPublished(source, from_cache);
+  if (options_.observer != nullptr) options_.observer->OnPublished(source, from_cache);
 }
 
-void SeederImpl::OnWithdrawn(const std::shared_ptr<const Manifest> &manifest,
-                             const std::string &why) {
+void SeederImpl::OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, const std::string& why) {
   --contents_;
   content_bytes_ -= manifest->length_bytes();
-  for (const std::unique_ptr<TrackerLink> &tracker : trackers_)
-    tracker->announcer().Withdraw(manifest->id());
+  for (const std::unique_ptr<TrackerLink>& tracker : trackers_) tracker->announcer().Withdraw(manifest->id());
   server_->Drop(manifest->id());
-  LogInfo("withdrawn", {{"name", manifest->name()},
-                        {"id", manifest->id().ToHex()},
-                        {"why", why}});
-  if (options_.observer != nullptr)
-    options_.observer->OnWithdrawn(manifest, why);
+  LogInfo("withdrawn", {{"name", manifest->name()}, {"id", manifest->id().ToHex()}, {"why", why}});
+  if (options_.observer != nullptr) options_.observer->OnWithdrawn(manifest, why);
 }
 
-void SeederImpl::OnHashing(const std::string &entry, uint64_t done_bytes,
-                           uint64_t total_bytes) {
+void SeederImpl::OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) {
   if (const auto line = hash_progress_.Report(entry, done_bytes, total_bytes)) {
     LogInfo("hashing", {{"name", entry},
                         {"done", absl::StrCat(line->percent, "%")},
-                        {"bytes", absl::StrCat(FormatBytes(done_bytes), " of ",
-                                               FormatBytes(total_bytes))},
+                        {"bytes", absl::StrCat(FormatBytes(done_bytes), " of ", FormatBytes(total_bytes))},
                         {"rate", FormatRate(line->rate_bytes_per_second)},
                         {"left", shoal::FormatDuration(line->left)}});
   }
-  if (options_.observer != nullptr)
-    options_.observer->OnHashing(entry, done_bytes, total_bytes);
+  if (options_.observer != nullptr) options_.observer->OnHashing(entry, done_bytes, total_bytes);
 }
 
-void SeederImpl::OnProblem(const std::string &entry, const absl::Status &why) {
+void SeederImpl::OnProblem(const std::string& entry, const absl::Status& why) {
   ++problems_;
   if (entry.empty()) {
-    LogWarning("problem with the shared folder",
-               {{"why", std::string(why.message())}});
+    LogWarning("problem with the shared folder", {{"why", std::string(why.message())}});
   } else {
-    LogWarning("not published",
-               {{"name", entry}, {"why", std::string(why.message())}});
+    LogWarning("not published", {{"name", entry}, {"why", std::string(why.message())}});
   }
-  if (options_.observer != nullptr)
-    options_.observer->OnProblem(entry, why);
+  if (options_.observer != nullptr) options_.observer->OnProblem(entry, why);
 }
 
 void SeederImpl::OnFirstScanDone(size_t contents) {
@@ -261,40 +223,31 @@ void SeederImpl::OnFirstScanDone(size_t contents) {
                               {"problems", absl::StrCat(problems_.load())}});
   first_scan_done_ = true;
   changed_.NotifyAll();
-  if (options_.observer != nullptr)
-    options_.observer->OnFirstScanDone(contents);
+  if (options_.observer != nullptr) options_.observer->OnFirstScanDone(contents);
 }
 
 bool SeederImpl::TrackersTold() const {
   return std::all_of(trackers_.begin(), trackers_.end(),
-                     [](const std::unique_ptr<TrackerLink> &tracker) {
-                       return tracker->told_or_away();
-                     });
+                     [](const std::unique_ptr<TrackerLink>& tracker) { return tracker->told_or_away(); });
 }
 
 void SeederImpl::WatchReadiness() {
   MutexLock lock(&mutex_);
-  while (!stopping_ && !(first_scan_done_ && TrackersTold()))
-    changed_.WaitFor(&mutex_, kReadyCheck);
-  if (stopping_)
-    return;
+  while (!stopping_ && !(first_scan_done_ && TrackersTold())) changed_.WaitFor(&mutex_, kReadyCheck);
+  if (stopping_) return;
   ready_ = true;
-  if (health_ != nullptr)
-    health_->SetServing(true);
+  if (health_ != nullptr) health_->SetServing(true);
   const auto away =
-      std::count_if(trackers_.begin(), trackers_.end(),
-                    [](const auto &link) { return link->away(); });
+      std::count_if(trackers_.begin(), trackers_.end(), [](const auto& link) { return link->away(); });
   LogInfo("ready", {{"contents", absl::StrCat(contents_.load())},
-                    {"trackers_told", absl::StrCat(trackers_.size() -
-                                                   static_cast<size_t>(away))},
+                    {"trackers_told", absl::StrCat(trackers_.size() - static_cast<size_t>(away))},
                     {"trackers_away", absl::StrCat(away)}});
   changed_.NotifyAll();
 }
 
 bool SeederImpl::WaitUntilReady() {
   MutexLock lock(&mutex_);
-  while (!stopping_ && !ready_)
-    changed_.Wait(&mutex_);
+  while (!stopping_ && !ready_) changed_.Wait(&mutex_);
   return ready_;
 }
 
@@ -308,7 +261,7 @@ SeederFigures SeederImpl::Figures() const {
   figures.contents = contents_;
   figures.content_bytes = content_bytes_;
   figures.problems = problems_;
-  for (const std::unique_ptr<TrackerLink> &tracker : trackers_)
+  for (const std::unique_ptr<TrackerLink>& tracker : trackers_)
     figures.trackers_away += tracker->away() ? 1 : 0;
   figures.ready = ready_;
   return figures;
@@ -316,37 +269,29 @@ SeederFigures SeederImpl::Figures() const {
 
 void SeederImpl::Stop() {
   MutexLock stopping(&stop_mutex_);
-  if (std::exchange(stopped_, true))
-    return;
+  if (std::exchange(stopped_, true)) return;
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
   }
   changed_.NotifyAll();
-  if (readiness_.joinable())
-    readiness_.join();
-  if (health_ != nullptr)
-    health_->SetServing(false);
+  if (readiness_.joinable()) readiness_.join();
+  if (health_ != nullptr) health_->SetServing(false);
   // Before the trackers, which its thread talks to.
   folder_.reset();
-  if (http_ != nullptr)
-    http_->Stop();
-  // Side by side: one that does not answer must not keep the others from
-  // hearing that we leave.
+  if (http_ != nullptr) http_->Stop();
+  // Side by side: one that does not answer must not keep the others from hearing that we leave.
   std::vector<std::thread> leaving;
-  for (std::unique_ptr<TrackerLink> &tracker : trackers_) {
+  for (std::unique_ptr<TrackerLink>& tracker : trackers_) {
     leaving.emplace_back([&tracker] { tracker.reset(); });
   }
-  for (std::thread &thread : leaving)
-    thread.join();
-  if (server_ != nullptr)
-    server_->Stop();
+  for (std::thread& thread : leaving) thread.join();
+  if (server_ != nullptr) server_->Stop();
   loops_.Stop();
-  if (health_ != nullptr)
-    health_->Stop();
+  if (health_ != nullptr) health_->Stop();
 }
 
-} // namespace
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Seeder>> Seeder::Start(Options options) {
   auto seeder = std::make_unique<SeederImpl>(std::move(options));
@@ -354,4 +299,4 @@ absl::StatusOr<std::unique_ptr<Seeder>> Seeder::Start(Options options) {
   return seeder;
 }
 
-} // namespace shoal::seeder
+}  // namespace shoal::seeder

@@ -17,50 +17,47 @@
 
 namespace shoal::seeder {
 
-// A running seeder: publishes what lies in a folder, tells trackers of it, and
-// serves its chunks. It logs what a person wants to know. All methods are
-// thread-safe.
+// A running seeder: publishes what lies in a folder, tells trackers of it, and serves its chunks. It logs
+// what a person wants to know. All methods are thread-safe.
 class Seeder {
-public:
+ public:
   struct Options {
-    std::string share; // the folder
+    std::string share;  // the folder
     std::vector<TrackerUrl> trackers;
-    Endpoint listen;     // port 0: the system chooses
-    IpAddress advertise; // unspecified: trackers take the address that they see
-    std::string
-        site; // where it stands, as CheckSite lets it through; empty: nowhere
+    Endpoint listen;      // port 0: the system chooses
+    IpAddress advertise;  // unspecified: trackers take the address that they see
+    std::string site;     // where it stands, as CheckSite lets it through; empty: nowhere
     uint32_t max_uploads = 256;
     absl::Duration settle = absl::Seconds(2);
-    std::string state_folder;     // for the hash cache; empty: none
-    std::optional<Endpoint> http; // /healthz, /readyz and /metrics; unset: none
-    std::optional<Endpoint> grpc; // health; unset: none
+    std::string state_folder;      // for the hash cache; empty: none
+    std::optional<Endpoint> http;  // /healthz, /readyz and /metrics; unset: none
+    std::optional<Endpoint> grpc;  // health; unset: none
 
-    std::function<std::unique_ptr<TrackerClient>(const TrackerUrl &)>
-        connect_tracker;                // required
-    HealthDoorFactory open_health_door; // required with `grpc`
-    // Told everything that the seeder itself hears, after it has heard it;
-    // null: nobody. Must outlive the seeder.
-    CatalogListener *observer = nullptr;
+    std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> connect_tracker;  // required
+    HealthDoorFactory open_health_door;                                                // required with `grpc`
+    // Told everything that the seeder itself hears, after it has heard it; null: nobody. Must outlive the
+    // seeder.
+    CatalogListener* observer = nullptr;
   };
 
-  // Serving, and looking through the folder, when it returns. NOT_FOUND,
-  // PERMISSION_DENIED: the folder; UNAVAILABLE: an address that can't be bound.
+  // Serving, and looking through the folder, when it returns. NOT_FOUND, PERMISSION_DENIED: the folder;
+  // UNAVAILABLE: an address that can't be bound.
   static absl::StatusOr<std::unique_ptr<Seeder>> Start(Options options);
-  virtual ~Seeder() = default; // Stop()
+  virtual ~Seeder() = default;  // Stop()
 
   virtual uint16_t port() const = 0;
-  virtual uint16_t grpc_port() const = 0; // 0: none
-  virtual uint16_t http_port() const = 0; // 0: none
+  virtual uint16_t grpc_port() const = 0;  // 0: none
+  virtual uint16_t http_port() const = 0;  // 0: none
 
-  // Everything that was in the folder at the start is published, and each
-  // tracker was told of it or is known to be away. Once true it stays true.
+  // Everything that was in the folder at the start is published, and each tracker was told of it or is known
+  // to be away. Once true it stays true.
   virtual bool ready() const = 0;
   // Blocks until it is ready (true) or stopped (false).
   virtual bool WaitUntilReady() = 0;
 
-  // Tells the trackers that it leaves, closes all connections, gives up
-  // hashing. Idempotent; blocks until done.
+  // Tells the trackers that it leaves, closes all connections, gives up hashing. Idempotent; blocks until
+  // done.
   virtual void Stop() = 0;
 };
 
-} // namespace shoal::seeder
+}  // namespace shoal::seeder
