@@ -30,7 +30,8 @@ h2{font-size:13px;margin:30px 0 8px;color:var(--soft);font-weight:600;text-trans
 .tile{padding:14px 16px}
 .tile b{display:block;font-size:26px;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:13px}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:0 20px;align-items:start}
+.two{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,3fr);gap:0 20px;align-items:start}
+@media(max-width:820px){.two{grid-template-columns:minmax(0,1fr)}}
 .box{overflow-x:auto}
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:8px 14px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
