@@ -2,7 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -17,6 +21,7 @@
 #include "shoal/content/chunk_verifier.h"
 #include "shoal/content/data_files.h"
 #include "shoal/content/folder_source.h"
+#include "shoal/content/sha256_pair.h"
 
 namespace shoal {
 namespace {
@@ -30,6 +35,8 @@ constexpr size_t kMaxStemNameBytes = 255 - 1 - 1 - 12 - kJournalEnding.size() - 
 // A chunk's record follows its bytes after at most this much time, in a process that is not stopped between
 // the two. When it was, the chunks of that file are read again: a waste, and no harm.
 constexpr absl::Duration kWriteToNote = absl::Seconds(1);
+// So long after a chunk was served others are taken to be wanted.
+constexpr absl::Duration kAskedLately = absl::Seconds(30);
 // What is read to see whether a journal tells the truth: some milliseconds' worth.
 constexpr uint64_t kSampleBytes = 2 * 1024 * 1024;
 
@@ -119,7 +126,7 @@ class ChunkStore::Impl {
 
   absl::Status Open(bool verify_all);
   absl::Status Select(const FileSelection& selection);
-  absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
+  std::vector<absl::StatusOr<PutResult>> PutAll(std::span<const Arrival> arrivals);
   absl::Status Finish();
   absl::StatusOr<FileRegion> Open(ChunkIndex index) const;
 
@@ -141,6 +148,7 @@ class ChunkStore::Impl {
   absl::Duration opening_took() const { return opening_took_; }
 
  private:
+  absl::StatusOr<PutResult> Put(const Arrival& arrival, const Sha256Digest& sha256);
   absl::Status CheckSelection(const FileSelection& selection) const;
   absl::Status OpenWhatIsThere(bool verify_all);
   absl::Status OpenDownload(bool verify_all, bool target_exists);
@@ -150,6 +158,7 @@ class ChunkStore::Impl {
   void Want(const FileSelection& selection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Counts a writer in, unless there is nothing for it to do.
   std::optional<PutResult> BeginWrite(ChunkIndex index);
+  DataFiles::Rereading WillBeReread() const;
   absl::StatusOr<PutResult> EndWrite(ChunkIndex index, const absl::Status& written);
   FileSelection WholeFiles() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // ALREADY_EXISTS when a wanted file that had its final name already is not whole there any more.
@@ -167,6 +176,8 @@ class ChunkStore::Impl {
   uint64_t resumed_bytes_ = 0;
   absl::Duration opening_took_;
   std::unique_ptr<DataFiles> data_;  // set once, in Open, and kept: regions of it may still be asked for
+
+  mutable std::atomic<int64_t> last_asked_ns_{INT64_MIN / 2};  // by Clock::Uptime: a chunk, to be served
 
   mutable Mutex mutex_;
   CondVar no_writers_;
@@ -319,17 +330,44 @@ absl::Status ChunkStore::Impl::Select(const FileSelection& selection) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Put(ChunkIndex index, ByteView bytes) {
+std::vector<absl::StatusOr<ChunkStore::PutResult>> ChunkStore::Impl::PutAll(
+    std::span<const Arrival> arrivals) {
+  std::vector<absl::StatusOr<PutResult>> results;
+  results.reserve(arrivals.size());
+  while (!arrivals.empty()) {
+    const std::span<const Arrival> now = arrivals.first(std::min<size_t>(arrivals.size(), 2));
+    const std::array<Sha256Digest, 2> digests =
+        now.size() == 2 ? Sha256OfTwo(now[0].bytes, now[1].bytes)
+                        : std::array<Sha256Digest, 2>{Sha256::Of(now[0].bytes), Sha256Digest()};
+    for (size_t i = 0; i < now.size(); ++i) results.push_back(Put(now[i], digests[i]));
+    arrivals = arrivals.subspan(now.size());
+  }
+  return results;
+}
+
+absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Put(const Arrival& arrival,
+                                                            const Sha256Digest& sha256) {
+  const ChunkIndex index = arrival.index;
   if (index.value() >= manifest_->chunk_count())
     return absl::InvalidArgumentError("the content has no such chunk");
   if (Holds(index)) return PutResult::kAlreadyHeld;
   const ChunkChecksums& expected = manifest_->checksums(index);
-  if (bytes.size() != manifest_->PlaceOf(index).length_bytes || Crc32(bytes) != expected.crc32 ||
-      Sha256::Of(bytes) != expected.sha256) {
+  if (arrival.bytes.size() != manifest_->PlaceOf(index).length_bytes ||
+      Crc32(arrival.bytes) != expected.crc32 || sha256 != expected.sha256) {
     return PutResult::kCorrupt;
   }
   if (const std::optional<PutResult> nothing_to_do = BeginWrite(index)) return *nothing_to_do;
-  return EndWrite(index, data_->Write(index, bytes));
+  return EndWrite(index, data_->Write(index, arrival.bytes, WillBeReread()));
+}
+
+// While nobody asks for chunks, new ones need not push out of the machine's page cache what others have in it
+// (and new pages for them cost more than the copying: docs/adr/0011). When somebody does, the chunks that
+// just came are those he lacks.
+DataFiles::Rereading ChunkStore::Impl::WillBeReread() const {
+  const int64_t idle_ns =
+      absl::ToInt64Nanoseconds(Clock::Real().Uptime()) - last_asked_ns_.load(std::memory_order_relaxed);
+  return idle_ns < absl::ToInt64Nanoseconds(kAskedLately) ? DataFiles::Rereading::kLikely
+                                                          : DataFiles::Rereading::kUnlikely;
 }
 
 std::optional<ChunkStore::PutResult> ChunkStore::Impl::BeginWrite(ChunkIndex index) {
@@ -413,7 +451,9 @@ absl::StatusOr<FileRegion> ChunkStore::Impl::Open(ChunkIndex index) const {
       return absl::NotFoundError("the chunk is not held");
     whole = whole_;
   }
-  return whole != nullptr ? whole->Open(index) : data_->Region(index);
+  if (whole != nullptr) return whole->Open(index);
+  last_asked_ns_.store(absl::ToInt64Nanoseconds(Clock::Real().Uptime()), std::memory_order_relaxed);
+  return data_->Region(index);
 }
 
 ChunkStore::ChunkStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -427,7 +467,11 @@ absl::StatusOr<std::shared_ptr<ChunkStore>> ChunkStore::Open(std::shared_ptr<con
 }
 
 absl::StatusOr<ChunkStore::PutResult> ChunkStore::Put(ChunkIndex index, ByteView bytes) {
-  return impl_->Put(index, bytes);
+  const Arrival arrival{index, bytes};
+  return impl_->PutAll({&arrival, 1})[0];
+}
+std::vector<absl::StatusOr<ChunkStore::PutResult>> ChunkStore::PutAll(std::span<const Arrival> arrivals) {
+  return impl_->PutAll(arrivals);
 }
 absl::Status ChunkStore::Select(const FileSelection& selection) {
   return impl_->Select(selection);

@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -61,6 +63,13 @@ class ChunkStore final : public ChunkSource {
   // Checks `bytes` (exactly the chunk's length) against CRC-32 and SHA-256 of the manifest, writes them,
   // notes them in the journal. An error is the disk's: RESOURCE_EXHAUSTED (full), or what errno says.
   absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
+
+  // Put for several chunks at once, which costs less: they are hashed in pairs. One result each.
+  struct Arrival {
+    ChunkIndex index;
+    ByteView bytes;
+  };
+  std::vector<absl::StatusOr<PutResult>> PutAll(std::span<const Arrival> arrivals);
 
   // Wants these files from now on, and no others. Makes room for those that are new: it blocks for the disk.
   // Chunks of a file that is wanted no more stay held until Finish. RESOURCE_EXHAUSTED as Open, and then

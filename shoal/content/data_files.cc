@@ -252,11 +252,13 @@ absl::StatusOr<std::shared_ptr<const FileDescriptor>> DataFiles::OpenShared(File
   return open_files_.Keep(file, *std::move(opened));
 }
 
-absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes) {
+absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading rereading) {
   const ChunkPlace place = manifest_->PlaceOf(index);
   if (HasOneChunk(place.file)) return WriteWholeFile(place.file, bytes);
   SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const FileDescriptor> file, OpenShared(place.file));
-  SHOAL_RETURN_IF_ERROR(WriteAt(file->get(), bytes, place.offset_bytes));
+  SHOAL_RETURN_IF_ERROR(rereading == Rereading::kLikely
+                            ? WriteAt(file->get(), bytes, place.offset_bytes)
+                            : WriteUncachedAt(file->get(), bytes, place.offset_bytes));
   if (unflushed_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed) + bytes.size() >= kFlushBytes) {
     unflushed_bytes_.store(0, std::memory_order_relaxed);
     // A wish, no sync: what comes of it the sync at the end will tell.

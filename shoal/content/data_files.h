@@ -62,7 +62,9 @@ class DataFiles {
   // when the disk is full; what this call made is removed again then.
   absl::Status MakeRoom(const FileSelection& wanted);
 
-  absl::Status Write(ChunkIndex index, ByteView bytes);
+  // Whether what is written will be read again soon.
+  enum class Rereading { kLikely, kUnlikely };
+  absl::Status Write(ChunkIndex index, ByteView bytes, Rereading rereading = Rereading::kLikely);
   absl::StatusOr<FileRegion> Region(ChunkIndex index) const;
 
   // Removes the files that are not to be `kept`, gives the executable ones their bits and brings everything

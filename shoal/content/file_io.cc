@@ -1,12 +1,20 @@
 #include "shoal/content/file_io.h"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "shoal/base/file_descriptor.h"
 
 namespace shoal {
+namespace {
+
+// RWF_DONTCACHE, which the C library's headers may be too old for.
+constexpr int kDontCache = 0x80;
+
+}  // namespace
 
 absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset) {
   while (!to.empty()) {
@@ -20,6 +28,24 @@ absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset) {
     offset += static_cast<uint64_t>(got);
   }
   return absl::OkStatus();
+}
+
+absl::Status WriteUncachedAt(int fd, ByteView bytes, uint64_t offset) {
+  static std::atomic<bool> possible{true};
+  while (!bytes.empty() && possible.load(std::memory_order_relaxed)) {
+    const iovec all = {const_cast<uint8_t*>(bytes.data()), bytes.size()};
+    const ssize_t put = pwritev2(fd, &all, 1, static_cast<off_t>(offset), kDontCache);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS)
+        return ErrnoStatus(errno, "cannot write");
+      possible.store(false, std::memory_order_relaxed);
+      break;
+    }
+    bytes = bytes.subspan(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
+  }
+  return WriteAt(fd, bytes, offset);
 }
 
 absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset) {

@@ -15,4 +15,8 @@ namespace shoal {
 absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset);
 absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset);
 
+// As WriteAt, but the bytes go to the disk soon and need not stay in the page cache, where the kernel (Linux
+// 6.14) and the file system can do that; elsewhere it is WriteAt.
+absl::Status WriteUncachedAt(int fd, ByteView bytes, uint64_t offset);
+
 }  // namespace shoal

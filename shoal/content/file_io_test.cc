@@ -22,6 +22,17 @@ TEST(FileIo, ReadsAndWritesAtAPlace) {
   EXPECT_EQ(std::string(bytes, bytes + 5), "world");
 }
 
+TEST(FileIo, WritesWithoutCaching) {
+  const TemporaryFolder folder;
+  const FileDescriptor file = *FileDescriptor::Open(folder.Path("f"), O_RDWR | O_CREAT);
+  ASSERT_TRUE(WriteUncachedAt(file.get(), AsBytes("world"), 6).ok());
+  ASSERT_TRUE(WriteUncachedAt(file.get(), AsBytes("hello "), 0).ok());
+  EXPECT_EQ(folder.Read(folder.Path("f")), "hello world");
+  EXPECT_TRUE(WriteUncachedAt(file.get(), {}, 0).ok());
+  const FileDescriptor closed = *FileDescriptor::Open(folder.Path("f"), O_RDONLY);
+  EXPECT_FALSE(WriteUncachedAt(closed.get(), AsBytes("x"), 0).ok());
+}
+
 TEST(FileIo, SaysWhenTheFileEnds) {
   const TemporaryFolder folder;
   const FileDescriptor file = *FileDescriptor::Open(folder.Write("f", "abc"), O_RDONLY);
@@ -33,6 +44,7 @@ TEST(FileIo, SaysWhenTheFileEnds) {
 TEST(FileIo, SaysWhenTheDiskIsFull) {
   const FileDescriptor full = *FileDescriptor::Open("/dev/full", O_WRONLY);
   EXPECT_EQ(WriteAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(WriteUncachedAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace

@@ -7,10 +7,21 @@
 
 namespace shoal::leecher {
 
-DiskPipeline::DiskPipeline(unsigned threads) {
-  if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
-  threads_.reserve(threads);
-  for (unsigned i = 0; i < threads; ++i) {
+namespace {
+
+// Enough to be cheap, little enough that what is done with is told soon.
+constexpr size_t kMaxTogether = 16;
+constexpr size_t kMaxBytesTogether = 1024 * 1024;
+
+unsigned ThreadCount(unsigned wanted) {
+  return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+}
+
+}  // namespace
+
+DiskPipeline::DiskPipeline(unsigned threads) : thread_count_(ThreadCount(threads)) {
+  threads_.reserve(thread_count_);
+  for (unsigned i = 0; i < thread_count_; ++i) {
     threads_.emplace_back([this] {
       pthread_setname_np(pthread_self(), "disk");
       Work();
@@ -41,24 +52,39 @@ void DiskPipeline::Add(Job job) {
   changed_.NotifyOne();
 }
 
+std::vector<DiskPipeline::Job> DiskPipeline::Take() {
+  std::vector<Job> taken;
+  taken.reserve(kMaxTogether);
+  MutexLock lock(&mutex_);
+  while (jobs_.empty() && !closing_) changed_.Wait(&mutex_);
+  if (jobs_.empty()) return taken;
+  const size_t share = std::min(kMaxTogether, (jobs_.size() + thread_count_ - 1) / thread_count_);
+  size_t bytes = 0;
+  do {
+    bytes += jobs_.front().bytes.bytes().size();
+    taken.push_back(std::move(jobs_.front()));
+    jobs_.pop_front();
+  } while (taken.size() < share && taken.front().store != nullptr &&
+           jobs_.front().store == taken.front().store &&
+           bytes + jobs_.front().bytes.bytes().size() <= kMaxBytesTogether);
+  return taken;
+}
+
 void DiskPipeline::Work() {
-  while (true) {
-    Job job;
-    {
-      MutexLock lock(&mutex_);
-      while (jobs_.empty() && !closing_) changed_.Wait(&mutex_);
-      if (jobs_.empty()) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-    }
-    if (job.store == nullptr) {
-      job.work();
+  std::vector<ChunkStore::Arrival> arrivals;
+  for (std::vector<Job> jobs = Take(); !jobs.empty(); jobs = Take()) {
+    if (jobs.front().store == nullptr) {
+      jobs.front().work();
       continue;
     }
-    const auto result = job.store->Put(job.chunk, std::as_const(job.bytes).bytes());
-    job.bytes = ChunkBuffer();  // before `done`, so that whoever waits for memory finds it
-    job.store.reset();
-    job.done(result);
+    arrivals.clear();
+    for (const Job& job : jobs) arrivals.push_back({job.chunk, job.bytes.bytes()});
+    const auto results = jobs.front().store->PutAll(arrivals);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      jobs[i].bytes = ChunkBuffer();  // before `done`, so that whoever waits for memory finds it
+      jobs[i].store.reset();
+      jobs[i].done(results[i]);
+    }
   }
 }
 

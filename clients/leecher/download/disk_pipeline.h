@@ -16,7 +16,8 @@
 namespace shoal::leecher {
 
 // The threads that check chunks and write them, so that the network's thread does neither. Jobs are taken in
-// order and done side by side. It holds no more chunks than its callers have buffers.
+// order and done side by side; a thread takes several chunks at once when there are enough for all, as they
+// cost less together. It holds no more chunks than its callers have buffers.
 //
 // Thread-safe. The destructor does what was given to it before it returns.
 class DiskPipeline {
@@ -29,7 +30,7 @@ class DiskPipeline {
   DiskPipeline(const DiskPipeline&) = delete;
   DiskPipeline& operator=(const DiskPipeline&) = delete;
 
-  // store->Put(chunk, bytes), gives the buffer back, then `done`, all on one of the threads.
+  // Puts the chunk into the store, gives the buffer back, then `done`, all on one of the threads.
   void Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, ChunkBuffer bytes, PutDone done);
   // Anything else that waits for the disk.
   void Run(std::function<void()> work);
@@ -43,12 +44,15 @@ class DiskPipeline {
     std::function<void()> work;
   };
   void Add(Job job);
+  // The next jobs for one thread: several chunks of one store, or one thing of any kind. Empty at the end.
+  std::vector<Job> Take();
   void Work();
 
   Mutex mutex_;
   CondVar changed_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  const unsigned thread_count_;
   std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
