@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """One file from one seeder to one leecher over the loopback: shoal beside libtorrent and nginx with curl, in turns.
 
+Prints the wall time, the CPU seconds per GiB of both sides and the most memory that either side had (peak resident set;
+pages of mapped files count, which is what libtorrent's are).
+
     tests/bench/one_file_bench.py [--programs build/release/bin] [--mebibytes 1024] [--rounds 5]
 
 Wall time runs from the start of the receiving program to its end, with the source in the page cache and every check of
@@ -9,18 +12,19 @@ needs Debian's python3-libtorrent, the other peer nginx-light and curl; what is 
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import os
 import pathlib
 import re
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 LIBTORRENT_PEER = """
 import os, sys, time
@@ -79,6 +83,7 @@ class Shoal:
         self.seeder = start(programs / "shoal-seeder", f"--tracker={self.url}", f"--share={source.parent}",
                             "--listen=127.0.0.1:0", "--settle=0s", "--state=none")
         wait_for_line(self.seeder, r"ready .*trackers_told=1")
+        self.sender = self.seeder
         self.file = source.name
 
     def receive(self, folder):
@@ -103,6 +108,7 @@ class Libtorrent:
         self.metadata.write_bytes(lt.bencode(made.generate()))
         self.seeder = start(sys.executable, "-c", LIBTORRENT_PEER, "seed", self.metadata, source.parent, "-")
         self.port = wait_for_line(self.seeder, r"^(\d+)$")[1]
+        self.sender = self.seeder
 
     def receive(self, folder):
         return [sys.executable, "-c", LIBTORRENT_PEER, "leech", self.metadata, folder, self.port]
@@ -124,7 +130,7 @@ class NginxCurl:
             f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors; events {{}}"
             f" http {{ access_log off; sendfile on; tcp_nopush on; {spare}"
             f" server {{ listen 127.0.0.1:{port}; root {source.parent}; }} }}")
-        self.server = start("nginx", "-c", folder / "conf", "-p", folder, "-e", folder / "errors")
+        self.sender = self.server = start("nginx", "-c", folder / "conf", "-p", folder, "-e", folder / "errors")
         self.url = f"http://127.0.0.1:{port}/{source.name}"
         subprocess.run(["curl", "-sf", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "-o", "/dev/null",
                         self.url], check=True)
@@ -142,17 +148,43 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def cpu_of(process):
+    """CPU seconds of a running process so far."""
+    after_name = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib_of(process):
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+class Sample(typing.NamedTuple):
+    wall: float
+    receiver_cpu: float
+    sender_cpu: float
+    receiver_mib: float
+
+
 def timed(peer, work, wanted, file):
     folder = pathlib.Path(tempfile.mkdtemp(dir=work))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    sender_before = cpu_of(peer.sender)
     began = time.monotonic()
-    subprocess.run([str(word) for word in peer.receive(folder)], check=True, stdout=subprocess.DEVNULL)
+    receiver = subprocess.Popen([str(word) for word in peer.receive(folder)], stdout=subprocess.DEVNULL)
+    peak_mib, ended = 0, 0
+    while not ended:  # what the kernel says at the end would count this program's own memory too
+        time.sleep(0.005)
+        with contextlib.suppress(OSError, TypeError):
+            peak_mib = max(peak_mib, peak_mib_of(receiver))
+        ended, status, usage = os.wait4(receiver.pid, os.WNOHANG)
     wall = time.monotonic() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    receiver.returncode = os.waitstatus_to_exitcode(status)
+    if receiver.returncode != 0:
+        raise RuntimeError(f"{peer.name} ended with {receiver.returncode}")
     if sha256(folder / file) != wanted:
         raise RuntimeError(f"{peer.name} brought wrong bytes")
     shutil.rmtree(folder)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Sample(wall, usage.ru_utime + usage.ru_stime, cpu_of(peer.sender) - sender_before, peak_mib)
 
 
 def available():
@@ -179,25 +211,29 @@ def main():
                 file.write(os.urandom(1 << 20))
         wanted = sha256(source)
         peers = [kind(options.programs, work, source) for kind in available()]
-        walls, cpus = {peer.name: [] for peer in peers}, {peer.name: [] for peer in peers}
+        samples, sender_mib = {peer.name: [] for peer in peers}, {}
         try:
             for at in range(options.rounds + 1):
                 for peer in peers:
-                    wall, cpu = timed(peer, work, wanted, source.name)
+                    sample = timed(peer, work, wanted, source.name)
                     if at > 0:  # the first round warms up
-                        walls[peer.name].append(wall)
-                        cpus[peer.name].append(cpu)
+                        samples[peer.name].append(sample)
+                    sender_mib[peer.name] = peak_mib_of(peer.sender)
         finally:
             for peer in peers:
                 peer.close()
 
-    ours = statistics.median(walls["shoal"])
-    print(f"{options.mebibytes} MiB, medians of {options.rounds} rounds")
-    print(f"{'':12} {'wall s':>8} {'min':>7} {'max':>7} {'MiB/s':>7} {'CPU s':>7}  rate of shoal over it")
-    for name, times in walls.items():
-        middle = statistics.median(times)
-        print(f"{name:12} {middle:8.2f} {min(times):7.2f} {max(times):7.2f} {options.mebibytes / middle:7.0f}"
-              f" {statistics.median(cpus[name]):7.2f}  {middle / ours:.2f}")
+    gibibytes = options.mebibytes / 1024
+    ours = statistics.median(sample.wall for sample in samples["shoal"])
+    print(f"{options.mebibytes} MiB, medians of {options.rounds} rounds; CPU in seconds per GiB, memory at its peak")
+    print(f"{'':12} {'wall s':>7} {'min':>6} {'max':>6} {'MiB/s':>6} {'CPU in':>7} {'CPU out':>8} {'MiB in':>7}"
+          f" {'MiB out':>8}  rate of shoal over it")
+    for name, taken in samples.items():
+        wall, receiver_cpu, sender_cpu, receiver_mib = (statistics.median(column) for column in zip(*taken))
+        walls = [sample.wall for sample in taken]
+        print(f"{name:12} {wall:7.2f} {min(walls):6.2f} {max(walls):6.2f} {options.mebibytes / wall:6.0f}"
+              f" {receiver_cpu / gibibytes:7.2f} {sender_cpu / gibibytes:8.2f} {receiver_mib:7.0f}"
+              f" {sender_mib[name]:8.0f}  {wall / ours:.2f}")
 
 
 if __name__ == "__main__":
