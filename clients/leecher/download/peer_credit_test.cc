@@ -49,7 +49,7 @@ TEST(PeerCredit, WindowFollowsRateAndRoundTrip) {
       {"100 a second: what comes in 110 ms", 300, absl::Milliseconds(10), absl::Milliseconds(10), 10, 12},
       {"the same, from far away", 300, absl::Milliseconds(10), absl::Milliseconds(300), 50, 64},
       {"slow: the next one just before the last is here", 20, absl::Seconds(2), absl::Milliseconds(1), 0.01,
-       0.1},
+       0.2},
   };
   for (const WindowCase& test : cases) {
     SCOPED_TRACE(test.what);

@@ -71,10 +71,11 @@ bool RequestPlanner::ChunkBegan(PeerSlot slot, ChunkIndex chunk, absl::Duration 
       return false;
     }
     peer->credit.Corrected(expected_bytes, Length(chunk));
-    peer->owed.push_front(Owed{chunk, false, Length(chunk)});
+    peer->owed.push_front(Owed{chunk, false, Length(chunk), now});
     owed = peer->owed.begin();
   }
   owed->begun = true;
+  owed->began_at = now;
   const std::span<const PeerSlot> asked = picker_.AskedOf(chunk);
   for (const PeerSlot other_slot : std::vector<PeerSlot>(asked.begin(), asked.end())) {
     if (other_slot == slot) continue;
@@ -229,7 +230,8 @@ bool RequestPlanner::CopyFor(PeerSlot slot, Peer& peer, absl::Duration now) {
     uint64_t ahead_bytes = 0;
     for (const Owed& owed : other.owed) {
       ahead_bytes += owed.left_bytes;
-      const absl::Duration theirs = other.credit.TimeToBring(ahead_bytes, now);
+      const absl::Duration theirs =
+          owed.begun ? TimeToEnd(owed, now) : other.credit.TimeToBring(ahead_bytes, now);
       if (theirs <= latest || picker_.AskedOf(owed.chunk).size() > 1) continue;
       if (!picker_.Holds(slot, owed.chunk)) continue;
       latest = theirs;
@@ -239,6 +241,15 @@ bool RequestPlanner::CopyFor(PeerSlot slot, Peer& peer, absl::Duration now) {
   if (!chosen.has_value() || !picker_.Copy(slot, *chosen)) return false;
   Ask(peer, *chosen, now);
   return true;
+}
+
+// A peer that serves many in turn brings little in a second, but a chunk that it has begun comes at its full
+// rate; so such a chunk is judged by itself.
+absl::Duration RequestPlanner::TimeToEnd(const Owed& begun, absl::Duration now) const {
+  const uint32_t length_bytes = Length(begun.chunk);
+  // Its first few bytes say little, and that none have come yet says nothing.
+  const double came_bytes = std::max(length_bytes / 8.0, double{1} * length_bytes - begun.left_bytes);
+  return (now - begun.began_at) * (begun.left_bytes / came_bytes);
 }
 
 void RequestPlanner::Send(RequestSink& sink) {
@@ -313,7 +324,7 @@ std::deque<RequestPlanner::Owed>::iterator RequestPlanner::FindOwed(Peer& peer, 
 
 void RequestPlanner::Ask(Peer& peer, ChunkIndex chunk, absl::Duration now) {
   const uint32_t length_bytes = Length(chunk);
-  peer.owed.push_back(Owed{chunk, false, length_bytes});
+  peer.owed.push_back(Owed{chunk, false, length_bytes, now});
   peer.to_request.push_back(chunk);
   peer.credit.Asked(now, length_bytes);
   peer.last_useful = now;

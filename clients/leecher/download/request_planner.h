@@ -43,8 +43,9 @@ class RequestSink {
 //   asked by name as the others are.
 // - A peer with room and nothing else to bring is asked for a chunk that another peer owes and will bring
 //   clearly later (it is busy, slow or frozen): at most two peers are asked for one chunk. Whoever begins
-//   first keeps it, the other is told to cancel; when the one that began stops halfway, the chunk is copied
-//   again. This is stealing in the middle and the end game at the end.
+//   first keeps it, the other is told to cancel. A chunk on its way is judged by the speed at which it
+//   comes, not by the peer's rate: a peer that serves many in turn looks slow just when it is our turn.
+//   This is stealing in the middle and the end game at the end.
 //
 // Pure: no sockets, no threads; `now` is Clock::Uptime() (or a simulator's) and never goes back; the
 // randomness comes from the seed. A Plan costs O(peers + chunks under way). One thread.
@@ -126,6 +127,7 @@ class RequestPlanner {
     ChunkIndex chunk;
     bool begun = false;
     uint32_t left_bytes = 0;  // not here yet
+    absl::Duration began_at;  // or was asked, before it began
   };
   struct Peer {
     PeerCredit credit;
@@ -155,6 +157,7 @@ class RequestPlanner {
   void Deal(absl::Duration now);
   void CopyLate(absl::Duration now);
   bool CopyFor(PeerSlot slot, Peer& peer, absl::Duration now);
+  absl::Duration TimeToEnd(const Owed& begun, absl::Duration now) const;
   void Send(RequestSink& sink);
 
   const Options options_;
