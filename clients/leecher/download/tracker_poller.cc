@@ -8,6 +8,7 @@
 namespace shoal::leecher {
 
 absl::Duration NextPollInterval(absl::Duration last, bool lacking, absl::Duration min, absl::Duration max) {
+  if (last < min) return std::min(last * 2, min);
   return lacking ? min : std::clamp(last * 2, min, max);
 }
 
@@ -43,7 +44,7 @@ void TrackerPoller::Run() {
   const std::unique_ptr<TrackerClient> client = options_.make_client();
   std::mt19937_64 random(std::random_device{}());
   std::uniform_real_distribution<double> jitter(0.75, 1.25);
-  absl::Duration interval = options_.min_interval / 2;
+  absl::Duration interval = options_.min_interval / 10;
   while (true) {
     LookupRequest request;
     request.exclude = options_.self;

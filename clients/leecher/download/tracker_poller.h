@@ -56,7 +56,9 @@ class TrackerPoller {
   std::thread thread_;  // last: it uses all of the above
 };
 
-// The time until the lookup after next: `min` while peers are lacking, otherwise twice the last, up to `max`.
+// The time until the lookup after next: at first twice the last, until that is `min`, since machines that are
+// told to fetch something together do not know each other at their first lookup; then `min` while peers are
+// lacking, otherwise twice the last, up to `max`.
 absl::Duration NextPollInterval(absl::Duration last, bool lacking, absl::Duration min, absl::Duration max);
 
 }  // namespace shoal::leecher

@@ -16,6 +16,8 @@ struct IntervalCase {
 
 TEST(NextPollInterval, GrowsWhilePeersAreThere) {
   const IntervalCase cases[] = {
+      {"at first", absl::Milliseconds(100), true, absl::Milliseconds(200)},
+      {"at first, up to the rhythm", absl::Milliseconds(800), false, absl::Seconds(1)},
       {"peers are lacking", absl::Seconds(8), true, absl::Seconds(1)},
       {"the first with peers", absl::Seconds(0.5), false, absl::Seconds(1)},
       {"twice the last", absl::Seconds(2), false, absl::Seconds(4)},
