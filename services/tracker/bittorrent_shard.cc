@@ -134,11 +134,6 @@ SwarmCounts BitTorrentShard::Scrape(const InfoHash& info_hash) {
   return record == nullptr ? SwarmCounts() : record->counts();
 }
 
-void BitTorrentShard::Prefetch(const InfoHash& info_hash) {
-  MutexLock lock(&mutex_);
-  if (const Record* const record = Find(info_hash)) record->v4.Prefetch();
-}
-
 bool BitTorrentShard::Sweep(uint64_t tick) {
   MutexLock lock(&mutex_);
   const uint64_t end = table_.end();

@@ -55,8 +55,6 @@ class BitTorrentShard {
   Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
   // All zero for a swarm that is not known.
   SwarmCounts Scrape(const InfoHash& info_hash);
-  // Starts to bring what an announce for this swarm reads into the cache.
-  void Prefetch(const InfoHash& info_hash);
 
   // Goes on with its round over all peers, by some thousand; false when it is behind `tick` still. Comes
   // round in an eighth of a life when called that often.

@@ -20,10 +20,6 @@ SwarmCounts BitTorrentSwarms::Scrape(const InfoHash& info_hash) {
   return ShardOf(info_hash).Scrape(info_hash);
 }
 
-void BitTorrentSwarms::Prefetch(const InfoHash& info_hash) {
-  ShardOf(info_hash).Prefetch(info_hash);
-}
-
 void BitTorrentSwarms::Sweep(absl::Duration now) {
   for (const auto& shard : shards_) {
     while (!shard->Sweep(Tick(now))) {

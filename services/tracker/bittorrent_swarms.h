@@ -33,7 +33,6 @@ class BitTorrentSwarms {
   // As those of BitTorrentShard.
   Answer Announce(const BitTorrentAnnounce& announce, absl::Duration now, uint8_t* peers);
   SwarmCounts Scrape(const InfoHash& info_hash);
-  void Prefetch(const InfoHash& info_hash);
 
   // Goes on with taking out what has lapsed; to be called every sweep_interval() or so. Holds no lock for
   // longer than some hundred peers take.

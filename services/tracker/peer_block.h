@@ -136,13 +136,6 @@ class PeerBlock {
     }
   }
 
-  // Starts to bring what Find and Copy read into the cache.
-  void Prefetch() const { __builtin_prefetch(head_.get()); }
-  void PrefetchPeers(uint32_t about) const {
-    if (head_ == nullptr) return;
-    for (uint32_t at = 0; at < size() && at < about * kPeerBytes; at += 64) __builtin_prefetch(peers() + at);
-  }
-
  private:
   struct Head {
     uint16_t leechers;

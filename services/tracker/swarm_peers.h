@@ -129,11 +129,6 @@ class SwarmPeers {
     return copied;
   }
 
-  void Prefetch() const {
-    one_.Prefetch();
-    __builtin_prefetch(many_.get());
-  }
-
  private:
   static constexpr uint32_t kSplitAt = 192;  // peers a block, on average
   static constexpr uint32_t kJoinAt = 48;
