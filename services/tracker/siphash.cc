@@ -1,6 +1,7 @@
 #include "services/tracker/siphash.h"
 
 #include <bit>
+#include <cstring>
 
 namespace shoal::tracker {
 namespace {
@@ -8,6 +9,10 @@ namespace {
 // SipHash reads its input, and writes its result, little-endian.
 uint64_t LoadLittle(const uint8_t* from, size_t size) {
   uint64_t value = 0;
+  if (std::endian::native == std::endian::little && size > 0) {
+    std::memcpy(&value, from, size);  // one load for the whole words
+    return value;
+  }
   for (size_t i = 0; i < size; ++i) value |= uint64_t{from[i]} << (8 * i);
   return value;
 }
