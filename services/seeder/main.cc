@@ -41,6 +41,7 @@ names, links and *.shoal files are left out. What appears, changes or goes while
 Examples:
   shoal-seeder --tracker=tracker.example:50051 --share=/srv/models
   shoal-seeder --tracker=grpc://a:50051,udp://b:6969 --share=. --listen=0.0.0.0:7000 --advertise=seed1.example
+  shoal-seeder --tracker=tracker:50051 --share=/data --limit-up=100Mbit --parallel-uploads=2
   shoal-seeder --tracker=tracker:50051 --share=/data --grpc=0.0.0.0:50052 --http=0.0.0.0:8080
   shoal-seeder --health-check=localhost:50052
 
@@ -57,6 +58,8 @@ struct Flags {
   std::string advertise;
   std::string site;
   uint32_t max_uploads = 256;
+  uint32_t parallel_uploads = 4;
+  std::string limit_up = "none";
   std::string settle = "2s";
   std::string state;
   std::string grpc = "none";
@@ -92,6 +95,17 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
       ->check(CLI::Range(1u, 65535u))
       ->capture_default_str()
       ->envname("SHOAL_MAX_UPLOADS");
+  app.add_option("--parallel-uploads", flags.parallel_uploads,
+                 "Peers that are sent a chunk at a time; the others wait for their turn")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 65535u))
+      ->capture_default_str()
+      ->envname("SHOAL_PARALLEL_UPLOADS");
+  app.add_option("--limit-up", flags.limit_up,
+                 "Send at most so much per second, to all peers together: 800KiB, 20Mbit")
+      ->type_name("RATE|none")
+      ->capture_default_str()
+      ->envname("SHOAL_LIMIT_UP");
   app.add_option("--settle", flags.settle, "How long a file must have been left alone before it is published")
       ->type_name("TIME")
       ->capture_default_str()
@@ -163,6 +177,10 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   if (const absl::Status site = CheckSite(flags.site); !site.ok()) return Wrong("--site", site);
   options.site = flags.site;
   options.max_uploads = flags.max_uploads;
+  options.parallel_uploads = flags.parallel_uploads;
+  const absl::StatusOr<uint64_t> limit_up = ParseRate(flags.limit_up);
+  if (!limit_up.ok()) return Wrong("--limit-up", limit_up.status());
+  options.limit_up_bytes_per_second = *limit_up;
   const absl::StatusOr<absl::Duration> settle = ParseDuration(flags.settle);
   if (!settle.ok()) return Wrong("--settle", settle.status());
   if (*settle > absl::Hours(1)) return absl::InvalidArgumentError("--settle: an hour at most");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <string>
 #include <thread>
 #include <utility>
@@ -74,7 +75,8 @@ class SeederImpl final : public Seeder, public CatalogListener {
   std::shared_ptr<const HashCache> OpenCache();
   void WatchReadiness();
   bool TrackersTold() const;
-  SeederFigures Figures() const;
+  SeederFigures Figures();
+  void LogSent(const ContentId& id, const std::string& name) const;
 
   Options options_;
   const PeerId self_ = RandomPeerId();
@@ -97,6 +99,7 @@ class SeederImpl final : public Seeder, public CatalogListener {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<ContentId, std::string> offered_ ABSL_GUARDED_BY(mutex_);  // by name
   std::thread readiness_;
 
   Mutex stop_mutex_;  // held while stopping, so that a second Stop waits for the first
@@ -110,6 +113,8 @@ absl::Status SeederImpl::Open() {
   serving.listen = options_.listen;
   serving.self = self_;
   serving.max_sessions = options_.max_uploads;
+  serving.parallel_uploads = options_.parallel_uploads;
+  serving.limits.write_limit = std::make_shared<RateLimit>(options_.limit_up_bytes_per_second);
   SHOAL_ASSIGN_OR_RETURN(server_, ChunkServer::Start(serving, loops_, catalog_));
   if (options_.grpc.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(health_, options_.open_health_door(*options_.grpc));
@@ -123,6 +128,9 @@ absl::Status SeederImpl::Open() {
   LogInfo("seeder listens",
           {{"port", absl::StrCat(server_->port())},
            {"share", options_.share},
+           {"limit_up", options_.limit_up_bytes_per_second == RateLimit::kUnlimited
+                            ? "none"
+                            : FormatRate(static_cast<double>(options_.limit_up_bytes_per_second))},
            {"peer", self_.ToHex()},
            {"advertise",
             options_.advertise.is_unspecified() ? "as trackers see us" : options_.advertise.ToString()},
@@ -169,6 +177,10 @@ std::shared_ptr<const HashCache> SeederImpl::OpenCache() {
 
 void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource>& source, bool from_cache) {
   const Manifest& manifest = *source->manifest();
+  {
+    MutexLock lock(&mutex_);
+    offered_[manifest.id()] = manifest.name();
+  }
   ++contents_;
   content_bytes_ += manifest.length_bytes();
   const auto free_slots = [this] {
@@ -191,9 +203,23 @@ void SeederImpl::OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, co
   --contents_;
   content_bytes_ -= manifest->length_bytes();
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_) tracker->announcer().Withdraw(manifest->id());
+  LogSent(manifest->id(), manifest->name());
   server_->Drop(manifest->id());
+  {
+    MutexLock lock(&mutex_);
+    offered_.erase(manifest->id());
+  }
   LogInfo("withdrawn", {{"name", manifest->name()}, {"id", manifest->id().ToHex()}, {"why", why}});
   if (options_.observer != nullptr) options_.observer->OnWithdrawn(manifest, why);
+}
+
+void SeederImpl::LogSent(const ContentId& id, const std::string& name) const {
+  const ContentTotals sent = server_->content_totals(id);
+  if (sent.sent_chunks == 0) return;
+  LogInfo("sent", {{"name", name},
+                   {"id", id.ToHex()},
+                   {"bytes", FormatBytes(sent.sent_bytes)},
+                   {"chunks", absl::StrCat(sent.sent_chunks)}});
 }
 
 void SeederImpl::OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) {
@@ -251,7 +277,7 @@ bool SeederImpl::WaitUntilReady() {
   return ready_;
 }
 
-SeederFigures SeederImpl::Figures() const {
+SeederFigures SeederImpl::Figures() {
   const ChunkServer::Totals totals = server_->totals();
   SeederFigures figures;
   figures.sent_bytes = totals.sent_bytes;
@@ -261,6 +287,17 @@ SeederFigures SeederImpl::Figures() const {
   figures.contents = contents_;
   figures.content_bytes = content_bytes_;
   figures.problems = problems_;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [id, name] : offered_) {
+      const ContentTotals sent = server_->content_totals(id);
+      figures.by_content.push_back({.id = id.ShortHex(),
+                                    .name = name,
+                                    .sent_bytes = sent.sent_bytes,
+                                    .bytes_per_second = sent.bytes_per_second,
+                                    .peers = sent.peers.size()});
+    }
+  }
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_)
     figures.trackers_away += tracker->away() ? 1 : 0;
   figures.ready = ready_;
@@ -288,6 +325,10 @@ void SeederImpl::Stop() {
   for (std::thread& thread : leaving) thread.join();
   if (server_ != nullptr) server_->Stop();
   loops_.Stop();
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [id, name] : offered_) LogSent(id, name);
+  }
   if (health_ != nullptr) health_->Stop();
 }
 

@@ -12,6 +12,7 @@
 #include "services/seeder/catalog_listener.h"
 #include "services/seeder/health_door.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/stream/rate_limit.h"
 #include "shoal/tracking/tracker_client.h"
 #include "shoal/tracking/tracker_url.h"
 
@@ -24,10 +25,12 @@ class Seeder {
   struct Options {
     std::string share;  // the folder
     std::vector<TrackerUrl> trackers;
-    Endpoint listen;      // port 0: the system chooses
-    IpAddress advertise;  // unspecified: trackers take the address that they see
-    std::string site;     // where it stands, as CheckSite lets it through; empty: nowhere
-    uint32_t max_uploads = 256;
+    Endpoint listen;                // port 0: the system chooses
+    IpAddress advertise;            // unspecified: trackers take the address that they see
+    std::string site;               // where it stands, as CheckSite lets it through; empty: nowhere
+    uint32_t max_uploads = 256;     // peers that are connected
+    uint32_t parallel_uploads = 4;  // of these, who is sent a chunk at a time
+    uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
     absl::Duration settle = absl::Seconds(2);
     std::string state_folder;      // for the hash cache; empty: none
     std::optional<Endpoint> http;  // /healthz, /readyz and /metrics; unset: none

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace shoal::seeder {
 
@@ -17,6 +18,15 @@ struct SeederFigures {
   uint64_t problems = 0;
   uint32_t trackers_away = 0;
   bool ready = false;
+
+  struct Content {
+    std::string id;  // short
+    std::string name;
+    uint64_t sent_bytes = 0;  // since it was published
+    double bytes_per_second = 0;
+    uint64_t peers = 0;  // connected now
+  };
+  std::vector<Content> by_content;
 };
 
 // Shows them to Prometheus. One thread.
