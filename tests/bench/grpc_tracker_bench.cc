@@ -393,10 +393,10 @@ void Seeders(const std::string& binary) {
   // Seeder n registers once and then beats, each in its own hundred-thousandth of the interval.
   Load load(tracker, 32, [&](uint64_t number) {
     const uint64_t beat = number / 11 * 10 + number % 11;
-    if (number % 11 == 10) {
+    // Not before all contents are known; registering the next seeder twice does no harm.
+    if (number % 11 == 10 && beat >= kSeeders) {
       const uint64_t lookup = looked_up++;
-      return LookupCall(lookups[lookup % kContents], beat > kSeeders ? kPeersPerReply * 9 / 10 : 0,
-                        lookup % 16 == 0 && lookup >= kContents);
+      return LookupCall(lookups[lookup % kContents], kPeersPerReply * 9 / 10, lookup % 16 == 0);
     }
     const auto seeder = static_cast<uint32_t>(beat % kSeeders);
     if (beat >= kSeeders) return HeartbeatCall(HeartbeatBytes(seeder + 1, {leases[seeder]}), true);
