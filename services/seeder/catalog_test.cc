@@ -116,11 +116,12 @@ struct Shape {
 };
 
 TEST_F(CatalogTest, ServesFilesOfEveryShape) {
+  const uint32_t chunk_bytes = ChunkSizeFor(1);  // of a content as small as these
   const std::vector<Shape> shapes = {{"empty", 0, 0},
                                      {"one byte", 1, 1},
-                                     {"exactly one chunk", kDefaultChunkSizeBytes, 1},
-                                     {"a byte more", kDefaultChunkSizeBytes + 1, 2},
-                                     {"a byte less than three", 3 * kDefaultChunkSizeBytes - 1, 3},
+                                     {"exactly one chunk", chunk_bytes, 1},
+                                     {"a byte more", chunk_bytes + 1, 2},
+                                     {"a byte less than three", size_t{3} * chunk_bytes - 1, 3},
                                      {"Ünïcödé 漢字 🐟", 1000, 1}};
   for (const Shape& shape : shapes) {
     SCOPED_TRACE(shape.name);
