@@ -10,7 +10,7 @@ namespace {
 
 const IpAddress kOne = IpAddress::V4({192, 0, 2, 1});
 const IpAddress kOther = IpAddress::V4({192, 0, 2, 2});
-constexpr absl::Duration kStart = absl::Seconds(1000);
+constexpr absl::Duration kFirstMoment = absl::Seconds(1000);
 
 RateLimiter::Rates Slow() {
   return {.per_source_per_second = 10, .per_source_burst = 5, .unproven_per_second = 100};
@@ -24,65 +24,65 @@ int Admitted(RateLimiter& limiter, const IpAddress& source, absl::Duration now, 
 
 TEST(RateLimiterTest, ASourceHasItsBurstAndThenItsRate) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart, 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);
   EXPECT_EQ(limiter.refused(), 95u);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart + absl::Milliseconds(99), 100), 0);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart + absl::Milliseconds(101), 100), 1);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart + absl::Milliseconds(301), 100), 2);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart + absl::Hours(1), 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Milliseconds(99), 100), 0);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Milliseconds(101), 100), 1);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Milliseconds(301), 100), 2);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Hours(1), 100), 5);
 }
 
 TEST(RateLimiterTest, SourcesDoNotPayForEachOther) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart, 100), 5);
-  EXPECT_EQ(Admitted(limiter, kOther, kStart, 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOther, kFirstMoment, 100), 5);
 }
 
 TEST(RateLimiterTest, AnIpv6SourceIsItsFirst64Bits) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("2001:db8:0:1::1"), kStart, 100), 5);
-  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("2001:db8:0:1:ffff::2"), kStart, 100), 0);
-  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("2001:db8:0:2::1"), kStart, 100), 5);
+  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("2001:db8:0:1::1"), kFirstMoment, 100), 5);
+  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("2001:db8:0:1:ffff::2"), kFirstMoment, 100), 0);
+  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("2001:db8:0:2::1"), kFirstMoment, 100), 5);
 }
 
 TEST(RateLimiterTest, ALargerCallCostsMore) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_TRUE(limiter.Admit(kOne, kStart, 4));
-  EXPECT_FALSE(limiter.Admit(kOne, kStart, 2));
-  EXPECT_TRUE(limiter.Admit(kOne, kStart, 1));
+  EXPECT_TRUE(limiter.Admit(kOne, kFirstMoment, 4));
+  EXPECT_FALSE(limiter.Admit(kOne, kFirstMoment, 2));
+  EXPECT_TRUE(limiter.Admit(kOne, kFirstMoment, 1));
 }
 
 TEST(RateLimiterTest, LoopbackIsNotLimited) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_EQ(Admitted(limiter, IpAddress::V4({127, 0, 0, 1}), kStart, 100), 100);
-  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("::1"), kStart, 100), 100);
+  EXPECT_EQ(Admitted(limiter, IpAddress::V4({127, 0, 0, 1}), kFirstMoment, 100), 100);
+  EXPECT_EQ(Admitted(limiter, *IpAddress::Parse("::1"), kFirstMoment, 100), 100);
 }
 
 TEST(RateLimiterTest, UnprovenSourcesShareOneBudget) {
   RateLimiter limiter(Slow(), 1);
   int admitted = 0;
-  for (int i = 0; i < 100; ++i) admitted += limiter.AdmitUnproven(kStart);
+  for (int i = 0; i < 100; ++i) admitted += limiter.AdmitUnproven(kFirstMoment);
   EXPECT_EQ(admitted, 10);
   EXPECT_EQ(limiter.refused_unproven(), 90u);
-  EXPECT_TRUE(limiter.AdmitUnproven(kStart + absl::Milliseconds(11)));
-  EXPECT_FALSE(limiter.AdmitUnproven(kStart + absl::Milliseconds(11)));
+  EXPECT_TRUE(limiter.AdmitUnproven(kFirstMoment + absl::Milliseconds(11)));
+  EXPECT_FALSE(limiter.AdmitUnproven(kFirstMoment + absl::Milliseconds(11)));
 }
 
 TEST(RateLimiterTest, NoRateIsNoLimit) {
   RateLimiter limiter({.per_source_per_second = 0, .per_source_burst = 0, .unproven_per_second = 0}, 1);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart, 1000), 1000);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limiter.AdmitUnproven(kStart));
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 1000), 1000);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limiter.AdmitUnproven(kFirstMoment));
 }
 
 TEST(RateLimiterTest, RatesChangeWhileItRuns) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart, 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);
   RateLimiter::Rates faster = Slow();
   faster.per_source_per_second = 1000;
   faster.per_source_burst = 1000;
   limiter.SetRates(faster);
   EXPECT_EQ(limiter.rates(), faster);
-  EXPECT_GT(Admitted(limiter, kOne, kStart, 1000), 0);
+  EXPECT_GT(Admitted(limiter, kOne, kFirstMoment, 1000), 0);
 }
 
 // A flood of many sources neither makes it grow nor locks out who comes later.
@@ -91,16 +91,16 @@ TEST(RateLimiterTest, AFullTableLetsNewSourcesIn) {
   for (uint32_t i = 0; i < 300'000; ++i) {
     const IpAddress source = IpAddress::V4(
         {10, static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)});
-    ASSERT_TRUE(limiter.Admit(source, kStart)) << i;
+    ASSERT_TRUE(limiter.Admit(source, kFirstMoment)) << i;
   }
-  EXPECT_TRUE(limiter.Admit(kOne, kStart));
+  EXPECT_TRUE(limiter.Admit(kOne, kFirstMoment));
 }
 
 // Half a year later the time's bits have begun anew: what lies in the table is old, not ahead.
 TEST(RateLimiterTest, VeryOldChargesAreForgotten) {
   RateLimiter limiter(Slow(), 1);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart, 100), 5);
-  EXPECT_EQ(Admitted(limiter, kOne, kStart + absl::Hours(24 * 150), 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);
+  EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Hours(24 * 150), 100), 5);
 }
 
 TEST(RateLimiterTest, ThreadsTogetherGetNoMoreThanOne) {
@@ -108,7 +108,7 @@ TEST(RateLimiterTest, ThreadsTogetherGetNoMoreThanOne) {
   std::atomic<int> admitted = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] { admitted += Admitted(limiter, kOne, kStart, 1000); });
+    threads.emplace_back([&] { admitted += Admitted(limiter, kOne, kFirstMoment, 1000); });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(admitted, 1000);

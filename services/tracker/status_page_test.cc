@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-StatusView Sample() {
+StatusView SampleView() {
   StatusView view;
   view.version = "1.2.3";
   view.ready = true;
@@ -23,7 +23,7 @@ StatusView Sample() {
 }
 
 TEST(StatusPageTest, ShowsWhatIsThere) {
-  const std::string html = StatusPageHtml(Sample());
+  const std::string html = StatusPageHtml(SampleView());
   EXPECT_THAT(html, HasSubstr("taking calls"));
   EXPECT_THAT(html, HasSubstr("1,234,567"));
   EXPECT_THAT(html, HasSubstr("<td>gRPC<td>1,000<td>12.2"));
@@ -33,7 +33,7 @@ TEST(StatusPageTest, ShowsWhatIsThere) {
 }
 
 TEST(StatusPageTest, NamesAreText) {
-  StatusView view = Sample();
+  StatusView view = SampleView();
   view.page[0].summary.name = "<script>alert('x')</script>\"&";
   const std::string html = StatusPageHtml(view);
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"));
@@ -41,7 +41,7 @@ TEST(StatusPageTest, NamesAreText) {
 }
 
 TEST(StatusPageTest, PagesLeadOn) {
-  StatusView view = Sample();
+  StatusView view = SampleView();
   view.next_page = "after=616263";
   view.first_page = false;
   const std::string html = StatusPageHtml(view);
