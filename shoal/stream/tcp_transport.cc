@@ -26,7 +26,7 @@ using boost::system::error_code;
 constexpr size_t kTurnBytes = 1024 * 1024;
 // What a serving socket may hold that is not on its way yet: as much as goes out in kUnsentTime at the rate
 // of late, so that a fast peer is not slowed down by waking up for every few bytes.
-constexpr size_t kMinUnsentBytes = 128 * 1024;
+constexpr size_t kMinUnsentBytes = 16 * 1024;
 constexpr size_t kMaxUnsentBytes = 4 * 1024 * 1024;
 constexpr double kUnsentTime = 0.02;  // seconds
 // The rate is looked at each time that so many times the bound went out.

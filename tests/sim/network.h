@@ -26,7 +26,7 @@ struct NetworkTraits {
   double acknowledgements = 0.022;
   // What the kernel takes from a sender before the bytes leave the uplink: so much before its last byte has
   // left, a chunk looks sent to its sender.
-  uint32_t kernel_bytes = 96 * 1024;
+  uint32_t kernel_bytes = 16 * 1024;
 };
 
 // Nodes with a capacity up and a capacity down each, and the chunks that move between them as fluid: a node's

@@ -22,9 +22,9 @@ struct Scenario {
   NetworkTraits network{};
 
   bool serves_any = true;  // the seeder chooses what it sends first
-  uint32_t seeder_turns = 2;
-  uint32_t leecher_turns = 2;
-  uint32_t neighbours = 16;  // that a leecher asks, the seeder among them
+  uint32_t seeder_turns = 4;
+  uint32_t leecher_turns = 4;
+  uint32_t neighbours = 32;  // that a leecher asks, the seeder among them
   leecher::CreditLimits credit{};
   absl::Duration have_apart = absl::Milliseconds(20);  // between two messages about gained chunks
   absl::Duration verify = absl::Milliseconds(3);       // from a chunk's last byte until it can be served

@@ -32,7 +32,7 @@ struct GetOptions {
   std::optional<absl::Duration> seed;
   // Give up when no byte came for this long.
   absl::Duration wait = absl::Minutes(1);
-  uint32_t max_peers = 16;
+  uint32_t max_peers = 32;
   // For all contents of the process together; RateLimit::kUnlimited: none.
   uint64_t limit_down_bytes_per_second = RateLimit::kUnlimited;
   uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
@@ -99,7 +99,7 @@ struct Words {
   std::string wait = "1m";
   std::string serve_for = "forever";
   std::string chunk_size;
-  uint32_t max_peers = 16;
+  uint32_t max_peers = 32;
   std::string limit_down = "none";
   std::string limit_up = "none";
   std::vector<std::string> include;  // each may be several globs, with commas; so in the next two

@@ -41,7 +41,7 @@ struct DownloadOptions {
   PeerId self;
   std::string site;          // where this process stands: peers of the same site come first; empty: nowhere
   uint16_t listen_port = 0;  // where this process serves chunks; 0: nowhere
-  uint32_t max_peers = 16;   // connections at a time
+  uint32_t max_peers = 32;   // connections at a time
   bool verify_all = false;   // check what an earlier run left, chunk by chunk
   bool sequential = false;   // chunks in their order, for whatever reads along
   SelectionRules selection;  // which files, and which first

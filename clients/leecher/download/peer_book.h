@@ -27,7 +27,7 @@ class PeerBook {
   static constexpr absl::Duration kForgetAfter = absl::Minutes(10);
 
   struct Limits {
-    uint32_t max_connected = 16;
+    uint32_t max_connected = 32;
     absl::Duration first_backoff = absl::Seconds(1);
     absl::Duration max_backoff = absl::Minutes(1);
   };

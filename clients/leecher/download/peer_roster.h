@@ -29,7 +29,7 @@ class PeerRoster {
   struct Options {
     PeerId self;
     uint16_t listen_port = 0;
-    uint32_t max_peers = 16;
+    uint32_t max_peers = 32;
     DownloadTuning tuning;
   };
 
