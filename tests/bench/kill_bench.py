@@ -49,7 +49,7 @@ def decision():
         again = swarm.fetch("big", "copy")
         again.expect(r'"event": ?"start"')
         start = again.events("start")[0]
-        print(f"10 GiB, {start['resumed_bytes'] / BIG_BYTES:.0%} there: decided in {start.get('decided_ms', '?')} ms,"
+        print(f"10 GiB, {start['resumed_bytes'] / BIG_BYTES:.0%} there: decided in {start['decided_ms']} ms,"
               f" start event {1000 * again.seconds_to('start'):.0f} ms after the program's start", flush=True)
 
 

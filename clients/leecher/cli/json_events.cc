@@ -111,6 +111,7 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["wanted_files"] = start->wanted_files;
     json["wanted_bytes"] = start->wanted_bytes;
     json["resumed_bytes"] = start->resumed_bytes;
+    json["decided_ms"] = absl::ToInt64Milliseconds(start->opening_took);
     return DumpEvent(json);
   }
   if (const auto* connected = std::get_if<PeerConnected>(&event)) {

@@ -32,7 +32,8 @@ TEST(JsonEventsTest, Start) {
                                                     .files = 4,
                                                     .wanted_files = 2,
                                                     .wanted_bytes = 7,
-                                                    .resumed_bytes = 5},
+                                                    .resumed_bytes = 5,
+                                                    .opening_took = absl::Milliseconds(38)},
                                     kNow));
   EXPECT_EQ(json["event"], "start");
   EXPECT_EQ(json["time"], "2023-11-14T22:13:20.123Z");
@@ -44,6 +45,7 @@ TEST(JsonEventsTest, Start) {
   EXPECT_EQ(json["files"], 4);
   EXPECT_EQ(json["wanted_files"], 2);
   EXPECT_EQ(json["wanted_bytes"], 7);
+  EXPECT_EQ(json["decided_ms"], 38);
 }
 
 TEST(JsonEventsTest, Peers) {

@@ -150,7 +150,8 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   DownloadStatus facts;
   content_.Report(facts);
   observer_(DownloadStarted{content_id_, name_, content_.store()->target_path(), length_bytes_, chunk_count_,
-                            facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes});
+                            facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes,
+                            content_.store()->opening_took()});
   fetch_.Begin(content_.store(), BufferCount(), options_.tuning);
   fetch_.SetSequential(options_.sequential);
   fetch_.SetPaused(paused_, now);

@@ -29,6 +29,8 @@ struct DownloadStarted {
   uint32_t wanted_files = 0;
   uint64_t wanted_bytes = 0;
   uint64_t resumed_bytes = 0;
+  // How long the store took to say which chunks are missing.
+  absl::Duration opening_took = absl::ZeroDuration();
 };
 
 struct PeerConnected {
