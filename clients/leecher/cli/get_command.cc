@@ -106,6 +106,10 @@ class Get {
                                                         const std::vector<ChunkIndex>& chunks) {
         reseeder->Gained(id, chunks);
       };
+      request->on_bad_peer = [reseeder = reseeder_.get()](const ContentId& id, const PeerId& peer,
+                                                          PeerReport::Reason reason) {
+        reseeder->Report(id, peer, reason);
+      };
     }
     views_.push_back(std::make_unique<DownloadView>(content, request->trackers, Clock::Real().Uptime()));
     views_.back()->Attach(Download::Start(*std::move(request), queue_.ObserverFor(views_.size() - 1)));

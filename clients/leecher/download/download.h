@@ -53,6 +53,10 @@ struct DownloadOptions {
   // Chunks that can be served from now on (source() holds them), so that a chunk server can announce them.
   // Told from the download's loop, often; must not block. May be empty.
   std::function<void(const ContentId& content, const std::vector<ChunkIndex>& gained)> on_gained;
+  // A peer was no good: it sent bytes that are not the content's (kLying, once), or could not be reached or
+  // froze several times without a good chunk in between (kDead, once until it brings one). Told from the
+  // download's loop; must not block. May be empty.
+  std::function<void(const ContentId& content, const PeerId& peer, PeerReport::Reason reason)> on_bad_peer;
   // What was sent of the content so far, by the chunk server that serves source(). Asked from the download's
   // loop, often; must not block. May be empty.
   std::function<ContentTotals(const ContentId& content)> uploads;

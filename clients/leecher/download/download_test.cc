@@ -12,6 +12,7 @@
 namespace shoal::leecher {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -30,6 +31,9 @@ class DownloadTest : public testing::Test {
     options.make_tracker_client = [this](const TrackerUrl& url) { return tracker_.MakeClient(url); };
     options.on_gained = [this](const ContentId&, const std::vector<ChunkIndex>& gained) {
       log_.CountGained(gained.size());
+    };
+    options.on_bad_peer = [this](const ContentId& id, const PeerId& peer, PeerReport::Reason reason) {
+      bad_peers_.Add(id, peer, reason);
     };
     options.tuning.min_poll = absl::Milliseconds(50);
     options.tuning.max_poll = absl::Milliseconds(200);
@@ -67,6 +71,7 @@ class DownloadTest : public testing::Test {
   const std::string out_ = folder_.Path("out");
   TestTracker tracker_;
   EventLog log_;
+  BadPeerLog bad_peers_;
 };
 
 TEST_F(DownloadTest, FetchesFromThreeSeedersInShares) {
@@ -89,6 +94,7 @@ TEST_F(DownloadTest, FetchesFromThreeSeedersInShares) {
   EXPECT_THAT(log_.All<PeerConnected>(), SizeIs(3));
   EXPECT_THAT(log_.All<PeerLost>(), IsEmpty());
   EXPECT_THAT(log_.All<ChunkRejected>(), IsEmpty());
+  EXPECT_THAT(bad_peers_.All(), IsEmpty());
   const DownloadStarted started = log_.WaitFor<DownloadStarted>();
   EXPECT_EQ(started.chunk_count, 901u);
   EXPECT_EQ(started.length_bytes, bytes.size());
@@ -148,6 +154,8 @@ TEST_F(DownloadTest, DropsALiarAndFetchesItsChunksElsewhere) {
   EXPECT_THAT(Find(status, liar)->dropped_because, HasSubstr("not the content's"));
   EXPECT_GT(status.chunks_refetched, 0u);
   EXPECT_THAT(log_.All<PeerConnected>(), SizeIs(2)) << "the liar is not called again";
+  EXPECT_THAT(bad_peers_.All(), ElementsAre(BadPeerLog::Entry{content.manifest->id(), liar.info().id,
+                                                              PeerReport::Reason::kLying}));
 }
 
 TEST_F(DownloadTest, MovesAFrozenPeersChunksToOthers) {
@@ -209,6 +217,23 @@ TEST_F(DownloadTest, GoesOnWhenAPeerDies) {
   EXPECT_EQ(log_.WaitFor<PeerLost>().peer, dead);
   EXPECT_GE(Find(download->status(), good)->chunks, 280u);
   EXPECT_EQ(log_.WaitFor<ChunksMoved>().from, dead);
+}
+
+TEST_F(DownloadTest, ReportsAPeerThatIsNotThere) {
+  const std::string bytes = RandomBytes(20 * kChunk, 20);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer gone(content.manifest->id(), content.source);
+  const PeerInfo nobody = gone.info();
+  gone.Stop();
+  tracker_.Add(*content.manifest, {nobody});
+
+  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  bad_peers_.WaitForOne();
+  TestPeer good(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {good.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_THAT(bad_peers_.All(),
+              ElementsAre(BadPeerLog::Entry{content.manifest->id(), nobody.id, PeerReport::Reason::kDead}));
 }
 
 TEST_F(DownloadTest, UsesAPeerThatHoldsSomeAndOneThatJoinsLate) {

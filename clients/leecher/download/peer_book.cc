@@ -54,6 +54,7 @@ void PeerBook::Proved(const PeerId& peer) {
   // A chunk that was still being checked when the connection broke says nothing about the next one.
   if (found == known_.end() || !found->second.connected) return;
   found->second.failures = 0;
+  found->second.silences = 0;
   found->second.on_probation = false;
 }
 
@@ -78,6 +79,11 @@ void PeerBook::LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration 
   if (known == nullptr) return;
   known->not_before = now + wait;
   known->left_alone = true;
+}
+
+bool PeerBook::FoundSilent(const PeerId& peer) {
+  const auto found = known_.find(peer);
+  return found != known_.end() && ++found->second.silences == kDeadAfter;
 }
 
 void PeerBook::DropForGood(const PeerId& peer) {

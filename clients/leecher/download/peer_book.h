@@ -25,6 +25,7 @@ class PeerBook {
  public:
   static constexpr size_t kMaxKnown = 2000;
   static constexpr absl::Duration kForgetAfter = absl::Minutes(10);
+  static constexpr uint32_t kDeadAfter = 3;
 
   struct Limits {
     uint32_t max_connected = 32;
@@ -54,6 +55,9 @@ class PeerBook {
   void Ended(const PeerId& peer, absl::Duration now);
   void Frozen(const PeerId& peer, absl::Duration now);
   void LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait);
+  // It could not be reached, or froze. True when that has made kDeadAfter since it last proved good: once, as
+  // it is to be told once.
+  bool FoundSilent(const PeerId& peer);
   // Never again, neither under this id nor at its endpoints.
   void DropForGood(const PeerId& peer);
 
@@ -72,6 +76,7 @@ class PeerBook {
     absl::Duration last_seen;
     absl::Duration not_before;
     uint32_t failures = 0;
+    uint32_t silences = 0;
     bool connected = false;
     bool on_probation = false;
     bool left_alone = false;

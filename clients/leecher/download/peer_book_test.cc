@@ -96,6 +96,21 @@ TEST(PeerBook, AFrozenPeerComesBackOnProbation) {
   EXPECT_TRUE(again->failed_before);
 }
 
+TEST(PeerBook, APeerIsFoundDeadOnceUntilItProvesGood) {
+  PeerBook book = Book();
+  EXPECT_FALSE(book.FoundSilent(IdOf(1))) << "not known";
+  book.Seen(Peer(1), kStart);
+  for (const int round : {1, 2}) {
+    SCOPED_TRACE(round);
+    for (uint32_t silence = 1; silence <= 2 * PeerBook::kDeadAfter; ++silence) {
+      EXPECT_EQ(book.FoundSilent(IdOf(1)), silence == PeerBook::kDeadAfter) << silence;
+    }
+    ASSERT_TRUE(book.Next(kStart).has_value());
+    book.Proved(IdOf(1));
+    book.LeftAlone(IdOf(1), kStart, absl::ZeroDuration());
+  }
+}
+
 TEST(PeerBook, ABusyPeerIsNoFailure) {
   PeerBook book = Book();
   book.Seen(Peer(1), kStart);

@@ -77,6 +77,8 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
       Condemn(link.peer(), link.endpoint(), why);
       return;
   }
+  const bool silent = ending == Ending::kFrozen || (ending == Ending::kFailed && !link.hello_seen());
+  if (silent && book_.FoundSilent(link.peer())) ReportBad(link.peer(), PeerReport::Reason::kDead);
   // A peer that could not be reached the last time either is no news.
   if (link.hello_seen() || !link.failed_before()) {
     observer_(PeerLost{link.peer(), link.endpoint(), why, /*for_good=*/false});
@@ -88,6 +90,11 @@ void PeerRoster::Condemn(const PeerId& peer, const Endpoint& endpoint, const std
   tally_.Failed(peer, endpoint);
   tally_.Dropped(peer, why);
   observer_(PeerLost{peer, endpoint, why, /*for_good=*/true});
+  ReportBad(peer, PeerReport::Reason::kLying);
+}
+
+void PeerRoster::ReportBad(const PeerId& peer, PeerReport::Reason reason) {
+  if (options_.on_bad_peer != nullptr) options_.on_bad_peer(content_, peer, reason);
 }
 
 void PeerRoster::CloseAll() {

@@ -14,7 +14,8 @@
 namespace shoal::leecher {
 
 // The connections of a download: calls peers out of the book while there is room, keeps the links, ends them
-// with the right consequence for the next time, and tells the observer who came and went. Which chunks go
+// with the right consequence for the next time, tells the observer who came and went, and reports who was no
+// good. Which chunks go
 // over them is not its business. On the download's loop.
 class PeerRoster {
  public:
@@ -31,6 +32,7 @@ class PeerRoster {
     uint16_t listen_port = 0;
     uint32_t max_peers = 32;
     DownloadTuning tuning;
+    decltype(DownloadOptions::on_bad_peer) on_bad_peer;
   };
 
   PeerRoster(EventLoop& loop, const Options& options, LinkEvents* events, Download::Observer observer);
@@ -62,6 +64,8 @@ class PeerRoster {
   PeerTally& tally() { return tally_; }
 
  private:
+  void ReportBad(const PeerId& peer, PeerReport::Reason reason);
+
   EventLoop& loop_;
   const Options options_;
   LinkEvents* const events_;

@@ -210,6 +210,22 @@ absl::StatusOr<LookupReply> TestTracker::Lookup(const LookupRequest& request) {
   return reply;
 }
 
+void BadPeerLog::Add(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) {
+  MutexLock lock(&mutex_);
+  entries_.push_back({content, peer, reason});
+  changed_.NotifyAll();
+}
+
+void BadPeerLog::WaitForOne() {
+  MutexLock lock(&mutex_);
+  while (entries_.empty()) changed_.Wait(&mutex_);
+}
+
+std::vector<BadPeerLog::Entry> BadPeerLog::All() const {
+  MutexLock lock(&mutex_);
+  return entries_;
+}
+
 Download::Observer EventLog::Observer() {
   return [this](const DownloadEvent& event) {
     MutexLock lock(&mutex_);

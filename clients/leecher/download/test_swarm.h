@@ -116,6 +116,28 @@ class TestTracker {
   uint32_t lookups_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
+// What a download reports of its peers. Thread-safe.
+class BadPeerLog {
+ public:
+  struct Entry {
+    ContentId content;
+    PeerId peer;
+    PeerReport::Reason reason;
+
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+
+  // For DownloadOptions::on_bad_peer.
+  void Add(const ContentId& content, const PeerId& peer, PeerReport::Reason reason);
+  void WaitForOne();
+  std::vector<Entry> All() const;
+
+ private:
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
 // Notes what happens, and waits for it. Thread-safe.
 class EventLog {
  public:

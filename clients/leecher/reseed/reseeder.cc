@@ -65,6 +65,11 @@ class ReseederImpl final : public Reseeder {
     server_->Announce(content, chunks);
   }
 
+  void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) override {
+    MutexLock lock(&mutex_);
+    for (Teller& teller : tellers_) teller.announcer->Report(content, peer, reason);
+  }
+
   void Withdraw(const ContentId& content) override {
     if (!contents_->Remove(content)) return;
     {

@@ -57,6 +57,10 @@ class Reseeder {
   virtual void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<TrackerUrl>& trackers) = 0;
   // Chunks that a source has gained since.
   virtual void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) = 0;
+  // Tells the trackers of a content that is served, with their next heartbeats, that a peer of it was no
+  // good. Of a content that is not served nothing is told, as a tracker listens only to peers of the same
+  // content.
+  virtual void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) = 0;
   virtual void Withdraw(const ContentId& content) = 0;
   virtual Totals totals() const = 0;
   // What was sent of one content, and to whom; see ChunkServer.

@@ -32,7 +32,9 @@ struct Heard {
   Mutex mutex;
   CondVar changed;
   std::vector<RegisterRequest> registered ABSL_GUARDED_BY(mutex);
+  std::vector<PeerReport> reports ABSL_GUARDED_BY(mutex);
   uint32_t left ABSL_GUARDED_BY(mutex) = 0;
+  absl::Duration heartbeat_interval = absl::Hours(1);  // set before the reseeder starts
 };
 
 class HearingTracker final : public TrackerClient {
@@ -46,11 +48,14 @@ class HearingTracker final : public TrackerClient {
     RegisterReply reply;
     reply.lease_id = LeaseId(heard_->registered.size());
     reply.ttl = absl::Hours(1);
-    reply.heartbeat_interval = absl::Hours(1);
+    reply.heartbeat_interval = heard_->heartbeat_interval;
     return reply;
   }
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override {
-    return HeartbeatReply{absl::Hours(1), absl::Hours(1), {}};
+  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration) override {
+    MutexLock lock(&heard_->mutex);
+    heard_->reports.insert(heard_->reports.end(), request.reports.begin(), request.reports.end());
+    heard_->changed.NotifyAll();
+    return HeartbeatReply{absl::Hours(1), heard_->heartbeat_interval, {}};
   }
   absl::StatusOr<LeaveReply> Leave(const LeaveRequest&, absl::Duration) override {
     MutexLock lock(&heard_->mutex);
@@ -119,6 +124,22 @@ TEST(ReseederTest, TrackersAreToldWhenItEnds) {
   reseeder->reset();
   MutexLock lock(&heard.mutex);
   EXPECT_GE(heard.left, 1u);
+}
+
+TEST(ReseederTest, TrackersAreToldOfABadPeer) {
+  Heard heard;
+  heard.heartbeat_interval = absl::Milliseconds(20);
+  auto reseeder = Reseeder::Start(OptionsFor(&heard));
+  ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+  const auto source = std::make_shared<const EmptySource>();
+  (*reseeder)->Serve(source, {kFirst});
+  const PeerId liar = RandomPeerId();
+  (*reseeder)->Report(source->manifest()->id(), liar, PeerReport::Reason::kLying);
+
+  MutexLock lock(&heard.mutex);
+  while (heard.reports.empty()) heard.changed.Wait(&heard.mutex);
+  EXPECT_EQ(heard.reports.front().peer, liar);
+  EXPECT_EQ(heard.reports.front().reason, PeerReport::Reason::kLying);
 }
 
 TEST(ReseederTest, WhatIsWithdrawnIsServedNoMore) {
