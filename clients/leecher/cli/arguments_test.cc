@@ -48,7 +48,7 @@ TEST(ArgumentsTest, GetWithDefaults) {
   EXPECT_EQ(get.serve.listen->ToString(), "0.0.0.0:0");
   EXPECT_FALSE(get.serve.grpc.has_value());
   EXPECT_EQ(get.wait, absl::Minutes(1));
-  EXPECT_EQ(get.max_peers, 16u);
+  EXPECT_EQ(get.max_peers, 32u);
 }
 
 TEST(ArgumentsTest, GetWithEverything) {
