@@ -4,10 +4,8 @@
 
 namespace shoal::leecher {
 
-PeerCredit::PeerCredit(const CreditLimits& limits, uint32_t chunk_bytes, bool on_probation,
-                       absl::Duration now)
+PeerCredit::PeerCredit(const CreditLimits& limits, bool on_probation, absl::Duration now)
     : limits_(limits),
-      chunk_bytes_(chunk_bytes),
       rate_(now),
       window_bytes_(on_probation ? 1 : std::min(limits.start_bytes, limits.max_bytes)),
       last_sign_(now),

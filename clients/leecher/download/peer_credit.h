@@ -37,7 +37,7 @@ struct CreditLimits {
 class PeerCredit {
  public:
   // `on_probation`: it was silent the last time; it may owe one chunk until it has brought one.
-  PeerCredit(const CreditLimits& limits, uint32_t chunk_bytes, bool on_probation, absl::Duration now);
+  PeerCredit(const CreditLimits& limits, bool on_probation, absl::Duration now);
 
   void Asked(absl::Duration now, uint64_t bytes);
   void Progress(absl::Duration now, uint64_t bytes);  // some of what it owes
@@ -71,7 +71,6 @@ class PeerCredit {
   void NoteTimeBetween(absl::Duration took);
 
   CreditLimits limits_;
-  uint32_t chunk_bytes_;
   RateMeter rate_;
   uint64_t window_bytes_;
   uint64_t owed_bytes_ = 0;

@@ -16,7 +16,7 @@ constexpr absl::Duration kStart = absl::Seconds(1000);
 PeerCredit After(int chunks, absl::Duration each, uint32_t chunk_bytes = kChunk,
                  absl::Duration round_trip = absl::ZeroDuration()) {
   constexpr int kBits = 16;
-  PeerCredit credit(CreditLimits{}, chunk_bytes, /*on_probation=*/false, kStart);
+  PeerCredit credit(CreditLimits{}, /*on_probation=*/false, kStart);
   absl::Duration now = kStart;
   std::deque<absl::Duration> may_begin;
   for (int i = 0; i < chunks * kBits; ++i) {
@@ -66,7 +66,7 @@ TEST(PeerCredit, CountsBytesWhateverTheChunks) {
 }
 
 TEST(PeerCredit, ChunksThatComeMakeRoomBitByBit) {
-  PeerCredit credit(CreditLimits{}, kChunk, /*on_probation=*/false, kStart);
+  PeerCredit credit(CreditLimits{}, /*on_probation=*/false, kStart);
   EXPECT_TRUE(credit.HasRoom());
   credit.Asked(kStart, kChunk);
   EXPECT_FALSE(credit.HasRoom());
@@ -80,7 +80,7 @@ TEST(PeerCredit, ChunksThatComeMakeRoomBitByBit) {
 }
 
 TEST(PeerCredit, OnProbationItMayOweOne) {
-  PeerCredit credit(CreditLimits{}, 1024, /*on_probation=*/true, kStart);
+  PeerCredit credit(CreditLimits{}, /*on_probation=*/true, kStart);
   credit.Asked(kStart, 1024);
   EXPECT_FALSE(credit.HasRoom());
   credit.Progress(kStart + absl::Milliseconds(1), 1024);
@@ -98,7 +98,7 @@ TEST(PeerCredit, AskingTooMuchHalvesTheWindow) {
 }
 
 TEST(PeerCredit, BelievesAShortRoundTripAtOnceAndALongOneSlowly) {
-  PeerCredit credit(CreditLimits{}, kChunk, false, kStart);
+  PeerCredit credit(CreditLimits{}, false, kStart);
   absl::Duration now = kStart;
   const auto ask = [&](absl::Duration takes) {
     credit.Asked(now, kChunk);
@@ -139,7 +139,7 @@ TEST(PeerCredit, PatienceFollowsItsOwnTimes) {
 }
 
 TEST(PeerCredit, IsFrozenOnlyWhenItOwesAndIsSilent) {
-  PeerCredit credit(CreditLimits{}, kChunk, false, kStart);
+  PeerCredit credit(CreditLimits{}, false, kStart);
   const absl::Duration late = kStart + absl::Seconds(60);
   EXPECT_FALSE(credit.Frozen(late, false)) << "it owes nothing";
   credit.Asked(late, kChunk);
@@ -155,7 +155,7 @@ TEST(PeerCredit, IsFrozenOnlyWhenItOwesAndIsSilent) {
 }
 
 TEST(PeerCredit, KnowsWhenItWillBringSomething) {
-  PeerCredit fresh(CreditLimits{}, kChunk, false, kStart);
+  PeerCredit fresh(CreditLimits{}, false, kStart);
   EXPECT_EQ(fresh.TimeToBring(kChunk, kStart), absl::ZeroDuration()) << "nothing is known against it";
   fresh.Asked(kStart, kChunk);
   EXPECT_EQ(fresh.TimeToBring(kChunk, kStart + absl::Seconds(2)), absl::Seconds(2));

@@ -33,8 +33,7 @@ RequestPlanner::RequestPlanner(const ChunkSet& held, Options options)
 
 void RequestPlanner::PeerJoined(PeerSlot slot, const ChunkSet& held, bool serves_any, bool on_probation,
                                 absl::Duration now) {
-  auto peer =
-      std::make_unique<Peer>(PeerCredit(options_.credit, options_.chunk_bytes, on_probation, now), now);
+  auto peer = std::make_unique<Peer>(PeerCredit(options_.credit, on_probation, now), now);
   peer->serves_any = serves_any;
   picker_.AddPeer(slot, held);
   if (peers_.insert_or_assign(slot, std::move(peer)).second) order_.push_back(slot);
