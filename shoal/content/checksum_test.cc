@@ -1,6 +1,9 @@
 #include "shoal/content/checksum.h"
 
 #include <gtest/gtest.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #include <zlib.h>
 
 #include <algorithm>
@@ -28,6 +31,32 @@ TEST(Crc32, HasTheCheckValueOfItsPolynomial) {
   EXPECT_EQ(Crc32({}), 0u);
   EXPECT_EQ(Crc32({}, 7), 7u);
 }
+
+#if defined(__x86_64__)
+// Of some of the wide registers, as the call before left them.
+__attribute__((target("avx"))) bool UpperHalvesAreFree() {
+  __m128i third;
+  __m128i eighth;
+  __m128i twelfth;
+  asm volatile(
+      "vextractf128 $1, %%ymm3, %0\n\t"
+      "vextractf128 $1, %%ymm8, %1\n\t"
+      "vextractf128 $1, %%ymm12, %2"
+      : "=x"(third), "=x"(eighth), "=x"(twelfth)
+      :
+      : "xmm3", "xmm8", "xmm12");
+  const __m128i any = _mm_or_si128(_mm_or_si128(third, eighth), twelfth);
+  return _mm_testz_si128(any, any) != 0;
+}
+
+TEST(Crc32, LeavesTheWideRegistersFree) {
+  if (!__builtin_cpu_supports("avx")) return;
+  const std::string bytes = SampleBytes(64 * 1024, 3);
+  const uint32_t crc = Crc32(AsBytes(bytes));
+  EXPECT_TRUE(UpperHalvesAreFree());
+  EXPECT_EQ(crc, ZlibCrc(AsBytes(bytes)));
+}
+#endif
 
 TEST(Crc32, IsZlibsAtAllLengthsAndAlignments) {
   const std::string bytes = SampleBytes(4096 + 64, 1);
