@@ -18,7 +18,7 @@ uint32_t PeersWanted(const bep15::AnnounceRequest& request, const IpAddress& sou
 
 }  // namespace
 
-Datagram Bep15Datagrams::Answer(absl::Duration now, IncomingDatagram* datagram) const {
+Datagram Bep15Datagrams::Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const {
   const bep15::Request request = bep15::ParseRequest(datagram->bytes);
   uint8_t* const to = datagram->room.data();
   if (const auto* announce = std::get_if<bep15::AnnounceRequest>(&request)) {
@@ -35,7 +35,7 @@ Datagram Bep15Datagrams::Answer(absl::Duration now, IncomingDatagram* datagram) 
     return Datagram::kAnswered;
   }
   if (const auto* connect = std::get_if<bep15::ConnectRequest>(&request)) {
-    if (!limiter_->AdmitUnproven(now)) return Datagram::kOverRate;
+    if (pressed || !limiter_->AdmitUnproven(now)) return Datagram::kOverRate;
     datagram->reply_bytes =
         bep15::WriteConnectReply(connect->transaction_id, ids_->Make(datagram->source.ip, now), to);
     return Datagram::kCookieGiven;
@@ -70,8 +70,7 @@ size_t Bep15Datagrams::Announce(const bep15::AnnounceRequest& request, const End
       *result = Datagram::kRefused;
       return bep15::WriteError(request.transaction_id, "this swarm is full: try later", to);
   }
-  const auto interval = static_cast<uint32_t>(absl::ToInt64Seconds(swarms_->options().interval));
-  const size_t head = bep15::WriteAnnounceHead(request.transaction_id, interval, answer.counts, to);
+  const size_t head = bep15::WriteAnnounceHead(request.transaction_id, interval_seconds_, answer.counts, to);
   return head + answer.peers * (source.ip.is_v4() ? bep15::kPeerBytesV4 : bep15::kPeerBytesV6);
 }
 

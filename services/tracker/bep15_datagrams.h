@@ -20,11 +20,14 @@ namespace shoal::tracker {
 class Bep15Datagrams {
  public:
   Bep15Datagrams(BitTorrentSwarms* swarms, const ConnectionIds* ids, RateLimiter* limiter)
-      : swarms_(swarms), ids_(ids), limiter_(limiter) {}
+      : swarms_(swarms),
+        interval_seconds_(static_cast<uint32_t>(absl::ToInt64Seconds(swarms->options().interval))),
+        ids_(ids),
+        limiter_(limiter) {}
 
   // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxReplyBytes at the least), and
-  // says what became of it.
-  Datagram Answer(absl::Duration now, IncomingDatagram* datagram) const;
+  // says what became of it. `pressed`: who has proven nothing gets nothing.
+  Datagram Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const;
 
  private:
   size_t Announce(const bep15::AnnounceRequest& request, const Endpoint& source, absl::Duration now,
@@ -32,6 +35,7 @@ class Bep15Datagrams {
   size_t Scrape(const bep15::ScrapeRequest& request, uint8_t* to) const;
 
   BitTorrentSwarms* const swarms_;
+  const uint32_t interval_seconds_;
   const ConnectionIds* const ids_;
   RateLimiter* const limiter_;
 };

@@ -19,7 +19,7 @@ class Bep15DatagramsTest : public ::testing::Test {
   std::string Answer(const std::string& datagram, const Endpoint& source) {
     std::array<uint8_t, DatagramServer::kMaxReplyBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), source, room};
-    result_ = door_.Answer(now_, &incoming);
+    result_ = door_.Answer(now_, pressed_, &incoming);
     return {reinterpret_cast<const char*>(room.data()), incoming.reply_bytes};
   }
   uint64_t Connect(const Endpoint& source) {
@@ -50,6 +50,7 @@ class Bep15DatagramsTest : public ::testing::Test {
   RateLimiter limiter_{{}, 1};
   Bep15Datagrams door_{&swarms_, &ids_, &limiter_};
   absl::Duration now_ = absl::Hours(3);
+  bool pressed_ = false;
   Datagram result_ = Datagram::kMalformed;
   std::string last_;
 };
@@ -94,6 +95,15 @@ TEST_F(Bep15DatagramsTest, GarbageIsDropped) {
     EXPECT_EQ(Answer(bytes, home_), "");
     EXPECT_EQ(result_, Datagram::kMalformed);
   }
+}
+
+TEST_F(Bep15DatagramsTest, WhenPressedOnlyWhoHasAConnectionIdIsAnswered) {
+  const auto request = Request(home_, 6881, 0);
+  pressed_ = true;
+  EXPECT_EQ(Answer(bep15::BuildConnect({9}), home_), "");
+  EXPECT_EQ(result_, Datagram::kOverRate);
+  EXPECT_NE(Answer(bep15::BuildAnnounce(request, ""), home_), "");
+  EXPECT_EQ(result_, Datagram::kAnswered);
 }
 
 TEST_F(Bep15DatagramsTest, PortZeroIsAnError) {

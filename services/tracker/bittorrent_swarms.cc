@@ -4,7 +4,10 @@
 
 namespace shoal::tracker {
 
-BitTorrentSwarms::BitTorrentSwarms(const Options& options) : options_(options), usage_(options.limits) {
+BitTorrentSwarms::BitTorrentSwarms(const Options& options)
+    : options_(options),
+      tick_nanoseconds_(absl::ToInt64Nanoseconds(sweep_interval())),
+      usage_(options.limits) {
   RandomSource seeds(options.seed);
   for (uint32_t number = 0; number < kShards; ++number) {
     shards_.push_back(std::make_unique<BitTorrentShard>(seeds.Next(), &usage_));
@@ -42,7 +45,7 @@ std::optional<BitTorrentSwarms::Swarm> BitTorrentSwarms::Describe(
 
 uint64_t BitTorrentSwarms::Tick(absl::Duration now) const {
   // In whole nanoseconds: a division of durations costs more than all the rest here.
-  return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now) / absl::ToInt64Nanoseconds(sweep_interval()));
+  return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now) / tick_nanoseconds_);
 }
 
 BitTorrentShard& BitTorrentSwarms::ShardOf(const InfoHash& info_hash) const {

@@ -63,6 +63,7 @@ class BitTorrentSwarms {
   BitTorrentShard& ShardOf(const InfoHash& info_hash) const;
 
   const Options options_;
+  const int64_t tick_nanoseconds_;
   BitTorrentUsage usage_;
   std::vector<std::unique_ptr<BitTorrentShard>> shards_;
 };

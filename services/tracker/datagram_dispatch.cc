@@ -7,12 +7,13 @@
 
 namespace shoal::tracker {
 
-void DatagramDispatch::Answer(std::span<IncomingDatagram> batch) const {
+void DatagramDispatch::Answer(std::span<IncomingDatagram> batch, bool pressed) const {
   const absl::Duration now = clock_->Uptime();
   std::array<uint64_t, kDatagramKinds> counts{};
   for (IncomingDatagram& datagram : batch) {
-    const Datagram result = LooksLikeDatagramRequest(datagram.bytes) ? shoal_->Answer(now, &datagram)
-                                                                     : bep15_->Answer(now, &datagram);
+    const Datagram result = LooksLikeDatagramRequest(datagram.bytes)
+                                ? shoal_->Answer(now, pressed, &datagram)
+                                : bep15_->Answer(now, pressed, &datagram);
     ++counts[static_cast<size_t>(result)];
   }
   metrics_->RecordDatagrams(clock_->Uptime() - now, batch.size());

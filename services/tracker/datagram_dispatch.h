@@ -12,7 +12,8 @@ namespace shoal::tracker {
 
 // The one UDP port is shared by dialects that are told apart by their first bytes. This is where that is
 // done: it hands a datagram to the dialect that it claims to be of, and drops it when it claims to be of
-// none. Looks at the clock before and after each batch, and counts once for it. Thread-safe.
+// none. Looks at the clock before and after each batch, and counts once for it. When pressed, nobody is given
+// a cookie or a connection id: who has one goes first. Thread-safe.
 class DatagramDispatch final : public DatagramHandler {
  public:
   // All must outlive it.
@@ -20,7 +21,7 @@ class DatagramDispatch final : public DatagramHandler {
                    const Clock* clock)
       : shoal_(shoal), bep15_(bep15), metrics_(metrics), clock_(clock) {}
 
-  void Answer(std::span<IncomingDatagram> batch) const override;
+  void Answer(std::span<IncomingDatagram> batch, bool pressed) const override;
 
  private:
   const ShoalDatagrams* const shoal_;

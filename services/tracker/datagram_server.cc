@@ -1,8 +1,8 @@
 #include "services/tracker/datagram_server.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/usable_cores.h"
 
 namespace shoal::tracker {
 namespace {
@@ -26,9 +27,10 @@ constexpr size_t kBatch = 64;
 constexpr uint32_t kMostSocketsByDefault = 4;
 // A thread that is never idle looks this often, in batches, whether it is to stop.
 constexpr int kBatchesBetweenWaits = 64;
-// Larger datagrams are cut off by the system and dropped: no dialect has any.
-constexpr size_t kMaxReceivedBytes = 2048;
-// The senders of a large swarm come in bursts. The system caps this at its own limit.
+// Larger datagrams are cut off by the system and dropped: no dialect has any. An odd number of cache lines,
+// so that the heads of a batch don't all fall into the same few sets of the cache.
+constexpr size_t kMaxReceivedBytes = 25 * 64;
+// The senders of a large swarm come in bursts. Without privilege the system caps this at its own limit.
 constexpr int kSocketBufferBytes = 4 << 20;
 
 sockaddr_storage ToSockaddr(const Endpoint& endpoint, socklen_t* length) {
@@ -62,21 +64,28 @@ Endpoint FromSockaddr(const sockaddr_storage& storage) {
   return {IpAddress(bytes), ntohs(v6->sin6_port)};
 }
 
-// Not those that the machine has: a process may be confined to some, and two threads on one core only make
-// each other's datagrams wait.
-uint32_t UsableCores() {
-  cpu_set_t cores;
-  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
-  return static_cast<uint32_t>(std::max(CPU_COUNT(&cores), 1));
-}
-
 absl::Status BindError(const Endpoint& endpoint) {
   return absl::UnavailableError(
       absl::StrCat("can't listen on udp ", endpoint.ToString(), ": ", std::strerror(errno)));
 }
 
+void GrowBuffer(int fd, int option, int forced_option) {
+  if (::setsockopt(fd, SOL_SOCKET, forced_option, &kSocketBufferBytes, sizeof(kSocketBufferBytes)) == 0)
+    return;
+  ::setsockopt(fd, SOL_SOCKET, option, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+}
+
+// Whether more than half of the room for what waits to be received is taken.
+bool HalfFull(int fd) {
+  std::array<uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t length = sizeof(memory);
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return false;
+  return memory[SK_MEMINFO_RMEM_ALLOC] > memory[SK_MEMINFO_RCVBUF] / 2;
+}
+
 // A bound socket. With `share`, one more for a port that this process has already.
-absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, bool share) {
+absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const sock_filter> filter,
+                                    bool share) {
   socklen_t length = 0;
   const sockaddr_storage address = ToSockaddr(endpoint, &length);
   FileDescriptor fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -84,8 +93,14 @@ absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, bool share) {
   const int off = 0;
   if (!fd.valid()) return BindError(endpoint);
   if (address.ss_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+  GrowBuffer(fd.get(), SO_RCVBUF, SO_RCVBUFFORCE);
+  GrowBuffer(fd.get(), SO_SNDBUF, SO_SNDBUFFORCE);
+  // Before it is bound: so nothing that is to be dropped gets in.
+  if (!filter.empty()) {
+    const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                             const_cast<sock_filter*>(filter.data())};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+  }
   if (share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
     return BindError(endpoint);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return BindError(endpoint);
@@ -183,7 +198,7 @@ class ThreadedDatagramServer final : public DatagramServer {
       batch->datagrams[i] = {whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
                              FromSockaddr(batch->sources[i]), batch->rooms[i]};
     }
-    handler_->Answer(std::span(batch->datagrams).first(count));
+    handler_->Answer(std::span(batch->datagrams).first(count), count == kBatch && HalfFull(fd));
     size_t replies = 0;
     for (size_t i = 0; i < count; ++i) {
       if (batch->datagrams[i].reply_bytes == 0) continue;
@@ -225,13 +240,13 @@ class ThreadedDatagramServer final : public DatagramServer {
 absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Options& options,
                                                                       const DatagramHandler* handler) {
   std::vector<FileDescriptor> sockets;
-  SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, false));
+  SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, options.filter, false));
   SHOAL_ASSIGN_OR_RETURN(const uint16_t port, BoundPort(first));
   sockets.push_back(std::move(first));
   const uint32_t wanted =
       options.sockets > 0 ? options.sockets : std::min(UsableCores(), kMostSocketsByDefault);
   while (sockets.size() < wanted) {
-    SHOAL_ASSIGN_OR_RETURN(FileDescriptor next, Bind({options.listen.ip, port}, true));
+    SHOAL_ASSIGN_OR_RETURN(FileDescriptor next, Bind({options.listen.ip, port}, options.filter, true));
     sockets.push_back(std::move(next));
   }
   FileDescriptor stop(::eventfd(0, EFD_CLOEXEC));

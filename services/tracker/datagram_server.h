@@ -1,5 +1,7 @@
 #pragma once
 
+#include <linux/filter.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,8 +28,9 @@ class DatagramHandler {
   virtual ~DatagramHandler() = default;
 
   // Sets reply_bytes of those that get a reply. A batch is what came since the last one, so that what needs
-  // doing once (a look at the clock) is done once for all.
-  virtual void Answer(std::span<IncomingDatagram> batch) const = 0;
+  // doing once (a look at the clock) is done once for all. `pressed`: more comes than is answered, and what
+  // waits is about to be lost, so what matters less had better go without an answer.
+  virtual void Answer(std::span<IncomingDatagram> batch, bool pressed) const = 0;
 };
 
 // A UDP port that answers each datagram with at most one: sockets that share the port (SO_REUSEPORT; the
@@ -41,6 +44,9 @@ class DatagramServer {
     Endpoint listen;  // port 0: the system chooses
     // Each with its thread. 0: one for each core that this process may run on, but at most 4.
     uint32_t sockets = 0;
+    // What the kernel asks for each datagram whether to keep it (classic BPF); none: it keeps all. Lives as
+    // long as the program. Where the system allows no such thing, everything is kept.
+    std::span<const sock_filter> filter;
     // Replies that the system would not send. Called on the same threads as the handler.
     std::function<void(uint64_t count)> on_unsendable;
   };

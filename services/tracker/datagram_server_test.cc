@@ -68,7 +68,7 @@ class OneByOne final : public DatagramHandler {
   using One = std::function<std::string(ByteView datagram, const Endpoint& source)>;
   explicit OneByOne(One one) : one_(std::move(one)) {}
 
-  void Answer(std::span<IncomingDatagram> batch) const override {
+  void Answer(std::span<IncomingDatagram> batch, bool) const override {
     for (IncomingDatagram& datagram : batch) {
       const std::string reply = one_(datagram.bytes, datagram.source);
       std::copy(reply.begin(), reply.end(), datagram.room.begin());
@@ -158,6 +158,24 @@ TEST(DatagramServerTest, BothFamiliesOnOneSocket) {
   if (!v6.connected()) GTEST_SKIP() << "this machine has no IPv6 loopback";
   ASSERT_TRUE(v6.Send("x"));
   EXPECT_EQ(v6.Receive(), "::1");
+}
+
+TEST(DatagramServerTest, WhatTheFilterDropsNeverComes) {
+  // Keeps what begins with 'k'.
+  static constexpr sock_filter kFilter[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 8),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 'k', 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  DatagramServer::Options options = Loopback();
+  options.filter = kFilter;
+  const auto server = DatagramServer::Start(options, &kEcho);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const Client client((*server)->port());
+  ASSERT_TRUE(client.Send("drop"));
+  ASSERT_TRUE(client.Send("keep"));
+  EXPECT_EQ(client.Receive(), "keep");
 }
 
 TEST(DatagramServerTest, StopsTwice) {

@@ -43,16 +43,16 @@ struct Perform {
 
 }  // namespace
 
-Datagram ShoalDatagrams::Answer(absl::Duration now, IncomingDatagram* datagram) const {
+Datagram ShoalDatagrams::Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const {
   absl::StatusOr<DatagramRequest> request = DatagramRequest::Decode(datagram->bytes);
   if (!request.ok()) return Datagram::kMalformed;
   DatagramReply reply;
   reply.transaction_id = request->transaction_id;
   reply.grpc_port = grpc_port_;
   const bool proven = cookies_->Check(datagram->source, request->cookie);
-  if (!(proven ? limiter_->Admit(datagram->source.ip, now) : limiter_->AdmitUnproven(now))) {
-    return Datagram::kOverRate;
-  }
+  const bool admitted =
+      proven ? limiter_->Admit(datagram->source.ip, now) : !pressed && limiter_->AdmitUnproven(now);
+  if (!admitted) return Datagram::kOverRate;
   if (proven) {
     std::visit(Perform{registry_, metrics_, datagram->source, &reply}, request->body);
   } else {

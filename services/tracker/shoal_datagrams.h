@@ -22,8 +22,8 @@ class ShoalDatagrams {
       : registry_(registry), metrics_(metrics), cookies_(cookies), limiter_(limiter), grpc_port_(grpc_port) {}
 
   // Writes the reply, if there is one, to the datagram's room (of kMaxDatagramBytes at the least), and says
-  // what became of it.
-  Datagram Answer(absl::Duration now, IncomingDatagram* datagram) const;
+  // what became of it. `pressed`: who has proven nothing gets nothing.
+  Datagram Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const;
 
  private:
   Registry* const registry_;

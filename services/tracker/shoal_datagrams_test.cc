@@ -23,10 +23,10 @@ class ShoalDatagramsTest : public ::testing::Test {
  protected:
   static Endpoint Source() { return {IpAddress::V4({192, 0, 2, 1}), 4000}; }
 
-  std::string Answer(const std::string& datagram) {
+  std::string Answer(const std::string& datagram, bool pressed = false) {
     std::array<uint8_t, DatagramServer::kMaxReplyBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), Source(), room};
-    dispatch_.Answer({&incoming, 1});
+    dispatch_.Answer({&incoming, 1}, pressed);
     return {reinterpret_cast<const char*>(room.data()), incoming.reply_bytes};
   }
 
@@ -86,6 +86,13 @@ TEST_F(ShoalDatagramsTest, WithoutACookieNothingIsDoneButOneIsGiven) {
   }
   EXPECT_EQ(registry_.stats().known_contents, 0u);
   EXPECT_TRUE(Counted("cookie_given", 2));
+}
+
+TEST_F(ShoalDatagramsTest, WhenPressedOnlyWhoHasACookieIsAnswered) {
+  EXPECT_EQ(Answer(Encode(TestSeeder(1, TestContent(1)), "", kMinRequestBytes), true), "");
+  EXPECT_TRUE(Counted("over_rate", 1));
+  EXPECT_NE(Answer(Encode(TestSeeder(1, TestContent(1)), cookies_.Make(Source())), true), "");
+  EXPECT_TRUE(Counted("answered", 1));
 }
 
 TEST_F(ShoalDatagramsTest, TooShortForACookieGetsNothing) {

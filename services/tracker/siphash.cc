@@ -22,7 +22,14 @@ void StoreLittle(uint64_t value, uint8_t* to) {
 }
 
 struct State {
-  uint64_t v0, v1, v2, v3;
+  explicit State(const SipHashKey& key) {
+    const uint64_t k0 = LoadLittle(key.data(), 8);
+    const uint64_t k1 = LoadLittle(key.data() + 8, 8);
+    v0 = k0 ^ 0x736f6d6570736575;
+    v1 = k1 ^ 0x646f72616e646f6d;
+    v2 = k0 ^ 0x6c7967656e657261;
+    v3 = k1 ^ 0x7465646279746573;
+  }
 
   void Round() {
     v0 += v1;
@@ -42,29 +49,38 @@ struct State {
     Round();
     v0 ^= word;
   }
+  void Absorb(ByteView message) {
+    const uint64_t length = message.size();
+    for (; message.size() >= 8; message = message.subspan(8)) Mix(LoadLittle(message.data(), 8));
+    Mix(LoadLittle(message.data(), message.size()) | length << 56);
+  }
   uint64_t Finish() {
     for (int i = 0; i < 4; ++i) Round();
     return v0 ^ v1 ^ v2 ^ v3;
   }
+
+  uint64_t v0, v1, v2, v3;
 };
 
 }  // namespace
 
 std::array<uint8_t, 16> SipHash128(const SipHashKey& key, ByteView message) {
-  const uint64_t k0 = LoadLittle(key.data(), 8);
-  const uint64_t k1 = LoadLittle(key.data() + 8, 8);
-  State state{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d ^ 0xee, k0 ^ 0x6c7967656e657261,
-              k1 ^ 0x7465646279746573};
-  const uint64_t length = message.size();
-  for (; message.size() >= 8; message = message.subspan(8)) state.Mix(LoadLittle(message.data(), 8));
-  state.Mix(LoadLittle(message.data(), message.size()) | length << 56);
-
+  State state(key);
+  state.v1 ^= 0xee;
+  state.Absorb(message);
   std::array<uint8_t, 16> hash;
   state.v2 ^= 0xee;
   StoreLittle(state.Finish(), hash.data());
   state.v1 ^= 0xdd;
   StoreLittle(state.Finish(), hash.data() + 8);
   return hash;
+}
+
+uint64_t SipHash64(const SipHashKey& key, ByteView message) {
+  State state(key);
+  state.Absorb(message);
+  state.v2 ^= 0xff;
+  return state.Finish();
 }
 
 }  // namespace shoal::tracker

@@ -18,8 +18,6 @@
 namespace shoal {
 namespace {
 
-constexpr std::array<uint8_t, 12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 // SimpleAtoi takes signs and blanks; a port has neither.
 std::optional<uint16_t> ParsePort(absl::string_view text) {
   if (text.empty() || text.size() > 5 || !std::all_of(text.begin(), text.end(), absl::ascii_isdigit))
@@ -30,13 +28,6 @@ std::optional<uint16_t> ParsePort(absl::string_view text) {
 }
 
 }  // namespace
-
-IpAddress IpAddress::V4(const std::array<uint8_t, 4>& bytes) {
-  std::array<uint8_t, 16> mapped{};
-  std::copy(kV4Prefix.begin(), kV4Prefix.end(), mapped.begin());
-  std::copy(bytes.begin(), bytes.end(), mapped.begin() + kV4Prefix.size());
-  return IpAddress(mapped);
-}
 
 absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
   const std::string terminated(text);
@@ -50,20 +41,16 @@ absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' is no numeric IPv4 or IPv6 address"));
 }
 
-bool IpAddress::is_v4() const {
-  return std::equal(kV4Prefix.begin(), kV4Prefix.end(), bytes_.begin());
-}
-
 bool IpAddress::is_unspecified() const {
   const auto zero = [](uint8_t byte) { return byte == 0; };
   return std::all_of(bytes_.begin(), bytes_.end(), zero) ||
-         (is_v4() && std::all_of(bytes_.begin() + kV4Prefix.size(), bytes_.end(), zero));
+         (is_v4() && std::all_of(bytes_.begin() + 12, bytes_.end(), zero));
 }
 
 std::string IpAddress::ToString() const {
   char text[INET6_ADDRSTRLEN];
   if (is_v4()) {
-    inet_ntop(AF_INET, bytes_.data() + kV4Prefix.size(), text, sizeof(text));
+    inet_ntop(AF_INET, bytes_.data() + 12, text, sizeof(text));
   } else {
     inet_ntop(AF_INET6, bytes_.data(), text, sizeof(text));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -17,14 +18,19 @@ class IpAddress {
  public:
   constexpr IpAddress() = default;  // "::", the unspecified address
   constexpr explicit IpAddress(const std::array<uint8_t, 16>& bytes) : bytes_(bytes) {}
-  static IpAddress V4(const std::array<uint8_t, 4>& bytes);
+  static constexpr IpAddress V4(const std::array<uint8_t, 4>& bytes) {
+    return IpAddress({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, bytes[0], bytes[1], bytes[2], bytes[3]});
+  }
 
   // Numeric forms only ("192.0.2.7", "2001:db8::1"); names are INVALID_ARGUMENT, so that nothing here asks a
   // resolver.
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
 
-  bool is_unspecified() const;  // "::" or "0.0.0.0"
-  bool is_v4() const;           // IPv4-mapped
+  bool is_unspecified() const;    // "::" or "0.0.0.0"
+  constexpr bool is_v4() const {  // IPv4-mapped
+    const auto words = std::bit_cast<std::array<uint64_t, 2>>(bytes_);
+    return words[0] == 0 && (bytes_[8] | bytes_[9]) == 0 && (bytes_[10] & bytes_[11]) == 0xff;
+  }
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
   std::string ToString() const;
 
