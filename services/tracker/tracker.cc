@@ -1,5 +1,6 @@
 #include "services/tracker/tracker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <random>
@@ -10,6 +11,7 @@
 #include "services/tracker/connection_id.h"
 #include "services/tracker/datagram_cookie.h"
 #include "services/tracker/datagram_dispatch.h"
+#include "services/tracker/datagram_filter.h"
 #include "services/tracker/datagram_server.h"
 #include "services/tracker/door_metrics.h"
 #include "services/tracker/periodic_thread.h"
@@ -20,6 +22,7 @@
 #include "services/tracker/status_pages.h"
 #include "services/tracker/tracker_service.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/usable_cores.h"
 #include "shoal/service/grpc_server.h"
 #include "shoal/service/http_server.h"
 #include "shoal/service/log.h"
@@ -27,6 +30,8 @@
 
 namespace shoal::tracker {
 namespace {
+
+constexpr uint32_t kMostGrpcThreads = 4;
 
 uint64_t RandomSeed() {
   std::random_device random;
@@ -59,8 +64,10 @@ class RunningTracker final : public Tracker {
     ReadState();
     GrpcServer::Options grpc;
     grpc.listen = options.grpc;
-    grpc.service_names = {TrackerService::kName};
-    SHOAL_ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, {service_->grpc_service()}));
+    grpc.threads = std::min(UsableCores(), kMostGrpcThreads);
+    GrpcMethods methods;
+    service_->AddTo(&methods);
+    SHOAL_ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, std::move(methods)));
     if (options.udp) SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets));
     if (options.http) {
       HttpServer::Options http;
@@ -139,6 +146,7 @@ class RunningTracker final : public Tracker {
     DatagramServer::Options udp;
     udp.listen = listen;
     udp.sockets = sockets;
+    udp.filter = DatagramFilter();
     udp.on_unsendable = [this](uint64_t count) {
       door_metrics_.CountDatagrams(Datagram::kUnsendable, count);
     };

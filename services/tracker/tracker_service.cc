@@ -2,147 +2,151 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "grpcpp/grpcpp.h"
+#include "google/protobuf/arena.h"
 #include "services/tracker/watch_stream.h"
-#include "shoal/base/mutex.h"
-#include "shoal/service/grpc_server.h"
-#include "shoal/tracker/v1/tracker.grpc.pb.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/tracker/v1/messages.pb.h"
+#include "shoal/tracking/lookup_reply_conversion.h"
 #include "shoal/tracking/proto_conversion.h"
 
 namespace shoal::tracker {
 namespace {
 
-using grpc::CallbackServerContext;
-using grpc::ServerUnaryReactor;
+// What most requests take as a message; larger ones take memory besides.
+constexpr size_t kRequestBlockBytes = 1024;
 
-// Ends a stream that never began.
-class RefusedWatch final : public grpc::ServerWriteReactor<v1::SwarmEvent> {
+// A request's message, in memory that goes all at once.
+template <typename Message>
+class Parsed {
  public:
-  explicit RefusedWatch(const absl::Status& why) { Finish(ToGrpc(why)); }
-  void OnDone() override { delete this; }
-};
-
-class CallbackTrackerService final : public TrackerService, private v1::TrackerService::CallbackService {
- public:
-  CallbackTrackerService(Registry* registry, DoorMetrics* metrics, RateLimiter* limiter, const Clock* clock)
-      : registry_(registry), metrics_(metrics), limiter_(limiter), clock_(clock) {}
-
-  grpc::Service* grpc_service() override { return this; }
-
-  void EndWatches() override {
-    std::vector<std::shared_ptr<WatchStream>> streams;
-    {
-      MutexLock lock(&mutex_);
-      draining_ = true;
-      for (const auto& [raw, stream] : watches_) {
-        if (auto alive = stream.lock()) streams.push_back(std::move(alive));
-      }
-    }
-    for (const auto& stream : streams) stream->End(ShuttingDown());
+  explicit Parsed(ByteView bytes)
+      : arena_(block_, sizeof block_), message_(google::protobuf::Arena::CreateMessage<Message>(&arena_)) {
+    ok_ = message_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   }
+  bool ok() const { return ok_; }
+  const Message& operator*() const { return *message_; }
 
  private:
-  static absl::Status ShuttingDown() { return absl::UnavailableError("this tracker is shutting down"); }
+  alignas(8) char block_[kRequestBlockBytes];
+  google::protobuf::Arena arena_;
+  Message* const message_;
+  bool ok_ = false;
+};
 
-  // What a call counts as: one, and more where it asks for many contents.
-  template <typename In>
-  static uint32_t CostOf(const In&) {
-    return 1;
+template <typename Message, typename Reply>
+std::string Encode(const Reply& reply) {
+  Message message;
+  ToProto(reply, &message);
+  return message.SerializeAsString();
+}
+
+// By far the most of what a tracker says, so it has a way of its own.
+template <>
+std::string Encode<v1::LookupReply>(const LookupReply& reply) {
+  return EncodeLookupReply(reply);
+}
+
+// What a call counts as: one, and more where it asks for many contents.
+template <typename In>
+uint32_t CostOf(const In&) {
+  return 1;
+}
+uint32_t CostOf(const v1::LookupManyRequest& in) {
+  return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;
+}
+
+class RegistryTrackerService final : public TrackerService {
+ public:
+  RegistryTrackerService(Registry* registry, DoorMetrics* metrics, RateLimiter* limiter, const Clock* clock)
+      : registry_(registry), metrics_(metrics), limiter_(limiter), clock_(clock), watches_(registry) {}
+
+  void AddTo(GrpcMethods* methods) override {
+    Add<v1::RegisterRequest, v1::RegisterReply>(
+        methods, "Register", Call::kRegister,
+        [this](GrpcCall* call, RegisterRequest& request) { return Register(call, request); });
+    Add<v1::HeartbeatRequest, v1::HeartbeatReply>(
+        methods, "Heartbeat", Call::kHeartbeat,
+        [this](GrpcCall*, const HeartbeatRequest& request) { return registry_->Heartbeat(request); });
+    Add<v1::LookupRequest, v1::LookupReply>(
+        methods, "Lookup", Call::kLookup,
+        [this](GrpcCall*, const LookupRequest& request) { return registry_->Lookup(request); });
+    Add<v1::LookupManyRequest, v1::LookupManyReply>(
+        methods, "LookupMany", Call::kLookupMany,
+        [this](GrpcCall*, const LookupManyRequest& request) { return LookUpEach(request); });
+    Add<v1::ListContentsRequest, v1::ListContentsReply>(
+        methods, "ListContents", Call::kListContents,
+        [this](GrpcCall*, const ListContentsRequest& request) { return registry_->ListContents(request); });
+    Add<v1::GetSwarmRequest, v1::GetSwarmReply>(
+        methods, "GetSwarm", Call::kGetSwarm,
+        [this](GrpcCall*, const ContentKey& content) { return registry_->GetSwarm(content); });
+    Add<v1::LeaveRequest, v1::LeaveReply>(methods, "Leave", Call::kLeave,
+                                          [this](GrpcCall*, const LeaveRequest& request) {
+                                            return absl::StatusOr<LeaveReply>(registry_->Leave(request));
+                                          });
+    methods->Add(kName, "Watch",
+                 GrpcMethods::ServerStream{
+                     [this](GrpcCall* call, ByteView request, const std::shared_ptr<GrpcStream>& stream) {
+                       auto opened = Watch(call, request, stream);
+                       metrics_->CountCall(Door::kGrpc, Call::kWatch, opened.status().code());
+                       return opened;
+                     }});
   }
-  static uint32_t CostOf(const v1::LookupManyRequest& in) {
-    return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;
+
+  void EndWatches() override { watches_.End(); }
+
+ private:
+  // A unary method: `perform` gets the request as values, and gives a StatusOr of the reply.
+  template <typename In, typename Out, typename Perform>
+  void Add(GrpcMethods* methods, const char* name, Call kind, Perform perform) {
+    methods->Add(kName, name, GrpcMethods::Unary{[this, kind, perform](GrpcCall* call, ByteView bytes) {
+                   const absl::Duration began = clock_->Uptime();
+                   const absl::StatusOr<std::string> reply = Answer<In, Out>(call, began, bytes, perform);
+                   metrics_->RecordCall(kind, clock_->Uptime() - began);
+                   metrics_->CountCall(Door::kGrpc, kind, reply.status().code());
+                   return reply;
+                 }});
+  }
+
+  template <typename In, typename Out, typename Perform>
+  absl::StatusOr<std::string> Answer(GrpcCall* call, absl::Duration now, ByteView bytes,
+                                     const Perform& perform) {
+    const Parsed<In> in(bytes);
+    SHOAL_RETURN_IF_ERROR(Admit(call, now, CostOf(*in)));
+    if (!in.ok()) return NotAMessage();
+    SHOAL_ASSIGN_OR_RETURN(auto request, FromProto(*in));
+    SHOAL_ASSIGN_OR_RETURN(const auto reply, perform(call, request));
+    return Encode<Out>(reply);
+  }
+
+  static absl::Status NotAMessage() {
+    return absl::InvalidArgumentError("the bytes are no message of this method");
   }
 
   // RESOURCE_EXHAUSTED when the caller's address asks too often. Callers that are at no address (a Unix
   // socket) are of this machine.
-  absl::Status Admit(CallbackServerContext* context, absl::Duration now, uint32_t cost) {
+  absl::Status Admit(GrpcCall* call, absl::Duration now, uint32_t cost) {
     if (!limiter_->limits_sources()) return absl::OkStatus();
-    const absl::StatusOr<Endpoint> source = ParseGrpcPeer(context->peer());
+    const absl::StatusOr<Endpoint> source = call->source();
     if (!source.ok() || limiter_->Admit(source->ip, now, cost)) return absl::OkStatus();
-    context->AddTrailingMetadata("grpc-retry-pushback-ms", "1000");
+    call->AddTrailingMetadata("grpc-retry-pushback-ms", "1000");
     return absl::ResourceExhaustedError(
         absl::StrCat(source->ip.ToString(), " asks more than the ", limiter_->rates().per_source_per_second,
                      " times a second that this tracker grants an address: try again in a second"));
   }
 
-  // One unary call: `perform` gets the request as values, and gives a StatusOr of the reply.
-  template <typename In, typename Out, typename Perform>
-  ServerUnaryReactor* Answer(CallbackServerContext* context, Call call, const In& in, Out* out,
-                             const Perform& perform) {
-    const absl::Duration began = clock_->Uptime();
-    absl::Status status = Admit(context, began, CostOf(in));
-    if (status.ok()) {
-      auto request = FromProto(in);
-      status = request.status();
-      if (status.ok()) {
-        const auto reply = perform(*request);
-        status = reply.status();
-        if (status.ok()) ToProto(*reply, out);
+  absl::StatusOr<RegisterReply> Register(GrpcCall* call, RegisterRequest& request) {
+    if (request.endpoint.ip.is_unspecified()) {
+      const absl::StatusOr<Endpoint> source = call->source();
+      if (!source.ok()) {
+        return absl::InvalidArgumentError(
+            "endpoint.ip: is missing, and the call does not come from an IP address");
       }
+      request.endpoint.ip = source->ip;
     }
-    metrics_->RecordCall(call, clock_->Uptime() - began);
-    metrics_->CountCall(Door::kGrpc, call, status.code());
-    ServerUnaryReactor* const reactor = context->DefaultReactor();
-    reactor->Finish(ToGrpc(status));
-    return reactor;
-  }
-
-  ServerUnaryReactor* Register(CallbackServerContext* context, const v1::RegisterRequest* in,
-                               v1::RegisterReply* out) override {
-    return Answer(context, Call::kRegister, *in, out,
-                  [&](RegisterRequest& request) -> absl::StatusOr<RegisterReply> {
-                    if (request.endpoint.ip.is_unspecified()) {
-                      const absl::StatusOr<Endpoint> source = ParseGrpcPeer(context->peer());
-                      if (!source.ok()) {
-                        return absl::InvalidArgumentError(
-                            "endpoint.ip: is missing, and the call does not come from an IP address");
-                      }
-                      request.endpoint.ip = source->ip;
-                    }
-                    return registry_->Register(request);
-                  });
-  }
-
-  ServerUnaryReactor* Heartbeat(CallbackServerContext* context, const v1::HeartbeatRequest* in,
-                                v1::HeartbeatReply* out) override {
-    return Answer(context, Call::kHeartbeat, *in, out,
-                  [&](const HeartbeatRequest& request) { return registry_->Heartbeat(request); });
-  }
-
-  ServerUnaryReactor* Lookup(CallbackServerContext* context, const v1::LookupRequest* in,
-                             v1::LookupReply* out) override {
-    return Answer(context, Call::kLookup, *in, out,
-                  [&](const LookupRequest& request) { return registry_->Lookup(request); });
-  }
-
-  ServerUnaryReactor* LookupMany(CallbackServerContext* context, const v1::LookupManyRequest* in,
-                                 v1::LookupManyReply* out) override {
-    return Answer(context, Call::kLookupMany, *in, out,
-                  [&](const LookupManyRequest& request) { return LookUpEach(request); });
-  }
-
-  ServerUnaryReactor* ListContents(CallbackServerContext* context, const v1::ListContentsRequest* in,
-                                   v1::ListContentsReply* out) override {
-    return Answer(context, Call::kListContents, *in, out,
-                  [&](const ListContentsRequest& request) { return registry_->ListContents(request); });
-  }
-
-  ServerUnaryReactor* GetSwarm(CallbackServerContext* context, const v1::GetSwarmRequest* in,
-                               v1::GetSwarmReply* out) override {
-    return Answer(context, Call::kGetSwarm, *in, out,
-                  [&](const ContentKey& content) { return registry_->GetSwarm(content); });
-  }
-
-  ServerUnaryReactor* Leave(CallbackServerContext* context, const v1::LeaveRequest* in,
-                            v1::LeaveReply* out) override {
-    return Answer(context, Call::kLeave, *in, out, [&](const LeaveRequest& request) {
-      return absl::StatusOr<LeaveReply>(registry_->Leave(request));
-    });
+    return registry_->Register(request);
   }
 
   // What is not known has an empty result; any other error is the call's.
@@ -165,40 +169,27 @@ class CallbackTrackerService final : public TrackerService, private v1::TrackerS
     return reply;
   }
 
-  grpc::ServerWriteReactor<v1::SwarmEvent>* Watch(CallbackServerContext* context,
-                                                  const v1::WatchRequest* in) override {
-    absl::StatusOr<WatchRequest> request = FromProto(*in);
-    if (const absl::Status admitted = Admit(context, clock_->Uptime(), 1); !admitted.ok()) request = admitted;
-    metrics_->CountCall(Door::kGrpc, Call::kWatch, request.status().code());
-    if (!request.ok()) return new RefusedWatch(request.status());
-    const auto stream = WatchStream::Start(registry_, *request, [this](WatchStream* done) {
-      MutexLock lock(&mutex_);
-      watches_.erase(done);
-    });
-    bool draining = false;
-    {
-      MutexLock lock(&mutex_);
-      draining = draining_;
-      watches_[stream.get()] = stream;
-    }
-    if (draining) stream->End(ShuttingDown());
-    return stream.get();
+  absl::StatusOr<std::unique_ptr<GrpcStreamSource>> Watch(GrpcCall* call, ByteView bytes,
+                                                          const std::shared_ptr<GrpcStream>& stream) {
+    const Parsed<v1::WatchRequest> in(bytes);
+    SHOAL_RETURN_IF_ERROR(Admit(call, clock_->Uptime(), 1));
+    if (!in.ok()) return NotAMessage();
+    SHOAL_ASSIGN_OR_RETURN(const WatchRequest request, FromProto(*in));
+    return watches_.Open(request, stream);
   }
 
   Registry* const registry_;
   DoorMetrics* const metrics_;
   RateLimiter* const limiter_;
   const Clock* const clock_;
-  Mutex mutex_;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_map<WatchStream*, std::weak_ptr<WatchStream>> watches_ ABSL_GUARDED_BY(mutex_);
+  WatchStreams watches_;
 };
 
 }  // namespace
 
 std::unique_ptr<TrackerService> TrackerService::Create(Registry* registry, DoorMetrics* metrics,
                                                        RateLimiter* limiter, const Clock* clock) {
-  return std::make_unique<CallbackTrackerService>(registry, metrics, limiter, clock);
+  return std::make_unique<RegistryTrackerService>(registry, metrics, limiter, clock);
 }
 
 }  // namespace shoal::tracker

@@ -6,10 +6,7 @@
 #include "services/tracker/rate_limiter.h"
 #include "services/tracker/registry.h"
 #include "shoal/base/clock.h"
-
-namespace grpc {
-class Service;
-}
+#include "shoal/service/grpc_methods.h"
 
 namespace shoal::tracker {
 
@@ -24,7 +21,7 @@ class TrackerService {
                                                 RateLimiter* limiter, const Clock* clock);
   virtual ~TrackerService() = default;
 
-  virtual grpc::Service* grpc_service() = 0;
+  virtual void AddTo(GrpcMethods* methods) = 0;
   // Ends all Watch streams with UNAVAILABLE, now and from now on: they would hold up a server that drains.
   virtual void EndWatches() = 0;
 };

@@ -1,82 +1,71 @@
 #include "services/tracker/watch_stream.h"
 
+#include <optional>
 #include <utility>
 
-#include "shoal/service/grpc_server.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/proto_conversion.h"
 
 namespace shoal::tracker {
 
-std::shared_ptr<WatchStream> WatchStream::Start(Registry* registry, const WatchRequest& request,
-                                                std::function<void(WatchStream*)> on_done) {
-  const std::shared_ptr<WatchStream> stream(new WatchStream(registry, request, std::move(on_done)));
-  stream->self_ = stream;
-  const std::weak_ptr<WatchStream> weak = stream;
-  stream->watcher_ =
-      std::make_shared<SwarmWatcher>(request.exclude, registry->options().limits.max_watch_backlog, [weak] {
-        if (const auto alive = weak.lock()) alive->Proceed();
+// A watcher's events as messages, until it is lost or the tracker ends.
+class WatchStreams::Source final : public GrpcStreamSource {
+ public:
+  Source(const WatchStreams* streams, const ContentId& content, std::shared_ptr<SwarmWatcher> watcher)
+      : streams_(streams), content_(content), watcher_(std::move(watcher)) {}
+  ~Source() override { streams_->registry_->Unwatch(content_, watcher_.get()); }
+
+  Message Next() override {
+    if (streams_->ended()) return absl::UnavailableError("this tracker is shutting down");
+    if (watcher_->lost()) {
+      return absl::ResourceExhaustedError(
+          "this watcher reads more slowly than the swarm changes: watch again");
+    }
+    const std::optional<SwarmEvent> event = watcher_->Next();
+    if (!event) return Nothing();
+    v1::SwarmEvent out;
+    ToProto(*event, &out);
+    return out.SerializeAsString();
+  }
+
+ private:
+  const WatchStreams* const streams_;
+  const ContentId content_;
+  const std::shared_ptr<SwarmWatcher> watcher_;
+};
+
+absl::StatusOr<std::unique_ptr<GrpcStreamSource>> WatchStreams::Open(
+    const WatchRequest& request, const std::shared_ptr<GrpcStream>& stream) {
+  const std::weak_ptr<GrpcStream> weak = stream;
+  auto watcher =
+      std::make_shared<SwarmWatcher>(request.exclude, registry_->options().limits.max_watch_backlog, [weak] {
+        if (const auto alive = weak.lock()) alive->Wake();
       });
-  // So that the client knows that it is watching, though nothing may happen for long.
-  stream->StartSendInitialMetadata();
-  if (const absl::Status watching = registry->Watch(request.content, stream->watcher_); !watching.ok()) {
-    stream->End(watching);
-  }
-  return stream;
-}
-
-void WatchStream::End(const absl::Status& status) {
   {
     MutexLock lock(&mutex_);
-    if (!end_) end_ = status;
+    std::erase_if(streams_, [](const auto& one) { return one.expired(); });
+    streams_.push_back(weak);
   }
-  Proceed();
+  SHOAL_RETURN_IF_ERROR(registry_->Watch(request.content, watcher));
+  return std::make_unique<Source>(this, request.content, std::move(watcher));
 }
 
-void WatchStream::OnWriteDone(bool ok) {
+void WatchStreams::End() {
+  std::vector<std::weak_ptr<GrpcStream>> streams;
   {
     MutexLock lock(&mutex_);
-    writing_ = false;
-    if (!ok && !end_) end_ = absl::CancelledError("the watcher is gone");
+    ended_ = true;
+    streams.swap(streams_);
   }
-  Proceed();
+  for (const auto& one : streams) {
+    if (const auto stream = one.lock()) stream->Wake();
+  }
 }
 
-void WatchStream::OnCancel() {
-  End(absl::CancelledError("the watcher is gone"));
-}
-
-void WatchStream::OnDone() {
-  registry_->Unwatch(content_, watcher_.get());
-  on_done_(this);
-  self_.reset();
-}
-
-void WatchStream::Proceed() {
-  std::optional<absl::Status> finish_with;
-  {
-    MutexLock lock(&mutex_);
-    if (writing_ || finished_) return;
-    if (!end_ && watcher_->lost()) {
-      end_ =
-          absl::ResourceExhaustedError("this watcher reads more slowly than the swarm changes: watch again");
-    }
-    if (end_) {
-      finished_ = true;
-      finish_with = end_;
-    } else {
-      const std::optional<SwarmEvent> event = watcher_->Next();
-      if (!event) return;
-      ToProto(*event, &event_);
-      writing_ = true;
-    }
-  }
-  // Only one thread comes here at a time: others see writing_ or finished_. gRPC is called without the lock,
-  // because it may call back at once.
-  if (finish_with) {
-    Finish(ToGrpc(*finish_with));
-  } else {
-    StartWrite(&event_);
-  }
+bool WatchStreams::ended() const {
+  MutexLock lock(&mutex_);
+  return ended_;
 }
 
 }  // namespace shoal::tracker

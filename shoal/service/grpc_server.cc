@@ -1,6 +1,9 @@
 #include "shoal/service/grpc_server.h"
 
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -9,14 +12,15 @@
 #include "absl/strings/strip.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
-#include "grpcpp/ext/channelz_service_plugin.h"
-#include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
-#include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/service/accept_loop.h"
+#include "shoal/service/grpc_calls.h"
+#include "shoal/service/grpc_channelz.h"
+#include "shoal/service/grpc_health.h"
+#include "shoal/service/grpc_reflection.h"
 
 namespace shoal {
 namespace {
@@ -39,16 +43,9 @@ constexpr int kMinPingIntervalMs = 10'000;
 
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
-void InitGrpcOnce() {
-  static const bool done = [] {
-    // By name, because a plugin that nothing refers to is left out by the linker.
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    grpc::channelz::experimental::InitChannelzService();
-    grpc::EnableDefaultHealthCheckService(true);
-    // Protobuf writes a line to stderr for each string that is no UTF-8: anybody could fill the disk with it.
-    google::protobuf::SetLogHandler(nullptr);
-    return true;
-  }();
+void QuietProtobufOnce() {
+  // Protobuf writes a line to stderr for each string that is no UTF-8: anybody could fill the disk with it.
+  static const bool done = (google::protobuf::SetLogHandler(nullptr), true);
   static_cast<void>(done);
 }
 
@@ -57,76 +54,79 @@ void InitGrpcOnce() {
 // one.
 class ExternallyFedServer final : public GrpcServer {
  public:
-  ExternallyFedServer(const Options& options, std::unique_ptr<grpc::Server> server,
-                      std::unique_ptr<Acceptor> acceptor, Listener listener)
-      : service_names_(options.service_names),
-        acceptor_(std::move(acceptor)),
-        server_(std::move(server)),
-        accept_loop_(std::move(listener), options.max_connections, [this](FileDescriptor connection) {
-          Acceptor::NewConnectionParameters handed_over;
-          handed_over.listener_fd = -1;
-          handed_over.fd = connection.Release();
-          acceptor_->HandleNewConnection(&handed_over);
-        }) {
-    SetServing(false);
+  ExternallyFedServer(GrpcMethods methods, Listener listener)
+      : listener_(std::move(listener)), methods_(std::move(methods)), health_(methods_.services()) {
+    health_.AddTo(&methods_);
+    AddChannelz(&methods_);
+    AddReflection(&methods_);
   }
   ~ExternallyFedServer() override { Stop(absl::ZeroDuration()); }
 
-  uint16_t port() const override { return accept_loop_.port(); }
-
-  void SetServing(bool serving) override {
-    auto* const health = server_->GetHealthCheckService();
-    health->SetServingStatus("", serving);
-    for (const std::string& name : service_names_) health->SetServingStatus(name, serving);
+  absl::Status Open(const Options& options) {
+    grpc::ServerBuilder builder;
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials());
+    builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentStreams);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
+    grpc::ResourceQuota quota("shoal");
+    quota.Resize(kMaxMemoryBytes);
+    builder.SetResourceQuota(quota);
+    calls_ = std::make_unique<GrpcCalls>(&methods_, options.threads, &builder);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) return absl::InternalError("gRPC did not start its server");
+    calls_->Start();
+    accept_loop_.emplace(std::move(listener_), options.max_connections, [this](FileDescriptor connection) {
+      Acceptor::NewConnectionParameters handed_over;
+      handed_over.listener_fd = -1;
+      handed_over.fd = connection.Release();
+      acceptor_->HandleNewConnection(&handed_over);
+    });
+    return absl::OkStatus();
   }
+
+  uint16_t port() const override { return accept_loop_->port(); }
+  void SetServing(bool serving) override { health_.SetServing(serving); }
 
   void Stop(absl::Duration grace) override {
     MutexLock lock(&stop_mutex_);
     if (stopped_) return;
     stopped_ = true;
-    // For good: later calls of SetServing change nothing.
-    server_->GetHealthCheckService()->Shutdown();
-    accept_loop_.Stop();
-    server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
-    server_->Wait();
+    health_.ShutDown();
+    if (accept_loop_) accept_loop_->Stop();
+    if (server_) server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
+    if (calls_) calls_->Stop();
+    if (server_) server_->Wait();
   }
 
  private:
-  const std::vector<std::string> service_names_;
-  const std::unique_ptr<Acceptor> acceptor_;
-  const std::unique_ptr<grpc::Server> server_;
-  AcceptLoop accept_loop_;
+  Listener listener_;  // until the accept loop has it
+  GrpcMethods methods_;
+  GrpcHealth health_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<GrpcCalls> calls_;  // outlives the server, which gives back calls that were armed
+  std::unique_ptr<grpc::Server> server_;
+  std::optional<AcceptLoop> accept_loop_;
   Mutex stop_mutex_;
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
-                                                              const std::vector<grpc::Service*>& services) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, GrpcMethods methods) {
   SHOAL_ASSIGN_OR_RETURN(Listener listener, Listener::Open(options.listen));
-  InitGrpcOnce();
-  grpc::ServerBuilder builder;
-  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      grpc::InsecureServerCredentials());
-  for (grpc::Service* service : services) builder.RegisterService(service);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentStreams);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
-  grpc::ResourceQuota quota("shoal");
-  quota.Resize(kMaxMemoryBytes);
-  builder.SetResourceQuota(quota);
-  auto server = builder.BuildAndStart();
-  if (server == nullptr) return absl::InternalError("gRPC did not start its server");
-  return std::make_unique<ExternallyFedServer>(options, std::move(server), std::move(acceptor),
-                                               std::move(listener));
+  QuietProtobufOnce();
+  auto server = std::make_unique<ExternallyFedServer>(std::move(methods), std::move(listener));
+  SHOAL_RETURN_IF_ERROR(server->Open(options));
+  return server;
 }
 
 grpc::Status ToGrpc(const absl::Status& status) {

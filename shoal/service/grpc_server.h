@@ -2,16 +2,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/service/grpc_methods.h"
 
 namespace grpc {
-class Service;
 class Status;
 }  // namespace grpc
 
@@ -19,21 +17,21 @@ namespace shoal {
 
 // A gRPC server as every daemon needs it: server reflection, grpc.health.v1 and channelz on, message and
 // metadata sizes bounded, connections bounded, and a listener that survives running out of descriptors. The
-// services are the caller's.
+// methods are the caller's.
 class GrpcServer {
  public:
   struct Options {
     Endpoint listen;  // port 0: the system chooses
     uint32_t max_message_bytes = 1024 * 1024;
     uint32_t max_connections = 10'000;
-    // The full names of the services, for which health is told besides the server as a whole.
-    std::vector<std::string> service_names;
+    // That take calls and answer them; one polls at a time, and each more makes all events dearer.
+    uint32_t threads = 1;
   };
 
-  // `services` must outlive the server. UNAVAILABLE with the address when it can't be bound. Health is
-  // NOT_SERVING until SetServing(true).
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
-                                                           const std::vector<grpc::Service*>& services);
+  // What the methods refer to must outlive the server. UNAVAILABLE with the address when it can't be bound.
+  // Health is told for the server as a whole and for each service in `methods`; it is NOT_SERVING until
+  // SetServing(true).
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, GrpcMethods methods);
   virtual ~GrpcServer() = default;  // Stop with no grace
 
   virtual uint16_t port() const = 0;

@@ -17,7 +17,7 @@ ARROWS = {
     "shoal/content": ["shoal/base"],
     "shoal/stream": ["shoal/content", "shoal/base", "protos"],
     "shoal/tracking": ["shoal/content", "shoal/base", "protos"],
-    "shoal/service": ["shoal/base"],
+    "shoal/service": ["shoal/base", "protos"],
     "services/tracker": ["shoal", "protos"],
     "services/seeder": ["shoal", "protos"],
     "clients/leecher": ["shoal", "protos"],

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/base/endpoint.h"
+
+namespace shoal {
+
+// One call, as whoever answers it sees it.
+class GrpcCall {
+ public:
+  virtual ~GrpcCall() = default;
+  // Where it comes from. INVALID_ARGUMENT when that is no IP address, such as a Unix socket.
+  virtual absl::StatusOr<Endpoint> source() const = 0;
+  // Goes with the status that ends the call; for a unary call only, before it is answered.
+  virtual void AddTrailingMetadata(const std::string& key, const std::string& value) = 0;
+};
+
+// What a stream has to say to its caller: it is asked whenever the message before is on its way, one thread
+// at a time. Destroyed when the call is over, however it ended.
+class GrpcStreamSource {
+ public:
+  struct Nothing {};  // for now
+  using Message = std::variant<Nothing, std::string, absl::Status>;
+
+  virtual ~GrpcStreamSource() = default;
+  // The next message, or the end of the call.
+  virtual Message Next() = 0;
+};
+
+// The wire of a stream, for its source and whoever feeds it. May outlive the call. Thread-safe.
+class GrpcStream {
+ public:
+  virtual ~GrpcStream() = default;
+  // The source has something to say, or to end.
+  virtual void Wake() = 0;
+};
+
+// The methods that a GrpcServer answers, each a function of bytes, by its full name such as
+// "/shoal.tracker.v1.TrackerService/Lookup". What the bytes mean is the function's business: so an answer can
+// be written without any message in between, and what answers needs no gRPC to be tested. Functions are
+// called from the server's threads, several at once; they must not block. Filled before the server starts.
+class GrpcMethods {
+ public:
+  using Answer = std::function<absl::StatusOr<std::string>(GrpcCall* call, ByteView request)>;
+  using Open = std::function<absl::StatusOr<std::unique_ptr<GrpcStreamSource>>(
+      GrpcCall* call, ByteView request, const std::shared_ptr<GrpcStream>& stream)>;
+  struct Unary {
+    Answer answer;
+  };
+  // A stream both ways: each message of the caller gets one answer, in order; an error ends the call.
+  struct Dialogue {
+    Answer answer;
+  };
+  // One request, and then whatever the source that it opened says.
+  struct ServerStream {
+    Open open;
+  };
+  using Method = std::variant<Unary, Dialogue, ServerStream>;
+
+  void Add(const std::string& service, const std::string& method, Method how) {
+    methods_["/" + service + "/" + method] = std::move(how);
+    if (services_.empty() || services_.back() != service) services_.push_back(service);
+  }
+  // Null when there is none.
+  const Method* Find(absl::string_view full_name) const {
+    const auto found = methods_.find(full_name);
+    return found == methods_.end() ? nullptr : &found->second;
+  }
+  // In the order in which they were added.
+  const std::vector<std::string>& services() const { return services_; }
+
+ private:
+  absl::flat_hash_map<std::string, Method> methods_;
+  std::vector<std::string> services_;
+};
+
+}  // namespace shoal
