@@ -51,6 +51,7 @@ struct Flags {
   std::string udp = "0.0.0.0:6969";
   std::string http = "0.0.0.0:8080";
   std::string lease = "30s";
+  std::string bittorrent_interval = "5m";
   std::string limits_file;
   std::string state;
   shoal::tracker::TrackerLimits limits;
@@ -86,6 +87,12 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
     return absl::InvalidArgumentError("--lease: needs to be from 1s to 24h");
   }
   options.lease = *lease;
+  const auto interval = shoal::ParseDuration(flags.bittorrent_interval);
+  if (!interval.ok()) return Named("--bittorrent-interval", interval.status());
+  if (*interval < absl::Seconds(10) || *interval > absl::Hours(6)) {
+    return absl::InvalidArgumentError("--bittorrent-interval: needs to be from 10s to 6h");
+  }
+  options.bittorrent_interval = *interval;
   options.limits = flags.limits;
   if (!flags.limits_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(options.limits, shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits));
@@ -203,6 +210,12 @@ int main(int argc, char** argv) {
   app.add_option("--lease", flags.lease,
                  "A peer that is silent for this long is gone; heartbeats come each third of it")
       ->envname("SHOAL_LEASE")
+      ->capture_default_str();
+  app.add_option(
+         "--bittorrent-interval", flags.bittorrent_interval,
+         "How long BitTorrent clients are asked to wait between two announces; one that is silent for "
+         "two and a half of it is gone")
+      ->envname("SHOAL_BITTORRENT_INTERVAL")
       ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->envname("SHOAL_LOG_LEVEL")

@@ -41,6 +41,7 @@ uint64_t RandomSeed() {
 Registry::Options RegistryOptions(const Tracker::Options& options) {
   Registry::Options registry;
   registry.lease = options.lease;
+  registry.bittorrent_interval = options.bittorrent_interval;
   registry.limits = options.limits.registry;
   registry.seed = RandomSeed();
   return registry;

@@ -21,6 +21,8 @@ class Tracker {
     std::optional<Endpoint> udp;   // none: no UDP door
     std::optional<Endpoint> http;  // none: no health pages, no metrics
     absl::Duration lease = absl::Seconds(30);
+    // Between two announces of a BitTorrent peer, which is gone after two and a half of it.
+    absl::Duration bittorrent_interval = absl::Minutes(5);
     TrackerLimits limits;
     // Where the registry is kept from one life to the next; empty: nowhere. A file that can't be used is told
     // in the log, set aside (".unusable" is added to its name), and the tracker starts empty.
