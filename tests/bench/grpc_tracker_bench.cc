@@ -1,12 +1,15 @@
-// Measures the tracker's gRPC door: a shoal-tracker on one core, this program on another, and for comparison
-// a bare service of the same API, in the same run, that answers with ready-made replies of the same sizes.
+// Measures the tracker's gRPC door: a shoal-tracker on one core, this program on another, and for comparison,
+// in the same run, two bare services of the same API that answer with ready-made replies of the same sizes:
+// one as gRPC generates it (callback API), and one behind the tracker's own door, which shows what the
+// registry and the messages cost.
 //
-//   grpc_tracker_bench TRACKER_BINARY [unary|batch|seeders|watch]
+//   grpc_tracker_bench TRACKER_BINARY [unary|batch|seeders|watch|memory]
 //
 // unary:   Heartbeat and Lookup, one lease or content a call, tracker and bare service in turns
 // batch:   Heartbeats of 10,000 leases
 // seeders: 100,000 seeders with a heartbeat each 10 s, and lookups between
 // watch:   how long after a registration a watcher hears of it
+// memory:  what 1,000,000 seeders, each with an id and an address of its own, take of the tracker's memory
 //
 // Replies are checked, not only counted. Rates are bound by what this program can send; the CPU time that the
 // server spends on a call is not, so both are printed.
@@ -25,9 +28,11 @@
 #include <deque>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -35,6 +40,8 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "services/tracker/test_requests.h"
+#include "services/tracker/tracker_service.h"
+#include "shoal/service/grpc_server.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/proto_conversion.h"
 
@@ -45,6 +52,7 @@ constexpr int kServerCore = 0;
 constexpr int kLoadCore = 1;
 constexpr char kService[] = "/shoal.tracker.v1.TrackerService/";
 constexpr int kPeersPerReply = 50;
+constexpr uint64_t kWarmUpCalls = 20'000;
 // Where nobody beats for all the leases there are.
 constexpr char kLongLease[] = "--lease=10m";
 
@@ -60,6 +68,10 @@ void PinTo(int core) {
   sched_setaffinity(0, sizeof cores, &cores);
 }
 
+HeartbeatReply SampleHeartbeat() {
+  return {absl::Seconds(30), absl::Seconds(10), {}};
+}
+
 LookupReply SampleLookup() {
   LookupReply reply;
   reply.contents.push_back({TestContent(1), absl::FromUnixSeconds(1'700'000'000), kPeersPerReply + 1, 0});
@@ -73,7 +85,7 @@ LookupReply SampleLookup() {
 class BareService final : public v1::TrackerService::CallbackService {
  public:
   BareService() {
-    ToProto(HeartbeatReply{absl::Seconds(30), absl::Seconds(10), {}}, &heartbeat_);
+    ToProto(SampleHeartbeat(), &heartbeat_);
     ToProto(SampleLookup(), &lookup_);
   }
 
@@ -150,6 +162,11 @@ class Server {
   int port_ = 0;
 };
 
+void Announce(int port) {
+  std::printf("grpc://127.0.0.1:%d\n", port);
+  std::fflush(stdout);
+}
+
 Server StartTracker(const std::string& binary, const char* lease) {
   return Server([&] {
     execl(binary.c_str(), binary.c_str(), "--grpc=127.0.0.1:0", "--udp=none", "--http=none",
@@ -157,7 +174,7 @@ Server StartTracker(const std::string& binary, const char* lease) {
   });
 }
 
-Server StartBare() {
+Server StartGenerated() {
   return Server([] {
     BareService service;
     int port = 0;
@@ -165,9 +182,30 @@ Server StartBare() {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service);
     const auto server = builder.BuildAndStart();
-    std::printf("grpc://127.0.0.1:%d\n", port);
-    std::fflush(stdout);
+    Announce(port);
     server->Wait();
+  });
+}
+
+Server StartBareDoor() {
+  return Server([] {
+    v1::HeartbeatReply heartbeat;
+    ToProto(SampleHeartbeat(), &heartbeat);
+    v1::LookupReply lookup;
+    ToProto(SampleLookup(), &lookup);
+    GrpcMethods methods;
+    for (const auto& [name, reply] : {std::pair("Heartbeat", heartbeat.SerializeAsString()),
+                                      std::pair("Lookup", lookup.SerializeAsString())}) {
+      methods.Add(TrackerService::kName, name, GrpcMethods::Unary{[reply = reply](GrpcCall*, ByteView) {
+                    return absl::StatusOr<std::string>(reply);
+                  }});
+    }
+    GrpcServer::Options options;
+    options.listen = {IpAddress::V4({127, 0, 0, 1}), 0};
+    const auto server = GrpcServer::Start(options, std::move(methods));
+    if (!server.ok()) Die(std::string(server.status().message()));
+    Announce((*server)->port());
+    pause();
   });
 }
 
@@ -335,29 +373,37 @@ double Median(std::vector<double> values) {
 
 void Unary(const std::string& binary) {
   const Server tracker = StartTracker(binary, kLongLease);
-  const Server bare = StartBare();
+  const Server generated = StartGenerated();
+  const Server door = StartBareDoor();
   const auto leases = Fill(tracker, 200, 1);
   const grpc::ByteBuffer heartbeat = HeartbeatBytes(1, leases[0]);
   const grpc::ByteBuffer lookup = LookupBytes(1);
+  const struct {
+    const char* name;
+    const Server* server;
+  } rivals[] = {{"tracker", &tracker}, {"generated", &generated}, {"bare door", &door}};
   for (const bool is_lookup : {false, true}) {
     const auto next = [&](uint64_t number) {
       const bool check = number % 16 == 0;
       return is_lookup ? LookupCall(lookup, kPeersPerReply * 9 / 10, check) : HeartbeatCall(heartbeat, check);
     };
-    std::vector<double> rates[2], costs[2], rate_ratios, cost_ratios;
+    std::vector<double> rates[3], costs[3], rate_ratios[3], cost_ratios[3];
     for (int round = 0; round < 5; ++round) {
-      const Measured of_bare = Run(bare, 8, 64, absl::Seconds(2), next);
-      const Measured of_tracker = Run(tracker, 8, 64, absl::Seconds(2), next);
-      rates[0].push_back(of_bare.calls_per_second);
-      rates[1].push_back(of_tracker.calls_per_second);
-      costs[0].push_back(of_bare.cpu_us_per_call);
-      costs[1].push_back(of_tracker.cpu_us_per_call);
-      rate_ratios.push_back(of_tracker.calls_per_second / of_bare.calls_per_second);
-      cost_ratios.push_back(of_bare.cpu_us_per_call / of_tracker.cpu_us_per_call);
+      Measured of_tracker;
+      for (size_t i = 0; i < std::size(rivals); ++i) {
+        const Measured measured = Run(*rivals[i].server, 8, 64, absl::Seconds(2), next);
+        if (i == 0) of_tracker = measured;
+        rates[i].push_back(measured.calls_per_second);
+        costs[i].push_back(measured.cpu_us_per_call);
+        rate_ratios[i].push_back(of_tracker.calls_per_second / measured.calls_per_second);
+        cost_ratios[i].push_back(measured.cpu_us_per_call / of_tracker.cpu_us_per_call);
+      }
     }
-    std::printf("%-9s  bare %6.0f/s %5.1f us  tracker %6.0f/s %5.1f us  ratio by rate %.2f, by CPU %.2f\n",
-                is_lookup ? "Lookup" : "Heartbeat", Median(rates[0]), Median(costs[0]), Median(rates[1]),
-                Median(costs[1]), Median(rate_ratios), Median(cost_ratios));
+    for (size_t i = 0; i < std::size(rivals); ++i) {
+      std::printf("%-9s  %-9s %6.0f/s %5.1f us  tracker over it by rate %.2f, by CPU %.2f\n",
+                  is_lookup ? "Lookup" : "Heartbeat", rivals[i].name, Median(rates[i]), Median(costs[i]),
+                  Median(rate_ratios[i]), Median(cost_ratios[i]));
+    }
   }
 }
 
@@ -463,13 +509,42 @@ void Watch(const std::string& binary) {
               Median(milliseconds), milliseconds[kTrials * 99 / 100], milliseconds.back());
 }
 
+// `peers` seeders of one content each, an equal number for each content.
+void Memory(const std::string& binary, uint32_t peers, uint32_t contents) {
+  const Server tracker = StartTracker(binary, kLongLease);
+  double before = 0;
+  Load load(tracker, 4, [&](uint64_t number) {
+    // What is said first is said again later: the tracker's buffers are there before anything is measured.
+    const auto peer = static_cast<uint32_t>(number < kWarmUpCalls ? 0 : number - kWarmUpCalls);
+    v1::RegisterRequest request;
+    ToProto(TestSeeder(peer + 1, TestContent(peer % contents + 1)), &request);
+    return Load::Call{"Register", Bytes(request), [](const grpc::ByteBuffer& reply) {
+                        if (Parse<v1::RegisterReply>(reply).lease_id() == 0) Die("not registered");
+                      }};
+  });
+  for (uint64_t sent = 0; sent < kWarmUpCalls + peers; ++sent) {
+    while (load.in_flight() >= 64) absl::SleepFor(absl::Microseconds(20));
+    if (sent == kWarmUpCalls) before = tracker.resident_mib();
+    load.Send();
+  }
+  load.End();
+  const double after = tracker.resident_mib();
+  std::printf("%u seeders in %u contents: %.1f MiB before, %.1f MiB after, %.1f bytes a seeder\n", peers,
+              contents, before, after, (after - before) * (1 << 20) / peers);
+}
+
 int Main(int argc, char** argv) {
-  if (argc < 2) Die("usage: grpc_tracker_bench TRACKER_BINARY [unary|batch|seeders|watch]");
+  if (argc < 2) Die("usage: grpc_tracker_bench TRACKER_BINARY [unary|batch|seeders|watch|memory]");
   const std::string what = argc > 2 ? argv[2] : "";
   PinTo(kLoadCore);
   if (what.empty() || what == "unary") Unary(argv[1]);
   if (what.empty() || what == "batch") Batch(argv[1]);
   if (what.empty() || what == "watch") Watch(argv[1]);
+  if (what.empty() || what == "memory") {
+    Memory(argv[1], 1'000'000, 10'000);
+    Memory(argv[1], 1'000'000, 100);
+    Memory(argv[1], 200'000, 200'000);
+  }
   if (what.empty() || what == "seeders") Seeders(argv[1]);
   return 0;
 }
