@@ -116,7 +116,8 @@ class Fetcher final : public SessionDelegate {
   explicit Fetcher(const Manifest& manifest)
       : chunk_count_(manifest.chunk_count()),
         window_(static_cast<uint32_t>(kWindowBytes / manifest.chunk_size_bytes())),
-        pool_(ChunkBufferPool::Create(manifest.chunk_size_bytes(), 4)) {}
+        pool_(ChunkBufferPool::Create(manifest.chunk_size_bytes(), size_t{4} * manifest.chunk_size_bytes())) {
+  }
 
   void OnReady(const Hello&) override {
     while (next_ < std::min(window_, chunk_count_)) AskForNext();

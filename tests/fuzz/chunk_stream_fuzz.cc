@@ -64,7 +64,7 @@ class GreedyDelegate final : public SessionDelegate {
   }
   void OnHave(const Have&) override {}
   bool WantsChunk(ChunkIndex, uint32_t length_bytes) override {
-    return length_bytes <= pool_->buffer_bytes();
+    return length_bytes <= pool_->max_chunk_bytes();
   }
   ChunkBuffer BufferFor(ChunkIndex, uint32_t length_bytes) override {
     return pool_->TryAcquire(length_bytes);
@@ -83,7 +83,7 @@ class GreedyDelegate final : public SessionDelegate {
 
  private:
   std::promise<void>* const closed_;
-  const std::shared_ptr<ChunkBufferPool> pool_ = ChunkBufferPool::Create(64 * 1024, 2);
+  const std::shared_ptr<ChunkBufferPool> pool_ = ChunkBufferPool::Create(64 * 1024, 2 * 64 * 1024);
 };
 
 std::string GoodHello(const ChunkSource& source) {

@@ -31,7 +31,7 @@ class RecordingDelegate final : public SessionDelegate {
   };
 
   explicit RecordingDelegate(size_t buffer_bytes = 1024 * 1024, size_t max_buffers = 4)
-      : pool_(ChunkBufferPool::Create(buffer_bytes, max_buffers)) {}
+      : pool_(ChunkBufferPool::Create(buffer_bytes, buffer_bytes * max_buffers)) {}
 
   // Before the session starts: what to do in OnReady, and which chunks not to want.
   std::function<void()> on_ready;
@@ -67,7 +67,7 @@ class RecordingDelegate final : public SessionDelegate {
     });
   }
   bool WantsChunk(ChunkIndex index, uint32_t length_bytes) override {
-    return !unwanted.contains(index) && length_bytes <= pool_->buffer_bytes();
+    return !unwanted.contains(index) && length_bytes <= pool_->max_chunk_bytes();
   }
   ChunkBuffer BufferFor(ChunkIndex, uint32_t length_bytes) override {
     ChunkBuffer buffer = pool_->TryAcquire(length_bytes);

@@ -12,13 +12,13 @@ namespace shoal::leecher {
 ChunkFetch::ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
     : loop_(loop), roster_(roster), disk_(disk), events_(events) {}
 
-void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, size_t max_buffers, const DownloadTuning& tuning) {
+void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
+                       const DownloadTuning& tuning) {
   store_ = std::move(store);
-  max_buffers_ = max_buffers;
   const std::shared_ptr<const Manifest> manifest = store_->manifest();
-  pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), max_buffers);
+  pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), buffer_bytes);
   RequestPlanner::Options options;
-  options.credit.max_bytes = uint64_t{max_buffers} * manifest->chunk_size_bytes();
+  options.credit.max_bytes = buffer_bytes;
   options.credit.first_silence = tuning.first_silence;
   options.credit.min_silence = tuning.min_silence;
   options.credit.max_silence = tuning.max_silence;
@@ -107,23 +107,39 @@ void ChunkFetch::Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, ab
   disk_.Put(store_, chunk, std::move(bytes),
             [this, chunk, from = link.peer(),
              endpoint = link.endpoint()](absl::StatusOr<ChunkStore::PutResult> result) {
-              loop_.Post([this, chunk, from, endpoint, result] { Written(chunk, from, endpoint, result); });
+              Tell({chunk, from, endpoint, std::move(result)});
             });
   Refill(now);
 }
 
-void ChunkFetch::Written(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
-                         const absl::StatusOr<ChunkStore::PutResult>& result) {
+void ChunkFetch::Tell(Outcome outcome) {
+  MutexLock lock(&told_mutex_);
+  told_.push_back(std::move(outcome));
+  // Under the lock: whoever takes the last outcome may be the last to use this.
+  if (told_.size() == 1) loop_.Post([this] { TakeOutcomes(); });
+}
+
+void ChunkFetch::TakeOutcomes() {
+  std::vector<Outcome> outcomes;
+  {
+    MutexLock lock(&told_mutex_);
+    outcomes.swap(told_);
+  }
+  for (const Outcome& outcome : outcomes) Written(outcome);
+}
+
+void ChunkFetch::Written(const Outcome& outcome) {
+  const absl::StatusOr<ChunkStore::PutResult>& result = outcome.result;
   --writing_;
-  if (result.ok() && *result != ChunkStore::PutResult::kCorrupt) planner_->Stored(chunk);
+  if (result.ok() && *result != ChunkStore::PutResult::kCorrupt) planner_->Stored(outcome.chunk);
   if (!stopped_) ResumePaused(Clock::Real().Uptime());
   if (!result.ok()) {
     events_->DiskFailed(result.status());
   } else if (*result == ChunkStore::PutResult::kCorrupt) {
-    planner_->Rejected(chunk);
-    events_->ChunkWrong(chunk, from, endpoint, "its bytes are not the content's");
+    planner_->Rejected(outcome.chunk);
+    events_->ChunkWrong(outcome.chunk, outcome.from, outcome.endpoint, "its bytes are not the content's");
   } else {
-    events_->ChunkStored(chunk, from);
+    events_->ChunkStored(outcome.chunk, outcome.from);
   }
 }
 
@@ -145,7 +161,8 @@ void ChunkFetch::Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) {
 
 void ChunkFetch::ResumePaused(absl::Duration now) {
   if (paused_.empty()) return;
-  size_t room = max_buffers_ - std::min(max_buffers_, pool_->lent());
+  // Each may come with a full chunk.
+  uint64_t room = (pool_->max_bytes() - pool_->lent_bytes()) / store_->manifest()->chunk_size_bytes();
   while (room-- > 0 && !paused_.empty()) {
     const PeerSlot slot = paused_.front();
     paused_.pop_front();

@@ -13,6 +13,7 @@
 #include "clients/leecher/download/peer_link.h"
 #include "clients/leecher/download/peer_roster.h"
 #include "clients/leecher/download/request_planner.h"
+#include "shoal/base/mutex.h"
 #include "shoal/content/chunk_buffer.h"
 #include "shoal/content/chunk_store.h"
 
@@ -38,8 +39,8 @@ class ChunkFetch final : private RequestSink {
   // All outlive this.
   ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
 
-  // `max_buffers` chunks of memory at most.
-  void Begin(std::shared_ptr<ChunkStore> store, size_t max_buffers, const DownloadTuning& tuning);
+  // `buffer_bytes`: of memory for chunks under way, at most.
+  void Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes, const DownloadTuning& tuning);
   bool begun() const { return store_ != nullptr; }
   bool done() const { return begun() && planner_->done(); }
   // Asks and takes no more; what was handed to the disk is still written.
@@ -91,8 +92,18 @@ class ChunkFetch final : private RequestSink {
   void Request(PeerSlot peer, std::span<const ChunkIndex> chunks) override;
   void RequestAny(PeerSlot peer, uint32_t chunks) override;
   void Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) override;
-  void Written(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
-               const absl::StatusOr<ChunkStore::PutResult>& result);
+  // What the disk said of one chunk.
+  struct Outcome {
+    ChunkIndex chunk;
+    PeerId from;
+    Endpoint endpoint;
+    absl::StatusOr<ChunkStore::PutResult> result;
+  };
+  // Any thread. The loop is woken for the first of those that wait, so that many small chunks do not wake it
+  // each.
+  void Tell(Outcome outcome);
+  void TakeOutcomes();
+  void Written(const Outcome& outcome);
 
   EventLoop& loop_;
   PeerRoster& roster_;
@@ -100,10 +111,11 @@ class ChunkFetch final : private RequestSink {
   FetchEvents* const events_;
   std::shared_ptr<ChunkStore> store_;
   std::shared_ptr<ChunkBufferPool> pool_;
-  size_t max_buffers_ = 0;
   std::unique_ptr<RequestPlanner> planner_;
   std::deque<PeerSlot> paused_;  // links that wait for memory, the longest first
   uint32_t writing_ = 0;
+  Mutex told_mutex_;
+  std::vector<Outcome> told_ ABSL_GUARDED_BY(told_mutex_);
   bool stopped_ = false;
 };
 

@@ -16,7 +16,7 @@ class DiskPipelineTest : public testing::Test {
     ChunkStore::Options options;
     options.output_folder = folder_.Path("out");
     store_ = *ChunkStore::Open(content.manifest, options);
-    pool_ = ChunkBufferPool::Create(kMinChunkSizeBytes, 4);
+    pool_ = ChunkBufferPool::Create(kMinChunkSizeBytes, 4 * kMinChunkSizeBytes);
   }
 
   ChunkBuffer BufferWith(const char* bytes) {
@@ -56,7 +56,7 @@ TEST_F(DiskPipelineTest, GivesTheBufferBackBeforeItSaysSo) {
   std::optional<size_t> lent;
   disk.Put(store_, ChunkIndex(0), BufferWith(bytes_.data()), [&](absl::StatusOr<ChunkStore::PutResult>) {
     MutexLock lock(&mutex);
-    lent = pool_->lent();
+    lent = pool_->lent_bytes();
     told.NotifyAll();
   });
   MutexLock lock(&mutex);

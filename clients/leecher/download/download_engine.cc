@@ -125,10 +125,8 @@ void DownloadEngine::CallPeers(absl::Duration now) {
 
 // --- Manifest and store
 
-size_t DownloadEngine::BufferCount() const {
-  const uint64_t chunk_bytes = manifest_ == nullptr ? kDefaultChunkSizeBytes : manifest_->chunk_size_bytes();
-  const uint64_t chunks = std::max<uint64_t>(kMinBuffers, options_.tuning.buffer_bytes / chunk_bytes);
-  return static_cast<size_t>(std::min<uint64_t>(chunks, 1024));
+uint64_t DownloadEngine::BufferBytes() const {
+  return std::max(uint64_t{kMinBuffers} * manifest_->chunk_size_bytes(), options_.tuning.buffer_bytes);
 }
 
 void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
@@ -153,7 +151,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   observer_(DownloadStarted{content_id_, name_, content_.store()->target_path(), length_bytes_, chunk_count_,
                             facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes,
                             content_.store()->opening_took()});
-  fetch_.Begin(content_.store(), BufferCount(), options_.tuning);
+  fetch_.Begin(content_.store(), BufferBytes(), options_.tuning);
   fetch_.SetSequential(options_.sequential);
   fetch_.SetPaused(paused_, now);
   WantInFetch();

@@ -47,7 +47,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   void UseManifest(std::shared_ptr<const Manifest> manifest);
   void JoinFetch(PeerLink& link, absl::Duration now);
   void WantInFetch();
-  size_t BufferCount() const;
+  uint64_t BufferBytes() const;
 
   // LinkEvents
   void LinkReady(PeerLink& link) override;
