@@ -177,11 +177,16 @@ absl::Status ChunkJournal::Begin(const JournalHeader& header, const ChunkSet& no
   return absl::OkStatus();
 }
 
-absl::Status ChunkJournal::Append(ChunkIndex index) {
+absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {
+  records_.clear();
+  for (const ChunkIndex chunk : chunks) {
+    const Record record = EncodeRecord(record_seed_, chunk);
+    records_.insert(records_.end(), record.begin(), record.end());
+  }
   // Written at a place that we reckon ourselves: half a record, when the disk is full, is overwritten by the
   // next.
-  SHOAL_RETURN_IF_ERROR(WriteAt(file_.get(), EncodeRecord(record_seed_, index), end_bytes_));
-  end_bytes_ += kRecordBytes;
+  SHOAL_RETURN_IF_ERROR(WriteAt(file_.get(), records_, end_bytes_));
+  end_bytes_ += records_.size();
   return absl::OkStatus();
 }
 

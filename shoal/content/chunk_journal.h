@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -55,9 +57,9 @@ class ChunkJournal {
   // Puts a new journal that notes `noted` in the old one's place, at once or not at all.
   absl::Status Begin(const JournalHeader& header, const ChunkSet& noted);
 
-  // Notes one more chunk, whose bytes are written already. Only after Begin. When it fails, the next record
-  // goes to the same place.
-  absl::Status Append(ChunkIndex index);
+  // Notes more chunks, whose bytes are written already, in one write. Only after Begin. When it fails, the
+  // next records go to the same place.
+  absl::Status Append(std::span<const ChunkIndex> chunks);
 
   absl::Status Remove();
 
@@ -68,6 +70,7 @@ class ChunkJournal {
   FileDescriptor file_;
   uint32_t record_seed_ = 0;
   uint64_t end_bytes_ = 0;
+  std::vector<uint8_t> records_;  // being written; kept for its memory
 };
 
 }  // namespace shoal

@@ -85,7 +85,10 @@ TEST(ChunkJournal, KeepsWhatWasAppended) {
     ChunkSet first(100);
     first.Insert(ChunkIndex(0));
     ASSERT_TRUE(journal->Begin(Header(), first).ok());
-    for (const uint32_t i : {99u, 17u, 18u}) ASSERT_TRUE(journal->Append(ChunkIndex(i)).ok());
+    const std::vector<ChunkIndex> together = {ChunkIndex(99), ChunkIndex(17)};
+    ASSERT_TRUE(journal->Append(together).ok());
+    const ChunkIndex alone(18);
+    ASSERT_TRUE(journal->Append({&alone, 1}).ok());
   }
   absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(path);
   ASSERT_TRUE(journal.ok());

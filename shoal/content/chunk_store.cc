@@ -3,11 +3,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -148,7 +148,10 @@ class ChunkStore::Impl {
   absl::Duration opening_took() const { return opening_took_; }
 
  private:
-  absl::StatusOr<PutResult> Put(const Arrival& arrival, const Sha256Digest& sha256);
+  // kStored when it was written and is yet to be noted.
+  absl::StatusOr<PutResult> CheckAndWrite(const Arrival& arrival, const Sha256Digest& sha256);
+  // What was written counts as held from now on, and the journal says so.
+  void Note(std::span<const Arrival> arrivals, std::vector<absl::StatusOr<PutResult>>& results);
   absl::Status CheckSelection(const FileSelection& selection) const;
   absl::Status OpenWhatIsThere(bool verify_all);
   absl::Status OpenDownload(bool verify_all, bool target_exists);
@@ -159,7 +162,7 @@ class ChunkStore::Impl {
   // Counts a writer in, unless there is nothing for it to do.
   std::optional<PutResult> BeginWrite(ChunkIndex index);
   DataFiles::Rereading WillBeReread() const;
-  absl::StatusOr<PutResult> EndWrite(ChunkIndex index, const absl::Status& written);
+  void EndWrites(unsigned count);
   FileSelection WholeFiles() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // ALREADY_EXISTS when a wanted file that had its final name already is not whole there any more.
   absl::Status CheckFinalFiles() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -332,21 +335,29 @@ absl::Status ChunkStore::Impl::Select(const FileSelection& selection) {
 
 std::vector<absl::StatusOr<ChunkStore::PutResult>> ChunkStore::Impl::PutAll(
     std::span<const Arrival> arrivals) {
-  std::vector<absl::StatusOr<PutResult>> results;
-  results.reserve(arrivals.size());
-  while (!arrivals.empty()) {
-    const std::span<const Arrival> now = arrivals.first(std::min<size_t>(arrivals.size(), 2));
-    const std::array<Sha256Digest, 2> digests =
-        now.size() == 2 ? Sha256OfTwo(now[0].bytes, now[1].bytes)
-                        : std::array<Sha256Digest, 2>{Sha256::Of(now[0].bytes), Sha256Digest()};
-    for (size_t i = 0; i < now.size(); ++i) results.push_back(Put(now[i], digests[i]));
-    arrivals = arrivals.subspan(now.size());
+  // Those of about one length are hashed side by side.
+  std::vector<size_t> by_length(arrivals.size());
+  std::iota(by_length.begin(), by_length.end(), size_t{0});
+  std::sort(by_length.begin(), by_length.end(),
+            [&](size_t a, size_t b) { return arrivals[a].bytes.size() < arrivals[b].bytes.size(); });
+  std::vector<absl::StatusOr<PutResult>> results(arrivals.size(), PutResult::kStored);
+  for (size_t i = 0; i < by_length.size(); i += 2) {
+    const size_t first = by_length[i];
+    if (i + 1 == by_length.size()) {
+      results[first] = CheckAndWrite(arrivals[first], Sha256::Of(arrivals[first].bytes));
+      break;
+    }
+    const size_t second = by_length[i + 1];
+    const auto digests = Sha256OfTwo(arrivals[first].bytes, arrivals[second].bytes);
+    results[first] = CheckAndWrite(arrivals[first], digests[0]);
+    results[second] = CheckAndWrite(arrivals[second], digests[1]);
   }
+  Note(arrivals, results);
   return results;
 }
 
-absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Put(const Arrival& arrival,
-                                                            const Sha256Digest& sha256) {
+absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::CheckAndWrite(const Arrival& arrival,
+                                                                      const Sha256Digest& sha256) {
   const ChunkIndex index = arrival.index;
   if (index.value() >= manifest_->chunk_count())
     return absl::InvalidArgumentError("the content has no such chunk");
@@ -357,7 +368,10 @@ absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Put(const Arrival& arriv
     return PutResult::kCorrupt;
   }
   if (const std::optional<PutResult> nothing_to_do = BeginWrite(index)) return *nothing_to_do;
-  return EndWrite(index, data_->Write(index, arrival.bytes, WillBeReread()));
+  const absl::Status written = data_->Write(index, arrival.bytes, WillBeReread());
+  if (written.ok()) return PutResult::kStored;
+  EndWrites(1);
+  return written;
 }
 
 // While nobody asks for chunks, new ones need not push out of the machine's page cache what others have in it
@@ -378,16 +392,44 @@ std::optional<ChunkStore::PutResult> ChunkStore::Impl::BeginWrite(ChunkIndex ind
   return std::nullopt;
 }
 
-absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::EndWrite(ChunkIndex index,
-                                                                 const absl::Status& written) {
+void ChunkStore::Impl::EndWrites(unsigned count) {
   MutexLock lock(&mutex_);
-  if (--writers_ == 0) no_writers_.NotifyAll();
-  SHOAL_RETURN_IF_ERROR(written);
-  if (held_.Contains(index)) return PutResult::kAlreadyHeld;  // another thread brought the same bytes
-  SHOAL_RETURN_IF_ERROR(journal_->Append(index));
-  held_.Insert(index);
-  if (wanted_.Contains(index)) --missing_;
-  return PutResult::kStored;
+  writers_ -= count;
+  if (writers_ == 0) no_writers_.NotifyAll();
+}
+
+void ChunkStore::Impl::Note(std::span<const Arrival> arrivals,
+                            std::vector<absl::StatusOr<PutResult>>& results) {
+  std::vector<ChunkIndex> stored;
+  unsigned writers = 0;
+  absl::Status noted;
+  {
+    MutexLock lock(&mutex_);
+    for (size_t i = 0; i < arrivals.size(); ++i) {
+      if (!results[i].ok() || *results[i] != PutResult::kStored) continue;
+      ++writers;
+      const ChunkIndex index = arrivals[i].index;
+      if (held_.Insert(index)) {
+        stored.push_back(index);
+      } else {
+        results[i] = PutResult::kAlreadyHeld;  // another brought the same bytes
+      }
+    }
+    if (!stored.empty()) noted = journal_->Append(stored);
+    for (const ChunkIndex index : stored) {
+      if (!noted.ok()) {
+        held_.Erase(index);
+      } else if (wanted_.Contains(index)) {
+        --missing_;
+      }
+    }
+  }
+  if (!noted.ok()) {
+    for (absl::StatusOr<PutResult>& result : results) {
+      if (result.ok() && *result == PutResult::kStored) result = noted;
+    }
+  }
+  if (writers > 0) EndWrites(writers);
 }
 
 absl::Status ChunkStore::Impl::Finish() {

@@ -268,16 +268,20 @@ absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading reread
 }
 
 absl::Status DataFiles::WriteWholeFile(FileIndex file, ByteView bytes) {
-  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor opened, OpenFile(file, O_WRONLY | O_CREAT | O_NONBLOCK));
-  struct stat info;
-  if (fstat(opened.get(), &info) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
-  if (!S_ISREG(info.st_mode)) return InTheWay(file);
-  if (static_cast<uint64_t>(info.st_size) > bytes.size() &&
-      ftruncate(opened.get(), static_cast<off_t>(bytes.size())) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("cannot write ", Shown(file)));
+  absl::StatusOr<FileDescriptor> opened = OpenFile(file, O_WRONLY | O_CREAT | O_EXCL);
+  if (absl::IsAlreadyExists(opened.status())) {
+    SHOAL_ASSIGN_OR_RETURN(opened, OpenFile(file, O_WRONLY | O_NONBLOCK));
+    struct stat info;
+    if (fstat(opened->get(), &info) != 0)
+      return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
+    if (!S_ISREG(info.st_mode)) return InTheWay(file);
+    if (static_cast<uint64_t>(info.st_size) > bytes.size() &&
+        ftruncate(opened->get(), static_cast<off_t>(bytes.size())) != 0) {
+      return ErrnoStatus(errno, absl::StrCat("cannot write ", Shown(file)));
+    }
   }
-  return WriteAt(opened.get(), bytes, 0);
+  if (!opened.ok()) return opened.status();
+  return WriteAt(opened->get(), bytes, 0);
 }
 
 absl::StatusOr<FileRegion> DataFiles::Region(ChunkIndex index) const {

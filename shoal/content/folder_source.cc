@@ -47,7 +47,8 @@ std::string FolderSource::PathOf(FileIndex file) const {
 
 absl::StatusOr<FileRegion> FolderSource::Open(ChunkIndex index) const {
   const ChunkPlace place = manifest_->PlaceOf(index);
-  std::shared_ptr<const FileDescriptor> descriptor = open_files_.Find(place.file);
+  std::shared_ptr<const FileDescriptor> descriptor;
+  if (IsKeptOpen(place.file)) descriptor = open_files_.Find(place.file);
   if (descriptor == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(descriptor, OpenFile(place.file));
   } else {
@@ -69,7 +70,15 @@ absl::StatusOr<std::shared_ptr<const FileDescriptor>> FolderSource::OpenFile(Fil
   if (fstat(opened->get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
   if (!S_ISREG(info.st_mode) || FileStamp::From(info) != stamps_[file.value()]) return Changed(path);
   compared_at_ns_[file.value()].store(now_ns, std::memory_order_relaxed);
+  if (!IsKeptOpen(file)) return std::make_shared<const FileDescriptor>(*std::move(opened));
   return open_files_.Keep(file, *std::move(opened));
+}
+
+// One of a single chunk is asked for as rarely as any other chunk: it would only push out files that are read
+// on.
+bool FolderSource::IsKeptOpen(FileIndex file) const {
+  const auto [first, end] = manifest_->ChunksOf(file);
+  return end.value() - first.value() > 1;
 }
 
 absl::Status FolderSource::CheckStamp(FileIndex file) const {

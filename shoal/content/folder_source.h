@@ -48,6 +48,7 @@ class FolderSource final : public ChunkSource {
 
  private:
   absl::StatusOr<std::shared_ptr<const FileDescriptor>> OpenFile(FileIndex file) const;
+  bool IsKeptOpen(FileIndex file) const;
   // Compares the stamp when the last comparison was more than a second ago.
   absl::Status CheckStamp(FileIndex file) const;
   std::string PathOf(FileIndex file) const;

@@ -10,7 +10,7 @@ namespace shoal::leecher {
 namespace {
 
 // Enough to be cheap, little enough that what is done with is told soon.
-constexpr size_t kMaxTogether = 16;
+constexpr size_t kMaxTogether = 64;
 constexpr size_t kMaxBytesTogether = 1024 * 1024;
 
 unsigned ThreadCount(unsigned wanted) {
