@@ -12,9 +12,12 @@ import pathlib
 import random
 import shutil
 import statistics
+import sys
 import tempfile
 
-from swarm import Swarm, random_bytes, sha256
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+from swarm import Swarm, random_bytes, sha256  # noqa: E402
 
 
 def make(shared, count):
