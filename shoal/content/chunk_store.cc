@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
-#include <numeric>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -20,37 +19,15 @@
 #include "shoal/content/chunk_journal.h"
 #include "shoal/content/chunk_verifier.h"
 #include "shoal/content/data_files.h"
+#include "shoal/content/download_names.h"
+#include "shoal/content/earlier_run.h"
 #include "shoal/content/folder_source.h"
-#include "shoal/content/sha256_pair.h"
 
 namespace shoal {
 namespace {
 
-constexpr absl::string_view kDataEnding = ".shoal-tmp";
-constexpr absl::string_view kJournalEnding = ".shoal-progress";
-// So that the longest name made from it, "." NAME "." ID12 ".shoal-progress.new", is one that file systems
-// take.
-constexpr size_t kMaxStemNameBytes = 255 - 1 - 1 - 12 - kJournalEnding.size() - 4;
-
-// A chunk's record follows its bytes after at most this much time, in a process that is not stopped between
-// the two. When it was, the chunks of that file are read again: a waste, and no harm.
-constexpr absl::Duration kWriteToNote = absl::Seconds(1);
 // So long after a chunk was served others are taken to be wanted.
 constexpr absl::Duration kAskedLately = absl::Seconds(30);
-// What is read to see whether a journal tells the truth: some milliseconds' worth.
-constexpr uint64_t kSampleBytes = 2 * 1024 * 1024;
-
-// ".NAME.ID12": what the names of a download's files begin with. A long NAME is cut, between two characters;
-// the id tells the contents apart.
-std::string TemporaryStem(const Manifest& manifest) {
-  absl::string_view name = manifest.name();
-  if (name.size() > kMaxStemNameBytes) {
-    size_t end = kMaxStemNameBytes;
-    while ((static_cast<uint8_t>(name[end]) & 0xc0) == 0x80) --end;
-    name = name.substr(0, end);
-  }
-  return absl::StrCat(".", name, ".", manifest.id().ShortHex());
-}
 
 uint64_t BytesOf(const Manifest& manifest, const ChunkSet& chunks) {
   uint64_t bytes = 0;
@@ -69,48 +46,6 @@ uint64_t InodeOf(const std::string& path) {
   return lstat(path.c_str(), &info) == 0 ? info.st_ino : 0;
 }
 
-// What FolderSource calls the root of a content that lies under its own name in `output_folder`.
-std::string RootOf(const Manifest& manifest, const std::string& output_folder) {
-  if (manifest.kind() == Manifest::Kind::kFile) return output_folder;
-  return absl::StrCat(output_folder, "/", manifest.name());
-}
-
-// The content as it lies under its final name, when all bytes of the wanted files are right; null when they
-// are not.
-std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manifest>& manifest,
-                                              const std::string& output_folder, const FileSelection& wanted) {
-  const std::string root = RootOf(*manifest, output_folder);
-  std::vector<FileStamp> stamps(manifest->files().size());
-  for (uint32_t i = 0; i < manifest->files().size(); ++i) {
-    if (!wanted.Wants(FileIndex(i))) continue;
-    const FileEntry& file = manifest->files()[i];
-    const absl::StatusOr<FileStamp> stamp = FileStamp::Of(absl::StrCat(root, "/", file.path));
-    if (!stamp.ok() || stamp->length_bytes != file.length_bytes) return nullptr;
-    stamps[i] = *stamp;
-  }
-  auto source = std::make_shared<const FolderSource>(manifest, root, std::move(stamps));
-  const auto open = [&](ChunkIndex index) { return source->Open(index); };
-  return AreRight(*manifest, wanted.ChunksOf(*manifest), open) ? source : nullptr;
-}
-
-// Of the chunks that an earlier run noted, those that are there indeed. `in_order` when the journal can be
-// taken at its word for whatever nobody has touched after `last_noted`.
-ChunkSet StillThere(const Manifest& manifest, const ChunkSet& noted, const DataFiles& data, bool in_order,
-                    absl::Time last_noted) {
-  const auto open = [&](ChunkIndex index) { return data.Region(index); };
-  ChunkSet doubtful = noted;
-  doubtful.KeepOnly(data.found());
-  ChunkSet right(manifest.chunk_count());
-  if (in_order) {
-    ChunkSet trusted = doubtful;
-    trusted.KeepOnly(data.UnchangedSince(last_noted + kWriteToNote));
-    if (SamplesAreRight(manifest, trusted, kSampleBytes, open)) right = std::move(trusted);
-  }
-  doubtful.Remove(right);
-  right.Add(VerifyChunks(manifest, doubtful, open));
-  return right;
-}
-
 }  // namespace
 
 // Either a download under way (data_ and journal_), or a content under its final name (whole_).
@@ -120,6 +55,7 @@ class ChunkStore::Impl {
       : manifest_(std::move(manifest)),
         output_folder_(options.output_folder.empty() ? "." : options.output_folder),
         target_path_(absl::StrCat(output_folder_, "/", manifest_->name())),
+        names_(*manifest_),
         selection_(options.selection.value_or(FileSelection::All(*manifest_))),
         ever_wanted_(manifest_->chunk_count()),
         held_(manifest_->chunk_count()) {}
@@ -149,7 +85,7 @@ class ChunkStore::Impl {
 
  private:
   // kStored when it was written and is yet to be noted.
-  absl::StatusOr<PutResult> CheckAndWrite(const Arrival& arrival, const Sha256Digest& sha256);
+  absl::StatusOr<PutResult> Write(const Arrival& arrival);
   // What was written counts as held from now on, and the journal says so.
   void Note(std::span<const Arrival> arrivals, std::vector<absl::StatusOr<PutResult>>& results);
   absl::Status CheckSelection(const FileSelection& selection) const;
@@ -168,14 +104,12 @@ class ChunkStore::Impl {
   absl::Status CheckFinalFiles() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status EndJournal(const FileSelection& kept) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::string JournalPath() const {
-    return absl::StrCat(output_folder_, "/", TemporaryStem(*manifest_), kJournalEnding);
-  }
-  std::string DataName() const { return absl::StrCat(TemporaryStem(*manifest_), kDataEnding); }
+  std::string JournalPath() const { return absl::StrCat(output_folder_, "/", names_.journal); }
 
   const std::shared_ptr<const Manifest> manifest_;
   const std::string output_folder_;
   const std::string target_path_;
+  const DownloadNames names_;
   uint64_t resumed_bytes_ = 0;
   absl::Duration opening_took_;
   std::unique_ptr<DataFiles> data_;  // set once, in Open, and kept: regions of it may still be asked for
@@ -261,7 +195,7 @@ absl::Status ChunkStore::Impl::UseTarget() {
 void ChunkStore::Impl::RemoveLeftovers() {
   if (!Exists(JournalPath())) return;
   absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(JournalPath());
-  if (journal.ok() && DataFiles::Discard(output_folder_, DataName()).ok()) (void)journal->Remove();
+  if (journal.ok() && DataFiles::Discard(output_folder_, names_.data).ok()) (void)journal->Remove();
 }
 
 absl::Status ChunkStore::Impl::OpenDownload(bool verify_all, bool target_exists) {
@@ -271,16 +205,16 @@ absl::Status ChunkStore::Impl::OpenDownload(bool verify_all, bool target_exists)
   // The journal speaks of a folder under its final name when it speaks of that very folder.
   if (target_exists && !(earlier && earlier->header.data_fingerprint == InodeOf(target_path_))) {
     SHOAL_RETURN_IF_ERROR(UseTarget());
-    if (DataFiles::Discard(output_folder_, DataName()).ok()) (void)journal.Remove();
+    if (DataFiles::Discard(output_folder_, names_.data).ok()) (void)journal.Remove();
     return absl::OkStatus();
   }
   // Without a journal nobody can say what is in there.
-  if (!earlier) SHOAL_RETURN_IF_ERROR(DataFiles::Discard(output_folder_, DataName()));
+  if (!earlier) SHOAL_RETURN_IF_ERROR(DataFiles::Discard(output_folder_, names_.data));
   SHOAL_ASSIGN_OR_RETURN(const absl::Time last_noted, journal.LastWritten());
 
   MutexLock lock(&mutex_);
   absl::StatusOr<std::unique_ptr<DataFiles>> data =
-      DataFiles::Open(manifest_, {output_folder_, DataName(), manifest_->name(), target_exists});
+      DataFiles::Open(manifest_, {output_folder_, names_.data, manifest_->name(), target_exists});
   absl::Status status = data.status();
   if (status.ok()) {
     data_ = *std::move(data);
@@ -299,7 +233,7 @@ absl::Status ChunkStore::Impl::OpenDownload(bool verify_all, bool target_exists)
   if (status.ok()) status = data_->MakeRoom(selection_);
   if (!status.ok()) {
     // Nothing that was there before is touched.
-    if (data_ != nullptr && data_->is_new()) (void)DataFiles::Discard(output_folder_, DataName());
+    if (data_ != nullptr && data_->is_new()) (void)DataFiles::Discard(output_folder_, names_.data);
     if (!earlier) (void)journal.Remove();
     return status;
   }
@@ -335,40 +269,25 @@ absl::Status ChunkStore::Impl::Select(const FileSelection& selection) {
 
 std::vector<absl::StatusOr<ChunkStore::PutResult>> ChunkStore::Impl::PutAll(
     std::span<const Arrival> arrivals) {
-  // Those of about one length are hashed side by side.
-  std::vector<size_t> by_length(arrivals.size());
-  std::iota(by_length.begin(), by_length.end(), size_t{0});
-  std::sort(by_length.begin(), by_length.end(),
-            [&](size_t a, size_t b) { return arrivals[a].bytes.size() < arrivals[b].bytes.size(); });
-  std::vector<absl::StatusOr<PutResult>> results(arrivals.size(), PutResult::kStored);
-  for (size_t i = 0; i < by_length.size(); i += 2) {
-    const size_t first = by_length[i];
-    if (i + 1 == by_length.size()) {
-      results[first] = CheckAndWrite(arrivals[first], Sha256::Of(arrivals[first].bytes));
-      break;
+  const std::vector<bool> right = AreRight(*manifest_, arrivals);
+  std::vector<absl::StatusOr<PutResult>> results;
+  results.reserve(arrivals.size());
+  for (size_t i = 0; i < arrivals.size(); ++i) {
+    if (arrivals[i].index.value() >= manifest_->chunk_count()) {
+      results.push_back(absl::InvalidArgumentError("the content has no such chunk"));
+    } else if (right[i]) {
+      results.push_back(Write(arrivals[i]));
+    } else {
+      results.push_back(PutResult::kCorrupt);
     }
-    const size_t second = by_length[i + 1];
-    const auto digests = Sha256OfTwo(arrivals[first].bytes, arrivals[second].bytes);
-    results[first] = CheckAndWrite(arrivals[first], digests[0]);
-    results[second] = CheckAndWrite(arrivals[second], digests[1]);
   }
   Note(arrivals, results);
   return results;
 }
 
-absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::CheckAndWrite(const Arrival& arrival,
-                                                                      const Sha256Digest& sha256) {
-  const ChunkIndex index = arrival.index;
-  if (index.value() >= manifest_->chunk_count())
-    return absl::InvalidArgumentError("the content has no such chunk");
-  if (Holds(index)) return PutResult::kAlreadyHeld;
-  const ChunkChecksums& expected = manifest_->checksums(index);
-  if (arrival.bytes.size() != manifest_->PlaceOf(index).length_bytes ||
-      Crc32(arrival.bytes) != expected.crc32 || sha256 != expected.sha256) {
-    return PutResult::kCorrupt;
-  }
-  if (const std::optional<PutResult> nothing_to_do = BeginWrite(index)) return *nothing_to_do;
-  const absl::Status written = data_->Write(index, arrival.bytes, WillBeReread());
+absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Write(const Arrival& arrival) {
+  if (const std::optional<PutResult> nothing_to_do = BeginWrite(arrival.index)) return *nothing_to_do;
+  const absl::Status written = data_->Write(arrival.index, arrival.bytes, WillBeReread());
   if (written.ok()) return PutResult::kStored;
   EndWrites(1);
   return written;
@@ -453,8 +372,8 @@ absl::Status ChunkStore::Impl::Finish() {
   MutexLock lock(&mutex_);
   finishing_ = false;
   SHOAL_RETURN_IF_ERROR(status);
-  whole_ =
-      std::make_shared<const FolderSource>(manifest_, RootOf(*manifest_, output_folder_), *std::move(stamps));
+  whole_ = std::make_shared<const FolderSource>(manifest_, RootOfWhole(*manifest_, output_folder_),
+                                                *std::move(stamps));
   // Only now that the disk has the new name: until then the journal is what a next run would go by.
   return EndJournal(kept);
 }

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/content/chunk_source.h"
+#include "shoal/content/chunk_verifier.h"
 #include "shoal/content/file_selection.h"
 
 namespace shoal {
@@ -64,11 +65,9 @@ class ChunkStore final : public ChunkSource {
   // notes them in the journal. An error is the disk's: RESOURCE_EXHAUSTED (full), or what errno says.
   absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
 
-  // Put for several chunks at once, which costs less: they are hashed in pairs. One result each.
-  struct Arrival {
-    ChunkIndex index;
-    ByteView bytes;
-  };
+  // Put for several chunks at once, which costs less: they are hashed in pairs and noted together. One result
+  // each.
+  using Arrival = ArrivedChunk;
   std::vector<absl::StatusOr<PutResult>> PutAll(std::span<const Arrival> arrivals);
 
   // Wants these files from now on, and no others. Makes room for those that are new: it blocks for the disk.

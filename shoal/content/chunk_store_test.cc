@@ -404,5 +404,28 @@ TEST_F(ChunkStoreTest, TakesChunksFromManyThreadsWhileOthersAsk) {
   ExpectFinished(sample, store.get());
 }
 
+TEST_F(ChunkStoreTest, TakesSeveralChunksAtOnce) {
+  const SampleContent sample = SampleContent::OfFile("f", SampleBytes(5 * kChunk + 9, 8));
+  {
+    const auto store = Open(sample);
+    const std::vector<ChunkStore::Arrival> arrivals = {
+        {ChunkIndex(5), sample.Chunk(5)},
+        {ChunkIndex(1), sample.Chunk(1)},
+        {ChunkIndex(2), sample.Chunk(3)},  // another chunk's bytes
+        {ChunkIndex(1), sample.Chunk(1)},
+        {ChunkIndex(0), sample.Chunk(0)}};
+    std::vector<PutResult> results;
+    for (const auto& result : store->PutAll(arrivals)) results.push_back(result.value());
+    EXPECT_EQ(results, (std::vector<PutResult>{PutResult::kStored, PutResult::kStored, PutResult::kCorrupt,
+                                               PutResult::kAlreadyHeld, PutResult::kStored}));
+    EXPECT_EQ(store->Held().count(), 3u);
+  }
+  // The journal has all three.
+  const auto again = Open(sample);
+  EXPECT_EQ(again->Held().count(), 3u);
+  for (const uint32_t i : {2u, 3u, 4u}) Put(sample, again.get(), i);
+  ExpectFinished(sample, again.get());
+}
+
 }  // namespace
 }  // namespace shoal

@@ -9,7 +9,9 @@
 #include "absl/status/status.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/checksum.h"
 #include "shoal/content/chunk_hasher.h"
+#include "shoal/content/sha256_pair.h"
 #include "shoal/content/worker_threads.h"
 
 namespace shoal {
@@ -40,6 +42,13 @@ absl::Status FindWrong(const Manifest& manifest, const std::vector<ChunkIndex>& 
     }
     return absl::OkStatus();
   });
+}
+
+// And its length.
+bool HasItsCrc(const Manifest& manifest, const ArrivedChunk& chunk) {
+  return chunk.index.value() < manifest.chunk_count() &&
+         chunk.bytes.size() == manifest.PlaceOf(chunk.index).length_bytes &&
+         Crc32(chunk.bytes) == manifest.checksums(chunk.index).crc32;
 }
 
 std::vector<ChunkIndex> ListOf(const ChunkSet& set) {
@@ -78,6 +87,31 @@ bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t 
     if (!IsRight(manifest, chunk, open, &hasher)) return false;
   }
   return true;
+}
+
+std::vector<bool> AreRight(const Manifest& manifest, std::span<const ArrivedChunk> chunks) {
+  std::vector<bool> right(chunks.size());
+  std::vector<size_t> by_length;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    if (HasItsCrc(manifest, chunks[i])) by_length.push_back(i);
+  }
+  std::sort(by_length.begin(), by_length.end(),
+            [&](size_t a, size_t b) { return chunks[a].bytes.size() < chunks[b].bytes.size(); });
+  const auto has_its_sha256 = [&](size_t i, const Sha256Digest& found) {
+    return manifest.checksums(chunks[i].index).sha256 == found;
+  };
+  for (size_t i = 0; i + 1 < by_length.size(); i += 2) {
+    const size_t first = by_length[i];
+    const size_t second = by_length[i + 1];
+    const auto digests = Sha256OfTwo(chunks[first].bytes, chunks[second].bytes);
+    right[first] = has_its_sha256(first, digests[0]);
+    right[second] = has_its_sha256(second, digests[1]);
+  }
+  if (by_length.size() % 2 == 1) {
+    const size_t last = by_length.back();
+    right[last] = has_its_sha256(last, Sha256::Of(chunks[last].bytes));
+  }
+  return right;
 }
 
 bool AreRight(const Manifest& manifest, const ChunkSet& chunks, const OpenChunk& open) {

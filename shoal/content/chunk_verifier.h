@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "shoal/base/byte_order.h"
 #include "shoal/content/chunk_set.h"
 #include "shoal/content/chunk_source.h"
 #include "shoal/content/manifest.h"
@@ -22,5 +25,16 @@ bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t 
 // Whether all of `chunks` are right; stops at the first that is not.
 bool AreRight(const Manifest& manifest, const ChunkSet& chunks,
               const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
+
+// Bytes that are said to be a chunk.
+struct ArrivedChunk {
+  ChunkIndex index;
+  ByteView bytes;
+};
+
+// Whether each of `chunks` is what the manifest has under its index, by length, CRC-32 and SHA-256. Costs
+// less for several at once: those of about one length are hashed side by side. A chunk that the content does
+// not have is not right.
+std::vector<bool> AreRight(const Manifest& manifest, std::span<const ArrivedChunk> chunks);
 
 }  // namespace shoal

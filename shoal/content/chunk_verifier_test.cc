@@ -76,5 +76,20 @@ TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
   EXPECT_FALSE(AreRight(*sample_.manifest(), ChunkSet::All(21), gone));
 }
 
+TEST_F(ChunkVerifierTest, TellsArrivedChunksApart) {
+  std::string lie = bytes_.substr(2 * kChunk, kChunk);
+  lie[9] ^= 1;
+  const std::vector<ArrivedChunk> arrived = {{ChunkIndex(20), sample_.Chunk(20)},
+                                             {ChunkIndex(2), AsBytes(lie)},
+                                             {ChunkIndex(3), sample_.Chunk(3)},
+                                             {ChunkIndex(4), sample_.Chunk(5)},  // another chunk's
+                                             {ChunkIndex(6), sample_.Chunk(6).first(kChunk - 1)},
+                                             {ChunkIndex(21), sample_.Chunk(3)},  // there is no such chunk
+                                             {ChunkIndex(7), sample_.Chunk(7)}};
+  const std::vector<bool> right = AreRight(*sample_.manifest(), arrived);
+  EXPECT_EQ(right, (std::vector<bool>{true, false, true, false, false, false, true}));
+  EXPECT_TRUE(AreRight(*sample_.manifest(), std::vector<ArrivedChunk>()).empty());
+}
+
 }  // namespace
 }  // namespace shoal
