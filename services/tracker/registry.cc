@@ -322,7 +322,7 @@ absl::Duration Registry::advance_interval() const {
 Registry::Stats Registry::stats() const {
   Stats stats;
   for (const auto& shard : shards_) {
-    const RegistryShard::Counts counts = shard->counts();
+    const ShardTables::Counts counts = shard->counts();
     stats.contents += counts.contents;
     stats.complete_peers += counts.complete;
     stats.partial_peers += counts.partial;

@@ -5,23 +5,20 @@
 #include <optional>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "services/tracker/lease_id.h"
-#include "services/tracker/lease_wheel.h"
 #include "services/tracker/name_index.h"
 #include "services/tracker/peer_reports.h"
 #include "services/tracker/peer_selection.h"
 #include "services/tracker/random_source.h"
 #include "services/tracker/registry_limits.h"
 #include "services/tracker/registry_records.h"
+#include "services/tracker/shard_tables.h"
 #include "services/tracker/site_names.h"
-#include "services/tracker/slot_set.h"
-#include "services/tracker/slot_table.h"
 #include "services/tracker/state_sink.h"
 #include "services/tracker/swarm_watcher.h"
+#include "services/tracker/swarm_watchers.h"
 #include "shoal/base/mutex.h"
 #include "shoal/tracking/messages.h"
 
@@ -85,97 +82,32 @@ class RegistryShard {
   // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.
   bool Advance(uint64_t now);
 
-  struct Counts {
-    uint64_t contents = 0;  // with a peer
-    uint64_t complete = 0;
-    uint64_t partial = 0;
-  };
-  Counts counts() const;
+  ShardTables::Counts counts() const;
 
  private:
-  // The leases as the tables and the wheel need them. (Structs of their own, because those keep pointers to
-  // them.)
-  struct Leases {
-    Leases() : table(LeaseIdParts::kMaxSlots) {}
-    SlotTable<LeaseRecord> table;
-    uint64_t now = 0;  // lets a 32-bit deadline be told in full
-
-    LeaseWheelLink& wheel_link(uint32_t slot) { return table[slot].wheel; }
-    uint64_t deadline(uint32_t slot) const {
-      return now +
-             static_cast<int64_t>(static_cast<int32_t>(table[slot].deadline - static_cast<uint32_t>(now)));
-    }
-  };
-  struct Contents {
-    Contents() : table(1u << 31) {}
-    SlotTable<ContentRecord> table;
-
-    LeaseWheelLink& wheel_link(uint32_t slot) { return table[slot].wheel; }
-    uint64_t deadline(uint32_t slot) const { return table[slot].forget_at; }
-  };
-
-  // What the sets of slots find them by.
-  struct PeerOfContent {
-    PeerId peer;
-    uint32_t content;
-    friend bool operator==(const PeerOfContent&, const PeerOfContent&) = default;
-    template <typename H>
-    friend H AbslHashValue(H h, const PeerOfContent& key) {
-      return H::combine(std::move(h), key.peer, key.content);
-    }
-  };
-  struct KeyByPeerOfContent {
-    using Key = PeerOfContent;
-    const Leases* leases;
-    Key operator()(uint32_t slot) const { return {leases->table[slot].peer, leases->table[slot].content}; }
-  };
-  struct KeyByPeer {
-    using Key = PeerId;
-    const Leases* leases;
-    Key operator()(uint32_t slot) const { return leases->table[slot].peer; }
-  };
-  struct KeyByContentId {
-    using Key = ContentId;
-    const Contents* contents;
-    Key operator()(uint32_t slot) const { return contents->table[slot].summary.id; }
-  };
   // Moves the clock on, and the expiry with it by a few leases. Every call begins with it.
   void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  // Slots of what is known and alive; kNoSlot otherwise.
-  uint32_t FindContent(const ContentId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  uint32_t FindLease(const PeerId& peer, LeaseId id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool Alive(uint32_t lease) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  void Renew(uint32_t lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::StatusOr<uint32_t> AddContent(const ContentSummary& summary, absl::Time wall)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // A lease in the tables and the wheel, not yet in the swarm.
+  // A lease in the tables, not yet in the swarm.
   absl::StatusOr<uint32_t> AddLease(const PeerId& peer, uint32_t content)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes it out of everything, and tells the watchers.
   void EndLease(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same for one that the wheel has let go of.
-  void EndUnwheeledLease(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same but for the tables.
+  void OnLeaseEnd(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // A peer's chunk set, its memory accounted for: null when none or all need no set. RESOURCE_EXHAUSTED.
   absl::StatusOr<std::unique_ptr<ChunkSet>> KeepChunkSet(const ChunkSet& held);
   absl::Status AddHeld(uint32_t lease, const std::vector<ChunkRange>& gained, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropChunkSet(std::unique_ptr<ChunkSet> held);
-  bool Complete(const LeaseRecord& lease) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void JoinSwarm(uint32_t lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LeaveSwarm(uint32_t lease, bool complete) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // `site`: the asker's.
   std::vector<PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude, SiteNumber site,
                                uint32_t max_peers, WatcherWakeups* wakeups)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  PeerInfo Describe(uint32_t lease) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  ContentStatus Status(uint32_t content) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Tell(const ContentId& content, const SwarmEvent& event, const PeerId& about, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -185,17 +117,9 @@ class RegistryShard {
 
   mutable Mutex mutex_;
   RandomSource random_ ABSL_GUARDED_BY(mutex_);
-  Leases leases_ ABSL_GUARDED_BY(mutex_);
-  Contents contents_ ABSL_GUARDED_BY(mutex_);
-  LeaseWheel<Leases> lease_wheel_ ABSL_GUARDED_BY(mutex_);
-  LeaseWheel<Contents> forget_wheel_ ABSL_GUARDED_BY(mutex_);
-  SlotSet<KeyByContentId> content_by_id_ ABSL_GUARDED_BY(mutex_);
-  SlotSet<KeyByPeerOfContent> lease_by_peer_ ABSL_GUARDED_BY(mutex_);
-  SlotSet<KeyByPeer> first_of_peer_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<ContentId, std::vector<std::shared_ptr<SwarmWatcher>>> watchers_
-      ABSL_GUARDED_BY(mutex_);
+  ShardTables tables_ ABSL_GUARDED_BY(mutex_);
+  SwarmWatchers watchers_ ABSL_GUARDED_BY(mutex_);
   PeerReports reports_ ABSL_GUARDED_BY(mutex_);
-  Counts counts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::tracker
