@@ -47,9 +47,9 @@ void DescribePeers(const SwarmPeers<kPeerBytes>& swarm, uint64_t tick, uint32_t 
   for (uint32_t number = 0; number < swarm.blocks(); ++number) {
     const PeerBlock<kPeerBytes>& block = swarm.block(number);
     for (uint32_t index = 0; index < block.size() && peers->size() < max_peers; ++index) {
-      if (PeerClock::Lapsed(block.stamp(index), now)) continue;
-      peers->push_back({EndpointOf<kPeerBytes>(block.peer(index)), block.seeder(index),
-                        static_cast<uint8_t>(now - block.stamp(index))});
+      const uint8_t age = block.age(index, now);
+      if (age >= PeerClock::kTicksPerLife) continue;
+      peers->push_back({EndpointOf<kPeerBytes>(block.peer(index)), block.seeder(index), age});
     }
   }
 }
@@ -95,25 +95,18 @@ BitTorrentShard::Answer BitTorrentShard::AnnounceIn(Record* record, SwarmPeers<k
     return answer;
   }
   if (!place.found()) {
-    if (record->leechers() + record->seeders() >=
-        usage_->max_peers_per_swarm.load(std::memory_order_relaxed)) {
-      usage_->full_swarms.fetch_add(1, std::memory_order_relaxed);
-      answer.outcome = BitTorrentOutcome::kSwarmFull;
-    } else if (!usage_->peers.TryAdd(1)) {
-      answer.outcome = BitTorrentOutcome::kTooManyPeers;
-    }
+    answer.outcome = Insert(*record, peers, wire.data(), announce.seeder, now, 0, &place);
     if (answer.outcome != BitTorrentOutcome::kDone) {
       CountLapsed(lapsed);
       return answer;
     }
-    place = peers->Insert(wire.data(), hasher_, announce.seeder, now);
   } else if (peers->seeder(place) == announce.seeder) {
     peers->Renew(place, now);
   } else {
     // Only who was seen on the way can come to its end: the count can't be driven up by saying so again.
     if (announce.seeder && announce.completed) ++record->completed;
     peers->Remove(place, now);
-    place = peers->Insert(wire.data(), hasher_, announce.seeder, now);
+    place = peers->Insert(wire.data(), hasher_, announce.seeder, now, 0);
   }
 
   const uint32_t leechers = peers->leechers() - (announce.seeder ? 0 : 1);
@@ -126,6 +119,46 @@ BitTorrentShard::Answer BitTorrentShard::AnnounceIn(Record* record, SwarmPeers<k
   CountLapsed(lapsed);
   answer.counts = record->counts();
   return answer;
+}
+
+template <size_t kPeerBytes>
+BitTorrentOutcome BitTorrentShard::Insert(const Record& record, SwarmPeers<kPeerBytes>* peers,
+                                          const uint8_t* wire, bool seeder, uint8_t now, uint8_t age,
+                                          typename SwarmPeers<kPeerBytes>::Place* place) {
+  if (record.leechers() + record.seeders() >= usage_->max_peers_per_swarm.load(std::memory_order_relaxed)) {
+    usage_->full_swarms.fetch_add(1, std::memory_order_relaxed);
+    return BitTorrentOutcome::kSwarmFull;
+  }
+  if (!usage_->peers.TryAdd(1)) return BitTorrentOutcome::kTooManyPeers;
+  *place = peers->Insert(wire, hasher_, seeder, now, age);
+  return BitTorrentOutcome::kDone;
+}
+
+void BitTorrentShard::Restore(const InfoHash& info_hash, uint32_t completed, const Peer& peer,
+                              uint64_t tick) {
+  MutexLock lock(&mutex_);
+  Record* record = Find(info_hash);
+  if (record == nullptr) {
+    record = Add(info_hash, tick);
+    if (record == nullptr) return;
+    record->completed = completed;
+  }
+  const auto now = static_cast<uint8_t>(tick);
+  if (peer.endpoint.ip.is_v4()) {
+    RestoreIn(record, &record->v4, peer, now);
+  } else {
+    RestoreIn(record, &record->v6, peer, now);
+  }
+}
+
+template <size_t kPeerBytes>
+void BitTorrentShard::RestoreIn(Record* record, SwarmPeers<kPeerBytes>* peers, const Peer& peer,
+                                uint8_t now) {
+  const auto wire = WirePeer<kPeerBytes>(peer.endpoint);
+  uint32_t lapsed = 0;
+  auto place = peers->Find(wire.data(), hasher_, now, &lapsed);
+  if (!place.found()) Insert(*record, peers, wire.data(), peer.seeder, now, peer.age_ticks, &place);
+  CountLapsed(lapsed);
 }
 
 SwarmCounts BitTorrentShard::Scrape(const InfoHash& info_hash) {

@@ -45,21 +45,6 @@ class BitTorrentShard {
   // `usage` is shared by all shards and outlives them.
   BitTorrentShard(uint64_t seed, BitTorrentUsage* usage);
 
-  struct Answer {
-    BitTorrentOutcome outcome = BitTorrentOutcome::kDone;
-    SwarmCounts counts;
-    uint32_t peers = 0;
-  };
-  // Puts down what the peer says, and writes up to `wanted` others of its address family to `peers`, as they
-  // go over the wire: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
-  Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
-  // All zero for a swarm that is not known.
-  SwarmCounts Scrape(const InfoHash& info_hash);
-
-  // Goes on with its round over all peers, by some thousand; false when it is behind `tick` still. Comes
-  // round in an eighth of a life when called that often.
-  bool Sweep(uint64_t tick);
-
   struct Swarm {
     InfoHash info_hash;
     SwarmCounts counts;
@@ -68,8 +53,27 @@ class BitTorrentShard {
   struct Peer {
     Endpoint endpoint;
     bool seeder = false;
-    uint32_t age_ticks = 0;
+    uint8_t age_ticks = 0;
   };
+
+  struct Answer {
+    BitTorrentOutcome outcome = BitTorrentOutcome::kDone;
+    SwarmCounts counts;
+    uint32_t peers = 0;
+  };
+  // Puts down what the peer says, and writes up to `wanted` others of its address family to `peers`, as they
+  // go over the wire: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
+  Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
+  // Takes in a peer of an earlier life of the tracker, whose swarm had so many completed downloads. What a
+  // limit refuses is left out.
+  void Restore(const InfoHash& info_hash, uint32_t completed, const Peer& peer, uint64_t tick);
+  // All zero for a swarm that is not known.
+  SwarmCounts Scrape(const InfoHash& info_hash);
+
+  // Goes on with its round over all peers, by some thousand; false when it is behind `tick` still. Comes
+  // round in an eighth of a life when called that often.
+  bool Sweep(uint64_t tick);
+
   // Swarms that have a peer, from slot `from` on, at most `count`; and where to go on, or nothing at the end.
   std::optional<uint32_t> Page(uint32_t from, uint32_t count, std::vector<Swarm>* swarms) const;
   // With up to `max_peers` of its peers.
@@ -101,6 +105,15 @@ class BitTorrentShard {
   template <size_t kPeerBytes>
   Answer AnnounceIn(Record* record, SwarmPeers<kPeerBytes>* peers, const BitTorrentAnnounce& announce,
                     uint64_t tick, uint8_t* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A peer that is not there yet, heard of `age` ticks ago, unless a limit is in the way.
+  template <size_t kPeerBytes>
+  BitTorrentOutcome Insert(const Record& record, SwarmPeers<kPeerBytes>* peers, const uint8_t* wire,
+                           bool seeder, uint8_t now, uint8_t age,
+                           typename SwarmPeers<kPeerBytes>::Place* place)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <size_t kPeerBytes>
+  void RestoreIn(Record* record, SwarmPeers<kPeerBytes>* peers, const Peer& peer, uint8_t now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Record* Find(const InfoHash& info_hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Record* Add(const InfoHash& info_hash, uint64_t tick) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -23,6 +23,14 @@ SwarmCounts BitTorrentSwarms::Scrape(const InfoHash& info_hash) {
   return ShardOf(info_hash).Scrape(info_hash);
 }
 
+void BitTorrentSwarms::Restore(const InfoHash& info_hash, uint32_t completed, const Endpoint& peer,
+                               bool seeder, absl::Duration silent, absl::Duration now) {
+  // Rounded up: a peer may lapse a tick early, never late.
+  const uint64_t age = Tick(silent + sweep_interval() - absl::Nanoseconds(1));
+  if (age >= PeerClock::kTicksPerLife) return;
+  ShardOf(info_hash).Restore(info_hash, completed, {peer, seeder, static_cast<uint8_t>(age)}, Tick(now));
+}
+
 void BitTorrentSwarms::Sweep(absl::Duration now) {
   for (const auto& shard : shards_) {
     while (!shard->Sweep(Tick(now))) {

@@ -33,6 +33,10 @@ class BitTorrentSwarms {
   // As those of BitTorrentShard.
   Answer Announce(const BitTorrentAnnounce& announce, absl::Duration now, uint8_t* peers);
   SwarmCounts Scrape(const InfoHash& info_hash);
+  // Takes in a peer that an earlier life of this tracker knew, and had not heard of for `silent`. What a
+  // limit refuses, or has lapsed, is left out.
+  void Restore(const InfoHash& info_hash, uint32_t completed, const Endpoint& peer, bool seeder,
+               absl::Duration silent, absl::Duration now);
 
   // Goes on with taking out what has lapsed; to be called every sweep_interval() or so. Holds no lock for
   // longer than some hundred peers take.

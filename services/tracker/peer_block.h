@@ -39,6 +39,7 @@ class PeerBlock {
   const uint8_t* peer(uint32_t index) const { return peers() + size_t{index} * kPeerBytes; }
   uint8_t tag(uint32_t index) const { return tags()[index]; }
   uint8_t stamp(uint32_t index) const { return stamps()[index]; }
+  uint8_t age(uint32_t index, uint8_t now) const { return static_cast<uint8_t>(now - stamp(index)); }
 
   // Where `peer` is, or kNone. `tag` is any byte that is the same whenever the peer is.
   uint32_t Find(const uint8_t* peer, uint8_t tag) const {
@@ -54,10 +55,11 @@ class PeerBlock {
     return kNone;
   }
 
-  // `peer` is not in it; says where it is then. (InheritAge follows when the stamp is not now's.)
-  uint32_t Insert(const uint8_t* peer, uint8_t tag, bool seeder, uint8_t stamp) {
+  // `peer` is not in it, and was heard of `age` ticks before `now`; says where it is then.
+  uint32_t Insert(const uint8_t* peer, uint8_t tag, bool seeder, uint8_t now, uint8_t age) {
     if (head_ == nullptr || size() == head_->capacity) Resize(Grown(size() + 1));
-    if (size() == 0) head_->oldest = stamp;
+    const auto stamp = static_cast<uint8_t>(now - age);
+    if (size() == 0 || age > static_cast<uint8_t>(now - head_->oldest)) head_->oldest = stamp;
     uint32_t index = size();
     if (!seeder) {
       if (head_->seeders > 0) Move(head_->leechers, index);
@@ -89,7 +91,7 @@ class PeerBlock {
     uint8_t greatest_age = 0;
     // From the end, so that what fills a gap comes from behind it and was looked at already.
     for (uint32_t index = size(); index-- > 0;) {
-      const auto age = static_cast<uint8_t>(now - stamp(index));
+      const uint8_t age = this->age(index, now);
       if (age >= PeerClock::kTicksPerLife) {
         ++(seeder(index) ? swept.seeders : swept.leechers);
         RemoveKeepingRoom(index);
@@ -126,14 +128,6 @@ class PeerBlock {
       at = stop;
     }
     return count;
-  }
-
-  // After peers of `other` were put into this: their stamps may be older than this one's.
-  void InheritAge(const PeerBlock& other, uint8_t now) {
-    if (size() == 0 || other.size() == 0) return;
-    if (static_cast<uint8_t>(now - other.head_->oldest) > static_cast<uint8_t>(now - head_->oldest)) {
-      head_->oldest = other.head_->oldest;
-    }
   }
 
  private:

@@ -23,14 +23,16 @@ class Restoring final : public StateSink {
     request_.peer_id = peer.id;
     request_.endpoint = peer.endpoint;
     request_.free_slots = peer.free_slots;
+    request_.site = peer.site;
     request_.held = peer.held ? *peer.held : ChunkSet::All(request_.content.chunk_count);
     registry_->RestoreLease(request_, first_seen_).IgnoreError();
   }
-  void Swarm(const InfoHash& info_hash) override { announce_.info_hash = info_hash; }
-  void SwarmPeer(const Endpoint& endpoint, bool seeder) override {
-    announce_.peer = endpoint;
-    announce_.seeder = seeder;
-    registry_->bittorrent()->Announce(announce_, now_, nullptr);
+  void Swarm(const InfoHash& info_hash, uint32_t completed) override {
+    info_hash_ = info_hash;
+    completed_ = completed;
+  }
+  void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override {
+    registry_->bittorrent()->Restore(info_hash_, completed_, endpoint, seeder, silent, now_);
   }
 
  private:
@@ -38,7 +40,8 @@ class Restoring final : public StateSink {
   const absl::Duration now_;
   RegisterRequest request_;
   absl::Time first_seen_;
-  BitTorrentAnnounce announce_;
+  InfoHash info_hash_;
+  uint32_t completed_ = 0;
 };
 
 }  // namespace
@@ -53,8 +56,10 @@ void ExportSwarms(const BitTorrentSwarms& swarms, absl::Duration now, StateSink*
       std::vector<BitTorrentShard::Peer> peers;
       if (!swarms.Describe(swarm.info_hash, now, std::numeric_limits<uint32_t>::max(), &peers)) continue;
       if (peers.empty()) continue;
-      sink->Swarm(swarm.info_hash);
-      for (const BitTorrentShard::Peer& peer : peers) sink->SwarmPeer(peer.endpoint, peer.seeder);
+      sink->Swarm(swarm.info_hash, swarm.counts.completed);
+      for (const BitTorrentShard::Peer& peer : peers) {
+        sink->SwarmPeer(peer.endpoint, peer.seeder, swarms.Ticks(peer.age_ticks));
+      }
     }
   }
 }

@@ -35,13 +35,13 @@ class CountingSink : public StateSink {
     ++counts.peers;
     next_->Peer(peer);
   }
-  void Swarm(const InfoHash& info_hash) override {
+  void Swarm(const InfoHash& info_hash, uint32_t completed) override {
     ++counts.swarms;
-    next_->Swarm(info_hash);
+    next_->Swarm(info_hash, completed);
   }
-  void SwarmPeer(const Endpoint& endpoint, bool seeder) override {
+  void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override {
     ++counts.swarm_peers;
-    next_->SwarmPeer(endpoint, seeder);
+    next_->SwarmPeer(endpoint, seeder, silent);
   }
 
   StateCounts counts;

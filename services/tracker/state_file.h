@@ -23,7 +23,8 @@ struct StateCounts {
 absl::StatusOr<StateCounts> SaveState(const std::string& path, const Registry& registry, const Clock& clock);
 
 // Fills an empty registry. Leases are shortened to two heartbeat intervals, so that who is gone goes soon,
-// and who is there has time to say so. NOT_FOUND when there is no file. A file that is broken, foreign, of
+// and who is there has time to say so; BitTorrent peers, who come by seldom, have as much of their lives left
+// as they had when it was written. NOT_FOUND when there is no file. A file that is broken, foreign, of
 // another version or older than an hour is not used (DATA_LOSS, UNIMPLEMENTED, OUT_OF_RANGE), and changes
 // nothing.
 absl::StatusOr<StateCounts> LoadState(const std::string& path, Registry* registry, const Clock& clock);

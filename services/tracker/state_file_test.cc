@@ -77,6 +77,52 @@ TEST_F(StateFileTest, RestoredLeasesLapseSoonerUnlessTheyAreRenewed) {
   EXPECT_EQ(after.Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 1u);
 }
 
+TEST_F(StateFileTest, SitesAndCompletedDownloadsAreKept) {
+  Registry before({}, &clock_);
+  RegisterRequest here = TestSeeder(1, TestContent(1));
+  here.site = "rack-7";
+  ASSERT_TRUE(before.Register(here).ok());
+  BitTorrentAnnounce announce;
+  announce.info_hash = InfoHash({7});
+  announce.peer = TestEndpoint(4);
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  announce.seeder = announce.completed = true;
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  Registry after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  EXPECT_EQ(after.GetSwarm(TestContentId(1))->peers[0].site, "rack-7");
+  EXPECT_EQ(after.bittorrent()->Scrape(InfoHash({7})), (SwarmCounts{1, 0, 1}));
+}
+
+TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
+  Registry before({}, &clock_);
+  const absl::Duration life = before.bittorrent()->options().life;
+  BitTorrentAnnounce announce;
+  announce.info_hash = InfoHash({7});
+  announce.peer = TestEndpoint(4);
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  clock_.Advance(life * 3 / 4);
+  announce.peer = TestEndpoint(5);
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  clock_.Advance(life / 2);  // in which nobody could be heard
+  Registry after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  const auto peers = [&] {
+    std::vector<BitTorrentShard::Peer> found;
+    after.bittorrent()->Describe(InfoHash({7}), clock_.Uptime(), 10, &found);
+    return found.size();
+  };
+  EXPECT_EQ(peers(), 2u);
+  clock_.Advance(life / 4);
+  EXPECT_EQ(peers(), 1u);
+  clock_.Advance(life / 2);
+  EXPECT_EQ(peers(), 1u);
+  clock_.Advance(life / 4);
+  EXPECT_EQ(peers(), 0u);
+}
+
 TEST_F(StateFileTest, NoFileIsNotFound) {
   Registry registry({}, &clock_);
   EXPECT_TRUE(absl::IsNotFound(LoadState(path_, &registry, clock_).status()));

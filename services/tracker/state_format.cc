@@ -9,13 +9,14 @@
 #include "shoal/content/checksum.h"
 #include "shoal/content/content_path.h"
 #include "shoal/content/manifest.h"
+#include "shoal/tracking/site.h"
 
 namespace shoal::tracker {
 namespace {
 
 constexpr char kMagic[] = "SHOALTRK";
 constexpr size_t kMagicBytes = 8;
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHeadBytes = kMagicBytes + 4 + 8 + 4;
 
 enum Record : uint8_t { kContent = 1, kPeer = 2, kSwarm = 3, kSwarmPeer = 4 };
@@ -75,15 +76,17 @@ class RecordReader {
         return in_content_ ? ReadPeer(reader) : Broken("a peer without a content");
       case kSwarm: {
         const auto info_hash = ReadId<InfoHash>(reader);
+        const auto completed = reader->ReadBig<uint32_t>();
         in_swarm_ = true;
-        if (sink_ && reader->ok()) sink_->Swarm(info_hash);
+        if (sink_ && reader->ok()) sink_->Swarm(info_hash, completed);
         return absl::OkStatus();
       }
       case kSwarmPeer: {
         if (!in_swarm_) return Broken("a peer without a swarm");
         const auto flags = reader->ReadBig<uint8_t>();
         const Endpoint endpoint = ReadEndpoint(flags & kIpv4, reader);
-        if (sink_ && reader->ok()) sink_->SwarmPeer(endpoint, flags & kComplete);
+        const absl::Duration silent = absl::Seconds(reader->ReadBig<uint16_t>());
+        if (sink_ && reader->ok()) sink_->SwarmPeer(endpoint, flags & kComplete, silent);
         return absl::OkStatus();
       }
       default:
@@ -116,6 +119,8 @@ class RecordReader {
     peer.id = ReadId<PeerId>(reader);
     peer.endpoint = ReadEndpoint(flags & kIpv4, reader);
     peer.free_slots = reader->ReadBig<uint16_t>();
+    peer.site = reader->ReadString(reader->ReadBig<uint8_t>());
+    if (!CheckSite(peer.site).ok()) return Broken("a site that can't be");
     if (!(flags & kComplete)) {
       const ByteView encoded = reader->ReadBytes(reader->ReadBig<uint32_t>());
       if (!reader->ok()) return absl::OkStatus();
@@ -163,6 +168,8 @@ void StateWriter::Peer(const StatePeer& peer) {
   record += peer.id.ToString();
   AppendEndpoint(peer.endpoint, &record);
   AppendBig(peer.free_slots, &record);
+  AppendBig(static_cast<uint8_t>(peer.site.size()), &record);
+  record += peer.site;
   if (peer.held) {
     const std::string encoded = peer.held->Encode();
     AppendBig(static_cast<uint32_t>(encoded.size()), &record);
@@ -171,14 +178,20 @@ void StateWriter::Peer(const StatePeer& peer) {
   Append(record);
 }
 
-void StateWriter::Swarm(const InfoHash& info_hash) {
-  Append(absl::StrCat(std::string(1, kSwarm), info_hash.ToString()));
+void StateWriter::Swarm(const InfoHash& info_hash, uint32_t completed) {
+  std::string record(1, kSwarm);
+  record += info_hash.ToString();
+  AppendBig(completed, &record);
+  Append(record);
 }
 
-void StateWriter::SwarmPeer(const Endpoint& endpoint, bool seeder) {
+void StateWriter::SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) {
   std::string record(1, kSwarmPeer);
   record += static_cast<char>((endpoint.ip.is_v4() ? kIpv4 : 0) | (seeder ? kComplete : 0));
   AppendEndpoint(endpoint, &record);
+  AppendBig(static_cast<uint16_t>(std::clamp<int64_t>(
+                absl::ToInt64Seconds(absl::Ceil(silent, absl::Seconds(1))), 0, UINT16_MAX)),
+            &record);
   Append(record);
 }
 

@@ -25,8 +25,8 @@ class StateWriter final : public StateSink {
 
   void Content(const ContentSummary& summary, absl::Time first_seen) override;
   void Peer(const StatePeer& peer) override;
-  void Swarm(const InfoHash& info_hash) override;
-  void SwarmPeer(const Endpoint& endpoint, bool seeder) override;
+  void Swarm(const InfoHash& info_hash, uint32_t completed) override;
+  void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override;
 
   // The end; nothing may come after it.
   absl::Status Finish();

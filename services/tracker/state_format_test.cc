@@ -24,13 +24,15 @@ class Lines final : public StateSink {
   }
   void Peer(const StatePeer& peer) override {
     absl::StrAppend(&text, "peer ", peer.id.ToHex().substr(0, 8), " ", peer.endpoint.ToString(), " ",
-                    peer.free_slots, " ", peer.held ? absl::StrCat(peer.held->count()) : "all", "\n");
+                    peer.free_slots, " ", peer.held ? absl::StrCat(peer.held->count()) : "all",
+                    peer.site.empty() ? "" : " at ", peer.site, "\n");
   }
-  void Swarm(const InfoHash& info_hash) override {
-    absl::StrAppend(&text, "swarm ", info_hash.ToHex().substr(0, 4), "\n");
+  void Swarm(const InfoHash& info_hash, uint32_t completed) override {
+    absl::StrAppend(&text, "swarm ", info_hash.ToHex().substr(0, 4), " ", completed, "\n");
   }
-  void SwarmPeer(const Endpoint& endpoint, bool seeder) override {
-    absl::StrAppend(&text, "swarm peer ", endpoint.ToString(), seeder ? " seeder" : "", "\n");
+  void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override {
+    absl::StrAppend(&text, "swarm peer ", endpoint.ToString(), seeder ? " seeder " : " ",
+                    absl::ToInt64Seconds(silent), "\n");
   }
 
   std::string text;
@@ -38,11 +40,11 @@ class Lines final : public StateSink {
 
 constexpr char kSample[] =
     "content content-1 5242880 10 5\n"
-    "peer 00000001 10.0.0.1:7001 3 all\n"
+    "peer 00000001 10.0.0.1:7001 3 all at rack-7\n"
     "peer 00000002 [2001:db8::2]:7002 0 2\n"
-    "swarm 0102\n"
-    "swarm peer 10.0.0.3:7003 seeder\n"
-    "swarm peer [2001:db8::2]:7002\n";
+    "swarm 0102 7\n"
+    "swarm peer 10.0.0.3:7003 seeder 90\n"
+    "swarm peer [2001:db8::2]:7002 65535\n";
 
 std::string Sample() {
   std::string bytes;
@@ -55,11 +57,11 @@ std::string Sample() {
   two.Insert(ChunkIndex(0));
   two.Insert(ChunkIndex(9));
   writer.Content(TestContent(1), absl::FromUnixMillis(5));
-  writer.Peer({TestPeerId(1), TestEndpoint(1), 3, std::nullopt});
+  writer.Peer({TestPeerId(1), TestEndpoint(1), 3, std::nullopt, "rack-7"});
   writer.Peer({TestPeerId(2), v6, 0, two});
-  writer.Swarm(InfoHash({1, 2, 3}));
-  writer.SwarmPeer(TestEndpoint(3), true);
-  writer.SwarmPeer(v6, false);
+  writer.Swarm(InfoHash({1, 2, 3}), 7);
+  writer.SwarmPeer(TestEndpoint(3), true, absl::Seconds(90));
+  writer.SwarmPeer(v6, false, absl::Hours(48));
   EXPECT_TRUE(writer.Finish().ok());
   EXPECT_EQ(writer.records(), 6u);
   return bytes;

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "services/tracker/bittorrent_shard.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/content/chunk_set.h"
 #include "shoal/content/ids.h"
@@ -19,6 +18,7 @@ struct StatePeer {
   Endpoint endpoint;
   uint16_t free_slots = 0;
   std::optional<ChunkSet> held;  // none: all
+  std::string site = {};
 };
 
 // Takes what a registry knows, one after the other: a content, then its peers; a BitTorrent swarm, then its
@@ -28,8 +28,10 @@ class StateSink {
   virtual ~StateSink() = default;
   virtual void Content(const ContentSummary& summary, absl::Time first_seen) = 0;
   virtual void Peer(const StatePeer& peer) = 0;
-  virtual void Swarm(const InfoHash& info_hash) = 0;
-  virtual void SwarmPeer(const Endpoint& endpoint, bool seeder) = 0;
+  // `completed`: downloads that came to their end.
+  virtual void Swarm(const InfoHash& info_hash, uint32_t completed) = 0;
+  // `silent`: how long it had not been heard of.
+  virtual void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) = 0;
 };
 
 }  // namespace shoal::tracker

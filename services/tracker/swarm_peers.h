@@ -74,12 +74,13 @@ class SwarmPeers {
   bool seeder(Place place) const { return block(place.block).seeder(place.index); }
   void Renew(Place place, uint8_t now) { At(place.block).Renew(place.index, now); }
 
-  Place Insert(const uint8_t* peer, const PeerHash& hasher, bool seeder, uint8_t now) {
+  // Heard of `age` ticks before `now`.
+  Place Insert(const uint8_t* peer, const PeerHash& hasher, bool seeder, uint8_t now, uint8_t age) {
     if (size() >= blocks() * kSplitAt) Split(hasher, now);
     const uint32_t hash = hasher.operator()<kPeerBytes>(peer);
     const uint32_t number = BlockOf(hash);
     Count(seeder, 1);
-    return {number, At(number).Insert(peer, Tag(hash), seeder, now)};
+    return {number, At(number).Insert(peer, Tag(hash), seeder, now, age)};
   }
 
   void Remove(Place place, uint8_t now) {
@@ -171,8 +172,7 @@ class SwarmPeers {
     for (uint32_t index = from.size(); index-- > 0;) {
       const uint32_t hash = hasher.operator()<kPeerBytes>(from.peer(index));
       if (BlockOf(hash, number + 1) != number) continue;
-      added.Insert(from.peer(index), Tag(hash), from.seeder(index), from.stamp(index));
-      added.InheritAge(from, now);
+      added.Insert(from.peer(index), Tag(hash), from.seeder(index), now, from.age(index, now));
       from.Remove(index);
     }
   }
@@ -184,9 +184,8 @@ class SwarmPeers {
     const uint32_t number = blocks();
     Block& to = many_->blocks[number - std::bit_floor(number)];
     for (uint32_t index = 0; index < last.size(); ++index) {
-      to.Insert(last.peer(index), last.tag(index), last.seeder(index), last.stamp(index));
+      to.Insert(last.peer(index), last.tag(index), last.seeder(index), now, last.age(index, now));
     }
-    to.InheritAge(last, now);
     if (number == 1) {
       one_ = std::move(many_->blocks[0]);
       many_.reset();

@@ -32,7 +32,7 @@ class SwarmPeersTest : public ::testing::Test {
     const Wire wire = Peer(number);
     const Peers::Place place = peers_.Find(wire.data(), hasher_, now, &swept_);
     if (place.found()) peers_.Remove(place, now);
-    peers_.Insert(wire.data(), hasher_, seeder, now);
+    peers_.Insert(wire.data(), hasher_, seeder, now, 0);
   }
   bool Has(uint32_t number, uint8_t now) {
     const Wire wire = Peer(number);
