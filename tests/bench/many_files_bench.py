@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A folder of very many small files beside one file of the same size: at what part of its rate does it move?
 
-    SHOAL_PROGRAMS=build/release/bin tests/bench/many_files_bench.py [--files 100000] [--rounds 3]
+    SHOAL_PROGRAMS=build/release/bin tests/bench/many_files_bench.py [--files 100000] [--rounds 3] [--link 1000]
 
-One seeder, one leecher, loopback, files of 1 to 16 KiB. The time is that of the whole receiving program.
+One seeder, one leecher, loopback, files of 1 to 16 KiB, in memory (/dev/shm), so that no disk is measured. The time is that
+of the whole receiving program. Two yardsticks, in turns with it: `cp -r` of the same folder, which is what making the files
+costs alone; and both contents over a link of so many Mbit/s, which the leecher keeps to.
 """
 
 import argparse
@@ -12,8 +14,10 @@ import pathlib
 import random
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
@@ -42,10 +46,27 @@ def check(name, source, copy):
             raise RuntimeError(f"{name}: {path} came wrong")
 
 
+def fetch(swarm, content, folder, *flags):
+    """Seconds."""
+    fetch = swarm.fetch(content, folder, *flags)
+    fetch.expect(r'"event": ?"finished"')
+    if not fetch.finish()["ok"]:
+        raise RuntimeError(f"{content} did not come")
+    return fetch.seconds_to("finished")
+
+
+def copy(source, to):
+    """Seconds."""
+    began = time.monotonic()
+    subprocess.run(["cp", "-r", source, to], check=True)
+    return time.monotonic() - began
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--link", type=int, default=1000, help="Mbit/s; 0: leave that out")
     options = parser.parse_args()
     if pathlib.Path("/dev/shm").is_dir():
         tempfile.tempdir = "/dev/shm"
@@ -55,22 +76,28 @@ def main():
         shared = swarm.folder("shared")
         length = make(shared, options.files)
         swarm.start_seeder(shared)
-        seconds = {"one": [], "many": []}
+        link = [f"--limit-down={options.link * 125_000}"]
+        ways = {
+            "one": lambda to: fetch(swarm, "one", to.name),
+            "many": lambda to: fetch(swarm, "many", to.name),
+            "cp -r": lambda to: copy(shared / "many", to),
+        }
+        if options.link:
+            ways["one, link"] = lambda to: fetch(swarm, "one", to.name, *link)
+            ways["many, link"] = lambda to: fetch(swarm, "many", to.name, *link)
+        seconds = {way: [] for way in ways}
         for number in range(options.rounds):
-            for name, times in seconds.items():
-                fetch = swarm.fetch(name, f"copy{number}{name}")
-                fetch.expect(r'"event": ?"finished"')
-                if not fetch.finish()["ok"]:
-                    raise RuntimeError(f"{name} did not come")
-                times.append(fetch.seconds_to("finished"))
-                if number == 0:
-                    check(name, shared / name, swarm.root / f"copy{number}{name}" / name)
-                shutil.rmtree(swarm.root / f"copy{number}{name}")
-    one = statistics.median(seconds["one"])
-    print(f"{options.files} files, {length / 2**20:.0f} MiB, medians of {options.rounds} rounds")
-    for name, times in seconds.items():
+            for way, run in ways.items():
+                to = swarm.root / "copy"
+                seconds[way].append(run(to))
+                if number == 0 and way in ("one", "many"):
+                    check(way, shared / way, to / way)
+                shutil.rmtree(to)
+    print(f"{options.files} files, {length / 2**20:.0f} MiB, medians of {options.rounds} rounds, link {options.link} Mbit/s")
+    for way, times in seconds.items():
         middle = statistics.median(times)
-        print(f"{name:5} {middle:7.2f} s ({min(times):.2f}-{max(times):.2f}) {length / 2**20 / middle:7.0f} MiB/s"
+        one = statistics.median(seconds["one, link" if "link" in way else "one"])
+        print(f"{way:10} {middle:7.2f} s ({min(times):.2f}-{max(times):.2f}) {length / 2**20 / middle:7.0f} MiB/s"
               f"  {one / middle:.2f} of the rate of one file")
 
 
