@@ -57,6 +57,8 @@ int main(int argc, char** argv) {
   app.add_option("--have-ms", have_ms, "between two messages about gained chunks")->capture_default_str();
   app.add_option("--queue-ms", queue_ms, "a packet's wait behind a busy uplink")->capture_default_str();
   app.add_option("--latency-us", latency_us, "one way, of an idle link")->capture_default_str();
+  app.add_option("--unevenness", scenario.network.unevenness, "of connections that share an uplink")
+      ->capture_default_str();
   app.add_option("--kernel-bytes", scenario.network.kernel_bytes, "that leave after their chunk looks sent")
       ->capture_default_str();
   app.add_option("--late", late, "leechers that join late");

@@ -73,12 +73,13 @@ void Downloads::ChunkBegan(Link& link) {
   PlanSoon();
 }
 
-void Downloads::NoteProgress(Link& link) {
+void Downloads::Moved(Link& link) {
+  if (!link.client_open) return;
   const uint32_t bytes = network_.TakeProgress(link.moving->transfer);
-  if (bytes == 0) return;
   ChunkBegan(link);
   link.moving->told_bytes += bytes;
   if (link.moving->wanted) planner_.Progress(SlotOf(link), link.moving->chunk, bytes, time_.now());
+  PlanSoon();
 }
 
 void Downloads::Arrived(Link& link) {
@@ -132,9 +133,6 @@ void Downloads::Drop(Link& link) {
 void Downloads::Tick() {
   if (done_ || network_.IsFrozen(uploads_.node())) return;
   time_.After(kTick, [this] { Tick(); });
-  for (Link* link : links_) {
-    if (link->moving.has_value()) NoteProgress(*link);
-  }
   for (const leecher::PeerSlot slot : planner_.Frozen(time_.now())) Drop(*by_slot_[slot]);
   while (links_.size() < options_.neighbours && dial_(*this)) {
   }

@@ -46,6 +46,8 @@ class Downloads final : private leecher::RequestSink {
   void ServerGained(Link& link, const std::vector<ChunkRange>& gained);
   void NothingFresh(Link& link);
   void ChunkBegan(Link& link);
+  // Some more bytes of it are here.
+  void Moved(Link& link);
   void Arrived(Link& link);
   // The connection broke.
   void Lost(Link& link);
@@ -62,7 +64,6 @@ class Downloads final : private leecher::RequestSink {
 
   static leecher::PeerSlot SlotOf(const Link& link) { return leecher::PeerSlot(link.index.value()); }
   void Tick();
-  void NoteProgress(Link& link);
   void PlanSoon();
   void Stored(ChunkIndex chunk);
   void Drop(Link& link);

@@ -1,6 +1,7 @@
 #include "tests/sim/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace shoal::sim {
@@ -32,7 +33,9 @@ TransferIndex Network::Start(NodeIndex from, NodeIndex to, uint32_t payload_byte
   transfer = Transfer();
   transfer.from = from;
   transfer.to = to;
+  transfer.weight = std::exp(std::normal_distribution<double>(0, traits_.unevenness)(random_));
   transfer.left = payload_bytes;
+  transfer.told_at = double{1} * payload_bytes - traits_.progress_bytes;
   transfer.settled = time_.now();
   transfer.version = version;
   transfer.alive = true;
@@ -102,25 +105,28 @@ void Network::CountSent(Node& node, absl::Duration since, double rate) {
   }
 }
 
-// Gives the uplink to its transfers: those whose receivers can take less than an even share first, and to the
-// rest an even share of what is left.
+// Gives the uplink to its transfers: those whose receivers can take less than their share first, and to the
+// rest their shares of what is left.
 void Network::Share(NodeIndex from) {
   const Node& node = nodes_[from.value()];
   caps_.clear();
+  double weights = 0;
   for (const TransferIndex index : node.outbound) {
     Transfer& transfer = transfers_[index.value()];
     Settle(transfer);
     const Node& receiver = nodes_[transfer.to.value()];
     const bool stands = node.frozen || receiver.frozen;
-    caps_.emplace_back(stands ? 0 : receiver.down / static_cast<double>(receiver.inbound.size()), index);
+    const double cap = stands ? 0 : receiver.down / static_cast<double>(receiver.inbound.size());
+    caps_.emplace_back(cap / transfer.weight, index);
+    weights += transfer.weight;
   }
   std::sort(caps_.begin(), caps_.end());
   double left = node.up;
-  size_t sharers = caps_.size();
   for (const auto& [cap, index] : caps_) {
-    const double rate = std::min(cap, left / static_cast<double>(sharers--));
-    left -= rate;
     Transfer& transfer = transfers_[index.value()];
+    const double rate = transfer.weight * std::min(cap, left / weights);
+    left -= rate;
+    weights -= transfer.weight;
     if (transfer.rate == rate) continue;
     transfer.rate = rate;
     Schedule(index);
@@ -143,8 +149,10 @@ void Network::Schedule(TransferIndex index) {
   Transfer& transfer = transfers_[index.value()];
   const uint64_t version = ++transfer.version;
   if (transfer.rate <= 0) return;
-  const double until_milestone =
-      transfer.handed_over ? transfer.left : std::max(0.0, transfer.left - traits_.kernel_bytes);
+  // The milestones: some more is told, the last byte is handed over, the last byte leaves.
+  double milestone = std::max(0.0, transfer.told_at);
+  if (!transfer.handed_over) milestone = std::max(milestone, double{1} * traits_.kernel_bytes);
+  const double until_milestone = std::max(0.0, transfer.left - milestone);
   time_.After(absl::Seconds(until_milestone / transfer.rate), [this, index, version] {
     if (transfers_[index.value()].version == version) ReachMilestone(index);
   });
@@ -153,7 +161,13 @@ void Network::Schedule(TransferIndex index) {
 void Network::ReachMilestone(TransferIndex index) {
   Transfer& transfer = transfers_[index.value()];
   Settle(transfer);
-  if (!transfer.handed_over) {
+  if (transfer.left > kNothing && transfer.left <= transfer.told_at + kNothing) {
+    transfer.told_at -= traits_.progress_bytes;
+    const std::function<void()> told = transfer.watcher.moved;
+    Schedule(index);
+    return told();
+  }
+  if (!transfer.handed_over && transfer.left <= traits_.kernel_bytes + kNothing) {
     transfer.handed_over = true;
     const std::function<void()> told = transfer.watcher.handed_over;
     Schedule(index);

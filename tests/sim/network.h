@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -27,12 +29,17 @@ struct NetworkTraits {
   // What the kernel takes from a sender before the bytes leave the uplink: so much before its last byte has
   // left, a chunk looks sent to its sender.
   uint32_t kernel_bytes = 16 * 1024;
+  // Connections that share an uplink get unequal parts of it: the standard deviation of the logarithm of a
+  // transfer's part. Zero: all are equal.
+  double unevenness = 0.7;
+  // How many bytes a receiver reads before it tells its policy of them.
+  uint32_t progress_bytes = 64 * 1024;
 };
 
 // Nodes with a capacity up and a capacity down each, and the chunks that move between them as fluid: a node's
-// transfers share its uplink fairly, no transfer is faster than its fair share of the receiver's downlink,
-// and what it can't use of the uplink goes to the others. Small messages take the latency, behind the queue
-// of an uplink that is busy. A frozen node's transfers stand still, both ways.
+// transfers share its uplink by weights that are drawn at random, no transfer is faster than its fair share
+// of the receiver's downlink, and what it can't use of the uplink goes to the others. Small messages take the
+// latency, behind the queue of an uplink that is busy. A frozen node's transfers stand still, both ways.
 //
 // No loss, no slow start, no limit inside the network. A change costs O(transfers of the nodes that it
 // touches). One thread.
@@ -40,12 +47,13 @@ class Network {
  public:
   // What is told of a transfer; called at the time when it happens.
   struct Watcher {
+    std::function<void()> moved;        // NetworkTraits::progress_bytes more are at the receiver
     std::function<void()> handed_over;  // the sender's kernel has taken the last byte
     std::function<void()> arrived;      // the last byte is at the receiver
   };
 
-  Network(VirtualTime& time, const NetworkTraits& traits, absl::Duration period)
-      : time_(time), traits_(traits), period_(period) {}
+  Network(VirtualTime& time, const NetworkTraits& traits, absl::Duration period, uint64_t random_seed)
+      : time_(time), traits_(traits), period_(period), random_(random_seed) {}
 
   // Bits per second. `receives`: it will receive as much as it sends.
   NodeIndex AddNode(double up_bps, double down_bps, bool receives);
@@ -86,7 +94,9 @@ class Network {
   struct Transfer {
     NodeIndex from;
     NodeIndex to;
+    double weight = 1;   // its part of the uplink, beside those of the others
     double left = 0;     // payload bytes that have not left the uplink
+    double told_at = 0;  // the bytes left at which `moved` is called next
     double untaken = 0;  // bytes that TakeProgress has not told
     double rate = 0;     // per second, since `settled`
     absl::Duration settled;
@@ -110,6 +120,7 @@ class Network {
   std::vector<Node> nodes_;
   std::vector<Transfer> transfers_;
   std::vector<TransferIndex> free_;
+  std::mt19937_64 random_;
   std::vector<std::pair<double, TransferIndex>> caps_;  // kept for its memory
 };
 

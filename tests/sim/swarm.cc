@@ -14,7 +14,7 @@ constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 Swarm::Swarm(const Scenario& scenario)
     : scenario_(scenario),
       bound_(scenario.FluidBound()),
-      network_(time_, scenario.network, bound_ / kPeriods),
+      network_(time_, scenario.network, bound_ / kPeriods, scenario.random_seed),
       random_(scenario.random_seed) {
   const NodeIndex node = network_.AddNode(scenario.seeder_up_bps, scenario.down_bps, /*receives=*/false);
   seeder_ = std::make_unique<Uploads>(time_, network_, node, ChunkSet::All(scenario.chunk_count),

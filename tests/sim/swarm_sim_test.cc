@@ -30,6 +30,14 @@ TEST(SwarmSimTest, NearsTheBoundWithEqualLeechers) {
   }
 }
 
+// Everybody has enough to do all the time, so whatever comes twice makes the last one later.
+TEST(SwarmSimTest, AFastSeederSendsNothingTwice) {
+  const SwarmReport report =
+      RunOf({.leechers = 8, .chunk_count = 512, .chunk_bytes = 128 * 1024, .seeder_up_bps = 80e6});
+  EXPECT_LE(report.LastRatio(), 1.1) << report.ToString();
+  EXPECT_LE(report.wasted, 0.02) << report.ToString();
+}
+
 TEST(SwarmSimTest, CarriesTwoHundred) {
   const SwarmReport report = RunOf({.leechers = 200, .chunk_count = 64, .neighbours = 8});
   EXPECT_EQ(report.finished, 200u);

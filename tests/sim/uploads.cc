@@ -121,9 +121,10 @@ void Uploads::Begin(Link& link) {
 void Uploads::Send(Link& link, ChunkIndex chunk) {
   link.moving.emplace();
   link.moving->chunk = chunk;
-  link.moving->transfer = network_.Start(
-      node_, link.client_node, options_.chunk_bytes,
-      {.handed_over = [this, &link] { HandedOver(link); }, .arrived = [this, &link] { Arrived(link); }});
+  link.moving->transfer = network_.Start(node_, link.client_node, options_.chunk_bytes,
+                                         {.moved = [&link] { link.client->Moved(link); },
+                                          .handed_over = [this, &link] { HandedOver(link); },
+                                          .arrived = [this, &link] { Arrived(link); }});
   // By then it may be another chunk that is on its way: it begins when it is looked at the next time.
   network_.Tell(node_, link.client_node, link.to_client_not_before, [&link, chunk] {
     if (link.moving.has_value() && link.moving->chunk == chunk) link.client->ChunkBegan(link);

@@ -134,6 +134,11 @@ std::optional<ChunkIndex> ChunkPicker::Pick(PeerSlot slot) {
   return ChunkIndex(*chunk);
 }
 
+bool ChunkPicker::IsBarren(PeerSlot slot) const {
+  const auto found = peers_.find(slot);
+  return found == peers_.end() || wanted_ == 0 || found->second.barren_epoch == wanted_epoch_;
+}
+
 bool ChunkPicker::Claim(PeerSlot slot, ChunkIndex chunk) {
   if (chunk.value() >= chunk_count_) return false;
   if (chunks_.place[chunk.value()] != RarityOrder::kNowhere) {

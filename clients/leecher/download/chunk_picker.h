@@ -62,6 +62,8 @@ class ChunkPicker {
   // The next chunk to ask of `peer`, which counts as asked from now on; none when it holds nothing that is
   // wanted.
   std::optional<ChunkIndex> Pick(PeerSlot peer);
+  // The last Pick for `peer` found nothing, and none would have since, as far as can be told cheaply.
+  bool IsBarren(PeerSlot peer) const;
   // Counts `chunk` as asked of `peer` too. False, and no change, unless it is asked of exactly one other peer
   // and `peer` holds it.
   bool Copy(PeerSlot peer, ChunkIndex chunk);

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -13,42 +11,36 @@
 #include "absl/time/time.h"
 #include "clients/leecher/download/chunk_picker.h"
 #include "clients/leecher/download/file_priority.h"
+#include "clients/leecher/download/late_chunks.h"
 #include "clients/leecher/download/peer_credit.h"
+#include "clients/leecher/download/peer_debt.h"
 #include "clients/leecher/download/request_rotation.h"
+#include "clients/leecher/download/request_sink.h"
 #include "shoal/content/chunk_set.h"
 #include "shoal/content/ids.h"
 
 namespace shoal::leecher {
 
-// Takes what a RequestPlanner decided to the peers. Must not call the planner back.
-class RequestSink {
- public:
-  virtual void Request(PeerSlot peer, std::span<const ChunkIndex> chunks) = 0;
-  // Credits for chunks of the peer's own choice.
-  virtual void RequestAny(PeerSlot peer, uint32_t chunks) = 0;
-  virtual void Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) = 0;
-
- protected:
-  ~RequestSink() = default;
-};
-
 // From whom each chunk is fetched, and when it is asked of somebody else as well. Events go in as they
 // happen; Plan() then says what to send.
 //
-// - What: ChunkPicker (rarest first, by priority, or in order). How much of one peer: PeerCredit.
+// - What: ChunkPicker (rarest first, by priority, or in order). How much of one peer: PeerCredit. What was
+//   asked of one and is not here: PeerDebt.
 // - Requests are dealt out one at a time, round and round over the peers that have room, so that equal peers
 //   get equal shares.
 // - A peer that serves_any is given credits and chooses by itself what it has sent least, until it says
 //   NothingFresh, or while names matter here (priorities, chunks that are skipped, sequential): then it is
 //   asked by name as the others are.
-// - A peer with room and nothing else to bring is asked for a chunk that another peer owes and will bring
-//   clearly later (it is busy, slow or frozen): at most two peers are asked for one chunk. Whoever begins
-//   first keeps it, the other is told to cancel. A chunk on its way is judged by the speed at which it
-//   comes, not by the peer's rate: a peer that serves many in turn looks slow just when it is our turn.
-//   This is stealing in the middle and the end game at the end.
+// - A peer with room that holds nothing that could still be asked of anybody is asked for a chunk that
+// another
+//   peer owes and will bring clearly later (it is busy, slow or frozen): at most two peers are asked for one
+//   chunk. Whoever begins first keeps it, the other is told to cancel. A chunk on its way is judged by the
+//   speed at which it comes, not by the peer's rate: a peer that serves many in turn looks slow just when it
+//   is our turn. This is stealing in the middle and the end game at the end.
 //
 // Pure: no sockets, no threads; `now` is Clock::Uptime() (or a simulator's) and never goes back; the
-// randomness comes from the seed. A Plan costs O(peers + chunks under way). One thread.
+// randomness comes from the seed. A Plan costs O(peers), and
+// O(chunks under way) more when somebody has nothing else to bring. One thread.
 class RequestPlanner {
  public:
   struct Options {
@@ -123,50 +115,33 @@ class RequestPlanner {
   bool Owes(PeerSlot peer) const;
 
  private:
-  struct Owed {
-    ChunkIndex chunk;
-    bool begun = false;
-    uint32_t left_bytes = 0;  // not here yet
-    absl::Duration began_at;  // or was asked, before it began
-  };
   struct Peer {
-    PeerCredit credit;
+    PeerSlot slot;
+    PeerDebt debt;
     bool serves_any = false;  // and has not said NothingFresh
     bool blocked = false;
-    uint32_t credits = 0;   // given and not used
-    std::deque<Owed> owed;  // in the order in which they were asked
     absl::Duration joined;
-    absl::Duration last_useful;          // when it last owed something
-    std::vector<ChunkIndex> to_request;  // not sent yet
-    std::vector<ChunkIndex> to_cancel;
-    uint32_t to_credit = 0;
-
-    Peer(const PeerCredit& of, absl::Duration now) : credit(of), joined(now), last_useful(now) {}
-    uint32_t owed_chunks() const { return credits + static_cast<uint32_t>(owed.size()); }
+    absl::Duration last_useful;  // when it last owed something
   };
 
   uint32_t Length(ChunkIndex chunk) const;
   Peer* Find(PeerSlot slot);
-  static std::deque<Owed>::iterator FindOwed(Peer& peer, ChunkIndex chunk);
   void Ask(Peer& peer, ChunkIndex chunk, absl::Duration now);
-  // The chunk is not expected of the peer any more.
-  void Withdraw(Peer& peer, ChunkIndex chunk, bool cancel);
-  void VoidCredits(Peer& peer);
-  bool HasRoom(const Peer& peer, uint64_t share_bytes) const;
-  bool GiveOne(PeerSlot slot, Peer& peer, absl::Duration now);
+  bool IsAskedAny(const Peer& peer) const { return peer.serves_any && picker_.indifferent(); }
+  static bool HasRoom(const Peer& peer);
+  bool MayOweMore(const Peer& peer, uint64_t share_bytes) const;
+  bool GiveOne(Peer& peer, absl::Duration now);
   void Deal(absl::Duration now);
   void CopyLate(absl::Duration now);
-  bool CopyFor(PeerSlot slot, Peer& peer, absl::Duration now);
-  absl::Duration TimeToEnd(const Owed& begun, absl::Duration now) const;
-  void Send(RequestSink& sink);
 
   const Options options_;
   ChunkPicker picker_;
   bool paused_ = false;
   absl::flat_hash_map<PeerSlot, std::unique_ptr<Peer>> peers_;
-  std::vector<PeerSlot> order_;  // the peers, in the order of their coming
+  std::vector<Peer*> order_;  // the peers, in the order of their coming
   RequestRotation rotation_;
-  std::vector<PeerSlot> takers_;  // kept for its memory
+  std::vector<Peer*> takers_;  // these two are kept for their memory
+  LateChunks late_;
 };
 
 }  // namespace shoal::leecher

@@ -237,6 +237,37 @@ TEST_F(RequestPlannerTest, CopiesWhatAFrozenPeerHasBegun) {
   EXPECT_TRUE(planner_->done());
 }
 
+TEST_F(RequestPlannerTest, DoesNotCopyWhileThePeerHasSomethingElseToBring) {
+  Start(ChunkSet(100));
+  Join(kA, ChunkSet::All(100));
+  Plan();
+  const ChunkIndex stuck = Only(requested_, kA);
+  ASSERT_TRUE(planner_->ChunkBegan(kA, stuck, now_));
+  Join(kB, ChunkSet::All(100));
+  std::deque<ChunkIndex> owed;
+  while (planner_->wanted() > 0) {
+    PlanAfter(absl::Milliseconds(10));
+    for (const ChunkIndex chunk : requested_[kB]) {
+      owed.push_back(chunk);
+      EXPECT_TRUE(chunk != stuck || planner_->wanted() == 0);
+    }
+    ASSERT_FALSE(owed.empty());
+    // A window has any amount of room at some time.
+    ASSERT_TRUE(planner_->ChunkBegan(kB, owed.front(), now_));
+    for (int i = 0; i < 32; ++i) {
+      planner_->Progress(kB, owed.front(), kChunk / 32, now_ += absl::Milliseconds(3));
+      Plan();
+      for (const ChunkIndex chunk : requested_[kB]) {
+        owed.push_back(chunk);
+        EXPECT_TRUE(chunk != stuck || planner_->wanted() == 0);
+      }
+    }
+    ASSERT_TRUE(planner_->Arrived(kB, owed.front(), now_));
+    planner_->Stored(owed.front());
+    owed.pop_front();
+  }
+}
+
 TEST_F(RequestPlannerTest, DoesNotCopyFromAPeerThatIsAsQuick) {
   Start(ChunkSet(4));
   Join(kA, ChunkSet::All(4));
