@@ -12,8 +12,8 @@ namespace shoal::tracker {
 namespace {
 
 constexpr std::array kDoors = {"grpc", "udp"};
-constexpr std::array kCalls = {"register",      "heartbeat", "lookup", "lookup_many",
-                               "list_contents", "get_swarm", "watch",  "leave"};
+constexpr std::array kCalls = {"register",      "register_many", "heartbeat", "lookup", "lookup_many",
+                               "list_contents", "get_swarm",     "watch",     "leave"};
 constexpr std::array kDatagrams = {"answered",  "cookie_given", "unproven",  "refused",
                                    "over_rate", "malformed",    "too_short", "unsendable"};
 static_assert(kDatagrams.size() == kDatagramKinds);

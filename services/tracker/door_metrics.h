@@ -16,7 +16,17 @@
 namespace shoal::tracker {
 
 enum class Door { kGrpc, kUdp };
-enum class Call { kRegister, kHeartbeat, kLookup, kLookupMany, kListContents, kGetSwarm, kWatch, kLeave };
+enum class Call {
+  kRegister,
+  kRegisterMany,
+  kHeartbeat,
+  kLookup,
+  kLookupMany,
+  kListContents,
+  kGetSwarm,
+  kWatch,
+  kLeave
+};
 enum class Datagram {
   kAnswered,
   kCookieGiven,  // or a connection id: the source address was not proven
@@ -29,7 +39,7 @@ enum class Datagram {
 };
 inline constexpr size_t kDatagramKinds = 8;
 
-inline constexpr size_t kCallKinds = 8;
+inline constexpr size_t kCallKinds = 9;
 
 // What of the tracker's limits is used, and how often each refused something.
 struct LimitUse {

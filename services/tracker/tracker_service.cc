@@ -1,5 +1,6 @@
 #include "services/tracker/tracker_service.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -54,6 +55,9 @@ template <typename In>
 uint32_t CostOf(const In&) {
   return 1;
 }
+uint32_t CostOf(const v1::RegisterManyRequest& in) {
+  return 1 + static_cast<uint32_t>(in.registrations_size()) / 8;
+}
 uint32_t CostOf(const v1::LookupManyRequest& in) {
   return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;
 }
@@ -67,6 +71,9 @@ class RegistryTrackerService final : public TrackerService {
     Add<v1::RegisterRequest, v1::RegisterReply>(
         methods, "Register", Call::kRegister,
         [this](GrpcCall* call, RegisterRequest& request) { return Register(call, request); });
+    Add<v1::RegisterManyRequest, v1::RegisterManyReply>(
+        methods, "RegisterMany", Call::kRegisterMany,
+        [this](GrpcCall* call, RegisterManyRequest& request) { return RegisterEach(call, request); });
     Add<v1::HeartbeatRequest, v1::HeartbeatReply>(
         methods, "Heartbeat", Call::kHeartbeat,
         [this](GrpcCall*, const HeartbeatRequest& request) { return registry_->Heartbeat(request); });
@@ -147,6 +154,22 @@ class RegistryTrackerService final : public TrackerService {
       request.endpoint.ip = source->ip;
     }
     return registry_->Register(request);
+  }
+
+  absl::StatusOr<RegisterManyReply> RegisterEach(GrpcCall* call, RegisterManyRequest& request) {
+    RegisterManyReply reply;
+    reply.outcomes.reserve(request.registrations.size());
+    uint32_t room = kMaxPeersPerRegisterMany;
+    for (absl::StatusOr<RegisterRequest>& one : request.registrations) {
+      if (!one.ok()) {
+        reply.outcomes.emplace_back(one.status());
+        continue;
+      }
+      one->max_peers = std::min(one->max_peers, room);
+      reply.outcomes.push_back(Register(call, *one));
+      if (reply.outcomes.back().ok()) room -= static_cast<uint32_t>(reply.outcomes.back()->peers.size());
+    }
+    return reply;
   }
 
   // What is not known has an empty result; any other error is the call's.

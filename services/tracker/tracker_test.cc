@@ -132,6 +132,28 @@ TEST_F(TrackerTest, LooksUpManyContentsAtOnce) {
   EXPECT_EQ(out.results(2).contents(0).summary().name(), "content-1");
 }
 
+TEST_F(TrackerTest, RegistersManyContentsAndEachHasItsOutcome) {
+  ASSERT_TRUE(Register(TestSeeder(1, TestContent(2))).ok());
+  RegisterManyRequest request;
+  for (uint32_t content = 1; content <= 3; ++content)
+    request.registrations.push_back(TestSeeder(9, TestContent(content), 10));
+  request.registrations[1]->content.name = "another";
+  request.registrations[2]->endpoint.ip = IpAddress();
+  grpc::ClientContext context;
+  v1::RegisterManyRequest in;
+  v1::RegisterManyReply out;
+  ToProto(request, &in);
+  in.add_registrations();
+  ASSERT_TRUE(stub_->RegisterMany(&context, in, &out).ok());
+  const auto reply = FromProto(out);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  ASSERT_EQ(reply->outcomes.size(), 4u);
+  EXPECT_TRUE(reply->outcomes[0].ok()) << reply->outcomes[0].status();
+  EXPECT_EQ(reply->outcomes[1].status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(reply->outcomes[2].ok()) << reply->outcomes[2].status();
+  EXPECT_EQ(reply->outcomes[3].status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(TrackerTest, LimitsChangeWhileItRuns) {
   TrackerLimits limits;
   limits.registry.max_contents = 1;

@@ -95,22 +95,40 @@ std::optional<AnnounceSchedule::Register> AnnounceSchedule::NextRegister(absl::D
     queue_.push_back(resting_.begin()->second);
     resting_.erase(resting_.begin());
   }
-  while (!queue_.empty()) {
-    calling_ = queue_.front();
+  calling_.clear();
+  Register next;
+  while (!queue_.empty() && calling_.size() < contents_per_register_) {
+    const Offered offered = queue_.front();
     queue_.pop_front();
-    const auto found = entries_.find(calling_.first);
-    if (found == entries_.end() || found->second.generation != calling_.second) continue;
+    const auto found = entries_.find(offered.first);
+    if (found == entries_.end() || found->second.generation != offered.second) continue;
     SetState(&found->second, State::kCalling);
-    return Register{calling_.first};
+    calling_.push_back(offered);
+    next.contents.push_back(offered.first);
   }
-  return std::nullopt;
+  if (calling_.empty()) return std::nullopt;
+  return next;
 }
 
-AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const absl::StatusOr<RegisterReply>& reply,
-                                                       absl::Duration now) {
-  const auto found = entries_.find(calling_.first);
+std::vector<AnnounceSchedule::Verdict> AnnounceSchedule::OnRegister(
+    const std::vector<absl::StatusOr<RegisterReply>>& replies, absl::Duration now) {
+  std::vector<Verdict> verdicts;
+  const std::vector<Offered> called = std::move(calling_);
+  calling_.clear();
+  bool away = false;  // however many contents such a tracker is asked about, it is away once
+  for (size_t i = 0; i < called.size() && i < replies.size(); ++i) {
+    verdicts.push_back(OnRegister(called[i], replies[i], away, now));
+    away = away || verdicts.back() == Verdict::kUnreachable;
+  }
+  return verdicts;
+}
+
+AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const Offered& offered,
+                                                       const absl::StatusOr<RegisterReply>& reply,
+                                                       bool known_away, absl::Duration now) {
+  const auto found = entries_.find(offered.first);
   Entry* const entry = found == entries_.end() ? nullptr : &found->second;
-  const bool current = entry != nullptr && entry->generation == calling_.second;
+  const bool current = entry != nullptr && entry->generation == offered.second;
   if (reply.ok()) {
     OnReachable();
     NoteInterval(reply->heartbeat_interval);
@@ -120,28 +138,29 @@ AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const absl::StatusOr<Regi
       leaving_.push_back(reply->lease_id);
       return Verdict::kStale;
     }
-    SetLease(calling_.first, entry, reply->lease_id);
+    SetLease(offered.first, entry, reply->lease_id);
     if (!current) return Verdict::kStale;
     SetState(entry, State::kLeased);
     entry->refusals = 0;
     return Verdict::kTaken;
   }
 
+  if (entry == nullptr) return Verdict::kStale;
   const Blame blame = BlameOf(reply.status().code());
   if (blame == Blame::kTracker) {
-    OnUnreachable(reply.status(), now);
-    if (current) Enqueue(calling_.first, entry);
+    if (!known_away) OnUnreachable(reply.status(), now);
+    if (current) Enqueue(offered.first, entry);
     return Verdict::kUnreachable;
   }
   OnReachable();
   if (!current) return Verdict::kStale;
   if (blame == Blame::kContent) {
     SetState(entry, State::kRejected);
-    SetLease(calling_.first, entry, LeaseId());
+    SetLease(offered.first, entry, LeaseId());
     return Verdict::kRejected;
   }
   SetState(entry, State::kResting);
-  resting_.emplace(now + Backoff(entry->refusals), calling_);
+  resting_.emplace(now + Backoff(entry->refusals), offered);
   return entry->refusals++ == 0 ? Verdict::kPutOff : Verdict::kPutOffAgain;
 }
 

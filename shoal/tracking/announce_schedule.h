@@ -23,13 +23,14 @@ namespace shoal {
 // its jitter from a seed. One thread.
 //
 // Heartbeats go before everything else, so that ten thousand contents that want to be registered starve no
-// lease; then leases that end; then Register, one content at a time. A tracker that can't be reached gets
+// lease; then leases that end; then Register, many contents at a time. A tracker that can't be reached gets
 // nothing at all until the backoff has passed, 1 s doubling to 30 s (but never more than a heartbeat
 // interval, once one is known, so that a restarted tracker is told within two), each drawn at random between
 // half and the whole of it. A content that the tracker refuses for the moment has a backoff of its own.
 class AnnounceSchedule {
  public:
-  explicit AnnounceSchedule(uint64_t seed) : random_(seed) {}
+  explicit AnnounceSchedule(uint64_t seed, size_t contents_per_register = kContentsPerRegister)
+      : random_(seed), contents_per_register_(contents_per_register) {}
 
   // ---- What its owner wants.
 
@@ -45,7 +46,7 @@ class AnnounceSchedule {
     absl::Duration until;  // may be infinite: until Offer or Withdraw
   };
   struct Register {
-    ContentId content;
+    std::vector<ContentId> contents;
   };
   struct Heartbeat {
     std::vector<std::pair<ContentId, LeaseId>> leases;  // at most kMaxLeasesPerBeat
@@ -66,7 +67,9 @@ class AnnounceSchedule {
     kPutOffAgain,
     kUnreachable,
   };
-  Verdict OnRegister(const absl::StatusOr<RegisterReply>& reply, absl::Duration now);
+  // One answer for each content, in their order, and so the verdicts.
+  std::vector<Verdict> OnRegister(const std::vector<absl::StatusOr<RegisterReply>>& replies,
+                                  absl::Duration now);
   void OnHeartbeat(const absl::StatusOr<HeartbeatReply>& reply, absl::Duration now);
   void OnLeave(const absl::Status& status, absl::Duration now);
 
@@ -78,6 +81,8 @@ class AnnounceSchedule {
   // Below what a tracker takes, so that a message with all that the leases have gained has room, too.
   static constexpr size_t kMaxLeasesPerBeat = 5000;
   static constexpr size_t kMaxLeasesPerLeave = 1000;
+  // With the longest names still a message that comes through a slow link within a call's time.
+  static constexpr size_t kContentsPerRegister = 250;
 
  private:
   enum class State { kQueued, kCalling, kLeased, kResting, kRejected };
@@ -88,6 +93,10 @@ class AnnounceSchedule {
     int refusals = 0;
   };
 
+  using Offered = std::pair<ContentId, uint64_t>;  // with the offer's generation
+
+  Verdict OnRegister(const Offered& offered, const absl::StatusOr<RegisterReply>& reply, bool known_away,
+                     absl::Duration now);
   void Enqueue(const ContentId& content, Entry* entry);
   void SetState(Entry* entry, State state);
   void SetLease(const ContentId& content, Entry* entry, LeaseId lease);
@@ -106,10 +115,11 @@ class AnnounceSchedule {
   size_t unregistered_ = 0;  // entries that are neither leased nor rejected
   uint64_t next_generation_ = 1;
 
-  std::deque<std::pair<ContentId, uint64_t>> queue_;  // to register; with the offer's generation
-  std::multimap<absl::Duration, std::pair<ContentId, uint64_t>> resting_;  // by when they are queued again
+  const size_t contents_per_register_;
+  std::deque<Offered> queue_;                       // to register
+  std::multimap<absl::Duration, Offered> resting_;  // by when they are queued again
   std::deque<LeaseId> leaving_;
-  std::pair<ContentId, uint64_t> calling_;  // the Register that is under way
+  std::vector<Offered> calling_;  // the Register that is under way
 
   std::optional<absl::Duration> interval_;  // between heartbeats, as the tracker asked
   absl::Duration next_round_;               // when the next heartbeat begins

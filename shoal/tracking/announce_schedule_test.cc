@@ -30,7 +30,16 @@ class AnnounceScheduleTest : public ::testing::Test {
 
   absl::Duration NextWait() { return Next<AnnounceSchedule::Wait>().until - now(); }
 
-  Verdict Register(absl::StatusOr<RegisterReply> reply) { return schedule_.OnRegister(reply, now()); }
+  // Of a schedule that registers one at a time.
+  ContentId NextContent() {
+    const auto next = Next<AnnounceSchedule::Register>();
+    EXPECT_EQ(next.contents.size(), 1u);
+    return next.contents.empty() ? ContentId() : next.contents[0];
+  }
+
+  Verdict Register(absl::StatusOr<RegisterReply> reply) {
+    return schedule_.OnRegister({std::move(reply)}, now()).at(0);
+  }
   Verdict Register(uint64_t lease) { return Register(Granted(lease)); }
   static RegisterReply Granted(uint64_t lease) {
     return {LeaseId(lease), absl::Seconds(30), absl::Seconds(10), {}};
@@ -43,13 +52,13 @@ class AnnounceScheduleTest : public ::testing::Test {
   void OfferAndRegister(uint32_t count) {
     for (uint32_t i = 0; i < count; ++i) {
       schedule_.Offer(Numbered(i));
-      EXPECT_EQ(Next<AnnounceSchedule::Register>().content, Numbered(i));
+      EXPECT_EQ(NextContent(), Numbered(i));
       EXPECT_EQ(Register(i + 1), Verdict::kTaken);
     }
   }
 
   ManualClock clock_;
-  AnnounceSchedule schedule_{1};
+  AnnounceSchedule schedule_{1, 1};
 };
 
 TEST_F(AnnounceScheduleTest, WithNothingOfferedItWaitsForever) {
@@ -60,7 +69,7 @@ TEST_F(AnnounceScheduleTest, WithNothingOfferedItWaitsForever) {
 TEST_F(AnnounceScheduleTest, RegistersThenBeatsEachInterval) {
   schedule_.Offer(Numbered(0));
   EXPECT_FALSE(schedule_.all_registered());
-  EXPECT_EQ(Next<AnnounceSchedule::Register>().content, Numbered(0));
+  EXPECT_EQ(NextContent(), Numbered(0));
   EXPECT_FALSE(schedule_.all_registered());
   EXPECT_EQ(Register(7), Verdict::kTaken);
   EXPECT_TRUE(schedule_.all_registered());
@@ -145,7 +154,7 @@ TEST_F(AnnounceScheduleTest, UnknownLeasesAreRegisteredAgain) {
   Next<AnnounceSchedule::Heartbeat>();
   schedule_.OnHeartbeat(Renewed({LeaseId(2), LeaseId(99)}), now());
   EXPECT_FALSE(schedule_.all_registered());
-  EXPECT_EQ(Next<AnnounceSchedule::Register>().content, Numbered(1));
+  EXPECT_EQ(NextContent(), Numbered(1));
   EXPECT_EQ(Register(22), Verdict::kTaken);
   EXPECT_TRUE(schedule_.all_registered());
 }
@@ -211,14 +220,14 @@ TEST_F(AnnounceScheduleTest, AContentThatIsPutOffHoldsUpNoOther) {
   schedule_.Offer(Numbered(1));
   Next<AnnounceSchedule::Register>();
   EXPECT_EQ(Register(absl::ResourceExhaustedError("too many contents")), Verdict::kPutOff);
-  EXPECT_EQ(Next<AnnounceSchedule::Register>().content, Numbered(1));
+  EXPECT_EQ(NextContent(), Numbered(1));
   EXPECT_EQ(Register(1), Verdict::kTaken);
   EXPECT_FALSE(schedule_.all_registered());
 
   const absl::Duration wait = NextWait();
   EXPECT_LE(wait, absl::Seconds(1));
   clock_.Advance(wait);
-  EXPECT_EQ(Next<AnnounceSchedule::Register>().content, Numbered(0));
+  EXPECT_EQ(NextContent(), Numbered(0));
   EXPECT_EQ(Register(absl::ResourceExhaustedError("still")), Verdict::kPutOffAgain);
   clock_.Advance(NextWait());
   Next<AnnounceSchedule::Register>();
@@ -278,7 +287,7 @@ TEST_F(AnnounceScheduleTest, WithdrawnAndOfferedAgainTheOldLeaseGoesBeforeTheNew
   schedule_.Offer(Numbered(0));
   Next<AnnounceSchedule::Leave>();
   schedule_.OnLeave(absl::OkStatus(), now());
-  EXPECT_EQ(Next<AnnounceSchedule::Register>().content, Numbered(0));
+  EXPECT_EQ(NextContent(), Numbered(0));
 }
 
 TEST_F(AnnounceScheduleTest, AHeartbeatThatIsRefusedAsAWholeFindsTheCulpritByRegistering) {
@@ -297,6 +306,44 @@ TEST_F(AnnounceScheduleTest, NoTrackerMakesAClientSpin) {
   Next<AnnounceSchedule::Register>();
   Register(RegisterReply{LeaseId(1), absl::Nanoseconds(2), absl::Nanoseconds(1), {}});
   EXPECT_GE(NextWait(), absl::Milliseconds(100));
+}
+
+class ManyAtOnceTest : public AnnounceScheduleTest {
+ protected:
+  ManyAtOnceTest() {
+    for (uint32_t i = 0; i < 5; ++i) many_.Offer(Numbered(i));
+  }
+
+  std::vector<ContentId> NextMany() {
+    const AnnounceSchedule::Action action = many_.Next(now());
+    const auto* next = std::get_if<AnnounceSchedule::Register>(&action);
+    return next == nullptr ? std::vector<ContentId>() : next->contents;
+  }
+
+  AnnounceSchedule many_{1, 3};
+};
+
+TEST_F(ManyAtOnceTest, RegistersSeveralAndEachHasItsOwnVerdict) {
+  EXPECT_THAT(NextMany(), ::testing::ElementsAre(Numbered(0), Numbered(1), Numbered(2)));
+  many_.Withdraw(Numbered(2));
+  EXPECT_THAT(many_.OnRegister(
+                  {Granted(1), absl::AlreadyExistsError("other"), absl::AbortedError("withdrawn")}, now()),
+              ::testing::ElementsAre(Verdict::kTaken, Verdict::kRejected, Verdict::kStale));
+  EXPECT_THAT(NextMany(), ::testing::ElementsAre(Numbered(3), Numbered(4)));
+  EXPECT_THAT(many_.OnRegister({absl::ResourceExhaustedError("full"), Granted(5)}, now()),
+              ::testing::ElementsAre(Verdict::kPutOff, Verdict::kTaken));
+  EXPECT_FALSE(many_.all_registered());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(NextMany(), ::testing::ElementsAre(Numbered(3)));
+}
+
+TEST_F(ManyAtOnceTest, ATrackerThatIsAwayIsAwayOnce) {
+  const absl::Status away = absl::UnavailableError("away");
+  NextMany();
+  EXPECT_THAT(many_.OnRegister({away, away, away}, now()), ::testing::Each(Verdict::kUnreachable));
+  EXPECT_THAT(NextMany(), ::testing::IsEmpty());
+  clock_.Advance(absl::Seconds(1));  // the first backoff, and not the third
+  EXPECT_THAT(NextMany(), ::testing::ElementsAre(Numbered(3), Numbered(4), Numbered(0)));
 }
 
 }  // namespace

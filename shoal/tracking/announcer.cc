@@ -18,6 +18,9 @@ constexpr absl::Duration kGoodbyeTimeout = absl::Seconds(1);
 // heartbeat, or is told as a whole. Keeps the message well below a mebibyte.
 constexpr size_t kMaxRangesPerLease = 4'000;
 constexpr size_t kMaxRangesPerBeat = 20'000;
+// The same for many registrations: their chunk sets may be large.
+constexpr size_t kMaxRegisterBytes = 512 * 1024;
+constexpr size_t kRegisterBytesBesides = 256;
 
 // A content that is offered. `told` belongs to the announcer's thread; the rest does not change.
 struct Offering {
@@ -92,7 +95,7 @@ class ThreadedAnnouncer final : public Announcer {
     for (;;) {
       AnnounceSchedule::Action action = Await();
       if (auto* due = std::get_if<AnnounceSchedule::Register>(&action)) {
-        DoRegister(due->content);
+        DoRegister(due->contents);
       } else if (auto* beat = std::get_if<AnnounceSchedule::Heartbeat>(&action)) {
         DoHeartbeat(*beat);
       } else if (auto* leave = std::get_if<AnnounceSchedule::Leave>(&action)) {
@@ -117,32 +120,92 @@ class ThreadedAnnouncer final : public Announcer {
     return AnnounceSchedule::Wait{};
   }
 
-  void DoRegister(const ContentId& content) {
-    const OfferingPtr offering = Find(content);
-    if (offering == nullptr) return;  // withdrawn just now: the schedule knows
-    Progress progress = offering->progress();
-    const RegisterRequest request{options_.self,       options_.endpoint,   offering->summary, progress.held,
-                                  progress.free_slots, offering->max_peers, options_.site};
-    const auto reply = client_->Register(request, options_.call_timeout);
-    if (reply.ok()) offering->told = std::move(progress.held);
-    AnnounceSchedule::Verdict verdict;
+  void DoRegister(const std::vector<ContentId>& contents) {
+    std::vector<OfferingPtr> offerings;
+    std::vector<ChunkSet> held;
+    RegisterManyRequest request;
+    for (const ContentId& content : contents) {
+      // One that was withdrawn just now is an empty place: the schedule knows.
+      const OfferingPtr offering = Find(content);
+      offerings.push_back(offering);
+      held.emplace_back();
+      if (offering == nullptr) continue;
+      Progress progress = offering->progress();
+      request.registrations.push_back(RegisterRequest{options_.self, options_.endpoint, offering->summary,
+                                                      progress.held, progress.free_slots, offering->max_peers,
+                                                      options_.site});
+      held.back() = std::move(progress.held);
+    }
+    const auto answers = CallRegister(request);
+    std::vector<absl::StatusOr<RegisterReply>> replies;
+    size_t next = 0;
+    for (size_t i = 0; i < offerings.size(); ++i) {
+      if (offerings[i] == nullptr) {
+        replies.emplace_back(absl::AbortedError("withdrawn"));
+        continue;
+      }
+      replies.push_back(answers[next++]);
+      if (replies.back().ok()) offerings[i]->told = std::move(held[i]);
+    }
+    std::vector<AnnounceSchedule::Verdict> verdicts;
     {
       MutexLock lock(&mutex_);
-      verdict = schedule_.OnRegister(reply, Now());
+      verdicts = schedule_.OnRegister(replies, Now());
     }
+    for (size_t i = 0; i < verdicts.size(); ++i) {
+      if (offerings[i] != nullptr) Tell(*offerings[i], verdicts[i], replies[i]);
+    }
+  }
+
+  // Hands on what its owner is to know of one registration.
+  void Tell(const Offering& offering, AnnounceSchedule::Verdict verdict,
+            const absl::StatusOr<RegisterReply>& reply) {
     switch (verdict) {
       case AnnounceSchedule::Verdict::kTaken:
-        if (offering->max_peers > 0 && options_.on_peers) options_.on_peers(content, reply->peers);
+        if (offering.max_peers > 0 && options_.on_peers) options_.on_peers(offering.summary.id, reply->peers);
         break;
       case AnnounceSchedule::Verdict::kRejected:
       case AnnounceSchedule::Verdict::kPutOff:
-        if (options_.on_rejected) options_.on_rejected(offering->summary, reply.status());
+        if (options_.on_rejected) options_.on_rejected(offering.summary, reply.status());
         break;
       case AnnounceSchedule::Verdict::kStale:
       case AnnounceSchedule::Verdict::kPutOffAgain:
       case AnnounceSchedule::Verdict::kUnreachable:
         break;
     }
+  }
+
+  // One answer for each registration, in as many messages as their chunk sets need.
+  std::vector<absl::StatusOr<RegisterReply>> CallRegister(const RegisterManyRequest& request) {
+    std::vector<absl::StatusOr<RegisterReply>> answers;
+    const auto& all = request.registrations;
+    while (answers.size() < all.size()) {
+      RegisterManyRequest message;
+      size_t bytes = 0;
+      for (size_t i = answers.size(); i < all.size(); ++i) {
+        bytes += SizeOf(*all[i]);
+        if (!message.registrations.empty() && bytes > kMaxRegisterBytes) break;
+        message.registrations.push_back(all[i]);
+      }
+      const auto reply = CallOnce(message);
+      for (size_t i = 0; i < message.registrations.size(); ++i) {
+        answers.push_back(reply.ok() ? reply->outcomes[i] : reply.status());
+      }
+    }
+    return answers;
+  }
+
+  absl::StatusOr<RegisterManyReply> CallOnce(const RegisterManyRequest& message) {
+    if (message.registrations.size() > 1) return client_->RegisterMany(message, options_.call_timeout);
+    RegisterManyReply reply;
+    reply.outcomes.push_back(client_->Register(*message.registrations[0], options_.call_timeout));
+    return reply;
+  }
+
+  // At most, in a message.
+  static size_t SizeOf(const RegisterRequest& request) {
+    const size_t set = request.held.full() || request.held.empty() ? 0 : request.held.size() / 8;
+    return kRegisterBytesBesides + request.content.name.size() + request.site.size() + set;
   }
 
   void DoHeartbeat(const AnnounceSchedule::Heartbeat& due) {

@@ -43,6 +43,17 @@ class GrpcTrackerClient final : public TrackerClient {
     return Call<pb::RegisterRequest, pb::RegisterReply>(&pb::TrackerService::Stub::Register, request,
                                                         timeout);
   }
+  absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
+                                                 absl::Duration timeout) override {
+    auto reply = Call<pb::RegisterManyRequest, pb::RegisterManyReply>(&pb::TrackerService::Stub::RegisterMany,
+                                                                      request, timeout);
+    if (reply.ok() && reply->outcomes.size() != request.registrations.size()) {
+      return absl::InternalError(absl::StrCat("tracker ", url_.ToString(), " answered ",
+                                              reply->outcomes.size(), " of ", request.registrations.size(),
+                                              " registrations"));
+    }
+    return reply;
+  }
   absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration timeout) override {
     return Call<pb::HeartbeatRequest, pb::HeartbeatReply>(&pb::TrackerService::Stub::Heartbeat, request,
                                                           timeout);

@@ -124,6 +124,57 @@ void ToProto(const RegisterReply& in, pb::RegisterReply* out) {
   for (const PeerInfo& peer : in.peers) ToProto(peer, out->add_peers());
 }
 
+// ---- RegisterMany
+
+absl::StatusOr<RegisterManyRequest> FromProto(const pb::RegisterManyRequest& in) {
+  if (static_cast<uint32_t>(in.registrations_size()) > kMaxRegistrationsPerMessage) {
+    return Bad("registrations", absl::StrCat("has ", in.registrations_size(), " entries, the most is ",
+                                             kMaxRegistrationsPerMessage));
+  }
+  RegisterManyRequest out;
+  out.registrations.reserve(in.registrations_size());
+  for (const auto& registration : in.registrations()) out.registrations.push_back(FromProto(registration));
+  return out;
+}
+
+void ToProto(const RegisterManyRequest& in, pb::RegisterManyRequest* out) {
+  out->Clear();
+  for (const auto& registration : in.registrations) {
+    if (registration.ok()) ToProto(*registration, out->add_registrations());
+  }
+}
+
+absl::StatusOr<RegisterManyReply> FromProto(const pb::RegisterManyReply& in) {
+  if (static_cast<uint32_t>(in.outcomes_size()) > kMaxRegistrationsPerMessage) {
+    return Bad("outcomes", absl::StrCat("has ", in.outcomes_size(), " entries"));
+  }
+  RegisterManyReply out;
+  out.outcomes.reserve(in.outcomes_size());
+  for (const auto& outcome : in.outcomes()) {
+    if (outcome.has_registered()) {
+      SHOAL_ASSIGN_OR_RETURN(out.outcomes.emplace_back(), FromProto(outcome.registered()));
+      continue;
+    }
+    const auto code = static_cast<absl::StatusCode>(outcome.refused().code());
+    if (code == absl::StatusCode::kOk) return Bad("outcomes", "has one that is neither");
+    out.outcomes.emplace_back(absl::Status(code, outcome.refused().message()));
+  }
+  return out;
+}
+
+void ToProto(const RegisterManyReply& in, pb::RegisterManyReply* out) {
+  out->Clear();
+  for (const auto& outcome : in.outcomes) {
+    pb::RegisterOutcome* const one = out->add_outcomes();
+    if (outcome.ok()) {
+      ToProto(*outcome, one->mutable_registered());
+    } else {
+      one->mutable_refused()->set_code(static_cast<uint32_t>(outcome.status().code()));
+      one->mutable_refused()->set_message(std::string(outcome.status().message()));
+    }
+  }
+}
+
 // ---- Heartbeat
 
 absl::StatusOr<HeartbeatRequest> FromProto(const pb::HeartbeatRequest& in) {

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/strong_index.h"
@@ -25,6 +26,8 @@ inline constexpr uint32_t kMaxPeersPerReply = 200;
 inline constexpr uint32_t kDefaultPeersPerReply = 50;
 inline constexpr uint32_t kMaxLeasesPerHeartbeat = 10'000;
 inline constexpr uint32_t kMaxReportsPerHeartbeat = 200;
+inline constexpr uint32_t kMaxRegistrationsPerMessage = 1000;
+inline constexpr uint32_t kMaxPeersPerRegisterMany = 5000;
 inline constexpr uint32_t kMaxContentsPerLookup = 1000;
 inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
 
@@ -71,6 +74,14 @@ struct RegisterReply {
   absl::Duration ttl;
   absl::Duration heartbeat_interval;
   std::vector<PeerInfo> peers;
+};
+
+struct RegisterManyRequest {
+  std::vector<absl::StatusOr<RegisterRequest>> registrations;  // an error: that one is malformed; never sent
+};
+
+struct RegisterManyReply {
+  std::vector<absl::StatusOr<RegisterReply>> outcomes;  // in the order of the request
 };
 
 struct LeaseBeat {

@@ -7,6 +7,8 @@
 namespace shoal::tracker::v1 {
 class RegisterRequest;
 class RegisterReply;
+class RegisterManyRequest;
+class RegisterManyReply;
 class HeartbeatRequest;
 class HeartbeatReply;
 class LookupRequest;
@@ -33,6 +35,8 @@ namespace pb = ::shoal::tracker::v1;
 
 absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in);
 absl::StatusOr<RegisterReply> FromProto(const pb::RegisterReply& in);
+absl::StatusOr<RegisterManyRequest> FromProto(const pb::RegisterManyRequest& in);
+absl::StatusOr<RegisterManyReply> FromProto(const pb::RegisterManyReply& in);
 absl::StatusOr<HeartbeatRequest> FromProto(const pb::HeartbeatRequest& in);
 absl::StatusOr<HeartbeatReply> FromProto(const pb::HeartbeatReply& in);
 absl::StatusOr<LookupRequest> FromProto(const pb::LookupRequest& in);
@@ -50,6 +54,8 @@ absl::StatusOr<LeaveReply> FromProto(const pb::LeaveReply& in);
 
 void ToProto(const RegisterRequest& in, pb::RegisterRequest* out);
 void ToProto(const RegisterReply& in, pb::RegisterReply* out);
+void ToProto(const RegisterManyRequest& in, pb::RegisterManyRequest* out);
+void ToProto(const RegisterManyReply& in, pb::RegisterManyReply* out);
 void ToProto(const HeartbeatRequest& in, pb::HeartbeatRequest* out);
 void ToProto(const HeartbeatReply& in, pb::HeartbeatReply* out);
 void ToProto(const LookupRequest& in, pb::LookupRequest* out);

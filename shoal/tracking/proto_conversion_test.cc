@@ -94,6 +94,32 @@ TEST(ProtoConversionTest, Lookup) {
   EXPECT_EQ(reply.peers, sample::Found(2, 3).peers);
 }
 
+TEST(ProtoConversionTest, RegisterMany) {
+  RegisterManyRequest request;
+  request.registrations = {sample::Register(), sample::Register()};
+  const RegisterManyRequest back = RoundTrip<pb::RegisterManyRequest>(request);
+  ASSERT_EQ(back.registrations.size(), 2u);
+  EXPECT_EQ(back.registrations[1]->content, sample::Register().content);
+
+  pb::RegisterManyRequest proto;
+  ToProto(request, &proto);
+  proto.mutable_registrations(0)->set_peer_id("x");
+  EXPECT_EQ(FromProto(proto)->registrations[0].status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(FromProto(proto)->registrations[1].ok());
+  for (uint32_t i = 0; i < kMaxRegistrationsPerMessage; ++i) proto.add_registrations();
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), StartsWith("registrations: has 1002"));
+
+  RegisterManyReply reply;
+  reply.outcomes = {sample::Registered(), absl::AlreadyExistsError("known as another")};
+  const auto answered = RoundTrip<pb::RegisterManyReply>(reply);
+  ASSERT_EQ(answered.outcomes.size(), 2u);
+  EXPECT_EQ(answered.outcomes[0]->lease_id, sample::Registered().lease_id);
+  EXPECT_EQ(answered.outcomes[1].status(), absl::AlreadyExistsError("known as another"));
+  pb::RegisterManyReply neither;
+  neither.add_outcomes();
+  EXPECT_FALSE(FromProto(neither).ok());
+}
+
 TEST(ProtoConversionTest, LookupMany) {
   const LookupManyRequest back = RoundTrip<pb::LookupManyRequest>(
       LookupManyRequest{{sample::Content(1), sample::Content(2)}, sample::Peer(1), 20, "berlin"});

@@ -1,13 +1,23 @@
 #include "shoal/tracking/tracker_client.h"
 
-#include "shoal/tracking/grpc_tracker_client.h"
-#include "shoal/tracking/udp_tracker_client.h"
-
 namespace shoal {
 
-std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
-  if (url.door == TrackerUrl::Door::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
-  return MakeGrpcTrackerClient(url);
+absl::StatusOr<RegisterManyReply> TrackerClient::RegisterMany(const RegisterManyRequest& request,
+                                                              absl::Duration timeout) {
+  const absl::Duration deadline = Clock::Real().Uptime() + timeout;
+  RegisterManyReply reply;
+  absl::Status away;
+  for (const auto& registration : request.registrations) {
+    if (!away.ok()) {
+      reply.outcomes.emplace_back(away);
+      continue;
+    }
+    reply.outcomes.push_back(registration.ok() ? Register(*registration, deadline - Clock::Real().Uptime())
+                                               : registration.status());
+    const absl::Status& status = reply.outcomes.back().status();
+    if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) away = status;
+  }
+  return reply;
 }
 
 }  // namespace shoal

@@ -27,6 +27,10 @@ class TrackerClient {
   virtual ~TrackerClient() = default;
 
   virtual absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration timeout) = 0;
+  // For many contents at once, each with an outcome of its own. Where a door has no such message, one
+  // Register after the other; when the tracker is away, the rest is not tried and has the same error.
+  virtual absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
+                                                         absl::Duration timeout);
   virtual absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request,
                                                    absl::Duration timeout) = 0;
   virtual absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration timeout) = 0;

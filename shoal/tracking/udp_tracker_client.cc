@@ -34,6 +34,16 @@ class UdpTrackerClient final : public TrackerClient {
     return OverGrpc(reply.status(), deadline, &TrackerClient::Register, request);
   }
 
+  absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
+                                                 absl::Duration timeout) override {
+    if (request.registrations.size() > kManyDatagrams) {
+      auto reply =
+          OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::RegisterMany, request);
+      if (reply.ok()) return reply;
+    }
+    return TrackerClient::RegisterMany(request, timeout);
+  }
+
   absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration timeout) override {
     const absl::Duration deadline = Clock::Real().Uptime() + timeout;
     const auto messages = SplitHeartbeat(request, kMaxBodyBytes);

@@ -61,6 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       TryMessage<pb::SwarmEvent>,
       TryMessage<pb::LeaveRequest>,
       TryMessage<pb::LeaveReply>,
+      TryMessage<pb::RegisterManyRequest>,
+      TryMessage<pb::RegisterManyReply>,
       TryMessage<pb::LookupManyRequest>,
       TryMessage<pb::LookupManyReply>,
   };

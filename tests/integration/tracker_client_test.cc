@@ -47,6 +47,27 @@ class TrackerClientTest : public ::testing::TestWithParam<TrackerUrl::Door> {
   std::unique_ptr<Tracker> tracker_;
 };
 
+TEST_P(TrackerClientTest, RegistersManyAtOnce) {
+  const auto client = MakeTrackerClient(Url());
+  for (const uint8_t many : {3, 40}) {  // few are datagrams where there are any, many are one message
+    RegisterManyRequest request;
+    for (uint8_t i = 0; i < many; ++i) {
+      RegisterRequest one = sample::Register();
+      one.content = sample::Summary(i, "content-" + std::to_string(i));
+      request.registrations.emplace_back(one);
+    }
+    request.registrations[1]->content.name = "another-name";
+    request.registrations[2]->content.id = request.registrations[1]->content.id;
+    const auto reply = client->RegisterMany(request, kPatience);
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    ASSERT_EQ(reply->outcomes.size(), many);
+    EXPECT_TRUE(reply->outcomes[0].ok()) << reply->outcomes[0].status();
+    EXPECT_EQ(reply->outcomes[2].status().code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_TRUE(reply->outcomes[many - 1].ok() || many == 3);
+    ASSERT_TRUE(client->Leave({sample::Peer(1), {}}, kPatience).ok());
+  }
+}
+
 TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
   const auto client = MakeTrackerClient(Url());
   const auto registered = client->Register(sample::Register(), kPatience);
