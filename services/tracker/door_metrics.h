@@ -31,7 +31,7 @@ enum class Datagram {
   kAnswered,
   kCookieGiven,  // or a connection id: the source address was not proven
   kUnproven,     // dropped: no good connection id
-  kRefused,      // answered with an error: over a limit, or BitTorrent's port 0
+  kRefused,      // answered with an error: an ill-formed body, over a limit, or BitTorrent's port 0
   kOverRate,     // dropped: the source, or all unproven ones together, ask too often
   kMalformed,    // dropped
   kTooShort,     // dropped: shorter than the cookie that it asks for

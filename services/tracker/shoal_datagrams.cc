@@ -30,6 +30,8 @@ struct Perform {
     Set(Call::kLeave, absl::StatusOr<LeaveReply>(registry->Leave(request)));
   }
 
+  void operator()(const absl::Status& ill_formed) const { reply->body = ill_formed; }
+
   template <typename Reply>
   void Set(Call call, absl::StatusOr<Reply> result) const {
     metrics->CountCall(Door::kUdp, call, result.status().code());
@@ -58,10 +60,18 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool pressed, IncomingDatagr
   } else {
     reply.body = DatagramCookie{cookies_->Make(datagram->source)};
   }
-  const std::string encoded = reply.Encode();
-  if (!proven && encoded.size() > datagram->bytes.size()) return Datagram::kTooShort;
+  const size_t asked = datagram->bytes.size();
+  // Who sends what nobody should gets no more back than that: the words go if need be, the code always fits.
+  const bool ill_formed = proven && std::holds_alternative<absl::Status>(request->body);
+  std::string encoded = reply.Encode(ill_formed ? asked : kMaxDatagramBytes);
+  if (ill_formed && encoded.size() > asked) {
+    reply.body = absl::InvalidArgumentError("");
+    encoded = reply.Encode();
+  }
+  if (!proven && encoded.size() > asked) return Datagram::kTooShort;
   std::copy(encoded.begin(), encoded.end(), datagram->room.begin());
   datagram->reply_bytes = encoded.size();
+  if (ill_formed) return Datagram::kRefused;
   return proven ? Datagram::kAnswered : Datagram::kCookieGiven;
 }
 

@@ -12,8 +12,9 @@ namespace shoal::tracker {
 
 // Shoal's own dialect of the UDP door (docs/wire_format.md, "Tracker datagrams"): one request in, at most one
 // reply out. A request without a good cookie does nothing; it is answered with a cookie, and only when that
-// is not larger than the request. What is over its source's rate is dropped in silence. Thread-safe. What it
-// is given must outlive it.
+// is not larger than the request. A good cookie with an ill-formed body gets INVALID_ARGUMENT, in no more
+// bytes than the request has. What is over its source's rate is dropped in silence. Thread-safe. What it is
+// given must outlive it.
 class ShoalDatagrams {
  public:
   // `grpc_port` is told to clients for what does not fit into a datagram.

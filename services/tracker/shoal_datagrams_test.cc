@@ -43,8 +43,8 @@ class ShoalDatagramsTest : public ::testing::Test {
 
   // With a good cookie.
   template <typename Reply, typename Body>
-  Reply Ask(const Body& body) {
-    last_ = Answer(Encode(body, cookies_.Make(Source())));
+  Reply Ask(const Body& body, size_t min_bytes = 0) {
+    last_ = Answer(Encode(body, cookies_.Make(Source()), min_bytes));
     const auto reply = DatagramReply::Decode(AsBytes(last_));
     EXPECT_TRUE(reply.ok()) << reply.status();
     EXPECT_EQ(reply->transaction_id, 77u);
@@ -119,6 +119,25 @@ TEST_F(ShoalDatagramsTest, ErrorsComeBack) {
   const auto error = Ask<absl::Status>(LookupRequest{TestContentId(1), std::nullopt, 10});
   EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(error.message()), HasSubstr(TestContentId(1).ToHex()));
+}
+
+TEST_F(ShoalDatagramsTest, AnIllFormedBodyIsToldInNoMoreBytesThanItHas) {
+  LookupRequest nameless;
+  nameless.content = std::string();
+  const auto error = Ask<absl::Status>(nameless);
+  EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument) << error;
+  EXPECT_TRUE(Counted("refused", 1));
+  EXPECT_TRUE(Counted("answered", 0));
+  const absl::Status no_body = absl::InvalidArgumentError("left out");
+  for (const size_t size : {size_t{0}, size_t{64}, size_t{100}}) {
+    const std::string request = Encode(no_body, cookies_.Make(Source()), size);
+    const std::string answer = Answer(request);
+    EXPECT_LE(answer.size(), request.size());
+    EXPECT_TRUE(std::holds_alternative<absl::Status>(DatagramReply::Decode(AsBytes(answer))->body));
+  }
+  // Who has no cookie gets one, whatever it says.
+  const auto reply = DatagramReply::Decode(AsBytes(Answer(Encode(no_body, "", kMinRequestBytes))));
+  EXPECT_TRUE(reply.ok() && std::holds_alternative<DatagramCookie>(reply->body));
 }
 
 TEST_F(ShoalDatagramsTest, WhatDoesNotFitIsCutAndSaid) {

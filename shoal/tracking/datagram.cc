@@ -150,6 +150,7 @@ absl::StatusOr<std::string> DatagramRequest::Encode(size_t min_bytes) const {
     void operator()(const HeartbeatRequest& in) const { ToProto(in, to->mutable_heartbeat()); }
     void operator()(const LookupRequest& in) const { ToProto(in, to->mutable_lookup()); }
     void operator()(const LeaveRequest& in) const { ToProto(in, to->mutable_leave()); }
+    void operator()(const absl::Status&) const {}
   };
   std::visit(Writer{envelope}, body);
   const size_t size = envelope->ByteSizeLong();
@@ -170,27 +171,31 @@ absl::StatusOr<DatagramRequest> DatagramRequest::Decode(ByteView bytes) {
   if (!envelope->cookie().empty()) {
     SHOAL_ASSIGN_OR_RETURN(out.cookie, CookieFrom(envelope->cookie()));
   }
+  const auto take = [&out](auto body) {
+    if (body.ok()) {
+      out.body = *std::move(body);
+    } else {
+      out.body = body.status();
+    }
+  };
   switch (envelope->body_case()) {
-    case pb::DatagramRequest::kRegister: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->register_()));
-      return out;
-    }
-    case pb::DatagramRequest::kHeartbeat: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->heartbeat()));
-      return out;
-    }
-    case pb::DatagramRequest::kLookup: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->lookup()));
-      return out;
-    }
-    case pb::DatagramRequest::kLeave: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->leave()));
-      return out;
-    }
+    case pb::DatagramRequest::kRegister:
+      take(shoal::FromProto(envelope->register_()));
+      break;
+    case pb::DatagramRequest::kHeartbeat:
+      take(shoal::FromProto(envelope->heartbeat()));
+      break;
+    case pb::DatagramRequest::kLookup:
+      take(shoal::FromProto(envelope->lookup()));
+      break;
+    case pb::DatagramRequest::kLeave:
+      take(shoal::FromProto(envelope->leave()));
+      break;
     case pb::DatagramRequest::BODY_NOT_SET:
+      out.body = absl::InvalidArgumentError("body: is not set");
       break;
   }
-  return absl::InvalidArgumentError("body: is not set");
+  return out;
 }
 
 std::string DatagramReply::Encode(size_t max_bytes) const {

@@ -26,7 +26,8 @@ inline constexpr size_t kMinRequestBytes = 64;
 struct DatagramRequest {
   uint64_t transaction_id = 0;
   std::string cookie;  // kCookieBytes, or empty
-  std::variant<RegisterRequest, HeartbeatRequest, LookupRequest, LeaveRequest> body;
+  // A status: the envelope is right and its body is not, and this says how (INVALID_ARGUMENT).
+  std::variant<RegisterRequest, HeartbeatRequest, LookupRequest, LeaveRequest, absl::Status> body;
 
   // RESOURCE_EXHAUSTED when it does not fit into kMaxDatagramBytes: use gRPC. Padded to `min_bytes`.
   absl::StatusOr<std::string> Encode(size_t min_bytes = 0) const;
