@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include "shoal/tracking/manifest_summary.h"
 
 namespace shoal::leecher {
 
@@ -167,13 +168,7 @@ void TestTracker::Add(const Manifest& manifest, const std::vector<PeerInfo>& pee
   MutexLock lock(&mutex_);
   LookupReply& reply = contents_[manifest.id()];
   reply.contents.resize(1);
-  ContentSummary& summary = reply.contents[0].summary;
-  summary.id = manifest.id();
-  summary.name = manifest.name();
-  summary.length_bytes = manifest.length_bytes();
-  summary.chunk_size_bytes = manifest.chunk_size_bytes();
-  summary.chunk_count = manifest.chunk_count();
-  summary.file_count = static_cast<uint32_t>(manifest.files().size());
+  reply.contents[0].summary = SummaryOf(manifest);
   reply.peers.insert(reply.peers.end(), peers.begin(), peers.end());
 }
 
