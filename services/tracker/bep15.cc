@@ -92,6 +92,13 @@ Request ParseRequest(ByteView datagram) {
   }
 }
 
+std::optional<InfoHash> AnnouncedSwarm(ByteView datagram) {
+  if (datagram.size() < kAnnounceRequestBytes || LoadBig<uint32_t>(datagram.data() + 8) != kAnnounce) {
+    return std::nullopt;
+  }
+  return InfoHashAt(datagram.data() + 16);
+}
+
 size_t WriteConnectReply(uint32_t transaction_id, uint64_t connection_id, uint8_t* to) {
   WriteReplyHead(kConnect, transaction_id, to);
   StoreBig(connection_id, to + 8);

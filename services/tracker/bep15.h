@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,6 +57,9 @@ using Request = std::variant<std::monostate, ConnectRequest, AnnounceRequest, Sc
 // Reads what a client sent. Longer than its kind needs is fine: options (BEP 41) may follow, and are not
 // looked at.
 Request ParseRequest(ByteView datagram);
+
+// What swarm an announce is about, or nothing for other requests.
+std::optional<InfoHash> AnnouncedSwarm(ByteView datagram);
 
 // Each writes a reply into `to`, which has room for it, and says how long it is. An announce's peers are
 // written by whoever has them, behind the kAnnounceHeadBytes that WriteAnnounceHead fills.

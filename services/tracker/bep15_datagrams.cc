@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <variant>
 
 namespace shoal::tracker {
@@ -17,6 +18,16 @@ uint32_t PeersWanted(const bep15::AnnounceRequest& request, const IpAddress& sou
 }
 
 }  // namespace
+
+void Bep15Datagrams::Prefetch(std::span<const IncomingDatagram> batch) const {
+  using Step = BitTorrentShard::PrefetchStep;
+  for (const Step step : {Step::kSwarm, Step::kPeers}) {
+    for (const IncomingDatagram& datagram : batch) {
+      const auto swarm = bep15::AnnouncedSwarm(datagram.bytes);
+      if (swarm) swarms_->Prefetch(*swarm, step);
+    }
+  }
+}
 
 Datagram Bep15Datagrams::Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const {
   const bep15::Request request = bep15::ParseRequest(datagram->bytes);

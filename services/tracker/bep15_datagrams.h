@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "absl/time/time.h"
 #include "services/tracker/bep15.h"
@@ -24,6 +25,10 @@ class Bep15Datagrams {
         interval_seconds_(static_cast<uint32_t>(absl::ToInt64Seconds(swarms->options().interval))),
         ids_(ids),
         limiter_(limiter) {}
+
+  // Asks for the memory that the announces among these will need: before they are answered one by one, so
+  // that the waits for it overlap.
+  void Prefetch(std::span<const IncomingDatagram> batch) const;
 
   // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxReplyBytes at the least), and
   // says what became of it. `pressed`: who has proven nothing gets nothing.

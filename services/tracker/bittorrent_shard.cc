@@ -121,6 +121,19 @@ BitTorrentShard::Answer BitTorrentShard::AnnounceIn(Record* record, SwarmPeers<k
   return answer;
 }
 
+void BitTorrentShard::Prefetch(const InfoHash& info_hash, PrefetchStep step) {
+  MutexLock lock(&mutex_);
+  const auto found = by_hash_.find(MaybeKey<InfoHash>{info_hash});
+  if (found == by_hash_.end()) return;
+  const Record& record = table_[*found];
+  if (step == PrefetchStep::kSwarm) {
+    __builtin_prefetch(&record);
+  } else {
+    record.v4.Prefetch();
+    if (record.v6.size() > 0) record.v6.Prefetch();
+  }
+}
+
 template <size_t kPeerBytes>
 BitTorrentOutcome BitTorrentShard::Insert(const Record& record, SwarmPeers<kPeerBytes>* peers,
                                           const uint8_t* wire, bool seeder, uint8_t now, uint8_t age,

@@ -64,6 +64,10 @@ class BitTorrentShard {
   // Puts down what the peer says, and writes up to `wanted` others of its address family to `peers`, as they
   // go over the wire: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
   Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
+  // Asks for the memory that an announce will need, in two steps: each does not wait for what the one before
+  // it asked for, if enough others come in between. Changes nothing.
+  enum class PrefetchStep { kSwarm, kPeers };
+  void Prefetch(const InfoHash& info_hash, PrefetchStep step);
   // Takes in a peer of an earlier life of the tracker, whose swarm had so many completed downloads. What a
   // limit refuses is left out.
   void Restore(const InfoHash& info_hash, uint32_t completed, const Peer& peer, uint64_t tick);

@@ -33,6 +33,9 @@ class BitTorrentSwarms {
   // As those of BitTorrentShard.
   Answer Announce(const BitTorrentAnnounce& announce, absl::Duration now, uint8_t* peers);
   SwarmCounts Scrape(const InfoHash& info_hash);
+  void Prefetch(const InfoHash& info_hash, BitTorrentShard::PrefetchStep step) {
+    ShardOf(info_hash).Prefetch(info_hash, step);
+  }
   // Takes in a peer that an earlier life of this tracker knew, and had not heard of for `silent`. What a
   // limit refuses, or has lapsed, is left out.
   void Restore(const InfoHash& info_hash, uint32_t completed, const Endpoint& peer, bool seeder,

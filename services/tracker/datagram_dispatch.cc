@@ -7,9 +7,17 @@
 
 namespace shoal::tracker {
 
+namespace {
+
+// In a smaller batch there is too little to do while memory is waited for.
+constexpr size_t kWorthPrefetching = 4;
+
+}  // namespace
+
 void DatagramDispatch::Answer(std::span<IncomingDatagram> batch, bool pressed) const {
   const absl::Duration now = clock_->Uptime();
   std::array<uint64_t, kDatagramKinds> counts{};
+  if (batch.size() >= kWorthPrefetching) bep15_->Prefetch(batch);
   for (IncomingDatagram& datagram : batch) {
     const Datagram result = LooksLikeDatagramRequest(datagram.bytes)
                                 ? shoal_->Answer(now, pressed, &datagram)

@@ -55,6 +55,12 @@ class PeerBlock {
     return kNone;
   }
 
+  // Asks for the memory that Find looks at first.
+  void Prefetch() const {
+    const auto* const begin = reinterpret_cast<const char*>(head_.get());
+    for (size_t line = 0; line < 3; ++line) __builtin_prefetch(begin + 64 * line);
+  }
+
   // `peer` is not in it, and was heard of `age` ticks before `now`; says where it is then.
   uint32_t Insert(const uint8_t* peer, uint8_t tag, bool seeder, uint8_t now, uint8_t age) {
     if (head_ == nullptr || size() == head_->capacity) Resize(Grown(size() + 1));

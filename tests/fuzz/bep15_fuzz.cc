@@ -17,6 +17,7 @@ void Expect(bool condition) {
 
 void TryRequest(ByteView bytes) {
   const Request request = ParseRequest(bytes);
+  Expect(AnnouncedSwarm(bytes).has_value() == std::holds_alternative<AnnounceRequest>(request));
   if (const auto* connect = std::get_if<ConnectRequest>(&request)) {
     const std::string built = BuildConnect(*connect);
     Expect(std::equal(built.begin(), built.end(), bytes.begin(),
