@@ -156,8 +156,8 @@ Server StartBareDoor() {
     GrpcMethods methods;
     for (const auto& [name, reply] : {std::pair("Heartbeat", heartbeat.SerializeAsString()),
                                       std::pair("Lookup", lookup.SerializeAsString())}) {
-      methods.Add(TrackerService::kName, name, GrpcMethods::Unary{[reply = reply](GrpcCall*, ByteView) {
-                    return absl::StatusOr<std::string>(reply);
+      methods.Add(TrackerService::kName, name, GrpcMethods::Unary{[bytes = reply](GrpcCall*, ByteView) {
+                    return absl::StatusOr<std::string>(bytes);
                   }});
     }
     GrpcServer::Options options;
