@@ -1,41 +1,26 @@
 #include "shoal/stream/chunk_server.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/str_cat.h"
-#include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/stream/listener.h"
 #include "shoal/stream/transport.h"
 #include "shoal/stream/transport_session.h"
 
 namespace shoal {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
+using boost::asio::ip::tcp;
 
 // Connections that were taken and have not said hello yet, beyond those that may be served: who is over this
 // is closed without a word.
 constexpr size_t kMaxWaiting = 64;
-constexpr auto kPauseAfterError = std::chrono::milliseconds(20);
 
 // What the server's coroutines, its sessions and its owner share; lives as long as the last of them.
 class Connections : public std::enable_shared_from_this<Connections> {
@@ -241,106 +226,6 @@ ContentTotals Connections::content_totals(const ContentId& content) const {
   return ledger->Read();
 }
 
-// The listening socket and its coroutine.
-class Listener : public std::enable_shared_from_this<Listener> {
- public:
-  Listener(EventLoopGroup& loops, std::shared_ptr<Connections> connections)
-      : loops_(loops),
-        loop_(*loops.loops().front()),
-        acceptor_(loop_.context()),
-        pause_(loop_.context()),
-        connections_(std::move(connections)) {}
-
-  absl::Status Listen(const Endpoint& at);
-  void Start() {
-    asio::co_spawn(loop_.context(), Accept(shared_from_this(), connections_->Presence()), asio::detached);
-  }
-  // Any thread.
-  void Stop() {
-    loop_.Post([self = shared_from_this()] {
-      error_code ignored;
-      (void)self->acceptor_.close(ignored);
-      self->pause_.cancel();
-    });
-  }
-  uint16_t port() const { return port_; }
-
- private:
-  absl::Status ListenAt(const tcp::endpoint& at, bool both_families);
-  asio::awaitable<void> Accept(std::shared_ptr<Listener> self, std::shared_ptr<void> presence);
-  void TurnOneAway();
-
-  EventLoopGroup& loops_;
-  EventLoop& loop_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer pause_;
-  const std::shared_ptr<Connections> connections_;
-  // Given up for a moment when there are no descriptors left, so that a connection can at least be taken and
-  // closed.
-  FileDescriptor spare_;
-  uint16_t port_ = 0;
-};
-
-absl::Status Listener::Listen(const Endpoint& at) {
-  SHOAL_ASSIGN_OR_RETURN(spare_, FileDescriptor::Open("/dev/null", O_RDONLY));
-  absl::Status status;
-  if (at.ip.is_unspecified()) {
-    status = ListenAt({tcp::v6(), at.port}, true);
-    // A machine without IPv6.
-    if (!status.ok()) status = ListenAt({tcp::v4(), at.port}, false);
-  } else if (at.ip.is_v4()) {
-    const auto& bytes = at.ip.bytes();
-    status = ListenAt({asio::ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]}), at.port}, false);
-  } else {
-    status = ListenAt({asio::ip::address_v6(at.ip.bytes()), at.port}, false);
-  }
-  if (status.ok()) return status;
-  return absl::UnavailableError(absl::StrCat("can't listen on ", at.ToString(), ": ", status.message()));
-}
-
-absl::Status Listener::ListenAt(const tcp::endpoint& at, bool both_families) {
-  error_code error;
-  (void)acceptor_.open(at.protocol(), error);
-  if (!error) (void)acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && both_families) (void)acceptor_.set_option(asio::ip::v6_only(false), error);
-  if (!error) (void)acceptor_.bind(at, error);
-  if (!error) (void)acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) port_ = acceptor_.local_endpoint(error).port();
-  if (!error) return absl::OkStatus();
-  error_code ignored;
-  (void)acceptor_.close(ignored);
-  return absl::UnavailableError(error.message());
-}
-
-asio::awaitable<void> Listener::Accept([[maybe_unused]] std::shared_ptr<Listener> self,
-                                       [[maybe_unused]] std::shared_ptr<void> presence) {
-  while (acceptor_.is_open()) {
-    EventLoop& loop = loops_.Next();
-    error_code error;
-    tcp::socket socket =
-        co_await acceptor_.async_accept(loop.context(), asio::redirect_error(asio::use_awaitable, error));
-    if (!acceptor_.is_open()) break;
-    if (!error) {
-      connections_->Take(loop, std::move(socket));
-      continue;
-    }
-    if (error == asio::error::no_descriptors || error.value() == ENFILE) TurnOneAway();
-    if (error == asio::error::connection_aborted) continue;
-    // Whatever is short now is still short in a microsecond.
-    error_code ignored;
-    pause_.expires_after(kPauseAfterError);
-    co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
-}
-
-void Listener::TurnOneAway() {
-  spare_.Close();
-  FileDescriptor(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))
-      .Close();
-  absl::StatusOr<FileDescriptor> spare = FileDescriptor::Open("/dev/null", O_RDONLY);
-  if (spare.ok()) spare_ = *std::move(spare);
-}
-
 class TcpChunkServer final : public ChunkServer {
  public:
   TcpChunkServer(std::shared_ptr<Connections> connections, std::shared_ptr<Listener> listener)
@@ -374,9 +259,11 @@ class TcpChunkServer final : public ChunkServer {
 absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
     const Options& options, EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
   auto connections = std::make_shared<Connections>(options, std::move(contents));
-  auto listener = std::make_shared<Listener>(loops, connections);
+  auto listener = std::make_shared<Listener>(loops, [connections](EventLoop& loop, tcp::socket socket) {
+    connections->Take(loop, std::move(socket));
+  });
   SHOAL_RETURN_IF_ERROR(listener->Listen(options.listen));
-  listener->Start();
+  listener->Start(connections->Presence());
   return std::make_unique<TcpChunkServer>(std::move(connections), std::move(listener));
 }
 
