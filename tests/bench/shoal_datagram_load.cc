@@ -77,7 +77,8 @@ bool ShoalDatagramLoad::RightPeers(uint32_t number, const LookupReply& reply, bo
   const uint32_t content = number % options_.contents;
   if (reply.contents.size() != 1 || reply.contents[0].summary.id != TestContentId(content)) return false;
   const uint32_t others = (options_.peers - content + options_.contents - 1) / options_.contents - 1;
-  if (truncated ? reply.peers.size() < 10 : reply.peers.size() != std::min(kWantedOfLookup, others)) return false;
+  if (truncated ? reply.peers.size() < 10 : reply.peers.size() != std::min(kWantedOfLookup, others))
+    return false;
   std::set<uint32_t> named;
   for (const PeerInfo& peer : reply.peers) {
     const uint32_t other = LoadBig<uint32_t>(peer.id.bytes().data());
