@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <span>
 #include <string>
 
 #include "gtest/gtest.h"

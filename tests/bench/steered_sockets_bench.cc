@@ -16,7 +16,9 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
