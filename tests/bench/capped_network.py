@@ -7,13 +7,10 @@ delay: a link's latency is that of its own queue.
 
 import json
 import os
-import pathlib
 import subprocess
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-
-from swarm import Host  # noqa: E402
+import bench_place  # noqa: F401
+from swarm import Host
 
 QUEUE_MS = 50
 

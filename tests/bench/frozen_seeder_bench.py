@@ -8,12 +8,10 @@ to the content and their ratio to that of two good seeders. Needs root: every ho
 """
 
 import argparse
-import os
-import pathlib
 import statistics
-import tempfile
 import time
 
+import bench_place  # noqa: F401
 from capped_network import CappedNetwork
 from swarm import MEBIBYTE, Swarm, random_bytes, sha256
 
@@ -51,9 +49,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mebibytes", type=int, default=128)
     options = parser.parse_args()
-    if pathlib.Path("/dev/shm").is_dir():
-        tempfile.tempdir = "/dev/shm"
-    os.environ.setdefault("SHOAL_PROGRAMS", "build/release/bin")
 
     seconds = {"none": [], "capped": [], "frozen": []}
     for number in range(options.rounds):

@@ -9,17 +9,13 @@ decides what is missing is read from its own words.
 """
 
 import argparse
-import os
-import pathlib
 import signal
-import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-
-from killing import download_under_fire  # noqa: E402
-from swarm import MEBIBYTE, Swarm, random_bytes  # noqa: E402
+import bench_place  # noqa: F401
+from killing import download_under_fire
+from swarm import MEBIBYTE, Swarm, random_bytes
 
 BIG_BYTES = 10 * 1024 * MEBIBYTE
 
@@ -61,9 +57,6 @@ def main():
     parser.add_argument("--limit-down", type=int, default=8 * MEBIBYTE, help="bytes per second")
     parser.add_argument("--no-decision", action="store_true", help="leave out the content of 10 GiB")
     options = parser.parse_args()
-    if pathlib.Path("/dev/shm").is_dir():
-        tempfile.tempdir = "/dev/shm"
-    os.environ.setdefault("SHOAL_PROGRAMS", "build/release/bin")
 
     length = (options.mebibytes or max(8, options.kills * 3 // 2)) * MEBIBYTE
     under_fire(options.kills, options.seed, length, options.limit_down)

@@ -9,19 +9,14 @@ costs alone; and both contents over a link of so many Mbit/s, which the leecher 
 """
 
 import argparse
-import os
-import pathlib
 import random
 import shutil
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-
-from swarm import Swarm, random_bytes, sha256  # noqa: E402
+import bench_place  # noqa: F401
+from swarm import Swarm, random_bytes, sha256
 
 
 def make(shared, count):
@@ -68,9 +63,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--link", type=int, default=1000, help="Mbit/s; 0: leave that out")
     options = parser.parse_args()
-    if pathlib.Path("/dev/shm").is_dir():
-        tempfile.tempdir = "/dev/shm"
-    os.environ.setdefault("SHOAL_PROGRAMS", "build/release/bin")
 
     with Swarm() as swarm:
         shared = swarm.folder("shared")

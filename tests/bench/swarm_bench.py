@@ -9,12 +9,10 @@ enter each leecher once, and all copies must leave some uplink. TCP and IP heade
 """
 
 import argparse
-import os
-import pathlib
 import statistics
-import tempfile
 import time
 
+import bench_place  # noqa: F401
 from capped_network import CappedNetwork
 from swarm import MEBIBYTE, Swarm, random_bytes, sha256
 
@@ -79,9 +77,6 @@ def main():
     parser.add_argument("--mebibytes", type=int, default=64)
     parser.add_argument("--chunk-size", default="", help="of the manifest; default: as the seeder chooses")
     options = parser.parse_args()
-    if pathlib.Path("/dev/shm").is_dir():  # so that no disk is measured
-        tempfile.tempdir = "/dev/shm"
-    os.environ.setdefault("SHOAL_PROGRAMS", "build/release/bin")
 
     print(f"{'':10} {'bound s':>8} {'last':>7} {'rounds':>22} {'mean':>7} {'seeder sent':>12}")
     for name in options.profiles.split(","):
