@@ -45,6 +45,8 @@ DatagramLoad::DatagramLoad(const Options& options, DatagramDialect* dialect)
   Greet();
 }
 
+DatagramLoad::~DatagramLoad() = default;
+
 FileDescriptor DatagramLoad::Connected(uint16_t port) {
   FileDescriptor fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in to{};

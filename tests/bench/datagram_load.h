@@ -53,6 +53,7 @@ class DatagramLoad {
   };
   // Ends the program when nobody answers. The dialect must outlive it.
   DatagramLoad(const Options& options, DatagramDialect* dialect);
+  ~DatagramLoad();
 
   // Each of `count` once, again when its reply was lost.
   void Fill(uint32_t count);
