@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -14,11 +15,13 @@ class LateChunks {
  public:
   void Clear() { chunks_.clear(); }
   bool empty() const { return chunks_.empty(); }
-  void Add(ChunkIndex chunk, absl::Duration needs) { chunks_.push_back({needs, chunk}); }
-  // After the last Add, before the first Offer.
+  void Add(ChunkIndex chunk, absl::Duration needs) { chunks_.push_back({needs, chunks_.size(), chunk}); }
+  // After the last Add, before the first Offer. Of those that need equally long the first to be added comes
+  // first.
   void Sort() {
-    std::stable_sort(chunks_.begin(), chunks_.end(),
-                     [](const Late& a, const Late& b) { return a.needs > b.needs; });
+    std::sort(chunks_.begin(), chunks_.end(), [](const Late& a, const Late& b) {
+      return a.needs != b.needs ? a.needs > b.needs : a.added < b.added;
+    });
   }
 
   // Calls `take(chunk)` for those that need longer than `longer_than`, the last to come first, until it
@@ -35,6 +38,7 @@ class LateChunks {
  private:
   struct Late {
     absl::Duration needs;
+    size_t added;  // as the how-manieth
     ChunkIndex chunk;
   };
   std::vector<Late> chunks_;
