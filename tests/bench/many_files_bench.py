@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A folder of very many small files beside one file of the same size: at what part of its rate does it move?
 
-    SHOAL_PROGRAMS=build/release/bin tests/bench/many_files_bench.py [--files 100000] [--rounds 3] [--link 1000]
+    tests/bench/many_files_bench.py [--files 100000] [--rounds 3] [--link 1000]
 
-One seeder, one leecher, loopback, files of 1 to 16 KiB, in memory (/dev/shm), so that no disk is measured. The time is that
-of the whole receiving program. Two yardsticks, in turns with it: `cp -r` of the same folder, which is what making the files
-costs alone; and both contents over a link of so many Mbit/s, which the leecher keeps to.
+One seeder, one leecher, files of 1 to 16 KiB, in memory (/dev/shm), so that no disk is measured. The time is that of the whole
+receiving program. First over a link of so many Mbit/s between two hosts (network namespaces, which need root); then over the
+loopback, where nothing but the processors is the limit, in turns with `cp -r` of the folder: what making the files costs alone.
 """
 
 import argparse
@@ -16,7 +16,8 @@ import subprocess
 import time
 
 import bench_place  # noqa: F401
-from swarm import Swarm, random_bytes, sha256
+from capped_network import CappedNetwork
+from swarm import LOOPBACK, Swarm, random_bytes, sha256
 
 
 def make(shared, count):
@@ -41,20 +42,45 @@ def check(name, source, copy):
             raise RuntimeError(f"{name}: {path} came wrong")
 
 
-def fetch(swarm, content, folder, *flags):
+def fetch(swarm, content, host):
     """Seconds."""
-    fetch = swarm.fetch(content, folder, *flags)
+    to = swarm.root / "copy"
+    fetch = swarm.fetch(content, to.name, host=host)
     fetch.expect(r'"event": ?"finished"')
     if not fetch.finish()["ok"]:
         raise RuntimeError(f"{content} did not come")
+    check(content, swarm.root / "shared" / content, to / content)
+    shutil.rmtree(to)
     return fetch.seconds_to("finished")
 
 
-def copy(source, to):
+def copy(swarm):
     """Seconds."""
+    to = swarm.root / "copy"
     began = time.monotonic()
-    subprocess.run(["cp", "-r", source, to], check=True)
-    return time.monotonic() - began
+    subprocess.run(["cp", "-r", swarm.root / "shared" / "many", to], check=True)
+    seconds = time.monotonic() - began
+    shutil.rmtree(to)
+    return seconds
+
+
+def measure(title, swarm, seeder, leecher, options, with_copy):
+    shared = swarm.folder("shared")
+    length = make(shared, options.files)
+    swarm.start_seeder(shared, host=seeder)
+    ways = {"one": lambda: fetch(swarm, "one", leecher), "many": lambda: fetch(swarm, "many", leecher)}
+    if with_copy:
+        ways["cp -r"] = lambda: copy(swarm)
+    seconds = {way: [] for way in ways}
+    for _ in range(options.rounds):
+        for way, run in ways.items():
+            seconds[way].append(run())
+    print(f"{options.files} files, {length / 2**20:.0f} MiB, {title}, medians of {options.rounds} rounds")
+    one = statistics.median(seconds["one"])
+    for way, times in seconds.items():
+        middle = statistics.median(times)
+        print(f"{way:6} {middle:7.2f} s ({min(times):.2f}-{max(times):.2f}) {length / 2**20 / middle:7.0f} MiB/s"
+              f"  {one / middle:.2f} of the rate of one file", flush=True)
 
 
 def main():
@@ -63,34 +89,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--link", type=int, default=1000, help="Mbit/s; 0: leave that out")
     options = parser.parse_args()
-
+    if options.link:
+        with CappedNetwork() as network, Swarm(host=network.add_host()) as swarm:
+            hosts = [network.add_host(options.link, options.link) for _ in range(2)]
+            measure(f"a link of {options.link} Mbit/s", swarm, *hosts, options, with_copy=False)
     with Swarm() as swarm:
-        shared = swarm.folder("shared")
-        length = make(shared, options.files)
-        swarm.start_seeder(shared)
-        link = [f"--limit-down={options.link * 125_000}"]
-        ways = {
-            "one": lambda to: fetch(swarm, "one", to.name),
-            "many": lambda to: fetch(swarm, "many", to.name),
-            "cp -r": lambda to: copy(shared / "many", to),
-        }
-        if options.link:
-            ways["one, link"] = lambda to: fetch(swarm, "one", to.name, *link)
-            ways["many, link"] = lambda to: fetch(swarm, "many", to.name, *link)
-        seconds = {way: [] for way in ways}
-        for number in range(options.rounds):
-            for way, run in ways.items():
-                to = swarm.root / "copy"
-                seconds[way].append(run(to))
-                if number == 0 and way in ("one", "many"):
-                    check(way, shared / way, to / way)
-                shutil.rmtree(to)
-    print(f"{options.files} files, {length / 2**20:.0f} MiB, medians of {options.rounds} rounds, link {options.link} Mbit/s")
-    for way, times in seconds.items():
-        middle = statistics.median(times)
-        one = statistics.median(seconds["one, link" if "link" in way else "one"])
-        print(f"{way:10} {middle:7.2f} s ({min(times):.2f}-{max(times):.2f}) {length / 2**20 / middle:7.0f} MiB/s"
-              f"  {one / middle:.2f} of the rate of one file")
+        measure("loopback", swarm, LOOPBACK, LOOPBACK, options, with_copy=True)
 
 
 if __name__ == "__main__":
