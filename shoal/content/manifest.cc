@@ -111,7 +111,16 @@ absl::StatusOr<Manifest> Manifest::Check(Kind kind, std::string name, uint32_t c
   manifest.chunk_size_bytes_ = chunk_size_bytes;
   manifest.files_ = std::move(files);
   manifest.checksums_ = std::move(checksums);
+  manifest.IndexFiles();
   return manifest;
+}
+
+void Manifest::IndexFiles() {
+  file_index_.reserve(chunk_count() / kIndexStep + 2);
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    while (file_index_.size() * kIndexStep < first_chunk_[file + 1]) file_index_.push_back(file);
+  }
+  file_index_.push_back(static_cast<uint32_t>(files_.size()) - 1);
 }
 
 absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
@@ -193,8 +202,10 @@ std::string Manifest::Encode() const {
 }
 
 ChunkPlace Manifest::PlaceOf(ChunkIndex index) const {
+  const uint32_t step = index.value() / kIndexStep;
   // The last file whose chunks begin at or before this one: empty files begin there too, but come before.
-  const auto after = std::upper_bound(first_chunk_.begin(), first_chunk_.end(), index.value());
+  const auto after = std::upper_bound(first_chunk_.begin() + file_index_[step],
+                                      first_chunk_.begin() + file_index_[step + 1] + 1, index.value());
   const auto file = static_cast<uint32_t>(after - first_chunk_.begin()) - 1;
   const uint64_t offset = uint64_t{index.value() - first_chunk_[file]} * chunk_size_bytes_;
   const uint64_t left = files_[file].length_bytes - offset;

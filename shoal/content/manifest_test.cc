@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "tests/support/sample_content.h"
 #include "tests/support/temporary_folder.h"
 
@@ -50,6 +51,24 @@ TEST(Manifest, KnowsWhereEachChunkLies) {
   EXPECT_EQ(manifest.PlaceOf(ChunkIndex(4)), (ChunkPlace{FileIndex(4), 0, 1}));
   EXPECT_EQ(manifest.ChunksOf(FileIndex(1)), std::make_pair(ChunkIndex(2), ChunkIndex(2)));
   EXPECT_EQ(manifest.ChunksOf(FileIndex(2)), std::make_pair(ChunkIndex(2), ChunkIndex(4)));
+}
+
+TEST(Manifest, FindsTheFileOfEachOfManyChunks) {
+  std::vector<FileEntry> files;
+  std::vector<std::pair<FileIndex, uint64_t>> places;  // per chunk
+  for (uint32_t i = 0; i < 1000; ++i) {
+    // Mostly one chunk, now and then none or so many that several steps of the index fall into one file.
+    const uint32_t chunks = i % 7 == 3 ? 0 : i == 500 ? 200 : 1;
+    for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
+      places.emplace_back(FileIndex(i), uint64_t{chunk} * kChunk);
+    }
+    files.push_back({absl::StrCat("file", 1000 + i), uint64_t{chunks} * kChunk, false});
+  }
+  const Manifest manifest = *Folder(files, places.size());
+  for (uint32_t chunk = 0; chunk < places.size(); ++chunk) {
+    const ChunkPlace place = manifest.PlaceOf(ChunkIndex(chunk));
+    EXPECT_EQ(std::make_pair(place.file, place.offset_bytes), places[chunk]) << chunk;
+  }
 }
 
 TEST(Manifest, ComesBackFromItsBytesWithTheSameId) {
