@@ -54,10 +54,10 @@ void PeerDebt::Progress(Owed& owed, uint32_t bytes, absl::Duration now) {
 }
 
 void PeerDebt::Withdraw(ChunkIndex chunk, bool cancel) {
-  const Owed* owed = Find(chunk);
-  if (owed == nullptr) return;
+  const auto owed = Place(chunk);
+  if (owed == owed_.end()) return;
   credit_.Withdrawn(owed->left_bytes);
-  std::erase_if(owed_, [chunk](const Owed& each) { return each.chunk == chunk; });
+  owed_.erase(owed);
   // Not sent yet: there is nothing to call back.
   if (std::erase(to_request_, chunk) == 0 && cancel) to_cancel_.push_back(chunk);
 }
@@ -69,9 +69,13 @@ void PeerDebt::VoidCredits() {
 }
 
 PeerDebt::Owed* PeerDebt::Find(ChunkIndex chunk) {
-  const auto found =
-      std::find_if(owed_.begin(), owed_.end(), [chunk](const Owed& owed) { return owed.chunk == chunk; });
+  const auto found = Place(chunk);
   return found == owed_.end() ? nullptr : &*found;
+}
+
+// Chunks come mostly in the order in which they were asked: the first to be looked at is the one.
+std::deque<PeerDebt::Owed>::iterator PeerDebt::Place(ChunkIndex chunk) {
+  return std::find_if(owed_.begin(), owed_.end(), [chunk](const Owed& owed) { return owed.chunk == chunk; });
 }
 
 // A peer that serves many in turn brings little in a second, but a chunk that it has begun comes at its full

@@ -56,6 +56,8 @@ class PeerDebt {
   void Send(PeerSlot peer, RequestSink& sink);
 
  private:
+  std::deque<Owed>::iterator Place(ChunkIndex chunk);
+
   PeerCredit credit_;
   uint32_t chunk_bytes_;
   uint32_t credits_ = 0;  // given and not used
