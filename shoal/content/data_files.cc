@@ -64,7 +64,9 @@ DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names)
       is_final_(manifest_->files().size()),
       there_(manifest_->files().size()),
       kept_(manifest_->files().size()),
-      found_(manifest_->chunk_count()) {}
+      found_(manifest_->chunk_count()),
+      made_(manifest_->kind() == Manifest::Kind::kFolder ? manifest_->files().size() : 0),
+      made_stamps_(made_.size()) {}
 
 absl::StatusOr<std::unique_ptr<DataFiles>> DataFiles::Open(std::shared_ptr<const Manifest> manifest,
                                                            const Names& names) {
@@ -269,19 +271,29 @@ absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading reread
 
 absl::Status DataFiles::WriteWholeFile(FileIndex file, ByteView bytes) {
   absl::StatusOr<FileDescriptor> opened = OpenFile(file, O_WRONLY | O_CREAT | O_EXCL);
-  if (absl::IsAlreadyExists(opened.status())) {
-    SHOAL_ASSIGN_OR_RETURN(opened, OpenFile(file, O_WRONLY | O_NONBLOCK));
-    struct stat info;
-    if (fstat(opened->get(), &info) != 0)
-      return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
-    if (!S_ISREG(info.st_mode)) return InTheWay(file);
-    if (static_cast<uint64_t>(info.st_size) > bytes.size() &&
-        ftruncate(opened->get(), static_cast<off_t>(bytes.size())) != 0) {
-      return ErrnoStatus(errno, absl::StrCat("cannot write ", Shown(file)));
-    }
-  }
+  if (absl::IsAlreadyExists(opened.status())) return OverwriteFile(file, bytes);
   if (!opened.ok()) return opened.status();
-  return WriteAt(opened->get(), bytes, 0);
+  SHOAL_RETURN_IF_ERROR(WriteAt(opened->get(), bytes, 0));
+  struct stat info;
+  if (fstat(opened->get(), &info) != 0) return absl::OkStatus();
+  made_stamps_[file.value()] = FileStamp::From(info);
+  Made expected = Made::kNot;
+  made_[file.value()].compare_exchange_strong(expected, Made::kOnce);
+  return absl::OkStatus();
+}
+
+absl::Status DataFiles::OverwriteFile(FileIndex file, ByteView bytes) {
+  made_[file.value()].store(Made::kAndOverwritten);
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor opened, OpenFile(file, O_WRONLY | O_NONBLOCK));
+  struct stat info;
+  if (fstat(opened.get(), &info) != 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
+  if (!S_ISREG(info.st_mode)) return InTheWay(file);
+  if (static_cast<uint64_t>(info.st_size) > bytes.size() &&
+      ftruncate(opened.get(), static_cast<off_t>(bytes.size())) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot write ", Shown(file)));
+  }
+  return WriteAt(opened.get(), bytes, 0);
 }
 
 absl::StatusOr<FileRegion> DataFiles::Region(ChunkIndex index) const {
@@ -313,7 +325,11 @@ absl::StatusOr<std::vector<FileStamp>> DataFiles::Seal(const FileSelection& kept
       for (size_t i = begin; i < std::min(begin + kFilesARun, kept.size()); ++i) {
         const FileIndex file(static_cast<uint32_t>(i));
         if (!kept.Wants(file)) continue;
-        SHOAL_ASSIGN_OR_RETURN(stamps[i], StampOf(file));
+        if (i < made_.size() && made_[i].load() == Made::kOnce) {
+          stamps[i] = made_stamps_[i];
+        } else {
+          SHOAL_ASSIGN_OR_RETURN(stamps[i], StampOf(file));
+        }
       }
       if (begin + kFilesARun >= kept.size()) break;
     }

@@ -87,6 +87,7 @@ class DataFiles {
   absl::StatusOr<FileDescriptor> OpenFile(FileIndex file, int flags) const;
   absl::StatusOr<std::shared_ptr<const FileDescriptor>> OpenShared(FileIndex file) const;
   absl::Status WriteWholeFile(FileIndex file, ByteView bytes);
+  absl::Status OverwriteFile(FileIndex file, ByteView bytes);
   absl::Status RemoveOthers(const FileSelection& kept);
   absl::Status MakeExecutable(FileIndex file) const;
   absl::StatusOr<FileStamp> StampOf(FileIndex file) const;
@@ -110,6 +111,11 @@ class DataFiles {
   std::vector<absl::Time> changed_;  // per file that was there at the start; empty when none can have been
   uint64_t fingerprint_ = 0;
   std::atomic<uint64_t> unflushed_bytes_{0};
+  // What the files of one chunk look like that were made and written once here: they need not be looked at
+  // again. Per file, of a folder.
+  enum class Made : uint8_t { kNot, kOnce, kAndOverwritten };
+  std::vector<std::atomic<Made>> made_;
+  std::vector<FileStamp> made_stamps_;
   mutable OpenFiles open_files_;
 };
 
