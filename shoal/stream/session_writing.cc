@@ -1,12 +1,10 @@
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/content/checksum.h"
 #include "shoal/stream/canonical_manifests.h"
+#include "shoal/stream/gathered_chunks.h"
 #include "shoal/stream/transport_session.h"
 
 // The writing half of TransportSession, and the calls that give it work.
@@ -17,22 +15,6 @@ namespace {
 constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
 // Gains within so much time of each other are told together.
 constexpr absl::Duration kGainsApart = absl::Milliseconds(20);
-// Below this, two system calls for a chunk cost more than a copy of its bytes.
-constexpr uint32_t kSmallChunkBytes = 64 * 1024;
-constexpr size_t kGatheredBytes = 256 * 1024;
-
-absl::Status ReadRegion(const FileRegion& region, std::span<uint8_t> into) {
-  uint64_t offset = region.offset_bytes;
-  while (!into.empty()) {
-    const ssize_t count = ::pread(region.file->get(), into.data(), into.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return absl::FailedPreconditionError("the file can't be read");
-    if (count == 0) return absl::FailedPreconditionError("the file is shorter than it was");
-    into = into.subspan(static_cast<size_t>(count));
-    offset += static_cast<uint64_t>(count);
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -206,53 +188,30 @@ TransportSession::Task TransportSession::WriteManifestSlice() {
   co_return status;
 }
 
-// One turn: a large chunk straight from the file, or as many small ones as make up for it, gathered so that
-// each does not cost calls of its own.
+// One turn: a large chunk straight from the file, or as many small ones as make up for it. A large one that
+// ends a row of small ones goes behind them.
 TransportSession::Task TransportSession::WriteChunks() {
   manifest_bytes_ = nullptr;  // who asks for chunks has the manifest
+  GatheredChunks gathered;
   std::optional<OpenChunk> chunk = OpenNextChunk();
-  if (chunk.has_value() && chunk->region.length_bytes >= kSmallChunkBytes) {
-    absl::Status status = co_await WriteLargeChunk(*std::move(chunk));
-    co_return status;
+  for (; chunk.has_value() && GatheredChunks::IsSmall(chunk->region); chunk = OpenNextChunk()) {
+    const absl::Status added = gathered.Add(HeaderOf(*chunk), chunk->region);
+    if (!added.ok()) RefuseChunk(chunk->index, added);
+    if (gathered.full()) {
+      chunk.reset();
+      break;
+    }
   }
-  std::vector<uint8_t> gathered;
-  uint64_t chunks = 0;
-  while (chunk.has_value()) {
-    if (Gather(*chunk, &gathered)) ++chunks;
-    if (gathered.size() >= kGatheredBytes) break;
-    chunk = OpenNextChunk();
-    if (!chunk.has_value() || chunk->region.length_bytes < kSmallChunkBytes) continue;
-    absl::Status status = co_await transport_->WriteChunks(gathered);
+  if (gathered.count() > 0) {
+    absl::Status status = co_await transport_->WriteChunks(gathered.bytes());
     if (!status.ok()) co_return status;
-    CountSent(gathered.size() - chunks * kFrameHeaderBytes, chunks);
-    status = co_await WriteLargeChunk(*std::move(chunk));
-    co_return status;
+    CountSent(gathered.payload_bytes(), gathered.count());
   }
-  if (gathered.empty()) co_return absl::OkStatus();
-  absl::Status status = co_await transport_->WriteChunks(gathered);
-  if (status.ok()) CountSent(gathered.size() - chunks * kFrameHeaderBytes, chunks);
+  if (!chunk.has_value()) co_return absl::OkStatus();
+  const auto header = HeaderOf(*chunk).Encode();
+  absl::Status status = co_await transport_->WriteRegion(header, chunk->region);
+  if (status.ok()) CountSent(chunk->region.length_bytes, 1);
   co_return status;
-}
-
-TransportSession::Task TransportSession::WriteLargeChunk(OpenChunk chunk) {
-  const auto header = HeaderOf(chunk).Encode();
-  absl::Status status = co_await transport_->WriteRegion(header, chunk.region);
-  if (status.ok()) CountSent(chunk.region.length_bytes, 1);
-  co_return status;
-}
-
-// False when its bytes could not be read; then it is refused.
-bool TransportSession::Gather(const OpenChunk& chunk, std::vector<uint8_t>* gathered) {
-  const size_t had = gathered->size();
-  if (had == 0) gathered->reserve(kGatheredBytes + kSmallChunkBytes + 2 * kFrameHeaderBytes);
-  gathered->resize(had + kFrameHeaderBytes + chunk.region.length_bytes);
-  const auto header = HeaderOf(chunk).Encode();
-  std::copy(header.begin(), header.end(), gathered->begin() + static_cast<ptrdiff_t>(had));
-  const absl::Status read = ReadRegion(chunk.region, std::span(*gathered).subspan(had + kFrameHeaderBytes));
-  if (read.ok()) return true;
-  gathered->resize(had);
-  RefuseChunk(chunk.index, read);
-  return false;
 }
 
 // What was asked for by name goes first. Nothing when nothing is left that can be opened.

@@ -132,8 +132,6 @@ class TransportSession final : public ChunkSession {
   };
   std::optional<OpenChunk> OpenNextChunk();
   Task WriteChunks();
-  Task WriteLargeChunk(OpenChunk chunk);
-  bool Gather(const OpenChunk& chunk, std::vector<uint8_t>* gathered);
   FrameHeader HeaderOf(const OpenChunk& chunk) const;
   void CountSent(uint64_t bytes, uint64_t chunks);
   void RefuseChunk(ChunkIndex index, const absl::Status& why);
