@@ -4,14 +4,15 @@
 
 namespace shoal {
 
-FreshChunks::FreshChunks(uint32_t chunk_count, uint64_t seed) : random_(seed), chunks_(chunk_count) {
+FreshChunks::FreshChunks(uint32_t chunk_count, uint64_t seed, uint32_t run_chunks)
+    : run_chunks_(run_chunks), random_(seed), chunks_(chunk_count) {
   for (uint32_t i = 0; i < chunk_count; ++i) MakeFresh(ChunkIndex(i));
 }
 
 FreshPeer FreshChunks::Join() {
   MutexLock lock(&mutex_);
   const FreshPeer peer(next_peer_++);
-  peers_.emplace(peer, ChunkSet(static_cast<uint32_t>(chunks_.size())));
+  peers_.emplace(peer, Peer{ChunkSet(static_cast<uint32_t>(chunks_.size())), ChunkIndex(0)});
   return peer;
 }
 
@@ -19,7 +20,7 @@ void FreshChunks::Leave(FreshPeer peer) {
   MutexLock lock(&mutex_);
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return;
-  for (const ChunkRange& range : found->second.Ranges()) {
+  for (const ChunkRange& range : found->second.owned.Ranges()) {
     for (uint32_t i = 0; i < range.count; ++i) RemoveOwner(ChunkIndex(range.first.value() + i));
   }
   peers_.erase(found);
@@ -36,7 +37,8 @@ absl::Status FreshChunks::Holds(FreshPeer peer, const std::vector<ChunkRange>& r
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return absl::OkStatus();
   for (const ChunkRange& range : ranges) {
-    for (uint32_t i = 0; i < range.count; ++i) AddOwner(found->second, ChunkIndex(range.first.value() + i));
+    for (uint32_t i = 0; i < range.count; ++i)
+      AddOwner(found->second.owned, ChunkIndex(range.first.value() + i));
   }
   return absl::OkStatus();
 }
@@ -47,18 +49,30 @@ std::optional<ChunkIndex> FreshChunks::Take(FreshPeer peer) {
   if (found == peers_.end()) return std::nullopt;
   for (const std::vector<ChunkIndex>& least_sent : fresh_) {
     if (least_sent.empty()) continue;
-    const ChunkIndex index = least_sent[random_() % least_sent.size()];
-    AddOwner(found->second, index);
+    const ChunkIndex index = Choose(found->second, least_sent);
+    AddOwner(found->second.owned, index);
     if (At(index).sent < kMaxSent) ++At(index).sent;
+    found->second.next = ChunkIndex(index.value() + 1);
     return index;
   }
   return std::nullopt;
 }
 
+ChunkIndex FreshChunks::Choose(const Peer& peer, const std::vector<ChunkIndex>& least_sent) {
+  const auto is_among_them = [&](ChunkIndex index) {
+    const uint32_t place = index.value() < chunks_.size() ? At(index).place : kNowhere;
+    return place < least_sent.size() && least_sent[place] == index;
+  };
+  if (peer.next.value() % run_chunks_ != 0 && is_among_them(peer.next)) return peer.next;
+  const ChunkIndex any = least_sent[random_() % least_sent.size()];
+  const ChunkIndex start_of_run(any.value() - any.value() % run_chunks_);
+  return is_among_them(start_of_run) ? start_of_run : any;
+}
+
 void FreshChunks::GiveBack(FreshPeer peer, ChunkIndex chunk) {
   MutexLock lock(&mutex_);
   const auto found = peers_.find(peer);
-  if (found == peers_.end() || !found->second.Erase(chunk)) return;
+  if (found == peers_.end() || !found->second.owned.Erase(chunk)) return;
   if (At(chunk).sent > 0) --At(chunk).sent;
   RemoveOwner(chunk);
 }
@@ -69,7 +83,7 @@ void FreshChunks::Sent(FreshPeer peer, ChunkIndex chunk) {
   if (found == peers_.end()) return;
   MakeStale(chunk);  // before the count changes, by which its list is found
   if (At(chunk).sent < kMaxSent) ++At(chunk).sent;
-  AddOwner(found->second, chunk);
+  AddOwner(found->second.owned, chunk);
 }
 
 uint32_t FreshChunks::fresh_count() const {

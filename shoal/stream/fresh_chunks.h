@@ -30,7 +30,8 @@ using FreshPeer = StrongIndex<struct FreshPeerTag, uint64_t>;
 // peer.
 class FreshChunks {
  public:
-  FreshChunks(uint32_t chunk_count, uint64_t seed);
+  // `run_chunks`: the length of a run, at least 1.
+  FreshChunks(uint32_t chunk_count, uint64_t seed, uint32_t run_chunks = 1);
 
   // A peer of which nothing is known to be held yet.
   FreshPeer Join();
@@ -58,18 +59,25 @@ class FreshChunks {
     uint8_t sent = 0;           // times, kMaxSent at most
   };
 
+  struct Peer {
+    ChunkSet owned;   // what it holds or was given
+    ChunkIndex next;  // in its run; a multiple of run_chunks_: the run is over
+  };
+
   Chunk& At(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return chunks_[index.value()]; }
+  ChunkIndex Choose(const Peer& peer, const std::vector<ChunkIndex>& least_sent)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddOwner(ChunkSet& owned, ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveOwner(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MakeFresh(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MakeStale(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const uint32_t run_chunks_;
   mutable Mutex mutex_;
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
   std::vector<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
   std::vector<ChunkIndex> fresh_[kMaxSent + 1] ABSL_GUARDED_BY(mutex_);  // by times sent, in no order
-  // What each peer holds or was given.
-  absl::flat_hash_map<FreshPeer, ChunkSet> peers_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<FreshPeer, Peer> peers_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_peer_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -41,6 +41,40 @@ TEST(FreshChunksTest, TiesAreDrawnFromTheSeed) {
   EXPECT_NE(order(1), order(2));
 }
 
+TEST(FreshChunksTest, SmallChunksComeInRuns) {
+  FreshChunks fresh(10, 3, /*run_chunks=*/4);
+  const std::vector<uint32_t> taken = TakeAll(fresh, fresh.Join());
+  ASSERT_EQ(taken.size(), 10);
+  for (size_t i = 1; i < taken.size(); ++i) {
+    if (taken[i] % 4 != 0) {
+      EXPECT_EQ(taken[i], taken[i - 1] + 1);
+    }
+  }
+}
+
+TEST(FreshChunksTest, ARunGoesOnWhileOthersTake) {
+  FreshChunks fresh(1000, 3, /*run_chunks=*/10);
+  const FreshPeer a = fresh.Join();
+  const FreshPeer b = fresh.Join();
+  uint32_t last = UINT32_MAX - 1;
+  int followed = 0;
+  for (int i = 0; i < 100; ++i) {
+    const uint32_t taken = fresh.Take(a)->value();
+    if (taken == last + 1) ++followed;
+    last = taken;
+    fresh.Take(b);
+  }
+  // All but the first of each ten, and now and then one that the other was given.
+  EXPECT_GE(followed, 80);
+}
+
+TEST(FreshChunksTest, ARunEndsAtWhatIsNotFresh) {
+  FreshChunks fresh(4, 3, /*run_chunks=*/4);
+  const FreshPeer peer = fresh.Join();
+  fresh.Sent(peer, ChunkIndex(2));
+  EXPECT_THAT(TakeAll(fresh, peer), ElementsAre(0, 1, 3));
+}
+
 enum class Does { kJoins, kHolds, kTakes, kIsSent, kGivesBack, kLeaves };
 struct Step {
   size_t peer;
