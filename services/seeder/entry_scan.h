@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/content/checksum.h"
-#include "shoal/content/folder_source.h"
+#include "shoal/content/file_stamp.h"
 #include "shoal/content/manifest.h"
 
 namespace shoal::seeder {

@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "shoal/base/byte_order.h"
-#include "shoal/content/folder_source.h"
+#include "shoal/content/file_stamp.h"
 #include "shoal/content/manifest.h"
 
 namespace shoal::seeder {

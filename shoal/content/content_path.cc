@@ -80,4 +80,9 @@ absl::Status CheckContentPath(absl::string_view path) {
   return absl::OkStatus();
 }
 
+absl::string_view FolderOf(absl::string_view path) {
+  const size_t slash = path.rfind('/');
+  return path.substr(0, slash == absl::string_view::npos ? 0 : slash);
+}
+
 }  // namespace shoal

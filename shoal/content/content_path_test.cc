@@ -67,5 +67,11 @@ TEST(CheckContentPath, RefusesWhatLeavesTheFolder) {
   }
 }
 
+TEST(FolderOf, IsWhatComesBeforeTheLastSlash) {
+  EXPECT_EQ(FolderOf("a"), "");
+  EXPECT_EQ(FolderOf("a/b"), "a");
+  EXPECT_EQ(FolderOf("a/b/c"), "a/b");
+}
+
 }  // namespace
 }  // namespace shoal

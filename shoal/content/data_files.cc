@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/content/content_path.h"
 #include "shoal/content/file_io.h"
 #include "shoal/content/open_below.h"
 #include "shoal/content/worker_threads.h"
@@ -50,12 +51,6 @@ int RenameToFree(int from_folder, const std::string& from, int to_folder, const 
   return renameat(from_folder, from.c_str(), to_folder, to.c_str()) == 0 ? 0 : errno;
 }
 
-// The folder part of a path, empty at the top.
-absl::string_view FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return absl::string_view(path.data(), slash == std::string::npos ? 0 : slash);
-}
-
 }  // namespace
 
 DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names)
@@ -64,9 +59,7 @@ DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names)
       is_final_(manifest_->files().size()),
       there_(manifest_->files().size()),
       kept_(manifest_->files().size()),
-      found_(manifest_->chunk_count()),
-      made_(manifest_->kind() == Manifest::Kind::kFolder ? manifest_->files().size() : 0),
-      made_stamps_(made_.size()) {}
+      found_(manifest_->chunk_count()) {}
 
 absl::StatusOr<std::unique_ptr<DataFiles>> DataFiles::Open(std::shared_ptr<const Manifest> manifest,
                                                            const Names& names) {
@@ -106,6 +99,8 @@ absl::Status DataFiles::OpenRoot() {
   }
   SHOAL_ASSIGN_OR_RETURN(root_, OpenBelow(output_.get(), names_.output_folder, names_.temporary,
                                           O_RDONLY | O_DIRECTORY, MissingFolders::kFail));
+  one_chunk_files_ = std::make_unique<OneChunkFiles>(
+      manifest_, root_.get(), absl::StrCat(names_.output_folder, "/", names_.temporary));
   if (names_.begun_under_final_name) {
     SHOAL_ASSIGN_OR_RETURN(final_, OpenBelow(output_.get(), names_.output_folder, names_.final,
                                              O_RDONLY | O_DIRECTORY, MissingFolders::kFail));
@@ -256,7 +251,11 @@ absl::StatusOr<std::shared_ptr<const FileDescriptor>> DataFiles::OpenShared(File
 
 absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading rereading) {
   const ChunkPlace place = manifest_->PlaceOf(index);
-  if (HasOneChunk(place.file)) return WriteWholeFile(place.file, bytes);
+  if (IsFinal(place.file)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Shown(place.file), " is not the file any more that was downloaded; move it away"));
+  }
+  if (HasOneChunk(place.file)) return one_chunk_files_->Write(place.file, bytes);
   SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const FileDescriptor> file, OpenShared(place.file));
   SHOAL_RETURN_IF_ERROR(rereading == Rereading::kLikely
                             ? WriteAt(file->get(), bytes, place.offset_bytes)
@@ -267,33 +266,6 @@ absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading reread
     (void)sync_file_range(file->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   }
   return absl::OkStatus();
-}
-
-absl::Status DataFiles::WriteWholeFile(FileIndex file, ByteView bytes) {
-  absl::StatusOr<FileDescriptor> opened = OpenFile(file, O_WRONLY | O_CREAT | O_EXCL);
-  if (absl::IsAlreadyExists(opened.status())) return OverwriteFile(file, bytes);
-  if (!opened.ok()) return opened.status();
-  SHOAL_RETURN_IF_ERROR(WriteAt(opened->get(), bytes, 0));
-  struct stat info;
-  if (fstat(opened->get(), &info) != 0) return absl::OkStatus();
-  made_stamps_[file.value()] = FileStamp::From(info);
-  Made expected = Made::kNot;
-  made_[file.value()].compare_exchange_strong(expected, Made::kOnce);
-  return absl::OkStatus();
-}
-
-absl::Status DataFiles::OverwriteFile(FileIndex file, ByteView bytes) {
-  made_[file.value()].store(Made::kAndOverwritten);
-  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor opened, OpenFile(file, O_WRONLY | O_NONBLOCK));
-  struct stat info;
-  if (fstat(opened.get(), &info) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
-  if (!S_ISREG(info.st_mode)) return InTheWay(file);
-  if (static_cast<uint64_t>(info.st_size) > bytes.size() &&
-      ftruncate(opened.get(), static_cast<off_t>(bytes.size())) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("cannot write ", Shown(file)));
-  }
-  return WriteAt(opened.get(), bytes, 0);
 }
 
 absl::StatusOr<FileRegion> DataFiles::Region(ChunkIndex index) const {
@@ -325,11 +297,7 @@ absl::StatusOr<std::vector<FileStamp>> DataFiles::Seal(const FileSelection& kept
       for (size_t i = begin; i < std::min(begin + kFilesARun, kept.size()); ++i) {
         const FileIndex file(static_cast<uint32_t>(i));
         if (!kept.Wants(file)) continue;
-        if (i < made_.size() && made_[i].load() == Made::kOnce) {
-          stamps[i] = made_stamps_[i];
-        } else {
-          SHOAL_ASSIGN_OR_RETURN(stamps[i], StampOf(file));
-        }
+        SHOAL_ASSIGN_OR_RETURN(stamps[i], StampOf(file));
       }
       if (begin + kFilesARun >= kept.size()) break;
     }
@@ -370,6 +338,9 @@ absl::Status DataFiles::MakeExecutable(FileIndex file) const {
 }
 
 absl::StatusOr<FileStamp> DataFiles::StampOf(FileIndex file) const {
+  if (one_chunk_files_ != nullptr) {
+    if (const std::optional<FileStamp> known = one_chunk_files_->StampOf(file)) return *known;
+  }
   struct stat info;
   if (fstatat(RootOf(file), PathBelowRoot(file).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
     return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));

@@ -14,8 +14,9 @@
 #include "shoal/content/chunk_set.h"
 #include "shoal/content/chunk_source.h"
 #include "shoal/content/file_selection.h"
-#include "shoal/content/folder_source.h"
+#include "shoal/content/file_stamp.h"
 #include "shoal/content/manifest.h"
+#include "shoal/content/one_chunk_files.h"
 #include "shoal/content/open_files.h"
 
 namespace shoal {
@@ -86,8 +87,6 @@ class DataFiles {
   absl::Status CheckSpace(uint64_t needed_bytes) const;
   absl::StatusOr<FileDescriptor> OpenFile(FileIndex file, int flags) const;
   absl::StatusOr<std::shared_ptr<const FileDescriptor>> OpenShared(FileIndex file) const;
-  absl::Status WriteWholeFile(FileIndex file, ByteView bytes);
-  absl::Status OverwriteFile(FileIndex file, ByteView bytes);
   absl::Status RemoveOthers(const FileSelection& kept);
   absl::Status MakeExecutable(FileIndex file) const;
   absl::StatusOr<FileStamp> StampOf(FileIndex file) const;
@@ -111,11 +110,7 @@ class DataFiles {
   std::vector<absl::Time> changed_;  // per file that was there at the start; empty when none can have been
   uint64_t fingerprint_ = 0;
   std::atomic<uint64_t> unflushed_bytes_{0};
-  // What the files of one chunk look like that were made and written once here: they need not be looked at
-  // again. Per file, of a folder.
-  enum class Made : uint8_t { kNot, kOnce, kAndOverwritten };
-  std::vector<std::atomic<Made>> made_;
-  std::vector<FileStamp> made_stamps_;
+  std::unique_ptr<OneChunkFiles> one_chunk_files_;  // of a folder
   mutable OpenFiles open_files_;
 };
 

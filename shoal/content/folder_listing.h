@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "shoal/content/folder_source.h"
+#include "shoal/content/file_stamp.h"
 #include "shoal/content/manifest.h"
 
 namespace shoal {

@@ -8,30 +8,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/content_path.h"
 
 namespace shoal {
 namespace {
 
 constexpr int64_t kCompareEveryNs = 1'000'000'000;
+// Not to hang when the file has become a pipe.
+constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 
 absl::Status Changed(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat(path, " is not the file any more that was hashed"));
 }
 
 }  // namespace
-
-FileStamp FileStamp::From(const struct stat& info) {
-  return {static_cast<uint64_t>(info.st_size),
-          int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec,
-          static_cast<uint64_t>(info.st_ino)};
-}
-
-absl::StatusOr<FileStamp> FileStamp::Of(const std::string& path) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
-  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is no regular file"));
-  return From(info);
-}
 
 FolderSource::FolderSource(std::shared_ptr<const Manifest> manifest, std::string root,
                            std::vector<FileStamp> stamps, const Clock& clock)
@@ -60,8 +50,8 @@ absl::StatusOr<FileRegion> FolderSource::Open(ChunkIndex index) const {
 absl::StatusOr<std::shared_ptr<const FileDescriptor>> FolderSource::OpenFile(FileIndex file) const {
   const std::string path = PathOf(file);
   const int64_t now_ns = absl::ToInt64Nanoseconds(clock_.Uptime());
-  // Not to hang when the file has become a pipe.
-  absl::StatusOr<FileDescriptor> opened = FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  absl::StatusOr<FileDescriptor> opened =
+      IsKeptOpen(file) ? FileDescriptor::Open(path, kFlags) : OpenOnce(file, path);
   if (!opened.ok()) {
     if (absl::IsNotFound(opened.status())) return Changed(path);
     return opened.status();
@@ -72,6 +62,19 @@ absl::StatusOr<std::shared_ptr<const FileDescriptor>> FolderSource::OpenFile(Fil
   compared_at_ns_[file.value()].store(now_ns, std::memory_order_relaxed);
   if (!IsKeptOpen(file)) return std::make_shared<const FileDescriptor>(*std::move(opened));
   return open_files_.Keep(file, *std::move(opened));
+}
+
+absl::StatusOr<FileDescriptor> FolderSource::OpenOnce(FileIndex file, const std::string& path) const {
+  const absl::string_view folder = FolderOf(manifest_->files()[file.value()].path);
+  const std::shared_ptr<const FileDescriptor> open = open_folders_.Find(
+      folder, [&] { return FileDescriptor::Open(absl::StrCat(root_, "/", folder), O_PATH | O_DIRECTORY); });
+  if (open != nullptr) {
+    const char* const name = path.c_str() + path.rfind('/') + 1;
+    FileDescriptor opened(openat(open->get(), name, kFlags | O_CLOEXEC));
+    if (opened.valid()) return opened;
+    open_folders_.Drop(folder);  // another may have taken its place
+  }
+  return FileDescriptor::Open(path, kFlags);
 }
 
 // One of a single chunk is asked for as rarely as any other chunk: it would only push out files that are read

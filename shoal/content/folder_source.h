@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -12,22 +10,11 @@
 #include "absl/status/statusor.h"
 #include "shoal/base/clock.h"
 #include "shoal/content/chunk_source.h"
+#include "shoal/content/file_stamp.h"
 #include "shoal/content/open_files.h"
+#include "shoal/content/open_folders.h"
 
 namespace shoal {
-
-// What a file looked like when it was hashed: enough to see that it is another one now.
-struct FileStamp {
-  uint64_t length_bytes = 0;
-  int64_t modified_ns = 0;  // since the epoch
-  uint64_t inode = 0;
-
-  // Of the file at `path`, symbolic links followed. NOT_FOUND, PERMISSION_DENIED as FileDescriptor::Open;
-  // FAILED_PRECONDITION when it is no regular file.
-  static absl::StatusOr<FileStamp> Of(const std::string& path);
-  static FileStamp From(const struct stat& info);
-  friend bool operator==(const FileStamp&, const FileStamp&) = default;
-};
 
 // A whole content that lies in files of this machine: what a seeder offers. Opens files when they are first
 // asked for and keeps at most 64 open. Each opening compares the file's stamp with the one from the hashing,
@@ -48,6 +35,8 @@ class FolderSource final : public ChunkSource {
 
  private:
   absl::StatusOr<std::shared_ptr<const FileDescriptor>> OpenFile(FileIndex file) const;
+  // By way of its folder, if that is open.
+  absl::StatusOr<FileDescriptor> OpenOnce(FileIndex file, const std::string& path) const;
   bool IsKeptOpen(FileIndex file) const;
   // Compares the stamp when the last comparison was more than a second ago.
   absl::Status CheckStamp(FileIndex file) const;
@@ -58,6 +47,7 @@ class FolderSource final : public ChunkSource {
   const std::vector<FileStamp> stamps_;
   const Clock& clock_;
   mutable OpenFiles open_files_;
+  mutable OpenFolders open_folders_;  // of the files that are not kept open
   // Per file, the uptime of the last comparison in nanoseconds. The thread that moves it on is the one that
   // compares.
   mutable std::vector<std::atomic<int64_t>> compared_at_ns_;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include "shoal/content/folder_source.h"
 #include "shoal/tracking/manifest_summary.h"
 
 namespace shoal::leecher {
