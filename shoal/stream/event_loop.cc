@@ -29,7 +29,12 @@ class EventLoop::Impl {
   explicit Impl(const std::string& name)
       : work_(boost::asio::make_work_guard(context_)), thread_([this, name] { Run(name); }) {}
 
+  bool InLoop() { return context_.get_executor().running_in_this_thread(); }
+
   void Post(std::function<void()> work) {
+    // The loop's own thread is not waited for by the one that it wakes: whoever posts holds the lock while
+    // the loop awakes. Until this thread has ended nothing is destroyed, so it needs none.
+    if (InLoop()) return boost::asio::post(context_, std::move(work));
     MutexLock lock(&mutex_);
     if (stopped_) return;
     boost::asio::post(context_, std::move(work));
@@ -76,7 +81,7 @@ void EventLoop::Post(std::function<void()> work) {
   impl_->Post(std::move(work));
 }
 bool EventLoop::InLoop() const {
-  return impl_->context_.get_executor().running_in_this_thread();
+  return impl_->InLoop();
 }
 void EventLoop::Stop() {
   impl_->Stop();

@@ -6,8 +6,19 @@
 
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/stream/chunk_session.h"
+#include "shoal/stream/control.h"
 
 namespace shoal::leecher {
+namespace {
+
+// Of a folder of small files it is far from the full length: then that many more may be under way.
+uint32_t MeanChunkBytes(const Manifest& manifest) {
+  const uint64_t chunks = std::max<uint64_t>(1, manifest.chunk_count());
+  return static_cast<uint32_t>(std::max<uint64_t>(1, manifest.length_bytes() / chunks));
+}
+
+}  // namespace
 
 ChunkFetch::ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
     : loop_(loop), roster_(roster), disk_(disk), events_(events) {}
@@ -19,10 +30,11 @@ void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
   pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), buffer_bytes);
   RequestPlanner::Options options;
   options.credit.max_bytes = buffer_bytes;
+  options.credit.max_chunks = std::min(kMaxCredits, SessionLimits().max_queued_chunks);
   options.credit.first_silence = tuning.first_silence;
   options.credit.min_silence = tuning.min_silence;
   options.credit.max_silence = tuning.max_silence;
-  options.chunk_bytes = manifest->chunk_size_bytes();
+  options.chunk_bytes = MeanChunkBytes(*manifest);
   options.seed = std::random_device{}();
   options.length_bytes = [manifest](ChunkIndex chunk) { return manifest->PlaceOf(chunk).length_bytes; };
   planner_ = std::make_unique<RequestPlanner>(store_->Held(), std::move(options));
@@ -113,10 +125,14 @@ void ChunkFetch::Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, ab
 }
 
 void ChunkFetch::Tell(Outcome outcome) {
-  MutexLock lock(&told_mutex_);
-  told_.push_back(std::move(outcome));
-  // Under the lock: whoever takes the last outcome may be the last to use this.
-  if (told_.size() == 1) loop_.Post([this] { TakeOutcomes(); });
+  {
+    MutexLock lock(&told_mutex_);
+    told_.push_back(std::move(outcome));
+    if (told_.size() > 1) return;
+  }
+  // Without the lock, which is the first thing that the loop's thread will want. It has its outcome, and so
+  // lets go of this, only once that is posted.
+  loop_.Post([this] { TakeOutcomes(); });
 }
 
 void ChunkFetch::TakeOutcomes() {

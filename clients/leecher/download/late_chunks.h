@@ -15,6 +15,7 @@ class LateChunks {
  public:
   void Clear() { chunks_.clear(); }
   bool empty() const { return chunks_.empty(); }
+  size_t size() const { return chunks_.size(); }
   void Add(ChunkIndex chunk, absl::Duration needs) { chunks_.push_back({needs, chunks_.size(), chunk}); }
   // After the last Add, before the first Offer. Of those that need equally long the first to be added comes
   // first.

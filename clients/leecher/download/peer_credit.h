@@ -12,6 +12,8 @@ struct CreditLimits {
   // How many bytes a peer may owe before it has brought any (at least one chunk), and ever.
   uint64_t start_bytes = 256 * 1024;
   uint64_t max_bytes = 32 * 1024 * 1024;
+  // What it may owe in chunks, however small they are: no more than it would take.
+  uint32_t max_chunks = 4096;
   // A window holds what the peer brings in twice its round trip (so that it can grow
   // while it is the window that holds the peer back) and this much more, for delays at either end.
   absl::Duration margin = absl::Milliseconds(100);

@@ -1,5 +1,6 @@
 #include "clients/leecher/download/rarity_order.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -35,6 +36,7 @@ void RarityOrder::Insert(uint32_t chunk) {
     ++bucket_begin_[bucket];
   }
   bits_[chunk / 64] |= MaskOf(chunk);
+  first_word_ = std::min<size_t>(first_word_, chunk / 64);
 }
 
 // Up bucket by bucket, trading places with the last of each, and out at the end.
@@ -88,7 +90,8 @@ std::optional<uint32_t> RarityOrder::RarestOf(const std::vector<uint64_t>& words
 
 std::optional<uint32_t> RarityOrder::First(const std::vector<uint64_t>* words) const {
   if (empty()) return std::nullopt;
-  return AnyOf(words == nullptr ? bits_ : *words, 0);
+  while (bits_[first_word_] == 0) ++first_word_;
+  return AnyOf(words == nullptr ? bits_ : *words, first_word_);
 }
 
 std::optional<uint32_t> RarityOrder::AnyOf(const std::vector<uint64_t>& words, size_t first_word) const {

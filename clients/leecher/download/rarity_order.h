@@ -48,7 +48,8 @@ class RarityOrder {
   // Bucket b, of the chunks with b holders, is order_[bucket_begin_[b] .. begin of the next).
   std::vector<uint32_t> order_;
   std::vector<uint32_t> bucket_begin_{0};
-  std::vector<uint64_t> bits_;  // the same chunks
+  std::vector<uint64_t> bits_;     // the same chunks
+  mutable size_t first_word_ = 0;  // of bits_: those before are empty
 };
 
 }  // namespace shoal::leecher

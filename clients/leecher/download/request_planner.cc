@@ -18,6 +18,9 @@ constexpr absl::Duration kUselessAfter = absl::Seconds(10);
 // this part of the median.
 constexpr absl::Duration kJudgedAfter = absl::Seconds(20);
 constexpr double kFarSlower = 0.1;
+// A look at all that peers owe takes time for each chunk; with the pause after it that is a tenth of a core
+// at most, also when thousands of small chunks are owed.
+constexpr absl::Duration kPausePerLateChunk = absl::Microseconds(3);
 
 bool IsIn(ChunkIndex chunk, const std::vector<ChunkRange>& ranges) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const ChunkRange& range) {
@@ -185,7 +188,7 @@ bool RequestPlanner::HasRoom(const Peer& peer) {
 }
 
 bool RequestPlanner::MayOweMore(const Peer& peer, uint64_t share_bytes) const {
-  if (!peer.debt.credit().HasRoom()) return false;
+  if (!peer.debt.credit().HasRoom() || peer.debt.chunks() >= options_.credit.max_chunks) return false;
   return peer.debt.chunks() == 0 || peer.debt.credit().owed_bytes() < share_bytes;
 }
 
@@ -205,6 +208,7 @@ bool RequestPlanner::GiveOne(Peer& peer, absl::Duration now) {
 // Each peer that has nothing else to bring takes over the chunk that would come last, if it will be clearly
 // sooner. One that could be asked for another chunk will be: a copy costs an uplink what it brings sooner.
 void RequestPlanner::CopyLate(absl::Duration now) {
+  if (order_.size() < 2 || now < next_look_at_late_) return;
   late_.Clear();
   for (Peer* peer : order_) {
     // Credits can't bring what others owe.
@@ -212,6 +216,7 @@ void RequestPlanner::CopyLate(absl::Duration now) {
     if (late_.empty()) {
       for (Peer* each : order_) each->debt.CollectLate(now, &late_);
       late_.Sort();
+      next_look_at_late_ = now + kPausePerLateChunk * late_.size();
     }
     PeerCredit& credit = peer->debt.credit();
     const absl::Duration mine = credit.TimeToBring(credit.owed_bytes() + options_.chunk_bytes, now);

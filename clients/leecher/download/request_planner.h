@@ -45,9 +45,9 @@ class RequestPlanner {
  public:
   struct Options {
     CreditLimits credit;
-    uint32_t chunk_bytes = 0;  // of a full chunk
+    uint32_t chunk_bytes = 0;  // of a chunk on average
     uint64_t seed = 0;         // of all that is at random
-    // Length of each chunk; empty: all are full.
+    // Length of each chunk; empty: all have that.
     std::function<uint32_t(ChunkIndex)> length_bytes;
   };
 
@@ -142,6 +142,7 @@ class RequestPlanner {
   RequestRotation rotation_;
   std::vector<Peer*> takers_;  // these two are kept for their memory
   LateChunks late_;
+  absl::Duration next_look_at_late_ = -absl::InfiniteDuration();
 };
 
 }  // namespace shoal::leecher

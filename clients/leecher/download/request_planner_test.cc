@@ -28,7 +28,7 @@ class RequestPlannerTest : public testing::Test, private RequestSink {
  protected:
   void Start(const ChunkSet& held) {
     RequestPlanner::Options options;
-    options.chunk_bytes = kChunk;
+    options.chunk_bytes = length_bytes_;
     options.length_bytes = [this](ChunkIndex) { return length_bytes_; };
     options.seed = 7;
     planner_ = std::make_unique<RequestPlanner>(held, options);
@@ -115,7 +115,25 @@ TEST_F(RequestPlannerTest, FillsAWindowOfSmallChunksInOneMessage) {
   EXPECT_TRUE(requested_.empty()) << "one small chunk is not worth a message";
 }
 
+TEST_F(RequestPlannerTest, AsksNoPeerForMoreThanAServerTakes) {
+  length_bytes_ = 1;
+  Start(ChunkSet(20000));
+  Join(kA, ChunkSet::All(20000));
+  Join(kB, ChunkSet::All(20000), /*serves_any=*/true);
+  Plan();
+  EXPECT_EQ(requested_[kA].size(), 4096u);
+  EXPECT_EQ(credits_[kB], 4096u);
+}
+
 // --- Credits
+
+TEST_F(RequestPlannerTest, GivesAWindowOfCreditsForSmallChunks) {
+  length_bytes_ = kChunk / 64;
+  Start(ChunkSet(1000));
+  Join(kA, ChunkSet::All(1000), /*serves_any=*/true);
+  Plan();
+  EXPECT_EQ(credits_[kA], 64u);
+}
 
 TEST_F(RequestPlannerTest, GivesCreditsToAPeerThatServesAny) {
   Start(ChunkSet(100));
@@ -286,6 +304,22 @@ TEST_F(RequestPlannerTest, DoesNotCopyFromAPeerThatIsAsQuick) {
   EXPECT_EQ(brought[kA], 2);
   EXPECT_EQ(brought[kB], 2);
   EXPECT_TRUE(cancelled_.empty());
+}
+
+TEST_F(RequestPlannerTest, PausesBetweenLooksAtThousandsOfLateChunks) {
+  length_bytes_ = kChunk / 2048;
+  Start(ChunkSet(2000));
+  Join(kA, ChunkSet::All(2000));
+  Plan();
+  ASSERT_EQ(requested_[kA].size(), 2000u);
+  Join(kB, ChunkSet::All(2000));
+  PlanAfter(absl::Milliseconds(600));
+  EXPECT_EQ(requested_[kB].size(), 1u);
+  Join(kC, ChunkSet::All(2000));
+  PlanAfter(absl::Milliseconds(1));
+  EXPECT_TRUE(requested_.empty());
+  PlanAfter(absl::Milliseconds(10));
+  EXPECT_EQ(requested_[kC].size(), 1u);
 }
 
 // --- What goes wrong
