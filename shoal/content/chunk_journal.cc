@@ -95,6 +95,7 @@ absl::StatusOr<JournalContents> DecodeJournal(ByteView bytes) {
       contents.noted.Insert(index);
     }
   }
+  contents.gapless = kHeaderBytes + contents.noted.count() * kRecordBytes == bytes.size();
   return contents;
 }
 
@@ -137,7 +138,7 @@ absl::StatusOr<ChunkJournal> ChunkJournal::Open(const std::string& path) {
 }
 
 absl::StatusOr<std::optional<JournalContents>> ChunkJournal::Load(const ContentId& content,
-                                                                  uint32_t chunk_count) const {
+                                                                  uint32_t chunk_count) {
   struct stat info;
   if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
   // Each chunk is noted once: what is longer than that was not written by us.
@@ -148,6 +149,8 @@ absl::StatusOr<std::optional<JournalContents>> ChunkJournal::Load(const ContentI
   if (!contents.ok() || contents->header.content != content || contents->header.chunk_count != chunk_count) {
     return std::nullopt;
   }
+  if (static_cast<uint64_t>(info.st_size) > longest) contents->gapless = false;
+  loaded_ = *contents;
   return *std::move(contents);
 }
 
@@ -158,23 +161,39 @@ absl::StatusOr<absl::Time> ChunkJournal::LastWritten() const {
 }
 
 absl::Status ChunkJournal::Begin(const JournalHeader& header, const ChunkSet& noted) {
-  const std::string fresh_path = absl::StrCat(path_, ".new");
   const std::string bytes = EncodeJournal(header, noted);
-  (void)unlink(fresh_path.c_str());  // what a crash in this very place left
+  const bool as_loaded =
+      loaded_.has_value() && loaded_->gapless && loaded_->header == header && loaded_->noted == noted;
+  loaded_.reset();
+  (void)unlink(FreshPath().c_str());  // what a crash in the middle of Replace left
+  if (!as_loaded) {
+    // A power cut must not leave an empty file in the place of one that knew something.
+    SHOAL_RETURN_IF_ERROR(Replace(bytes, /*sync=*/!noted.empty()));
+  } else if (futimens(file_.get(), nullptr) != 0) {
+    // Files that are written from now on are not later than the journal, even if nothing is noted any more.
+    return ErrnoStatus(errno, absl::StrCat("cannot write ", path_));
+  }
+  record_seed_ = HeaderCrc(AsBytes(bytes));
+  end_bytes_ = bytes.size();
+  return absl::OkStatus();
+}
+
+absl::Status ChunkJournal::Replace(const std::string& bytes, bool sync) {
+  const std::string fresh_path = FreshPath();
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor fresh,
                          FileDescriptor::Open(fresh_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666));
   SHOAL_RETURN_IF_ERROR(TryLock(fresh.get(), fresh_path));
   SHOAL_RETURN_IF_ERROR(WriteAt(fresh.get(), AsBytes(bytes), 0));
-  // A power cut must not leave an empty file in the place of one that knew something.
-  if (!noted.empty() && fdatasync(fresh.get()) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot sync ", path_));
+  if (sync && fdatasync(fresh.get()) != 0) return ErrnoStatus(errno, absl::StrCat("cannot sync ", path_));
   if (rename(fresh_path.c_str(), path_.c_str()) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot write ", path_));
   }
   file_ = std::move(fresh);
-  record_seed_ = HeaderCrc(AsBytes(bytes));
-  end_bytes_ = bytes.size();
   return absl::OkStatus();
+}
+
+std::string ChunkJournal::FreshPath() const {
+  return absl::StrCat(path_, ".new");
 }
 
 absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {

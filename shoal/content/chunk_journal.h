@@ -31,7 +31,8 @@ struct JournalHeader {
 // A journal's bytes, understood: docs/wire_format.md, "Progress journal".
 struct JournalContents {
   JournalHeader header;
-  ChunkSet noted;  // chunks of all intact records; those that are torn or damaged are passed over
+  ChunkSet noted;        // chunks of all intact records; those that are torn or damaged are passed over
+  bool gapless = false;  // nothing was passed over, and no chunk is noted twice
 };
 
 // INVALID_ARGUMENT when even the header is not intact, or for another version.
@@ -49,12 +50,14 @@ class ChunkJournal {
   static absl::StatusOr<ChunkJournal> Open(const std::string& path);
 
   // What an earlier run left; nothing when there is no intact journal of this content.
-  absl::StatusOr<std::optional<JournalContents>> Load(const ContentId& content, uint32_t chunk_count) const;
+  absl::StatusOr<std::optional<JournalContents>> Load(const ContentId& content, uint32_t chunk_count);
 
   // When the file was last written, by its file system's clock.
   absl::StatusOr<absl::Time> LastWritten() const;
 
-  // Puts a new journal that notes `noted` in the old one's place, at once or not at all.
+  // From now on the journal notes `noted`. When what was loaded says just that already, it goes on behind it;
+  // otherwise a new one takes its place, at once or not at all, and is synced, which may wait for all that
+  // the disk has still to write.
   absl::Status Begin(const JournalHeader& header, const ChunkSet& noted);
 
   // Notes more chunks, whose bytes are written already, in one write. Only after Begin. When it fails, the
@@ -65,9 +68,12 @@ class ChunkJournal {
 
  private:
   ChunkJournal(std::string path, FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+  absl::Status Replace(const std::string& bytes, bool sync);
+  std::string FreshPath() const;  // of a journal that is to take the place of this one
 
   std::string path_;
   FileDescriptor file_;
+  std::optional<JournalContents> loaded_;  // until Begin
   uint32_t record_seed_ = 0;
   uint64_t end_bytes_ = 0;
   std::vector<uint8_t> records_;  // being written; kept for its memory

@@ -1,8 +1,11 @@
 #include "shoal/content/chunk_journal.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -101,6 +104,58 @@ TEST(ChunkJournal, KeepsWhatWasAppended) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
   EXPECT_TRUE(journal->Remove().ok());
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+// Some chunks noted, and then the file as `edit` leaves it; whether the next run that notes the same goes on
+// with that very file.
+bool GoesOnWithTheFile(const std::function<void(const std::string& path)>& edit, const ChunkSet& noted) {
+  const TemporaryFolder folder;
+  const std::string path = folder.Path("journal");
+  EXPECT_TRUE(ChunkJournal::Open(path)->Begin(Header(), Some()).ok());
+  edit(path);
+  const auto inode = [&] {
+    struct stat info{};
+    EXPECT_EQ(stat(path.c_str(), &info), 0);
+    return info.st_ino;
+  };
+  const auto before = inode();
+  {
+    absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(path);
+    EXPECT_TRUE((*journal->Load(Header().content, 100)).has_value());
+    EXPECT_TRUE(journal->Begin(Header(), noted).ok());
+    const ChunkIndex more(50);
+    EXPECT_TRUE(journal->Append({&more, 1}).ok());
+  }
+  ChunkSet expected = noted;
+  expected.Insert(ChunkIndex(50));
+  EXPECT_EQ((*ChunkJournal::Open(path)->Load(Header().content, 100))->noted, expected);
+  return inode() == before;
+}
+
+TEST(ChunkJournal, GoesOnBehindWhatIsRight) {
+  const auto nothing = [](const std::string&) {};
+  EXPECT_TRUE(GoesOnWithTheFile(nothing, Some()));
+  ChunkSet fewer = Some();
+  fewer.Erase(ChunkIndex(0));
+  EXPECT_FALSE(GoesOnWithTheFile(nothing, fewer));
+  const auto torn = [](const std::string& path) { std::ofstream(path, std::ios::app) << "torn"; };
+  EXPECT_FALSE(GoesOnWithTheFile(torn, Some()));
+  const auto longer = [](const std::string& path) {
+    std::ofstream(path, std::ios::app) << std::string(100 * 8, 'x');
+  };
+  EXPECT_FALSE(GoesOnWithTheFile(longer, Some()));
+}
+
+TEST(ChunkJournal, IsWrittenAnewInTimeWhenItGoesOn) {
+  const TemporaryFolder folder;
+  const std::string path = folder.Path("journal");
+  ASSERT_TRUE(ChunkJournal::Open(path)->Begin(Header(), Some()).ok());
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::min());
+  absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(path);
+  const absl::Time before = *journal->LastWritten();
+  ASSERT_TRUE((*journal->Load(Header().content, 100)).has_value());
+  ASSERT_TRUE(journal->Begin(Header(), Some()).ok());
+  EXPECT_GT(*journal->LastWritten(), before + absl::Hours(24));
 }
 
 TEST(ChunkJournal, IsForOneAtATime) {
