@@ -165,6 +165,7 @@ std::string JsonProgress(const std::string& download, const DownloadStatus& stat
   json["wanted_bytes"] = status.wanted_bytes;
   json["in_order_bytes"] = status.in_order_bytes;
   json["chunks_held"] = status.chunks_held;
+  json["chunks_under_way"] = status.chunks_under_way;
   json["chunks"] = status.chunk_count;
   json["paused"] = status.paused;
   json["bytes_per_second"] = Rounded(status.rate_bytes_per_second);

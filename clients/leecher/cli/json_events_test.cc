@@ -90,6 +90,7 @@ TEST(JsonEventsTest, Progress) {
   EXPECT_EQ(json["paused"], false);
   status.paused = true;
   status.in_order_bytes = 2;
+  status.chunks_under_way = 4;
   status.sent_bytes = 5;
   status.send_rate_bytes_per_second = 7.9;
   status.limit_down_bytes_per_second = 1000;
@@ -100,6 +101,7 @@ TEST(JsonEventsTest, Progress) {
   EXPECT_EQ(json["waiting_because"], "no peer");
   EXPECT_EQ(json["paused"], true);
   EXPECT_EQ(json["in_order_bytes"], 2);
+  EXPECT_EQ(json["chunks_under_way"], 4);
   EXPECT_EQ(json["sent_bytes"], 5);
   EXPECT_EQ(json["send_bytes_per_second"], 7);
   EXPECT_EQ(json["limit_down_bytes_per_second"], 1000);

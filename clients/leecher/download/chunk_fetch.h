@@ -87,6 +87,8 @@ class ChunkFetch final : private RequestSink {
   PeerLink* Useless(absl::Duration now);
   // Ready links that owe something.
   uint32_t owing() const { return begun() ? planner_->owing() : 0; }
+  // Chunks that are asked for, or here and not written yet.
+  uint32_t under_way() const { return writing_ + (begun() ? planner_->owed() : 0); }
 
  private:
   void Request(PeerSlot peer, std::span<const ChunkIndex> chunks) override;

@@ -90,6 +90,7 @@ struct DownloadStatus {
   uint64_t resumed_bytes = 0;   // of which an earlier run brought
   uint64_t in_order_bytes = 0;  // of which lie before the first byte that is missing
   uint32_t chunks_held = 0;
+  uint32_t chunks_under_way = 0;  // asked for and not stored yet: what a kill at this moment would lose
   bool paused = false;
   uint64_t received_bytes = 0;       // payload of chunks, the useless ones too
   uint64_t sent_bytes = 0;           // payload of chunks

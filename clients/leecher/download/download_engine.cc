@@ -402,6 +402,7 @@ void DownloadEngine::Publish() {
   status.wanted_bytes = length_bytes_;
   status.wanted_chunks = chunk_count_;
   content_.Report(status);
+  status.chunks_under_way = fetch_.under_way();
   status.paused = paused_;
   status.received_bytes = received_bytes_;
   status.rate_bytes_per_second = rate_.BytesPerSecond(now);

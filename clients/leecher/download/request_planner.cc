@@ -262,6 +262,12 @@ uint32_t RequestPlanner::owing() const {
       std::count_if(order_.begin(), order_.end(), [](const Peer* peer) { return peer->debt.chunks() > 0; }));
 }
 
+uint32_t RequestPlanner::owed() const {
+  uint32_t chunks = 0;
+  for (const Peer* peer : order_) chunks += peer->debt.chunks();
+  return chunks;
+}
+
 bool RequestPlanner::Owes(PeerSlot slot) const {
   const auto found = peers_.find(slot);
   return found != peers_.end() && found->second->debt.chunks() > 0;

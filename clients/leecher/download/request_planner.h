@@ -112,6 +112,8 @@ class RequestPlanner {
   bool paused() const { return paused_; }
   // Peers that owe something.
   uint32_t owing() const;
+  // Chunks that are asked of peers and not here, credits too; one that is asked of two counts twice.
+  uint32_t owed() const;
   bool Owes(PeerSlot peer) const;
 
  private:

@@ -123,6 +123,7 @@ TEST_F(RequestPlannerTest, AsksNoPeerForMoreThanAServerTakes) {
   Plan();
   EXPECT_EQ(requested_[kA].size(), 4096u);
   EXPECT_EQ(credits_[kB], 4096u);
+  EXPECT_EQ(planner_->owed(), 2 * 4096u);
 }
 
 // --- Credits
