@@ -37,6 +37,8 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
  private:
   using Phase = DownloadStatus::Phase;
 
+  static absl::Duration Uptime();
+
   // Trackers
   void OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply);
   void Judge(absl::Duration now);
