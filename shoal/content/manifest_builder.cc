@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/chunk_hasher.h"

@@ -58,15 +58,16 @@ std::optional<ChunkIndex> FreshChunks::Take(FreshPeer peer) {
   return std::nullopt;
 }
 
+bool FreshChunks::IsAmong(const std::vector<ChunkIndex>& least_sent, ChunkIndex index) const {
+  const uint32_t place = index.value() < chunks_.size() ? chunks_[index.value()].place : kNowhere;
+  return place < least_sent.size() && least_sent[place] == index;
+}
+
 ChunkIndex FreshChunks::Choose(const Peer& peer, const std::vector<ChunkIndex>& least_sent) {
-  const auto is_among_them = [&](ChunkIndex index) {
-    const uint32_t place = index.value() < chunks_.size() ? At(index).place : kNowhere;
-    return place < least_sent.size() && least_sent[place] == index;
-  };
-  if (peer.next.value() % run_chunks_ != 0 && is_among_them(peer.next)) return peer.next;
+  if (peer.next.value() % run_chunks_ != 0 && IsAmong(least_sent, peer.next)) return peer.next;
   const ChunkIndex any = least_sent[random_() % least_sent.size()];
   const ChunkIndex start_of_run(any.value() - any.value() % run_chunks_);
-  return is_among_them(start_of_run) ? start_of_run : any;
+  return IsAmong(least_sent, start_of_run) ? start_of_run : any;
 }
 
 void FreshChunks::GiveBack(FreshPeer peer, ChunkIndex chunk) {

@@ -65,6 +65,8 @@ class FreshChunks {
   };
 
   Chunk& At(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return chunks_[index.value()]; }
+  bool IsAmong(const std::vector<ChunkIndex>& least_sent, ChunkIndex index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ChunkIndex Choose(const Peer& peer, const std::vector<ChunkIndex>& least_sent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddOwner(ChunkSet& owned, ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
