@@ -19,7 +19,8 @@
 
 namespace shoal {
 
-// Either a download under way (data_ and journal_), or a content under its final name (whole_).
+// What stands behind a ChunkStore; for its two source files alone. Threads as there. Either a download under
+// way (data_ and journal_), or a content under its final name (whole_).
 class ChunkStore::Impl {
  public:
   Impl(std::shared_ptr<const Manifest> manifest, const Options& options)

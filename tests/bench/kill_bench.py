@@ -30,9 +30,9 @@ def under_fire(kills, seed, length, limit_down):
         killed = download_under_fire(swarm, seeder, "content", length, kills, seed, limit_down, longest=0.8)
         print(f"{killed.kills} kills in {time.monotonic() - began:.0f} s: the bytes are right; {killed.twice_bytes} bytes came twice,"
               f" {killed.chunks_twice_per_kill():.2f} chunks of {killed.chunk_bytes // 1024} KiB per kill;"
-              f" in flight were {killed.chunks_in_flight():.2f} on average, {min(killed.in_flight)}-{max(killed.in_flight)}"
+              f" in flight were {killed.chunks_in_flight():.2f} on average, {min(killed.in_flight, default=0)}-{max(killed.in_flight, default=0)}"
               f" (known of {len(killed.in_flight)} kills)", flush=True)
-        if killed.chunks_twice_per_kill() > killed.chunks_in_flight():
+        if killed.in_flight and killed.chunks_twice_per_kill() > killed.chunks_in_flight():
             raise RuntimeError("more came twice than was in flight")
 
 

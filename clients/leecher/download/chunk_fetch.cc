@@ -130,8 +130,8 @@ void ChunkFetch::Tell(Outcome outcome) {
     told_.push_back(std::move(outcome));
     if (told_.size() > 1) return;
   }
-  // Without the lock, which is the first thing that the loop's thread will want. It has its outcome, and so
-  // lets go of this, only once that is posted.
+  // Without the lock, which is the first thing that the woken loop wants. This lives until then: the loop has
+  // not taken this outcome before the call that takes it is posted.
   loop_.Post([this] { TakeOutcomes(); });
 }
 
