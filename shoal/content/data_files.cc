@@ -20,9 +20,8 @@
 namespace shoal {
 namespace {
 
-// The disk begins to write what it was given when it is this much: the sync at the end is short then, and the
-// disk works while the network does.
-constexpr uint64_t kFlushBytes = 16 * 1024 * 1024;
+// What waits for the sync at the end is about this much, where the disk keeps up.
+constexpr uint64_t kSyncEveryBytes = 64 * 1024 * 1024;
 
 // Makes sure that the file's first `length_bytes` bytes have room on the disk, and that it is so long.
 // fallocate and not posix_fallocate: where the file system can't, the latter writes to every block. Returns
@@ -44,7 +43,8 @@ DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names)
       is_final_(manifest_->files().size()),
       there_(manifest_->files().size()),
       kept_(manifest_->files().size()),
-      found_(manifest_->chunk_count()) {}
+      found_(manifest_->chunk_count()),
+      early_sync_(kSyncEveryBytes) {}
 
 absl::StatusOr<std::unique_ptr<DataFiles>> DataFiles::Open(std::shared_ptr<const Manifest> manifest,
                                                            const Names& names) {
@@ -245,12 +245,7 @@ absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading reread
   SHOAL_RETURN_IF_ERROR(rereading == Rereading::kLikely
                             ? WriteAt(file->get(), bytes, place.offset_bytes)
                             : WriteUncachedAt(file->get(), bytes, place.offset_bytes));
-  if (unflushed_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed) + bytes.size() >= kFlushBytes) {
-    unflushed_bytes_.store(0, std::memory_order_relaxed);
-    // A wish, no sync: what comes of it the sync at the end will tell.
-    (void)sync_file_range(file->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
-  }
-  return absl::OkStatus();
+  return early_sync_.Wrote(file, bytes.size());
 }
 
 absl::StatusOr<FileRegion> DataFiles::Region(ChunkIndex index) const {

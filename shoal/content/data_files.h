@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/content/chunk_set.h"
 #include "shoal/content/chunk_source.h"
+#include "shoal/content/early_sync.h"
 #include "shoal/content/file_selection.h"
 #include "shoal/content/file_stamp.h"
 #include "shoal/content/manifest.h"
@@ -109,9 +109,9 @@ class DataFiles {
   ChunkSet found_;
   std::vector<absl::Time> changed_;  // per file that was there at the start; empty when none can have been
   uint64_t fingerprint_ = 0;
-  std::atomic<uint64_t> unflushed_bytes_{0};
   std::unique_ptr<OneChunkFiles> one_chunk_files_;  // of a folder
   mutable OpenFiles open_files_;
+  EarlySync early_sync_;
 };
 
 }  // namespace shoal

@@ -49,6 +49,7 @@ absl::StatusOr<std::vector<FileStamp>> DataFiles::Seal(const FileSelection& kept
     SHOAL_ASSIGN_OR_RETURN(const auto file, OpenShared(FileIndex(0)));
     if (fdatasync(file->get()) != 0) return ErrnoStatus(errno, "cannot bring the download to the disk");
   }
+  SHOAL_RETURN_IF_ERROR(early_sync_.Settle());
   std::vector<FileStamp> stamps(kept.size());
   std::atomic<size_t> next{0};
   const size_t runs = (kept.size() + kFilesARun - 1) / kFilesARun;

@@ -7,7 +7,8 @@ pages of mapped files count, which is what libtorrent's are).
     tests/bench/one_file_bench.py [--programs build/release/bin] [--mebibytes 1024] [--rounds 5]
 
 Wall time runs from the start of the receiving program to its end, with the source in the page cache and every check of
-each program on (curl has none). The medians and the ratios are of this one run: do not compare across runs. libtorrent
+each program on (curl has none). Only shoal has brought the file to the disk by then; `on disk` is the time until it is
+there, for the others with an fdatasync after their end. Each turn begins with nothing left to write. The medians and the ratios are of this one run: do not compare across runs. libtorrent
 needs Debian's python3-libtorrent, the other peer nginx-light and curl; what is not there is left out.
 """
 
@@ -161,6 +162,7 @@ def peak_mib_of(process):
 
 class Sample(typing.NamedTuple):
     wall: float
+    on_disk: float
     receiver_cpu: float
     sender_cpu: float
     receiver_mib: float
@@ -168,6 +170,7 @@ class Sample(typing.NamedTuple):
 
 def timed(peer, work, wanted, file):
     folder = pathlib.Path(tempfile.mkdtemp(dir=work))
+    os.sync()  # what an earlier turn wrote or removed is not this one's to wait for
     sender_before = cpu_of(peer.sender)
     began = time.monotonic()
     receiver = subprocess.Popen([str(word) for word in peer.receive(folder)], stdout=subprocess.DEVNULL)
@@ -181,10 +184,13 @@ def timed(peer, work, wanted, file):
     receiver.returncode = os.waitstatus_to_exitcode(status)
     if receiver.returncode != 0:
         raise RuntimeError(f"{peer.name} ended with {receiver.returncode}")
+    with open(folder / file, "rb") as received:
+        os.fdatasync(received.fileno())
+    on_disk = time.monotonic() - began
     if sha256(folder / file) != wanted:
         raise RuntimeError(f"{peer.name} brought wrong bytes")
     shutil.rmtree(folder)
-    return Sample(wall, usage.ru_utime + usage.ru_stime, cpu_of(peer.sender) - sender_before, peak_mib)
+    return Sample(wall, on_disk, usage.ru_utime + usage.ru_stime, cpu_of(peer.sender) - sender_before, peak_mib)
 
 
 def available():
@@ -225,15 +231,16 @@ def main():
 
     gibibytes = options.mebibytes / 1024
     ours = statistics.median(sample.wall for sample in samples["shoal"])
+    ours_on_disk = statistics.median(sample.on_disk for sample in samples["shoal"])
     print(f"{options.mebibytes} MiB, medians of {options.rounds} rounds; CPU in seconds per GiB, memory at its peak")
     print(f"{'':12} {'wall s':>7} {'min':>6} {'max':>6} {'MiB/s':>6} {'CPU in':>7} {'CPU out':>8} {'MiB in':>7}"
-          f" {'MiB out':>8}  rate of shoal over it")
+          f" {'MiB out':>8} {'over it':>8} {'on disk s':>10} {'over it':>8}")
     for name, taken in samples.items():
-        wall, receiver_cpu, sender_cpu, receiver_mib = (statistics.median(column) for column in zip(*taken))
+        wall, on_disk, receiver_cpu, sender_cpu, receiver_mib = (statistics.median(column) for column in zip(*taken))
         walls = [sample.wall for sample in taken]
         print(f"{name:12} {wall:7.2f} {min(walls):6.2f} {max(walls):6.2f} {options.mebibytes / wall:6.0f}"
               f" {receiver_cpu / gibibytes:7.2f} {sender_cpu / gibibytes:8.2f} {receiver_mib:7.0f}"
-              f" {sender_mib[name]:8.0f}  {wall / ours:.2f}")
+              f" {sender_mib[name]:8.0f} {wall / ours:8.2f} {on_disk:10.2f} {on_disk / ours_on_disk:8.2f}")
 
 
 if __name__ == "__main__":
