@@ -7,6 +7,7 @@
 
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/checksum.h"
 #include "shoal/content/chunk_store_impl.h"
 #include "shoal/content/chunk_verifier.h"
 #include "shoal/content/earlier_run.h"
@@ -210,7 +211,7 @@ absl::StatusOr<std::shared_ptr<ChunkStore>> ChunkStore::Open(std::shared_ptr<con
 }
 
 absl::StatusOr<ChunkStore::PutResult> ChunkStore::Put(ChunkIndex index, ByteView bytes) {
-  const Arrival arrival{index, bytes};
+  const Arrival arrival{index, bytes, Crc32(bytes)};
   return impl_->PutAll({&arrival, 1})[0];
 }
 std::vector<absl::StatusOr<ChunkStore::PutResult>> ChunkStore::PutAll(std::span<const Arrival> arrivals) {

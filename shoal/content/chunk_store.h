@@ -65,8 +65,8 @@ class ChunkStore final : public ChunkSource {
   // notes them in the journal. An error is the disk's: RESOURCE_EXHAUSTED (full), or what errno says.
   absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
 
-  // Put for several chunks at once, which costs less: they are hashed in pairs and noted together. One result
-  // each.
+  // Put for several chunks at once, which costs less: they are hashed in pairs and noted together, and their
+  // CRC-32 is not reckoned again. One result each.
   using Arrival = ArrivedChunk;
   std::vector<absl::StatusOr<PutResult>> PutAll(std::span<const Arrival> arrivals);
 

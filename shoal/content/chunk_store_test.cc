@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "shoal/content/checksum.h"
 #include "shoal/content/chunk_journal.h"
 #include "shoal/content/file_io.h"
 #include "tests/support/sample_content.h"
@@ -408,12 +409,15 @@ TEST_F(ChunkStoreTest, TakesSeveralChunksAtOnce) {
   const SampleContent sample = SampleContent::OfFile("f", SampleBytes(5 * kChunk + 9, 8));
   {
     const auto store = Open(sample);
-    const std::vector<ChunkStore::Arrival> arrivals = {
-        {ChunkIndex(5), sample.Chunk(5)},
-        {ChunkIndex(1), sample.Chunk(1)},
-        {ChunkIndex(2), sample.Chunk(3)},  // another chunk's bytes
-        {ChunkIndex(1), sample.Chunk(1)},
-        {ChunkIndex(0), sample.Chunk(0)}};
+    std::vector<ChunkStore::Arrival> arrivals;
+    const auto arrive = [&](uint32_t index, ByteView bytes) {
+      arrivals.push_back({ChunkIndex(index), bytes, Crc32(bytes)});
+    };
+    arrive(5, sample.Chunk(5));
+    arrive(1, sample.Chunk(1));
+    arrive(2, sample.Chunk(3));  // another chunk's bytes
+    arrive(1, sample.Chunk(1));
+    arrive(0, sample.Chunk(0));
     std::vector<PutResult> results;
     for (const auto& result : store->PutAll(arrivals)) results.push_back(result.value());
     EXPECT_EQ(results, (std::vector<PutResult>{PutResult::kStored, PutResult::kStored, PutResult::kCorrupt,

@@ -48,7 +48,7 @@ absl::Status FindWrong(const Manifest& manifest, const std::vector<ChunkIndex>& 
 bool HasItsCrc(const Manifest& manifest, const ArrivedChunk& chunk) {
   return chunk.index.value() < manifest.chunk_count() &&
          chunk.bytes.size() == manifest.PlaceOf(chunk.index).length_bytes &&
-         Crc32(chunk.bytes) == manifest.checksums(chunk.index).crc32;
+         chunk.crc32 == manifest.checksums(chunk.index).crc32;
 }
 
 std::vector<ChunkIndex> ListOf(const ChunkSet& set) {

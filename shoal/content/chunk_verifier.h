@@ -26,10 +26,11 @@ bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t 
 bool AreRight(const Manifest& manifest, const ChunkSet& chunks,
               const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
-// Bytes that are said to be a chunk.
+// Bytes that are said to be a chunk, and the CRC-32 that was reckoned of them when they came.
 struct ArrivedChunk {
   ChunkIndex index;
   ByteView bytes;
+  uint32_t crc32 = 0;
 };
 
 // Whether each of `chunks` is what the manifest has under its index, by length, CRC-32 and SHA-256. Costs

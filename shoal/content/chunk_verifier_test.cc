@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "shoal/content/checksum.h"
 #include "tests/support/sample_content.h"
 #include "tests/support/temporary_folder.h"
 
@@ -79,15 +80,21 @@ TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
 TEST_F(ChunkVerifierTest, TellsArrivedChunksApart) {
   std::string lie = bytes_.substr(2 * kChunk, kChunk);
   lie[9] ^= 1;
-  const std::vector<ArrivedChunk> arrived = {{ChunkIndex(20), sample_.Chunk(20)},
-                                             {ChunkIndex(2), AsBytes(lie)},
-                                             {ChunkIndex(3), sample_.Chunk(3)},
-                                             {ChunkIndex(4), sample_.Chunk(5)},  // another chunk's
-                                             {ChunkIndex(6), sample_.Chunk(6).first(kChunk - 1)},
-                                             {ChunkIndex(21), sample_.Chunk(3)},  // there is no such chunk
-                                             {ChunkIndex(7), sample_.Chunk(7)}};
-  const std::vector<bool> right = AreRight(*sample_.manifest(), arrived);
-  EXPECT_EQ(right, (std::vector<bool>{true, false, true, false, false, false, true}));
+  const auto arrived = [](uint32_t index, ByteView bytes) {
+    return ArrivedChunk{ChunkIndex(index), bytes, Crc32(bytes)};
+  };
+  const std::vector<ArrivedChunk> chunks = {arrived(20, sample_.Chunk(20)),
+                                            arrived(2, AsBytes(lie)),
+                                            arrived(3, sample_.Chunk(3)),
+                                            arrived(4, sample_.Chunk(5)),  // another chunk's
+                                            arrived(6, sample_.Chunk(6).first(kChunk - 1)),
+                                            arrived(21, sample_.Chunk(3)),  // there is no such chunk
+                                            arrived(7, sample_.Chunk(7)),
+                                            {ChunkIndex(8), sample_.Chunk(8), Crc32(sample_.Chunk(9))},
+                                            // As if it had been forged to have the CRC-32.
+                                            {ChunkIndex(2), AsBytes(lie), Crc32(sample_.Chunk(2))}};
+  const std::vector<bool> right = AreRight(*sample_.manifest(), chunks);
+  EXPECT_EQ(right, (std::vector<bool>{true, false, true, false, false, false, true, false, false}));
   EXPECT_TRUE(AreRight(*sample_.manifest(), std::vector<ArrivedChunk>()).empty());
 }
 

@@ -61,9 +61,10 @@ class SessionDelegate {
   virtual ChunkBuffer BufferFor(ChunkIndex index, uint32_t length_bytes) = 0;
   // Some bytes of a wanted chunk have come; for rates and for telling slow from dead.
   virtual void OnProgress(ChunkIndex index, uint32_t bytes) = 0;
-  // All bytes are there and fit the CRC-32 of the frame; not yet checked against the manifest. When they do
-  // not fit, OnCorruptFrame comes instead (the wire or the peer garbled it).
-  virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes) = 0;
+  // All bytes are there and fit the CRC-32 of the frame, which was reckoned while they were hot; not yet
+  // checked against the manifest. When they do not fit, OnCorruptFrame comes instead (the wire or the peer
+  // garbled it).
+  virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes, uint32_t crc32) = 0;
   virtual void OnCorruptFrame(ChunkIndex index) = 0;
   virtual void OnRefused(const Refuse& refuse) = 0;
   // The peer has no fresh chunk left to choose: the credits that RequestAny gave and no chunk has used are

@@ -82,7 +82,7 @@ TransportSession::Task TransportSession::ReceiveChunk(FrameHeader header) {
     }
   }
   if (crc == header.crc32) {
-    delegate_->OnChunk(index, std::move(buffer));
+    delegate_->OnChunk(index, std::move(buffer), crc);
   } else {
     delegate_->OnCorruptFrame(index);
   }

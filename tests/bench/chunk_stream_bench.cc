@@ -129,7 +129,7 @@ class Fetcher final : public SessionDelegate {
     return pool_->TryAcquire(length_bytes);
   }
   void OnProgress(ChunkIndex, uint32_t) override {}
-  void OnChunk(ChunkIndex, ChunkBuffer) override {
+  void OnChunk(ChunkIndex, ChunkBuffer, uint32_t) override {
     if (next_ < chunk_count_) AskForNext();
     if (++came_ == chunk_count_) done.set_value();
   }

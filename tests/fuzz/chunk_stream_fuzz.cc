@@ -70,7 +70,7 @@ class GreedyDelegate final : public SessionDelegate {
     return pool_->TryAcquire(length_bytes);
   }
   void OnProgress(ChunkIndex, uint32_t) override {}
-  void OnChunk(ChunkIndex, ChunkBuffer) override {}
+  void OnChunk(ChunkIndex, ChunkBuffer, uint32_t) override {}
   void OnCorruptFrame(ChunkIndex) override {}
   void OnRefused(const Refuse&) override {}
   void OnNothingFresh() override {}

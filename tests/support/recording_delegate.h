@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "shoal/base/mutex.h"
+#include "shoal/content/checksum.h"
 #include "shoal/stream/chunk_session.h"
 
 namespace shoal {
@@ -77,7 +80,8 @@ class RecordingDelegate final : public SessionDelegate {
   void OnProgress(ChunkIndex, uint32_t bytes) override {
     Note([&](Record& record) { record.progress_bytes += bytes; });
   }
-  void OnChunk(ChunkIndex index, ChunkBuffer bytes) override {
+  void OnChunk(ChunkIndex index, ChunkBuffer bytes, uint32_t crc32) override {
+    EXPECT_EQ(crc32, Crc32(bytes.bytes()));
     std::string text(bytes.bytes().begin(), bytes.bytes().end());
     Note([&](Record& record) {
       record.chunks.emplace_back(index, std::move(text));

@@ -113,10 +113,11 @@ void ChunkFetch::Progress(PeerLink& link, ChunkIndex chunk, uint32_t bytes, absl
   Refill(now);
 }
 
-void ChunkFetch::Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, absl::Duration now) {
+void ChunkFetch::Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32,
+                         absl::Duration now) {
   if (stopped_ || !planner_->Arrived(link.slot(), chunk, now)) return;
   ++writing_;
-  disk_.Put(store_, chunk, std::move(bytes),
+  disk_.Put(store_, chunk, std::move(bytes), crc32,
             [this, chunk, from = link.peer(),
              endpoint = link.endpoint()](absl::StatusOr<ChunkStore::PutResult> result) {
               Tell({chunk, from, endpoint, std::move(result)});

@@ -73,7 +73,7 @@ class ChunkFetch final : private RequestSink {
   // Empty when there is no memory; the link goes on when there is.
   ChunkBuffer Buffer(PeerLink& link, uint32_t length_bytes, absl::Duration now);
   void Progress(PeerLink& link, ChunkIndex chunk, uint32_t bytes, absl::Duration now);
-  void Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, absl::Duration now);
+  void Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32, absl::Duration now);
 
   // Gives every link with room something to do. Cheap when there is nothing to give.
   void Refill(absl::Duration now);

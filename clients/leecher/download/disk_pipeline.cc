@@ -9,6 +9,8 @@ namespace shoal::leecher {
 
 namespace {
 
+// Two are hashed side by side.
+constexpr size_t kAtLeastTogether = 2;
 // Enough to be cheap, little enough that what is done with is told soon.
 constexpr size_t kMaxTogether = 64;
 constexpr size_t kMaxBytesTogether = 1024 * 1024;
@@ -38,53 +40,71 @@ DiskPipeline::~DiskPipeline() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void DiskPipeline::Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, ChunkBuffer bytes, PutDone done) {
-  Add(Job{std::move(store), chunk, std::move(bytes), std::move(done), nullptr});
+void DiskPipeline::Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32,
+                       PutDone done) {
+  Add(Job{std::move(store), chunk, std::move(bytes), crc32, std::move(done), nullptr});
 }
 
 void DiskPipeline::Run(std::function<void()> work) {
-  Add(Job{nullptr, ChunkIndex(), ChunkBuffer(), nullptr, std::move(work)});
+  Add(Job{nullptr, ChunkIndex(), ChunkBuffer(), 0, nullptr, std::move(work)});
 }
 
 void DiskPipeline::Add(Job job) {
-  MutexLock lock(&mutex_);
-  jobs_.push_back(std::move(job));
-  changed_.NotifyOne();
+  bool wake;
+  {
+    MutexLock lock(&mutex_);
+    jobs_.push_back(std::move(job));
+    wake = HasWork();
+  }
+  if (wake) changed_.NotifyOne();
+}
+
+bool DiskPipeline::HasWork() const {
+  return jobs_.size() > 1 || (jobs_.size() == 1 && (jobs_.front().store == nullptr || putting_ == 0));
 }
 
 std::vector<DiskPipeline::Job> DiskPipeline::Take() {
   std::vector<Job> taken;
   taken.reserve(kMaxTogether);
   MutexLock lock(&mutex_);
-  while (jobs_.empty() && !closing_) changed_.Wait(&mutex_);
+  while (!HasWork() && !closing_) changed_.Wait(&mutex_);
   if (jobs_.empty()) return taken;
-  const size_t share = std::min(kMaxTogether, (jobs_.size() + thread_count_ - 1) / thread_count_);
+  const size_t share =
+      std::clamp((jobs_.size() + thread_count_ - 1) / thread_count_, kAtLeastTogether, kMaxTogether);
   size_t bytes = 0;
   do {
     bytes += jobs_.front().bytes.bytes().size();
     taken.push_back(std::move(jobs_.front()));
     jobs_.pop_front();
-  } while (taken.size() < share && taken.front().store != nullptr &&
-           jobs_.front().store == taken.front().store &&
-           bytes + jobs_.front().bytes.bytes().size() <= kMaxBytesTogether);
+  } while (
+      taken.size() < share && !jobs_.empty() && taken.front().store != nullptr &&
+      jobs_.front().store == taken.front().store &&
+      (taken.size() < kAtLeastTogether || bytes + jobs_.front().bytes.bytes().size() <= kMaxBytesTogether));
+  if (taken.front().store != nullptr) ++putting_;
   return taken;
 }
 
 void DiskPipeline::Work() {
-  std::vector<ChunkStore::Arrival> arrivals;
   for (std::vector<Job> jobs = Take(); !jobs.empty(); jobs = Take()) {
-    if (jobs.front().store == nullptr) {
+    if (jobs.front().store != nullptr) {
+      Put(std::move(jobs));
+      MutexLock lock(&mutex_);
+      --putting_;
+    } else {
       jobs.front().work();
-      continue;
     }
-    arrivals.clear();
-    for (const Job& job : jobs) arrivals.push_back({job.chunk, job.bytes.bytes()});
-    const auto results = jobs.front().store->PutAll(arrivals);
-    for (size_t i = 0; i < jobs.size(); ++i) {
-      jobs[i].bytes = ChunkBuffer();  // before `done`, so that whoever waits for memory finds it
-      jobs[i].store.reset();
-      jobs[i].done(results[i]);
-    }
+  }
+}
+
+void DiskPipeline::Put(std::vector<Job> jobs) {
+  std::vector<ChunkStore::Arrival> arrivals;
+  arrivals.reserve(jobs.size());
+  for (const Job& job : jobs) arrivals.push_back({job.chunk, job.bytes.bytes(), job.crc32});
+  const auto results = jobs.front().store->PutAll(arrivals);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].bytes = ChunkBuffer();  // before `done`, so that whoever waits for memory finds it
+    jobs[i].store.reset();
+    jobs[i].done(results[i]);
   }
 }
 

@@ -58,7 +58,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) override;
   ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) override;
   void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) override;
-  void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) override;
+  void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
   void LinkCorrupt(PeerLink& link, ChunkIndex chunk) override;
   void LinkRefused(PeerLink& link, const Refuse& refuse) override;
   void LinkNothingFresh(PeerLink& link) override;

@@ -68,8 +68,8 @@ void DownloadEngine::LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t byt
   stall_.MovedALittle(now);
 }
 
-void DownloadEngine::LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) {
-  fetch_.Arrived(link, chunk, std::move(bytes), Uptime());
+void DownloadEngine::LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) {
+  fetch_.Arrived(link, chunk, std::move(bytes), crc32, Uptime());
 }
 
 void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {

@@ -90,8 +90,8 @@ void PeerLink::OnProgress(ChunkIndex chunk, uint32_t bytes) {
   events_->LinkProgress(*this, chunk, bytes);
 }
 
-void PeerLink::OnChunk(ChunkIndex chunk, ChunkBuffer bytes) {
-  events_->LinkChunk(*this, chunk, std::move(bytes));
+void PeerLink::OnChunk(ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) {
+  events_->LinkChunk(*this, chunk, std::move(bytes), crc32);
 }
 
 void PeerLink::OnCorruptFrame(ChunkIndex chunk) {

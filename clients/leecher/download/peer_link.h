@@ -29,7 +29,7 @@ class LinkEvents {
   // Memory for it; an empty buffer pauses the link until Resume.
   virtual ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) = 0;
   virtual void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) = 0;
-  virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes) = 0;
+  virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) = 0;
   virtual void LinkCorrupt(PeerLink& link, ChunkIndex chunk) = 0;
   virtual void LinkRefused(PeerLink& link, const Refuse& refuse) = 0;
   virtual void LinkNothingFresh(PeerLink& link) = 0;
@@ -93,7 +93,7 @@ class PeerLink final : public SessionDelegate {
   bool WantsChunk(ChunkIndex chunk, uint32_t length_bytes) override;
   ChunkBuffer BufferFor(ChunkIndex chunk, uint32_t length_bytes) override;
   void OnProgress(ChunkIndex chunk, uint32_t bytes) override;
-  void OnChunk(ChunkIndex chunk, ChunkBuffer bytes) override;
+  void OnChunk(ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
   void OnCorruptFrame(ChunkIndex chunk) override;
   void OnRefused(const Refuse& refuse) override;
   void OnNothingFresh() override;
