@@ -1,6 +1,7 @@
 #include "clients/leecher/download/disk_pipeline.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <utility>
@@ -26,6 +27,9 @@ DiskPipeline::DiskPipeline(unsigned threads) : thread_count_(ThreadCount(threads
   for (unsigned i = 0; i < thread_count_; ++i) {
     threads_.emplace_back([this] {
       pthread_setname_np(pthread_self(), "disk");
+      // Where cores are few, the network's thread is not to wait for the end of a chunk's hashing.
+      const sched_param none{};
+      (void)sched_setscheduler(0, SCHED_BATCH, &none);
       Work();
     });
   }
