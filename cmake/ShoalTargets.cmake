@@ -16,19 +16,32 @@ if(SHOAL_SANITIZE)
 endif()
 
 # shoal_library(NAME SOURCES a.cc ... HEADERS a.h ... DEPS lib ... [PRIVATE_DEPS lib ...])
-# Each header is also compiled alone (target all_verify_interface_header_sets).
+# A header that no source of its name includes first is also compiled alone (target all_verify_interface_header_sets); of the
+# others the source proves that they can be.
 function(shoal_library NAME)
   cmake_parse_arguments(A "" "" "SOURCES;HEADERS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(unproven ${A_HEADERS})
+  foreach(source IN LISTS A_SOURCES)
+    string(REGEX REPLACE "[.]cc$" ".h" header ${source})
+    list(REMOVE_ITEM unproven ${header})
+  endforeach()
+  set(proven ${A_HEADERS})
+  if(unproven)
+    list(REMOVE_ITEM proven ${unproven})
+  endif()
   if(A_SOURCES)
     add_library(${NAME} STATIC ${A_SOURCES})
-    target_sources(${NAME} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${A_HEADERS})
+    set(visibility PUBLIC)
     target_link_libraries(${NAME} PUBLIC shoal_options ${A_DEPS} PRIVATE ${A_PRIVATE_DEPS})
   else()
     add_library(${NAME} INTERFACE)
-    target_sources(${NAME} INTERFACE FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${A_HEADERS})
+    set(visibility INTERFACE)
     target_link_libraries(${NAME} INTERFACE shoal_options ${A_DEPS} ${A_PRIVATE_DEPS})
   endif()
-  set_target_properties(${NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  target_sources(${NAME} ${visibility}
+    FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${proven}
+    FILE_SET unproven TYPE HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${unproven})
+  set_target_properties(${NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON INTERFACE_HEADER_SETS_TO_VERIFY unproven)
 endfunction()
 
 # shoal_binary(NAME SOURCES main.cc DEPS lib ...): an executable in build/*/bin under its own name.

@@ -201,6 +201,11 @@ std::string Manifest::Encode() const {
   return bytes;
 }
 
+uint32_t Manifest::mean_chunk_bytes() const {
+  if (length_bytes_ == 0) return 1;
+  return static_cast<uint32_t>(length_bytes_ / chunk_count());
+}
+
 ChunkPlace Manifest::PlaceOf(ChunkIndex index) const {
   const uint32_t step = index.value() / kIndexStep;
   // The last file whose chunks begin at or before this one: empty files begin there too, but come before.

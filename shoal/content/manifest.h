@@ -85,6 +85,8 @@ class Manifest {
   uint64_t length_bytes() const { return length_bytes_; }  // of all files together
   const std::vector<FileEntry>& files() const { return files_; }
   uint32_t chunk_count() const { return static_cast<uint32_t>(checksums_.size()); }
+  // At least 1. In a folder of small files far less than chunk_size_bytes().
+  uint32_t mean_chunk_bytes() const;
 
   // Both need index < chunk_count(). PlaceOf is O(log files) at worst, and mostly touches one cache line.
   const ChunkChecksums& checksums(ChunkIndex index) const { return checksums_[index.value()]; }

@@ -44,6 +44,7 @@ TEST(Manifest, KnowsWhereEachChunkLies) {
   const Manifest manifest = *sample.manifest();
   ASSERT_EQ(manifest.chunk_count(), 5u);
   EXPECT_EQ(manifest.length_bytes(), 3u * kChunk + 2);
+  EXPECT_EQ(manifest.mean_chunk_bytes(), (3u * kChunk + 2) / 5);
   EXPECT_EQ(manifest.PlaceOf(ChunkIndex(0)), (ChunkPlace{FileIndex(0), 0, kChunk}));
   EXPECT_EQ(manifest.PlaceOf(ChunkIndex(1)), (ChunkPlace{FileIndex(0), kChunk, 1}));
   EXPECT_EQ(manifest.PlaceOf(ChunkIndex(2)), (ChunkPlace{FileIndex(2), 0, kChunk}));
@@ -124,6 +125,7 @@ TEST(Manifest, BoundsItsCountsBeforeItTakesMemory) {
 TEST(Manifest, OfOneEmptyFileHasNoChunks) {
   const Manifest manifest = *SampleContent::OfFile("empty", "").manifest();
   EXPECT_EQ(manifest.chunk_count(), 0u);
+  EXPECT_EQ(manifest.mean_chunk_bytes(), 1u);
   EXPECT_TRUE(Manifest::Decode(AsBytes(manifest.Encode())).ok());
 }
 

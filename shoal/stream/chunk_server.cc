@@ -22,13 +22,6 @@ using boost::asio::ip::tcp;
 // is closed without a word.
 constexpr size_t kMaxWaiting = 64;
 
-// So many chunks of the content's average length are as long as a full one.
-uint32_t ChunksInARun(const Manifest& manifest) {
-  if (manifest.length_bytes() == 0) return 1;
-  return static_cast<uint32_t>(uint64_t{manifest.chunk_size_bytes()} * manifest.chunk_count() /
-                               manifest.length_bytes());
-}
-
 // What the server's coroutines, its sessions and its owner share; lives as long as the last of them.
 class Connections : public std::enable_shared_from_this<Connections> {
  public:
@@ -134,8 +127,9 @@ TransportSession::Service Connections::ServiceOf(const ContentId& content,
   if (!complete) return service;
   service.fresh = shared.fresh.lock();
   if (service.fresh == nullptr) {
-    service.fresh =
-        std::make_shared<FreshChunks>(manifest.chunk_count(), std::random_device()(), ChunksInARun(manifest));
+    // As many as are as long as a full one together.
+    const uint32_t run_chunks = manifest.chunk_size_bytes() / manifest.mean_chunk_bytes();
+    service.fresh = std::make_shared<FreshChunks>(manifest.chunk_count(), std::random_device()(), run_chunks);
     shared.fresh = service.fresh;
   }
   return service;

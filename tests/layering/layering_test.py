@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails on an #include or a CMake link that runs against the arrows of docs/architecture.md.
+"""Fails on an #include or a CMake link that runs against the arrows of docs/architecture.md, and where a source does not
+include its own header first.
 
 Usage: layering_test.py REPOSITORY. Also proves, on small trees with planted violations, that it would find them.
 """
@@ -55,7 +56,11 @@ def allowed(user, used, is_test=False):
 
 def check_includes(root, path):
     user = folder_of(path)
-    for include in INCLUDE.findall((root / path).read_text(encoding="utf-8")):
+    includes = INCLUDE.findall((root / path).read_text(encoding="utf-8"))
+    own = path.removesuffix(".cc") + ".h"
+    if own != path and (root / own).is_file() and includes[:1] != [own]:
+        yield f"{path}: does not include {own} first, and so does not prove that it compiles alone"
+    for include in includes:
         generated = include.endswith(".pb.h")
         used = "protos" if generated else folder_of(include)
         if user and used and not allowed(user, used, is_test=path.endswith("_test.cc") and include.startswith("tests/support/")):
@@ -135,6 +140,15 @@ class PlantedViolations(unittest.TestCase):
         self.assert_found("services/tracker/registry.cc", '#include "shoal/tracker/v1/messages.pb.h"\n')
         self.assert_found("services/tracker/registry.h", "#include <grpcpp/grpcpp.h>\n")
         self.assert_found("services/tracker/options.cc", '#include "CLI/CLI.hpp"\n')
+
+    def test_own_header_is_not_first(self):
+        found = self.violations({
+            "shoal/base/clock.h": "",
+            "shoal/base/clock.cc": '#include <ctime>\n\n#include "shoal/base/clock.h"\n',
+            "shoal/base/rate.h": "",
+            "shoal/base/rate.cc": '#include "shoal/base/rate.h"\n\n#include <ctime>\n',
+        })
+        self.assertEqual(len(found), 1, found)
 
     def test_wrong_way_links(self):
         found = self.violations({

@@ -10,16 +10,6 @@
 #include "shoal/stream/control.h"
 
 namespace shoal::leecher {
-namespace {
-
-// Of a folder of small files it is far from the full length: then that many more may be under way.
-uint32_t MeanChunkBytes(const Manifest& manifest) {
-  const uint64_t chunks = std::max<uint64_t>(1, manifest.chunk_count());
-  return static_cast<uint32_t>(std::max<uint64_t>(1, manifest.length_bytes() / chunks));
-}
-
-}  // namespace
-
 ChunkFetch::ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
     : loop_(loop), roster_(roster), disk_(disk), events_(events) {}
 
@@ -34,7 +24,8 @@ void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
   options.credit.first_silence = tuning.first_silence;
   options.credit.min_silence = tuning.min_silence;
   options.credit.max_silence = tuning.max_silence;
-  options.chunk_bytes = MeanChunkBytes(*manifest);
+  // Of a folder of small files more chunks may be under way.
+  options.chunk_bytes = manifest->mean_chunk_bytes();
   options.seed = std::random_device{}();
   options.length_bytes = [manifest](ChunkIndex chunk) { return manifest->PlaceOf(chunk).length_bytes; };
   planner_ = std::make_unique<RequestPlanner>(store_->Held(), std::move(options));
