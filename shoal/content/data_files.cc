@@ -21,7 +21,7 @@ namespace shoal {
 namespace {
 
 // What waits for the sync at the end is about this much, where the disk keeps up.
-constexpr uint64_t kSyncEveryBytes = 64 * 1024 * 1024;
+constexpr uint64_t kSyncEveryBytes = 32 * 1024 * 1024;
 
 // Makes sure that the file's first `length_bytes` bytes have room on the disk, and that it is so long.
 // fallocate and not posix_fallocate: where the file system can't, the latter writes to every block. Returns
