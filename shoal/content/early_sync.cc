@@ -1,5 +1,6 @@
 #include "shoal/content/early_sync.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +56,7 @@ absl::Status EarlySync::Settle() {
 }
 
 void EarlySync::Run() {
+  pthread_setname_np(pthread_self(), "sync");
   std::vector<std::shared_ptr<const FileDescriptor>> files;
   for (;;) {
     {

@@ -10,6 +10,7 @@
 #include "shoal/stream/control.h"
 
 namespace shoal::leecher {
+
 ChunkFetch::ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
     : loop_(loop), roster_(roster), disk_(disk), events_(events) {}
 

@@ -60,6 +60,7 @@ void DiskPipeline::Add(Job job) {
     jobs_.push_back(std::move(job));
     wake = HasWork();
   }
+  // Without the lock, which is the first thing that the woken thread wants.
   if (wake) changed_.NotifyOne();
 }
 
@@ -91,7 +92,7 @@ std::vector<DiskPipeline::Job> DiskPipeline::Take() {
 void DiskPipeline::Work() {
   for (std::vector<Job> jobs = Take(); !jobs.empty(); jobs = Take()) {
     if (jobs.front().store != nullptr) {
-      Put(std::move(jobs));
+      PutAll(std::move(jobs));
       MutexLock lock(&mutex_);
       --putting_;
     } else {
@@ -100,7 +101,7 @@ void DiskPipeline::Work() {
   }
 }
 
-void DiskPipeline::Put(std::vector<Job> jobs) {
+void DiskPipeline::PutAll(std::vector<Job> jobs) {
   std::vector<ChunkStore::Arrival> arrivals;
   arrivals.reserve(jobs.size());
   for (const Job& job : jobs) arrivals.push_back({job.chunk, job.bytes.bytes(), job.crc32});

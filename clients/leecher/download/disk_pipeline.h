@@ -52,7 +52,7 @@ class DiskPipeline {
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The next jobs for one thread: several chunks of one store, or one thing of any kind. Empty at the end.
   std::vector<Job> Take();
-  void Put(std::vector<Job> jobs);
+  void PutAll(std::vector<Job> jobs);  // of one store
   void Work();
 
   Mutex mutex_;
