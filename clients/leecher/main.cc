@@ -7,10 +7,10 @@
 #include <variant>
 #include <vector>
 
-#include "clients/leecher/cli/arguments.h"
-#include "clients/leecher/cli/commands.h"
-#include "clients/leecher/cli/exit_code.h"
-#include "clients/leecher/cli/interrupts.h"
+#include "clients/leecher/cli/commands/arguments.h"
+#include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/terminal/interrupts.h"
+#include "clients/leecher/session/exit_code.h"
 
 namespace shoal::leecher {
 namespace {

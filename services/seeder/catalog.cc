@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "services/seeder/entry_scan.h"
+#include "services/seeder/folder/entry_scan.h"
 
 namespace shoal::seeder {
 

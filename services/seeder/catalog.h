@@ -10,10 +10,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "services/seeder/catalog_listener.h"
 #include "shoal/base/mutex.h"
-#include "shoal/content/checksum.h"
-#include "shoal/content/chunk_source.h"
-#include "shoal/content/folder_source.h"
-#include "shoal/content/manifest_builder.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/content/publish/chunk_source.h"
+#include "shoal/content/publish/folder_source.h"
+#include "shoal/content/publish/manifest_builder.h"
 
 namespace shoal::seeder {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "shoal/content/manifest.h"
+#include "shoal/content/manifest/manifest.h"
 
 namespace shoal::seeder {
 

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status.h"
-#include "services/seeder/entry_scan.h"
+#include "services/seeder/folder/entry_scan.h"
 #include "tests/support/recording_listener.h"
 #include "tests/support/temporary_folder.h"
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "shoal/base/status_macros.h"
-#include "shoal/service/grpc_server.h"
+#include "shoal/service/grpc/grpc_server.h"
 
 namespace shoal::seeder {
 namespace {

@@ -21,12 +21,12 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
-#include "shoal/service/health_client.h"
-#include "shoal/service/log.h"
+#include "shoal/service/grpc/health_client.h"
+#include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
-#include "shoal/tracking/site.h"
-#include "shoal/tracking/tracker_client.h"
-#include "shoal/tracking/tracker_url.h"
+#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_url.h"
+#include "shoal/tracking/messages/site.h"
 
 namespace shoal::seeder {
 namespace {

@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "services/seeder/catalog.h"
-#include "services/seeder/hash_cache.h"
-#include "services/seeder/hash_progress.h"
+#include "services/seeder/folder/hash_cache.h"
+#include "services/seeder/folder/hash_progress.h"
 #include "services/seeder/seeder_metrics.h"
 #include "services/seeder/shared_folder.h"
 #include "services/seeder/tracker_link.h"
@@ -24,11 +24,11 @@
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
-#include "shoal/service/http_server.h"
-#include "shoal/service/log.h"
+#include "shoal/net/event_loop.h"
+#include "shoal/service/http/http_server.h"
+#include "shoal/service/log/log.h"
 #include "shoal/stream/chunk_server.h"
-#include "shoal/stream/event_loop.h"
-#include "shoal/tracking/manifest_summary.h"
+#include "shoal/tracking/messages/manifest_summary.h"
 
 namespace shoal::seeder {
 namespace {

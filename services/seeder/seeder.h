@@ -12,9 +12,9 @@
 #include "services/seeder/catalog_listener.h"
 #include "services/seeder/health_door.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/stream/rate_limit.h"
-#include "shoal/tracking/tracker_client.h"
-#include "shoal/tracking/tracker_url.h"
+#include "shoal/net/rate_limit.h"
+#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::seeder {
 

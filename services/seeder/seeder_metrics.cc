@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "shoal/service/metrics.h"
+#include "shoal/service/metrics/metrics.h"
 
 namespace shoal::seeder {
 namespace {

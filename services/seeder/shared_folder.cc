@@ -16,11 +16,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "services/seeder/change_settler.h"
-#include "services/seeder/entry_hasher.h"
-#include "services/seeder/entry_name.h"
-#include "services/seeder/folder_watcher.h"
-#include "services/seeder/mailbox.h"
+#include "services/seeder/folder/change_settler.h"
+#include "services/seeder/folder/entry_hasher.h"
+#include "services/seeder/folder/entry_name.h"
+#include "services/seeder/folder/folder_watcher.h"
+#include "services/seeder/folder/mailbox.h"
 #include "shoal/base/status_macros.h"
 
 namespace shoal::seeder {

@@ -7,7 +7,7 @@
 #include "absl/time/time.h"
 #include "services/seeder/catalog.h"
 #include "services/seeder/catalog_listener.h"
-#include "services/seeder/hash_cache.h"
+#include "services/seeder/folder/hash_cache.h"
 #include "shoal/base/clock.h"
 
 namespace shoal::seeder {

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "shoal/service/log.h"
+#include "shoal/service/log/log.h"
 
 namespace shoal::seeder {
 namespace {

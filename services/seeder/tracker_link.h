@@ -8,10 +8,10 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/content/ids.h"
-#include "shoal/tracking/announcer.h"
-#include "shoal/tracking/tracker_client.h"
-#include "shoal/tracking/tracker_url.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/tracking/announce/announcer.h"
+#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::seeder {
 

@@ -6,7 +6,7 @@
 
 #include "services/seeder/catalog.h"
 #include "shoal/base/clock.h"
-#include "shoal/tracking/announcer.h"
+#include "shoal/tracking/announce/announcer.h"
 
 namespace shoal::seeder {
 

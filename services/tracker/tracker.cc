@@ -7,26 +7,26 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "services/tracker/bep15_datagrams.h"
-#include "services/tracker/connection_id.h"
-#include "services/tracker/datagram_cookie.h"
-#include "services/tracker/datagram_dispatch.h"
-#include "services/tracker/datagram_filter.h"
-#include "services/tracker/datagram_server.h"
-#include "services/tracker/door_metrics.h"
+#include "services/tracker/grpc/tracker_service.h"
+#include "services/tracker/http/status_pages.h"
+#include "services/tracker/limits/rate_limiter.h"
+#include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/periodic_thread.h"
-#include "services/tracker/rate_limiter.h"
-#include "services/tracker/registry.h"
-#include "services/tracker/shoal_datagrams.h"
-#include "services/tracker/state_file.h"
-#include "services/tracker/status_pages.h"
-#include "services/tracker/tracker_service.h"
+#include "services/tracker/registry/registry.h"
+#include "services/tracker/state_file/state_file.h"
+#include "services/tracker/udp/bep15_datagrams.h"
+#include "services/tracker/udp/connection_id.h"
+#include "services/tracker/udp/datagram_cookie.h"
+#include "services/tracker/udp/datagram_dispatch.h"
+#include "services/tracker/udp/datagram_filter.h"
+#include "services/tracker/udp/datagram_server.h"
+#include "services/tracker/udp/shoal_datagrams.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/usable_cores.h"
-#include "shoal/service/grpc_server.h"
-#include "shoal/service/http_server.h"
-#include "shoal/service/log.h"
-#include "shoal/service/metrics.h"
+#include "shoal/service/grpc/grpc_server.h"
+#include "shoal/service/http/http_server.h"
+#include "shoal/service/log/log.h"
+#include "shoal/service/metrics/metrics.h"
 
 namespace shoal::tracker {
 namespace {
@@ -54,8 +54,8 @@ class RunningTracker final : public Tracker {
         version_(options.version),
         registry_(RegistryOptions(options), options.clock),
         limiter_(options.limits.rates, RandomSeed()),
-        door_metrics_(&metrics_, &registry_, &limiter_),
-        service_(TrackerService::Create(&registry_, &door_metrics_, &limiter_, options.clock)),
+        listener_metrics_(&metrics_, &registry_, &limiter_),
+        service_(TrackerService::Create(&registry_, &listener_metrics_, &limiter_, options.clock)),
         cookies_(DatagramCookies::RandomKey(), options.clock),
         connection_ids_(DatagramCookies::RandomKey()),
         clock_(options.clock) {}
@@ -73,8 +73,8 @@ class RunningTracker final : public Tracker {
     if (options.http) {
       HttpServer::Options http;
       http.listen = *options.http;
-      const StatusSources sources{&registry_, &metrics_, &door_metrics_, &limiter_,
-                                  clock_,     &ready_,   version_};
+      const StatusSources sources{&registry_, &metrics_, &listener_metrics_, &limiter_, clock_,
+                                  &ready_,    version_};
       SHOAL_ASSIGN_OR_RETURN(http_, HttpServer::Start(http, StatusPages(sources)));
     }
     expiry_ = std::make_unique<PeriodicThread>(registry_.advance_interval(), [this] { registry_.Advance(); });
@@ -140,16 +140,16 @@ class RunningTracker final : public Tracker {
 
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
     shoal_datagrams_ =
-        std::make_unique<ShoalDatagrams>(&registry_, &door_metrics_, &cookies_, &limiter_, grpc_->port());
+        std::make_unique<ShoalDatagrams>(&registry_, &listener_metrics_, &cookies_, &limiter_, grpc_->port());
     bep15_datagrams_ = std::make_unique<Bep15Datagrams>(registry_.bittorrent(), &connection_ids_, &limiter_);
     dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), bep15_datagrams_.get(),
-                                                   &door_metrics_, clock_);
+                                                   &listener_metrics_, clock_);
     DatagramServer::Options udp;
     udp.listen = listen;
     udp.sockets = sockets;
     udp.filter = DatagramFilter();
     udp.on_unsendable = [this](uint64_t count) {
-      door_metrics_.CountDatagrams(Datagram::kUnsendable, count);
+      listener_metrics_.CountDatagrams(Datagram::kUnsendable, count);
     };
     SHOAL_ASSIGN_OR_RETURN(udp_, DatagramServer::Start(udp, dispatch_.get()));
     return absl::OkStatus();
@@ -160,7 +160,7 @@ class RunningTracker final : public Tracker {
   Registry registry_;
   RateLimiter limiter_;
   Metrics metrics_;
-  DoorMetrics door_metrics_;
+  ListenerMetrics listener_metrics_;
   const std::unique_ptr<TrackerService> service_;
   const DatagramCookies cookies_;
   const ConnectionIds connection_ids_;

@@ -6,9 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "services/tracker/rate_limiter.h"
-#include "services/tracker/registry_limits.h"
-#include "shoal/service/log.h"
+#include "services/tracker/limits/rate_limiter.h"
+#include "services/tracker/limits/registry_limits.h"
+#include "shoal/service/log/log.h"
 
 namespace shoal::tracker {
 

@@ -12,10 +12,10 @@
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
-#include "services/tracker/test_requests.h"
-#include "shoal/service/health_client.h"
+#include "services/tracker/registry/test_requests.h"
+#include "shoal/service/grpc/health_client.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
-#include "shoal/tracking/proto_conversion.h"
+#include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracker {
 namespace {

@@ -9,8 +9,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/stream/listener.h"
-#include "shoal/stream/transport.h"
 #include "shoal/stream/transport_session.h"
 
 namespace shoal {

@@ -7,11 +7,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/content/chunk_source.h"
-#include "shoal/content/ids.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/content/publish/chunk_source.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/stream/chunk_session.h"
-#include "shoal/stream/event_loop.h"
-#include "shoal/stream/upload_ledger.h"
+#include "shoal/stream/upload/upload_ledger.h"
 
 namespace shoal {
 
@@ -29,8 +29,8 @@ class ChunkServer {
     // Connections served at a time; one more is refused with kBusy and `busy_retry`.
     uint32_t max_sessions = 256;
     // Chunks that are being sent at a time, each to another peer; the others wait for their turn
-    // (shoal/stream/upload_turns.h). Fewer bring a chunk to its first peer sooner, more fill links that each
-    // peer alone can't.
+    // (shoal/stream/upload/upload_turns.h). Fewer bring a chunk to its first peer sooner, more fill links
+    // that each peer alone can't.
     uint32_t parallel_uploads = 4;
     absl::Duration busy_retry = absl::Seconds(2);
   };

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "shoal/stream/transport.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/stream/transport_session.h"
 
 namespace shoal {

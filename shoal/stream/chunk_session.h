@@ -7,14 +7,14 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "shoal/base/chunk_buffer.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/content/chunk_buffer.h"
-#include "shoal/content/chunk_set.h"
-#include "shoal/content/chunk_source.h"
-#include "shoal/content/ids.h"
-#include "shoal/stream/control.h"
-#include "shoal/stream/event_loop.h"
-#include "shoal/stream/rate_limit.h"
+#include "shoal/content/manifest/chunk_set.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/content/publish/chunk_source.h"
+#include "shoal/net/event_loop.h"
+#include "shoal/net/rate_limit.h"
+#include "shoal/stream/wire/control.h"
 
 namespace shoal {
 

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
-#include "shoal/stream/event_loop.h"
+#include "shoal/net/event_loop.h"
 
 namespace shoal {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "shoal/content/checksum.h"
-#include "shoal/stream/upload_queue.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/stream/upload/upload_queue.h"
 
 namespace shoal {
 namespace {

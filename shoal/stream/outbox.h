@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "shoal/stream/control.h"
-#include "shoal/stream/frame.h"
+#include "shoal/stream/wire/control.h"
+#include "shoal/stream/wire/frame.h"
 
 namespace shoal {
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "shoal/content/checksum.h"
+#include "shoal/content/manifest/checksum.h"
 
 namespace shoal {
 namespace {

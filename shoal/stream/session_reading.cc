@@ -2,9 +2,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "shoal/content/checksum.h"
-#include "shoal/stream/canonical_manifests.h"
+#include "shoal/content/manifest/checksum.h"
 #include "shoal/stream/transport_session.h"
+#include "shoal/stream/wire/canonical_manifests.h"
 
 // The reading half of TransportSession.
 

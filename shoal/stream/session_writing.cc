@@ -2,10 +2,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "shoal/content/checksum.h"
-#include "shoal/stream/canonical_manifests.h"
-#include "shoal/stream/gathered_chunks.h"
+#include "shoal/content/manifest/checksum.h"
 #include "shoal/stream/transport_session.h"
+#include "shoal/stream/upload/gathered_chunks.h"
+#include "shoal/stream/wire/canonical_manifests.h"
 
 // The writing half of TransportSession, and the calls that give it work.
 

@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
-#include "shoal/stream/canonical_manifests.h"
-#include "shoal/stream/throttled_transport.h"
+#include "shoal/net/transport/throttled_transport.h"
+#include "shoal/stream/wire/canonical_manifests.h"
 
 namespace shoal {
 

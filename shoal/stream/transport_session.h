@@ -13,19 +13,19 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "shoal/content/chunk_source.h"
+#include "shoal/content/publish/chunk_source.h"
+#include "shoal/net/transport/transport.h"
+#include "shoal/net/wakeup.h"
 #include "shoal/stream/chunk_session.h"
-#include "shoal/stream/frame.h"
-#include "shoal/stream/frame_reader.h"
-#include "shoal/stream/fresh_chunks.h"
 #include "shoal/stream/idle_monitor.h"
-#include "shoal/stream/manifest_assembly.h"
 #include "shoal/stream/outbox.h"
-#include "shoal/stream/transport.h"
-#include "shoal/stream/upload_gate.h"
-#include "shoal/stream/upload_ledger.h"
-#include "shoal/stream/upload_queue.h"
-#include "shoal/stream/wakeup.h"
+#include "shoal/stream/upload/fresh_chunks.h"
+#include "shoal/stream/upload/upload_gate.h"
+#include "shoal/stream/upload/upload_ledger.h"
+#include "shoal/stream/upload/upload_queue.h"
+#include "shoal/stream/wire/frame.h"
+#include "shoal/stream/wire/frame_reader.h"
+#include "shoal/stream/wire/manifest_assembly.h"
 
 namespace shoal {
 

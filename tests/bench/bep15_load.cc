@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string>
 
-#include "services/tracker/bep15.h"
-#include "services/tracker/random_source.h"
+#include "services/tracker/bittorrent/bep15.h"
+#include "services/tracker/tables/random_source.h"
 
 namespace shoal::tracker {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "shoal/content/ids.h"
+#include "shoal/content/manifest/ids.h"
 #include "tests/bench/datagram_load.h"
 
 namespace shoal::tracker {

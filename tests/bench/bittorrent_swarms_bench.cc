@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "services/tracker/bittorrent_swarms.h"
+#include "services/tracker/bittorrent/bittorrent_swarms.h"
 #include "shoal/base/byte_order.h"
 
 namespace shoal::tracker {

@@ -18,10 +18,10 @@
 #include <thread>
 #include <vector>
 
-#include "shoal/content/checksum.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/stream/chunk_server.h"
 #include "shoal/stream/chunk_session.h"
-#include "shoal/stream/event_loop.h"
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/raw_connection.h"
 

@@ -12,8 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "services/tracker/bep15.h"
-#include "services/tracker/random_source.h"
+#include "services/tracker/bittorrent/bep15.h"
+#include "services/tracker/tables/random_source.h"
 #include "shoal/base/file_descriptor.h"
 #include "tests/bench/bep15_load.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "services/tracker/random_source.h"
+#include "services/tracker/tables/random_source.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/file_descriptor.h"
 

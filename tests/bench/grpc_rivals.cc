@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "grpcpp/grpcpp.h"
-#include "services/tracker/test_requests.h"
-#include "services/tracker/tracker_service.h"
-#include "shoal/service/grpc_server.h"
+#include "services/tracker/grpc/tracker_service.h"
+#include "services/tracker/registry/test_requests.h"
+#include "shoal/service/grpc/grpc_server.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
-#include "shoal/tracking/proto_conversion.h"
+#include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracker {
 namespace {

@@ -25,9 +25,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
-#include "services/tracker/test_requests.h"
+#include "services/tracker/registry/test_requests.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
-#include "shoal/tracking/proto_conversion.h"
+#include "shoal/tracking/messages/proto_conversion.h"
 #include "tests/bench/grpc_load.h"
 #include "tests/bench/grpc_rivals.h"
 

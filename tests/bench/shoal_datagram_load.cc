@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "services/tracker/test_requests.h"
+#include "services/tracker/registry/test_requests.h"
 
 namespace shoal::tracker {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "services/tracker/random_source.h"
+#include "services/tracker/tables/random_source.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/tracking/datagram.h"
+#include "shoal/tracking/messages/datagram.h"
 #include "tests/bench/datagram_load.h"
 
 namespace shoal::tracker {

@@ -22,9 +22,9 @@
 #include <thread>
 #include <vector>
 
-#include "services/tracker/bep15_datagrams.h"
-#include "services/tracker/bittorrent_swarms.h"
-#include "services/tracker/datagram_server.h"
+#include "services/tracker/bittorrent/bittorrent_swarms.h"
+#include "services/tracker/udp/bep15_datagrams.h"
+#include "services/tracker/udp/datagram_server.h"
 #include "shoal/base/clock.h"
 #include "tests/bench/bep15_load.h"
 #include "tests/bench/datagram_load.h"

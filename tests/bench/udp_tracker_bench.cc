@@ -27,7 +27,7 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
-#include "services/tracker/random_source.h"
+#include "services/tracker/tables/random_source.h"
 #include "tests/bench/bep15_load.h"
 #include "tests/bench/datagram_flood.h"
 #include "tests/bench/datagram_load.h"

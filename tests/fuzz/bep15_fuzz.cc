@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "services/tracker/bep15.h"
+#include "services/tracker/bittorrent/bep15.h"
 
 // A request that is read is, built again from what was read, read as the same; a reply's parts fit its bytes.
 

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "shoal/content/checksum.h"
-#include "shoal/content/chunk_journal.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/content/store/chunk_journal.h"
 
 namespace {
 

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "shoal/content/chunk_set.h"
+#include "shoal/content/manifest/chunk_set.h"
 
 namespace {
 

@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 
-#include "shoal/content/checksum.h"
-#include "shoal/stream/event_loop.h"
-#include "shoal/stream/transport.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/net/event_loop.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/stream/transport_session.h"
 #include "tests/support/file_chunk_source.h"
 

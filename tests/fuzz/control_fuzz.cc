@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "shoal/content/manifest.h"
-#include "shoal/stream/control.h"
+#include "shoal/content/manifest/manifest.h"
+#include "shoal/stream/wire/control.h"
 
 namespace {
 

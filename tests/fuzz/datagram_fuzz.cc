@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "shoal/tracking/datagram.h"
+#include "shoal/tracking/messages/datagram.h"
 
 // What is decoded fits into a datagram of any size again, and encodes to the same bytes from then on.
 

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "services/seeder/hash_cache_entry.h"
-#include "shoal/content/checksum.h"
+#include "services/seeder/folder/hash_cache_entry.h"
+#include "shoal/content/manifest/checksum.h"
 
 namespace {
 

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "shoal/content/checksum.h"
-#include "shoal/content/manifest_file.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/content/manifest/manifest_file.h"
 
 namespace {
 

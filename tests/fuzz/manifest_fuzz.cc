@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "shoal/content/content_path.h"
-#include "shoal/content/manifest.h"
+#include "shoal/content/manifest/content_path.h"
+#include "shoal/content/manifest/manifest.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "google/protobuf/stubs/logging.h"
 #include "shoal/tracker/v1/messages.pb.h"
-#include "shoal/tracking/proto_conversion.h"
+#include "shoal/tracking/messages/proto_conversion.h"
 
 // The first byte chooses a message, the rest is its protobuf. What FromProto takes comes through ToProto and
 // FromProto again, with the same bytes.

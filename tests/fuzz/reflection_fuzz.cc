@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "google/protobuf/stubs/logging.h"
-#include "shoal/service/grpc_reflection.h"
+#include "shoal/service/grpc/grpc_reflection.h"
 
 // Whatever is asked is refused or has an answer.
 

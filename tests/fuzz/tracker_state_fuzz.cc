@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "services/tracker/state_format.h"
-#include "shoal/content/checksum.h"
+#include "services/tracker/state_file/state_format.h"
+#include "shoal/content/manifest/checksum.h"
 
 // A state file, whose checksums are made right before it is read: else nothing would come past them. What is
 // read is written again, and read once more with the same result.

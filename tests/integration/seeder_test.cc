@@ -11,9 +11,9 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status.h"
-#include "shoal/content/manifest.h"
+#include "shoal/content/manifest/manifest.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/stream/chunk_session.h"
-#include "shoal/stream/event_loop.h"
 #include "tests/support/fake_tracker.h"
 #include "tests/support/recording_delegate.h"
 #include "tests/support/recording_listener.h"

@@ -1,4 +1,4 @@
-#include "shoal/tracking/tracker_client.h"
+#include "shoal/tracking/client/tracker_client.h"
 
 #include <memory>
 #include <string>
@@ -9,8 +9,8 @@
 #include "gtest/gtest.h"
 #include "services/tracker/tracker.h"
 #include "shoal/base/mutex.h"
-#include "shoal/tracking/announcer.h"
-#include "shoal/tracking/sample_messages.h"
+#include "shoal/tracking/announce/announcer.h"
+#include "shoal/tracking/messages/sample_messages.h"
 
 namespace shoal {
 namespace {

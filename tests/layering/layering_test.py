@@ -125,20 +125,20 @@ class PlantedViolations(unittest.TestCase):
         self.assertEqual(len(self.violations({path: text})), 1, f"not found: {text} in {path}")
 
     def test_wrong_way_includes(self):
-        self.assert_found("shoal/base/clock.h", '#include "shoal/content/ids.h"\n')
-        self.assert_found("shoal/content/ids.h", '#include "shoal/stream/frame.h"\n')
-        self.assert_found("shoal/stream/frame.h", '#include "shoal/tracking/messages.h"\n')
-        self.assert_found("shoal/tracking/messages.h", '#  include "shoal/stream/frame.h"\n')
-        self.assert_found("shoal/service/log.cc", '#include "shoal/content/ids.h"\n')
-        self.assert_found("shoal/tracking/announcer.cc", '#include "services/tracker/registry.h"\n')
-        self.assert_found("services/seeder/seeder.cc", '#include "services/tracker/registry.h"\n')
+        self.assert_found("shoal/base/clock.h", '#include "shoal/content/manifest/ids.h"\n')
+        self.assert_found("shoal/content/manifest/ids.h", '#include "shoal/stream/wire/frame.h"\n')
+        self.assert_found("shoal/stream/wire/frame.h", '#include "shoal/tracking/messages/messages.h"\n')
+        self.assert_found("shoal/tracking/messages/messages.h", '#  include "shoal/stream/wire/frame.h"\n')
+        self.assert_found("shoal/service/log/log.cc", '#include "shoal/content/manifest/ids.h"\n')
+        self.assert_found("shoal/tracking/announce/announcer.cc", '#include "services/tracker/registry/registry.h"\n')
+        self.assert_found("services/seeder/seeder.cc", '#include "services/tracker/registry/registry.h"\n')
         self.assert_found("clients/leecher/cli/get.cc", '#include "services/seeder/catalog.h"\n')
-        self.assert_found("shoal/content/ids.cc", '#include "tests/support/sample_content.h"\n')
+        self.assert_found("shoal/content/manifest/ids.cc", '#include "tests/support/sample_content.h"\n')
         self.assert_found("shoal/content/datagram.cc", '#include "shoal/content/v1/content.pb.h"\n')
 
     def test_what_belongs_at_the_edges(self):
-        self.assert_found("services/tracker/registry.cc", '#include "shoal/tracker/v1/messages.pb.h"\n')
-        self.assert_found("services/tracker/registry.h", "#include <grpcpp/grpcpp.h>\n")
+        self.assert_found("services/tracker/registry/registry.cc", '#include "shoal/tracker/v1/messages.pb.h"\n')
+        self.assert_found("services/tracker/registry/registry.h", "#include <grpcpp/grpcpp.h>\n")
         self.assert_found("services/tracker/options.cc", '#include "CLI/CLI.hpp"\n')
 
     def test_own_header_is_not_first(self):
@@ -166,10 +166,10 @@ class PlantedViolations(unittest.TestCase):
     def test_right_ways_pass(self):
         self.assertEqual([], self.violations({
             "shoal/tracking/proto_conversion.cc":
-                '#include "shoal/tracker/v1/messages.pb.h"\n#include "shoal/content/ids.h"\n#include <vector>\n',
-            "services/tracker/tracker_service.h": "#include <grpcpp/grpcpp.h>\n",
-            "shoal/content/ids_test.cc": '#include "tests/support/sample_content.h"\n',
-            "services/tracker/main.cc": '#include "CLI/CLI.hpp"\n#include "shoal/service/log.h"\n',
+                '#include "shoal/tracker/v1/messages.pb.h"\n#include "shoal/content/manifest/ids.h"\n#include <vector>\n',
+            "services/tracker/grpc/tracker_service.h": "#include <grpcpp/grpcpp.h>\n",
+            "shoal/content/manifest/ids_test.cc": '#include "tests/support/sample_content.h"\n',
+            "services/tracker/main.cc": '#include "CLI/CLI.hpp"\n#include "shoal/service/log/log.h"\n',
             "tests/integration/swarm_test.cc":
                 '#include "services/seeder/seeder.h"\n#include "clients/leecher/download/download.h"\n#include <grpcpp/grpcpp.h>\n',
             "services/seeder/commonwealth.cc": '#include "services/seeder/commonwealth.h"\n',

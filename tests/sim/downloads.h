@@ -8,7 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/request_planner.h"
+#include "clients/leecher/download/policy/request_planner.h"
 #include "tests/sim/link.h"
 #include "tests/sim/network.h"
 #include "tests/sim/uploads.h"

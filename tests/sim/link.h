@@ -7,9 +7,9 @@
 
 #include "absl/time/time.h"
 #include "shoal/base/strong_index.h"
-#include "shoal/content/chunk_set.h"
-#include "shoal/stream/fresh_chunks.h"
-#include "shoal/stream/upload_turns.h"
+#include "shoal/content/manifest/chunk_set.h"
+#include "shoal/stream/upload/fresh_chunks.h"
+#include "shoal/stream/upload/upload_turns.h"
 #include "tests/sim/network.h"
 
 namespace shoal::sim {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "clients/leecher/download/peer_credit.h"
+#include "clients/leecher/download/policy/peer_credit.h"
 #include "tests/sim/network.h"
 
 namespace shoal::sim {

@@ -119,7 +119,7 @@ void Uploads::Begin(Link& link) {
 }
 
 void Uploads::Send(Link& link, ChunkIndex chunk) {
-  link.moving.emplace();
+  link.moving.emplace(Link::Moving{});
   link.moving->chunk = chunk;
   link.moving->transfer = network_.Start(node_, link.client_node, options_.chunk_bytes,
                                          {.moved = [&link] { link.client->Moved(link); },

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "shoal/stream/fresh_chunks.h"
-#include "shoal/stream/upload_turns.h"
+#include "shoal/stream/upload/fresh_chunks.h"
+#include "shoal/stream/upload/upload_turns.h"
 #include "tests/sim/link.h"
 #include "tests/sim/network.h"
 #include "tests/sim/virtual_time.h"

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "shoal/base/mutex.h"
-#include "shoal/tracking/tracker_client.h"
+#include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "shoal/base/mutex.h"
-#include "shoal/content/chunk_source.h"
+#include "shoal/content/publish/chunk_source.h"
 
 namespace shoal {
 

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "shoal/base/file_descriptor.h"
-#include "shoal/content/checksum.h"
-#include "shoal/stream/frame.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/stream/wire/frame.h"
 
 namespace shoal {
 

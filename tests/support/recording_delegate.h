@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "shoal/base/mutex.h"
-#include "shoal/content/checksum.h"
+#include "shoal/content/manifest/checksum.h"
 #include "shoal/stream/chunk_session.h"
 
 namespace shoal {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "shoal/base/byte_order.h"
-#include "shoal/content/chunk_hasher.h"
-#include "shoal/content/manifest.h"
+#include "shoal/content/manifest/manifest.h"
+#include "shoal/content/publish/chunk_hasher.h"
 
 namespace shoal {
 

@@ -7,7 +7,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/stream/chunk_session.h"
-#include "shoal/stream/control.h"
+#include "shoal/stream/wire/control.h"
 
 namespace shoal::leecher {
 

@@ -8,14 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/disk_pipeline.h"
 #include "clients/leecher/download/download_tuning.h"
-#include "clients/leecher/download/peer_link.h"
-#include "clients/leecher/download/peer_roster.h"
-#include "clients/leecher/download/request_planner.h"
+#include "clients/leecher/download/peers/peer_link.h"
+#include "clients/leecher/download/peers/peer_roster.h"
+#include "clients/leecher/download/policy/request_planner.h"
+#include "clients/leecher/download/storage/disk_pipeline.h"
+#include "shoal/base/chunk_buffer.h"
 #include "shoal/base/mutex.h"
-#include "shoal/content/chunk_buffer.h"
-#include "shoal/content/chunk_store.h"
+#include "shoal/content/store/chunk_store.h"
 
 namespace shoal::leecher {
 

@@ -5,7 +5,7 @@
 
 #include "clients/leecher/download/download_board.h"
 #include "clients/leecher/download/download_engine.h"
-#include "shoal/stream/event_loop.h"
+#include "shoal/net/event_loop.h"
 
 namespace shoal::leecher {
 namespace {

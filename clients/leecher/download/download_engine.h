@@ -6,17 +6,17 @@
 #include <vector>
 
 #include "clients/leecher/download/chunk_fetch.h"
-#include "clients/leecher/download/content_finder.h"
-#include "clients/leecher/download/disk_pipeline.h"
+#include "clients/leecher/download/discovery/content_finder.h"
+#include "clients/leecher/download/discovery/tracker_polls.h"
 #include "clients/leecher/download/download.h"
 #include "clients/leecher/download/download_board.h"
-#include "clients/leecher/download/loop_timer.h"
-#include "clients/leecher/download/manifest_fetch.h"
-#include "clients/leecher/download/peer_roster.h"
-#include "clients/leecher/download/stall_watch.h"
-#include "clients/leecher/download/tracker_polls.h"
-#include "clients/leecher/download/wanted_store.h"
+#include "clients/leecher/download/peers/manifest_fetch.h"
+#include "clients/leecher/download/peers/peer_roster.h"
+#include "clients/leecher/download/policy/stall_watch.h"
+#include "clients/leecher/download/storage/disk_pipeline.h"
+#include "clients/leecher/download/storage/wanted_store.h"
 #include "shoal/base/rate_meter.h"
+#include "shoal/net/loop_timer.h"
 
 namespace shoal::leecher {
 

@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/content/ids.h"
-#include "shoal/tracking/messages.h"
-#include "shoal/tracking/tracker_url.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/tracking/client/tracker_url.h"
+#include "shoal/tracking/messages/messages.h"
 
 namespace shoal::leecher {
 

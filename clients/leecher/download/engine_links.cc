@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/download/download_engine.h"
-#include "clients/leecher/download/refusal.h"
+#include "clients/leecher/download/peers/refusal.h"
 
 // What DownloadEngine does when its links tell of something, and when chunks are written.
 

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include <gtest/gtest.h>
-#include "shoal/content/folder_source.h"
-#include "shoal/tracking/manifest_summary.h"
+#include "shoal/content/publish/folder_source.h"
+#include "shoal/tracking/messages/manifest_summary.h"
 
 namespace shoal::leecher {
 

@@ -10,10 +10,10 @@
 
 #include "clients/leecher/download/download.h"
 #include "shoal/base/mutex.h"
-#include "shoal/content/chunk_source.h"
-#include "shoal/content/manifest_builder.h"
+#include "shoal/content/publish/chunk_source.h"
+#include "shoal/content/publish/manifest_builder.h"
 #include "shoal/stream/chunk_server.h"
-#include "shoal/tracking/tracker_client.h"
+#include "shoal/tracking/client/tracker_client.h"
 
 // A swarm in one process for tests: real files, real chunk servers on the loopback, a tracker that is a map.
 namespace shoal::leecher {

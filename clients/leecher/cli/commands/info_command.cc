@@ -1,0 +1,144 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/content_argument.h"
+#include "clients/leecher/cli/commands/tracker_queries.h"
+#include "clients/leecher/cli/terminal/console.h"
+#include "clients/leecher/cli/terminal/event_teller.h"
+#include "clients/leecher/cli/terminal/progress_line.h"
+#include "clients/leecher/cli/terminal/summary.h"
+#include "clients/leecher/cli/terminal/terminal_text.h"
+#include "clients/leecher/cli/terminal/text_table.h"
+#include "clients/leecher/session/json_contents.h"
+#include "clients/leecher/session/json_events.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/units.h"
+#include "shoal/content/manifest/manifest_file.h"
+#include "shoal/tracking/messages/manifest_summary.h"
+
+namespace shoal::leecher {
+namespace {
+
+using Align = TextTable::Align;
+
+void Print(const std::vector<std::string>& lines, Console& console) {
+  for (const std::string& line : lines) console.Say(absl::StrCat("  ", line));
+}
+
+void PrintSummary(const ContentSummary& summary, Console& console) {
+  console.Headline(Printable(summary.name));
+  console.Say(absl::StrCat("  id      ", summary.id.ToHex()));
+  console.Say(absl::StrCat("  size    ", FormatBytes(summary.length_bytes), " (",
+                           FormatCount(summary.length_bytes), " bytes) in ",
+                           Plural(summary.file_count, "file")));
+  console.Say(absl::StrCat("  chunks  ", FormatCount(summary.chunk_count), " of ",
+                           FormatBytes(summary.chunk_size_bytes)));
+}
+
+void PrintFiles(const ManifestFile& file, Console& console) {
+  if (!file.trackers.empty()) {
+    console.Say(absl::StrCat("  told to ", Printable(absl::StrJoin(file.trackers, ", "))));
+  }
+  console.Say("");
+  TextTable table({{"FILE", Align::kLeft, true}, {"SIZE", Align::kRight}});
+  for (const FileEntry& entry : file.manifest.files())
+    table.Add({Printable(entry.path), FormatBytes(entry.length_bytes)});
+  Print(table.Render(console.live() ? console.style().width - 2 : 0), console);
+}
+
+void PrintPeers(const GetSwarmReply& swarm, Console& console) {
+  const absl::Time now = Clock::Real().Now();
+  console.Say(absl::StrCat("  known   for ", FormatAge(swarm.content.first_seen, now)));
+  console.Say(absl::StrCat("  peers   ", Plural(swarm.content.seeders, "seeder"), ", ",
+                           Plural(swarm.content.leechers, "leecher")));
+  if (swarm.peers.empty()) return;
+  console.Say("");
+  TextTable table({{"PEER", Align::kLeft},
+                   {"HOLDS", Align::kRight},
+                   {"CHUNKS", Align::kRight},
+                   {"SENT", Align::kRight},
+                   {"RATE", Align::kRight},
+                   {"FREE SLOTS", Align::kRight},
+                   {"THERE FOR", Align::kRight}});
+  for (const SwarmPeer& peer : swarm.peers) {
+    const uint32_t chunks = swarm.content.summary.chunk_count;
+    const uint32_t held = peer.peer.complete ? chunks : peer.peer.chunks_held;
+    table.Add({peer.peer.endpoint.ToString(), absl::StrCat(Percent(held, chunks), "%"), FormatCount(held),
+               FormatBytes(peer.totals.sent_bytes),
+               FormatRate(static_cast<double>(peer.totals.send_rate_bytes_per_second)),
+               FormatCount(peer.peer.free_slots), FormatAge(peer.registered, now)});
+  }
+  Print(table.Render(0), console);
+}
+
+ExitCode Fail(const absl::Status& error, const OutcomeFacts& facts, const std::string& about,
+              Console& console) {
+  const ExitCode code = ExitCodeFor(error, facts);
+  console.Error(
+      absl::StrCat("shoal-leecher: ", Printable(about), ": ", Printable(std::string(error.message()))));
+  console.Object(JsonError(error, code, Clock::Real().Now()));
+  return code;
+}
+
+// A .shoal file answers for itself; that its trackers are away is no failure.
+ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
+  const absl::StatusOr<ManifestFile> file = ManifestFile::Read(options.content);
+  if (!file.ok()) return Fail(file.status(), {}, options.content, console);
+  std::vector<TrackerUrl> trackers = options.trackers;
+  for (const std::string& text : file->trackers) {
+    const absl::StatusOr<TrackerUrl> tracker = TrackerUrl::Parse(text);
+    if (tracker.ok() && std::find(trackers.begin(), trackers.end(), *tracker) == trackers.end())
+      trackers.push_back(*tracker);
+  }
+  const SwarmView view = ViewSwarm(trackers, file->manifest.id());
+  if (options.json) {
+    console.Object(JsonInfo(SummaryOf(file->manifest), &*file, view.status.ok() ? &view.swarm : nullptr));
+    return ExitCode::kOk;
+  }
+  PrintSummary(SummaryOf(file->manifest), console);
+  PrintFiles(*file, console);
+  console.Say("");
+  if (view.status.ok()) {
+    PrintPeers(view.swarm, console);
+  } else if (!trackers.empty()) {
+    console.Say(absl::StrCat("  peers   none: ", Printable(std::string(view.status.message()))));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+ExitCode RunInfo(const InfoOptions& options) {
+  Console console(options.json ? Console::Voice::kJson : Console::Voice::kNormal);
+  if (Classify(options.content) == ContentWord::kManifestFile) return ShowManifestFile(options, console);
+
+  const absl::StatusOr<ContentKey> key = KeyFor(options.content, options.trackers);
+  if (!key.ok()) return Fail(key.status(), {.several_contents = true}, options.content, console);
+  const SwarmView view = ViewSwarm(options.trackers, *key);
+  for (const TrackerFailure& failure : view.failures) {
+    console.Error(absl::StrCat("shoal-leecher: ", TellTracker(failure.tracker, failure.status)));
+  }
+  if (absl::IsFailedPrecondition(view.status) && !view.candidates.empty()) {
+    const ExitCode code = ExitCode::kAmbiguousName;
+    const absl::Time now = Clock::Real().Now();
+    for (const std::string& line :
+         CandidateLines(options.content, "info", view.candidates, now, console.style().width)) {
+      console.Error(line);
+    }
+    console.Object(JsonError(view.status, code, now));
+    return code;
+  }
+  if (!view.status.ok())
+    return Fail(view.status, {.tracker_answered = view.tracker_answered}, options.content, console);
+  if (options.json) {
+    console.Object(JsonInfo(view.swarm.content.summary, nullptr, &view.swarm));
+    return ExitCode::kOk;
+  }
+  PrintSummary(view.swarm.content.summary, console);
+  PrintPeers(view.swarm, console);
+  return ExitCode::kOk;
+}
+
+}  // namespace shoal::leecher

@@ -1,0 +1,137 @@
+#include "clients/leecher/cli/terminal/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace shoal::leecher {
+namespace {
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+bool LocaleIsUtf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string value = Variable(name);
+    if (value.empty()) continue;
+    const std::string lower = absl::AsciiStrToLower(value);
+    return absl::StrContains(lower, "utf-8") || absl::StrContains(lower, "utf8");
+  }
+  return false;
+}
+
+winsize TerminalSize() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
+  if (size.ws_row == 0) size.ws_row = 24;
+  return size;
+}
+
+// The terminal writes "^C" behind the last live line when it is pressed; that must not wrap to the next one.
+constexpr int kFreeColumns = 3;
+
+// Lines longer than the terminal (it may have become narrower since) are cut by it instead of being wrapped:
+// wrapped lines could not be erased again.
+constexpr char kWrapOff[] = "\x1b[?7l";
+constexpr char kWrapOn[] = "\x1b[?7h";
+
+}  // namespace
+
+Console::Console(Voice voice) : voice_(voice) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1 && Variable("TERM") != "dumb";
+  live_ = terminal && voice == Voice::kNormal;
+  can_ask_ = voice == Voice::kNormal && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  color_ = live_ && Variable("NO_COLOR").empty();
+  unicode_ = live_ && LocaleIsUtf8();
+}
+
+Console::~Console() {
+  EndDraw(true);
+}
+
+LineStyle Console::style() const {
+  return {.width = std::max(8, TerminalSize().ws_col - kFreeColumns),
+          .label_width = 0,
+          .unicode = unicode_,
+          .color = color_};
+}
+
+int Console::max_live_lines() const {
+  return std::max(1, TerminalSize().ws_row - 2);
+}
+
+void Console::Write(int fd, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // nobody reads any more; the work goes on
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+std::string Console::EraseSequence() const {
+  if (drawn_.empty()) return "";
+  // To the first live line, then everything below goes.
+  return drawn_.size() == 1 ? "\r\x1b[J" : absl::StrCat("\r\x1b[", drawn_.size() - 1, "A\x1b[J");
+}
+
+void Console::WriteAbove(int fd, absl::string_view line) {
+  const std::vector<std::string> lines = drawn_;
+  EndDraw(false);
+  Write(fd, absl::StrCat(line, "\n"));
+  if (!lines.empty()) Draw(lines);
+}
+
+void Console::Say(absl::string_view line) {
+  if (voice_ == Voice::kNormal) WriteAbove(STDOUT_FILENO, line);
+}
+
+void Console::Headline(absl::string_view line) {
+  if (color_) {
+    Say(absl::StrCat("\x1b[1m", line, "\x1b[0m"));
+  } else {
+    Say(line);
+  }
+}
+
+void Console::Prompt(absl::string_view text) {
+  EndDraw(true);
+  Write(STDOUT_FILENO, text);
+}
+
+void Console::Object(const std::string& json) {
+  if (voice_ == Voice::kJson && !json.empty()) Write(STDOUT_FILENO, absl::StrCat(json, "\n"));
+}
+
+void Console::Error(absl::string_view line) {
+  WriteAbove(STDERR_FILENO, line);
+}
+
+void Console::Draw(const std::vector<std::string>& lines) {
+  if (!live_) return;
+  std::string bytes = kWrapOff;
+  if (!drawn_.empty()) absl::StrAppend(&bytes, "\r");
+  if (drawn_.size() > 1) absl::StrAppend(&bytes, "\x1b[", drawn_.size() - 1, "A");
+  absl::StrAppend(&bytes, absl::StrJoin(lines, "\x1b[K\n"), "\x1b[K",
+                  drawn_.size() > lines.size() ? "\x1b[J" : "", kWrapOn);
+  Write(STDOUT_FILENO, bytes);
+  drawn_ = lines;
+}
+
+void Console::EndDraw(bool keep) {
+  if (drawn_.empty()) return;
+  Write(STDOUT_FILENO, keep ? std::string("\n") : EraseSequence());
+  drawn_.clear();
+}
+
+}  // namespace shoal::leecher

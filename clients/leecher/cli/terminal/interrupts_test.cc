@@ -1,0 +1,80 @@
+#include "clients/leecher/cli/terminal/interrupts.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+#include "gtest/gtest.h"
+
+namespace shoal::leecher {
+namespace {
+
+// Each in a process of its own: signals are the process's.
+class InterruptsDeathTest : public testing::Test {
+ protected:
+  InterruptsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+// Ends this process, with `then` as its code, when `signal` is noted.
+void NoteOne(int signal, int then) {
+  Interrupts interrupts;
+  interrupts.Catch();
+  ::kill(::getpid(), signal);
+  while (interrupts.signal() == 0) interrupts.Wait(absl::Hours(1));
+  ::_exit(interrupts.signal() == signal ? then : 1);
+}
+
+TEST_F(InterruptsDeathTest, TheFirstIsNotedWhenItIsCaught) {
+  EXPECT_EXIT(NoteOne(SIGINT, 7), testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(NoteOne(SIGTERM, 8), testing::ExitedWithCode(8), "");
+}
+
+TEST_F(InterruptsDeathTest, TheSecondEndsTheProcess) {
+  const auto interrupt_twice = [] {
+    Interrupts interrupts;
+    interrupts.Catch();
+    ::kill(::getpid(), SIGINT);
+    while (interrupts.signal() == 0) interrupts.Wait(absl::Hours(1));
+    ::kill(::getpid(), SIGINT);
+    for (;;) interrupts.Wait(absl::Hours(1));
+  };
+  EXPECT_EXIT(interrupt_twice(), testing::ExitedWithCode(128 + SIGINT), "");
+}
+
+TEST_F(InterruptsDeathTest, NobodyCatchesIt) {
+  const auto interrupt = [] {
+    Interrupts interrupts;
+    ::kill(::getpid(), SIGTERM);
+    for (;;) interrupts.Wait(absl::Hours(1));
+  };
+  EXPECT_EXIT(interrupt(), testing::ExitedWithCode(128 + SIGTERM), "");
+}
+
+TEST_F(InterruptsDeathTest, PausesAndGoesOn) {
+  const auto pause_and_go_on = [] {
+    Interrupts interrupts;
+    ::kill(::getpid(), SIGUSR1);
+    while (!interrupts.pause_wanted()) interrupts.Wait(absl::Hours(1));
+    ::kill(::getpid(), SIGUSR2);
+    while (interrupts.pause_wanted()) interrupts.Wait(absl::Hours(1));
+    ::_exit(interrupts.signal() == 0 ? 9 : 1);
+  };
+  EXPECT_EXIT(pause_and_go_on(), testing::ExitedWithCode(9), "");
+}
+
+TEST_F(InterruptsDeathTest, WaitTellsWhyItEnded) {
+  const auto wait = [] {
+    Interrupts interrupts;
+    int ends[2];
+    if (::pipe(ends) != 0) ::_exit(1);
+    interrupts.Nudge();
+    if (interrupts.Wait(absl::Hours(1), ends[0])) ::_exit(2);
+    if (interrupts.Wait(absl::ZeroDuration(), ends[0])) ::_exit(3);
+    if (::write(ends[1], "x", 1) != 1) ::_exit(4);
+    ::_exit(interrupts.Wait(absl::Hours(1), ends[0]) ? 9 : 5);
+  };
+  EXPECT_EXIT(wait(), testing::ExitedWithCode(9), "");
+}
+
+}  // namespace
+}  // namespace shoal::leecher

@@ -1,0 +1,160 @@
+#include "clients/leecher/cli/terminal/terminal_text.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace shoal::leecher {
+namespace {
+
+struct CodePoint {
+  uint32_t value = 0;
+  size_t bytes = 0;  // 0: no UTF-8 here
+};
+
+// The code point at the start of `text` (not empty); overlong forms and surrogates do not count as UTF-8.
+CodePoint DecodeOne(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  size_t bytes = 0;
+  uint32_t value = 0;
+  uint32_t least = 0;
+  if ((lead & 0xe0) == 0xc0) {
+    bytes = 2, value = lead & 0x1f, least = 0x80;
+  } else if ((lead & 0xf0) == 0xe0) {
+    bytes = 3, value = lead & 0x0f, least = 0x800;
+  } else if ((lead & 0xf8) == 0xf0) {
+    bytes = 4, value = lead & 0x07, least = 0x10000;
+  } else {
+    return {};
+  }
+  if (text.size() < bytes) return {};
+  for (size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    value = (value << 6) | (byte(i) & 0x3f);
+  }
+  if (value < least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return {};
+  return {value, bytes};
+}
+
+bool IsHarmful(uint32_t c) {
+  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200b || c == 0x200e || c == 0x200f ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+int ColumnsOf(uint32_t c) {
+  if ((c >= 0x0300 && c <= 0x036f) || (c >= 0x200c && c <= 0x200d) || (c >= 0x20d0 && c <= 0x20ff) ||
+      (c >= 0xfe00 && c <= 0xfe0f)) {
+    return 0;
+  }
+  const bool wide =
+      (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0x303e) || (c >= 0x3041 && c <= 0xa4cf) ||
+      (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) || (c >= 0xfe30 && c <= 0xfe6f) ||
+      (c >= 0xff00 && c <= 0xff60) || (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1f64f) ||
+      (c >= 0x1f680 && c <= 0x1f6ff) || (c >= 0x1f900 && c <= 0x1faff) || (c >= 0x20000 && c <= 0x3fffd);
+  return wide ? 2 : 1;
+}
+
+}  // namespace
+
+std::string Printable(absl::string_view text) {
+  std::string shown;
+  shown.reserve(text.size());
+  while (!text.empty()) {
+    const CodePoint point = DecodeOne(text);
+    if (point.bytes == 0) {
+      absl::StrAppendFormat(&shown, "\\x%02x", static_cast<uint8_t>(text[0]));
+      text.remove_prefix(1);
+      continue;
+    }
+    if (!IsHarmful(point.value)) {
+      absl::StrAppend(&shown, text.substr(0, point.bytes));
+    } else if (point.value < 0x100) {
+      absl::StrAppendFormat(&shown, "\\x%02x", point.value);
+    } else {
+      absl::StrAppendFormat(&shown, "\\u%04x", point.value);
+    }
+    text.remove_prefix(point.bytes);
+  }
+  return shown;
+}
+
+int DisplayWidth(absl::string_view text) {
+  int columns = 0;
+  while (!text.empty()) {
+    const CodePoint point = DecodeOne(text);
+    columns += point.bytes == 0 ? 1 : ColumnsOf(point.value);
+    text.remove_prefix(std::max<size_t>(point.bytes, 1));
+  }
+  return columns;
+}
+
+std::string Shorten(absl::string_view text, int columns) {
+  if (DisplayWidth(text) <= columns) return std::string(text);
+  if (columns <= 0) return "";
+  // Where each character starts, and the columns before it.
+  struct Cut {
+    size_t offset;
+    int columns;
+  };
+  std::vector<Cut> cuts;
+  int width = 0;
+  for (size_t at = 0; at < text.size();) {
+    cuts.push_back({at, width});
+    const CodePoint point = DecodeOne(text.substr(at));
+    width += point.bytes == 0 ? 1 : ColumnsOf(point.value);
+    at += std::max<size_t>(point.bytes, 1);
+  }
+  cuts.push_back({text.size(), width});
+  const int head_columns = columns / 2;
+  const int tail_columns = columns - 1 - head_columns;
+  size_t head = 0;
+  size_t tail = text.size();
+  for (const Cut& cut : cuts) {
+    if (cut.columns <= head_columns) head = cut.offset;
+    if (width - cut.columns <= tail_columns) {
+      tail = cut.offset;
+      break;
+    }
+  }
+  return absl::StrCat(text.substr(0, head), "\u2026", text.substr(tail));
+}
+
+std::string CutEnd(absl::string_view text, int columns) {
+  if (DisplayWidth(text) <= columns) return std::string(text);
+  if (columns <= 0) return "";
+  size_t end = 0;
+  int width = 0;
+  while (end < text.size()) {
+    const CodePoint point = DecodeOne(text.substr(end));
+    width += point.bytes == 0 ? 1 : ColumnsOf(point.value);
+    if (width > columns - 1) break;
+    end += std::max<size_t>(point.bytes, 1);
+  }
+  return absl::StrCat(text.substr(0, end), "\u2026");
+}
+
+std::string PadRight(absl::string_view text, int columns) {
+  return absl::StrCat(text, std::string(static_cast<size_t>(std::max(0, columns - DisplayWidth(text))), ' '));
+}
+
+std::string PadLeft(absl::string_view text, int columns) {
+  return absl::StrCat(std::string(static_cast<size_t>(std::max(0, columns - DisplayWidth(text))), ' '), text);
+}
+
+std::string FormatCount(uint64_t count) {
+  std::string digits = absl::StrCat(count);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string Plural(uint64_t count, absl::string_view noun) {
+  return absl::StrCat(FormatCount(count), " ", noun, count == 1 ? "" : "s");
+}
+
+}  // namespace shoal::leecher

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal::leecher {
+
+// What the answers of all trackers together say about a content that was asked for by name or by id. An id is
+// found as soon as one tracker knows it. A name is found when every tracker has answered or failed once (or a
+// moment after the first that knew it, so that a tracker that is away does not hold things up), and all mean
+// the same content.
+//
+// Pure: `now` is Clock::Uptime(). One thread.
+class ContentFinder {
+ public:
+  enum class Verdict {
+    kOpen,         // not known yet
+    kFound,        // found(): the content, with the peers that were named so far
+    kAmbiguous,    // candidates(): several contents have that name
+    kNotFound,     // every tracker that can be reached says so
+    kUnreachable,  // no tracker answered within the patience
+  };
+
+  ContentFinder(ContentKey wanted, size_t trackers, absl::Duration patience, absl::Duration now);
+
+  void Answer(size_t tracker, const absl::StatusOr<LookupReply>& reply, absl::Duration now);
+  Verdict Decide(absl::Duration now) const;
+
+  const ContentSummary& found() const { return candidates_.front().summary; }
+  const std::vector<ContentStatus>& candidates() const { return candidates_; }  // newest first
+  const std::vector<PeerInfo>& peers() const { return peers_; }
+  const absl::Status& last_failure() const { return last_failure_; }
+
+ private:
+  enum class Heard { kNothing, kFailure, kUnknown, kKnown };
+
+  const bool by_name_;
+  const absl::Duration give_up_at_;
+  std::vector<Heard> heard_;
+  std::vector<ContentStatus> candidates_;
+  std::vector<PeerInfo> peers_;
+  std::optional<absl::Duration> first_known_;
+  absl::Status last_failure_;
+};
+
+}  // namespace shoal::leecher

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "clients/leecher/download/peers/peer_book.h"
+#include "clients/leecher/download/policy/chunk_picker.h"
+#include "shoal/stream/chunk_session.h"
+
+namespace shoal::leecher {
+
+class PeerLink;
+
+// What happens on the connections of a download. Called on its loop.
+class LinkEvents {
+ public:
+  virtual void LinkReady(PeerLink& link) = 0;
+  virtual void LinkManifest(PeerLink& link, std::string canonical) = 0;
+  virtual void LinkGained(PeerLink& link, const Have& have) = 0;
+  // The peer begins to send a chunk, or goes on after a pause. False when it is of no use, or can't be that
+  // chunk, going by its length.
+  virtual bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) = 0;
+  // Memory for it; an empty buffer pauses the link until Resume.
+  virtual ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) = 0;
+  virtual void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) = 0;
+  virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) = 0;
+  virtual void LinkCorrupt(PeerLink& link, ChunkIndex chunk) = 0;
+  virtual void LinkRefused(PeerLink& link, const Refuse& refuse) = 0;
+  virtual void LinkNothingFresh(PeerLink& link) = 0;
+  virtual void LinkClosed(PeerLink& link, const absl::Status& why) = 0;
+
+ protected:
+  ~LinkEvents() = default;
+};
+
+// A download's end of one connection to one peer: the session, and what the peer said of itself. It decides
+// nothing. On the download's loop; ends when it is destroyed.
+class PeerLink final : public SessionDelegate {
+ public:
+  PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events);
+  ~PeerLink() override;
+
+  // `source`: what is held here, which the peer is told; null while nothing is known of it yet.
+  void Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits,
+            std::shared_ptr<const ChunkSource> source);
+  // No event follows. The link may be destroyed later, but not from within one of its own events.
+  void Close();
+
+  PeerSlot slot() const { return slot_; }
+  const PeerId& peer() const { return peer_; }
+  const Endpoint& endpoint() const { return endpoint_; }
+  bool on_probation() const { return on_probation_; }
+  bool failed_before() const { return failed_before_; }
+  bool closed() const { return session_ == nullptr; }
+  // The hellos were exchanged; hello() is what the peer said.
+  bool ready() const { return session_ != nullptr && hello_.has_value(); }
+  const Hello& hello() const { return *hello_; }
+  bool hello_seen() const { return hello_.has_value(); }
+
+  // Chunks that the peer gained before it was known how many there are. False when it tells of too many.
+  bool NoteGained(const Have& have);
+  const std::vector<ChunkRange>& noted_gains() const { return noted_gains_; }
+
+  // It takes part in the fetching of chunks.
+  void NoteJoined() { joined_ = true; }
+  bool joined() const { return joined_; }
+  void Request(std::span<const ChunkIndex> chunks);
+  void RequestAny(uint32_t chunks);
+  void Cancel(std::span<const ChunkIndex> chunks);
+
+  // Tells the peer what is held here, for a link that was dialled before that was known, and what was gained
+  // since. Only peers that choose chunks by themselves care; the others hear it from the chunk server, of
+  // which they ask for chunks.
+  void Offer(std::shared_ptr<const ChunkSource> source);
+  void Announce(std::span<const ChunkIndex> gained);
+
+  void AskManifest(absl::Duration now);
+  const std::optional<absl::Duration>& manifest_asked_at() const { return manifest_asked_at_; }
+
+  // Reads on after an empty buffer.
+  void Resume();
+
+  // SessionDelegate
+  void OnReady(const Hello& theirs) override;
+  void OnManifest(std::string canonical) override;
+  void OnHave(const Have& have) override;
+  bool WantsChunk(ChunkIndex chunk, uint32_t length_bytes) override;
+  ChunkBuffer BufferFor(ChunkIndex chunk, uint32_t length_bytes) override;
+  void OnProgress(ChunkIndex chunk, uint32_t bytes) override;
+  void OnChunk(ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
+  void OnCorruptFrame(ChunkIndex chunk) override;
+  void OnRefused(const Refuse& refuse) override;
+  void OnNothingFresh() override;
+  void OnClosed(const absl::Status& why) override;
+
+ private:
+  const PeerSlot slot_;
+  const PeerId peer_;
+  const Endpoint endpoint_;
+  const bool on_probation_;
+  const bool failed_before_;
+  LinkEvents* const events_;
+  std::shared_ptr<ChunkSession> session_;  // null once closed
+  std::optional<Hello> hello_;
+  std::vector<ChunkRange> noted_gains_;
+  std::optional<absl::Duration> manifest_asked_at_;
+  bool joined_ = false;
+  bool offered_ = false;
+};
+
+}  // namespace shoal::leecher

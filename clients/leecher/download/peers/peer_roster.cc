@@ -1,0 +1,123 @@
+#include "clients/leecher/download/peers/peer_roster.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace shoal::leecher {
+
+PeerRoster::PeerRoster(EventLoop& loop, const Options& options, LinkEvents* events,
+                       Download::Observer observer)
+    : loop_(loop),
+      options_(options),
+      events_(events),
+      observer_(std::move(observer)),
+      book_(options.self,
+            PeerBook::Limits{options.max_peers, options.tuning.first_backoff, options.tuning.max_backoff},
+            std::random_device{}()) {}
+
+PeerRoster::~PeerRoster() = default;
+
+void PeerRoster::Learn(const std::vector<PeerInfo>& peers, absl::Duration now) {
+  for (const PeerInfo& peer : peers) book_.Seen(peer, now);
+}
+
+void PeerRoster::CallPeers(absl::Duration now) {
+  if (content_.is_zero()) return;
+  SessionTerms terms;
+  terms.content_id = content_;
+  terms.self = options_.self;
+  terms.listen_port = options_.listen_port;
+  while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
+    links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, events_));
+    links_.back()->Dial(loop_, terms, options_.tuning.session, source_);
+  }
+}
+
+void PeerRoster::Offer(std::shared_ptr<const ChunkSource> source) {
+  source_ = std::move(source);
+  for (PeerLink* link : ready_) link->Offer(source_);
+}
+
+void PeerRoster::Announce(const std::vector<ChunkIndex>& gained) {
+  for (PeerLink* link : ready_) link->Announce(gained);
+}
+
+void PeerRoster::Welcome(PeerLink& link) {
+  ready_.push_back(&link);
+  if (source_ != nullptr) link.Offer(source_);
+  tally_.Connected(link.peer(), link.endpoint());
+  observer_(PeerConnected{link.peer(), link.endpoint()});
+}
+
+void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl::Duration now,
+                     absl::Duration wait) {
+  const auto found =
+      std::find_if(links_.begin(), links_.end(), [&](const auto& each) { return each.get() == &link; });
+  if (found == links_.end()) return;
+  link.Close();
+  std::erase(ready_, &link);
+  ended_.push_back(std::move(*found));
+  links_.erase(found);
+  loop_.Post([this] { ended_.clear(); });
+
+  tally_.Disconnected(link.peer());
+  if (ending == Ending::kFailed || ending == Ending::kFrozen) tally_.Failed(link.peer(), link.endpoint());
+  switch (ending) {
+    case Ending::kFailed:
+      book_.Ended(link.peer(), now);
+      break;
+    case Ending::kFrozen:
+      book_.Frozen(link.peer(), now);
+      break;
+    case Ending::kNotNow:
+      book_.LeftAlone(link.peer(), now, wait);
+      break;
+    case Ending::kForGood:
+      Condemn(link.peer(), link.endpoint(), why);
+      return;
+  }
+  const bool silent = ending == Ending::kFrozen || (ending == Ending::kFailed && !link.hello_seen());
+  if (silent && book_.FoundSilent(link.peer())) ReportBad(link.peer(), PeerReport::Reason::kDead);
+  // A peer that could not be reached the last time either is no news.
+  if (link.hello_seen() || !link.failed_before()) {
+    observer_(PeerLost{link.peer(), link.endpoint(), why, /*for_good=*/false});
+  }
+}
+
+void PeerRoster::Condemn(const PeerId& peer, const Endpoint& endpoint, const std::string& why) {
+  book_.DropForGood(peer);
+  tally_.Failed(peer, endpoint);
+  tally_.Dropped(peer, why);
+  observer_(PeerLost{peer, endpoint, why, /*for_good=*/true});
+  ReportBad(peer, PeerReport::Reason::kLying);
+}
+
+void PeerRoster::ReportBad(const PeerId& peer, PeerReport::Reason reason) {
+  if (options_.on_bad_peer != nullptr) options_.on_bad_peer(content_, peer, reason);
+}
+
+void PeerRoster::CloseAll() {
+  ready_.clear();
+  for (auto& link : links_) {
+    link->Close();
+    tally_.Disconnected(link->peer());
+    ended_.push_back(std::move(link));
+  }
+  links_.clear();
+  loop_.Post([this] { ended_.clear(); });
+}
+
+PeerLink* PeerRoster::Find(PeerSlot slot) const {
+  const auto found =
+      std::find_if(links_.begin(), links_.end(), [&](const auto& link) { return link->slot() == slot; });
+  return found == links_.end() ? nullptr : found->get();
+}
+
+PeerLink* PeerRoster::FindPeer(const PeerId& peer) const {
+  const auto found =
+      std::find_if(links_.begin(), links_.end(), [&](const auto& link) { return link->peer() == peer; });
+  return found == links_.end() ? nullptr : found->get();
+}
+
+}  // namespace shoal::leecher

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "clients/leecher/download/download.h"
+#include "shoal/base/rate_meter.h"
+#include "shoal/stream/upload/upload_ledger.h"
+
+namespace shoal::leecher {
+
+// What each peer did for a download, over all of its connections. One thread.
+class PeerTally {
+ public:
+  static constexpr size_t kMaxPeers = 1000;  // of the later ones only those who send chunks are noted
+
+  void Connected(const PeerId& peer, const Endpoint& endpoint);
+  void Disconnected(const PeerId& peer);
+  void Received(const PeerId& peer, absl::Duration now, uint64_t bytes);
+  void Stored(const PeerId& peer);  // a good chunk of its
+  // What this process's chunk server has sent so far. Told again and again.
+  void Sent(const ContentTotals& totals, absl::Duration now);
+  void Failed(const PeerId& peer, const Endpoint& endpoint);
+  void Dropped(const PeerId& peer, const std::string& because);
+
+  // All that ever sent, got or failed, or are connected, those with the most chunks first.
+  std::vector<DownloadStatus::Peer> Report(absl::Duration now);
+
+ private:
+  struct Entry {
+    DownloadStatus::Peer peer;
+    std::unique_ptr<RateMeter> rate;       // while it sends
+    std::unique_ptr<RateMeter> send_rate;  // once it was sent something
+  };
+  Entry* Find(const PeerId& peer);
+  // Null when there is no room for one more.
+  Entry* FindOrAdd(const PeerId& peer, const Endpoint& endpoint);
+
+  absl::flat_hash_map<PeerId, Entry> entries_;
+};
+
+}  // namespace shoal::leecher

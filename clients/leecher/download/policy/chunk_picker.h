@@ -1,0 +1,131 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "clients/leecher/download/policy/file_priority.h"
+#include "clients/leecher/download/policy/rarity_order.h"
+#include "shoal/base/strong_index.h"
+#include "shoal/content/manifest/chunk_set.h"
+#include "shoal/content/manifest/ids.h"
+
+namespace shoal::leecher {
+
+// One connection to a peer, as the policies name it. Never used again after the connection ended.
+using PeerSlot = StrongIndex<struct PeerSlotTag, uint32_t>;
+
+// Which chunk to ask next of a given peer: of those with the highest priority the one that the fewest
+// connected peers hold, ties at random; or, when sequential, the first. A chunk is asked of one peer at a
+// time, but for copies that the caller asks for. It knows no times, no rates and no sockets: what makes a
+// copy worth it is the caller's judgement.
+//
+// A chunk is wanted, asked (of one or two peers), arrived (its bytes are here and being checked), held, or
+// none of these because it is skipped.
+//
+// Peers that hold everything do not change which chunk is rarer, so they are not counted: adding one is O(1),
+// and a pick for one is O(peers). A pick for any other peer looks at a bounded number of rare chunks first,
+// and then at one bit per chunk, as does a sequential pick. Adding or removing such a peer is linear in its
+// chunks. One thread.
+class ChunkPicker {
+ public:
+  // `held`: the chunks that are already here. `seed` decides ties.
+  ChunkPicker(const ChunkSet& held, uint64_t seed);
+  ChunkPicker(const ChunkPicker&) = delete;
+  ChunkPicker& operator=(const ChunkPicker&) = delete;
+
+  // `held.size()` is the content's number of chunks. The slot must be new.
+  void AddPeer(PeerSlot peer, const ChunkSet& held);
+  // Chunks that were asked of this peer alone are wanted again.
+  void RemovePeer(PeerSlot peer);
+  // OUT_OF_RANGE, and no change, when a range reaches past the end.
+  absl::Status PeerGained(PeerSlot peer, const std::vector<ChunkRange>& gained);
+  // Never picks this chunk for this peer again (unless it says that it gained it).
+  void Exclude(PeerSlot peer, ChunkIndex chunk);
+
+  // Higher priorities are picked first, skipped chunks never, and done() does not wait for them. All are
+  // normal at first. What is asked already is not called back. Needs a range within the content.
+  void SetPriority(ChunkRange chunks, FilePriority priority);
+  void SetSequential(bool sequential) { sequential_ = sequential; }
+  bool sequential() const { return sequential_; }
+  // Any order of the wanted chunks is as good as any other: none is skipped, all have one priority, and it is
+  // not sequential.
+  bool indifferent() const;
+
+  // The next chunk to ask of `peer`, which counts as asked from now on; none when it holds nothing that is
+  // wanted.
+  std::optional<ChunkIndex> Pick(PeerSlot peer);
+  // The last Pick for `peer` found nothing, and none would have since, as far as can be told cheaply.
+  bool IsBarren(PeerSlot peer) const;
+  // Counts `chunk` as asked of `peer` too. False, and no change, unless it is asked of exactly one other peer
+  // and `peer` holds it.
+  bool Copy(PeerSlot peer, ChunkIndex chunk);
+
+  // `peer` is sending `chunk` without having been picked for it: counts it as asked of `peer` if it is
+  // wanted, or asked of others (of however many). False, and no change, when it is of no use.
+  bool Claim(PeerSlot peer, ChunkIndex chunk);
+  // The peers that are asked for `chunk`; none when it is not asked.
+  std::span<const PeerSlot> AskedOf(ChunkIndex chunk) const;
+  bool Holds(PeerSlot peer, ChunkIndex chunk) const;
+
+  // `peer` will not bring `chunk`. True when nobody else is asked for it, so that it is wanted again.
+  bool Return(PeerSlot peer, ChunkIndex chunk);
+  // The bytes of `chunk` came: nobody is asked for it any more.
+  void Arrived(ChunkIndex chunk);
+  // What became of an arrived chunk.
+  void Stored(ChunkIndex chunk);
+  void Rejected(ChunkIndex chunk);
+
+  // Chunks. What is skipped is not wanted, but may be held.
+  uint32_t wanted() const { return wanted_; }
+  uint32_t asked() const { return static_cast<uint32_t>(asked_.size()); }
+  uint32_t held() const { return held_; }
+  bool done() const { return missing_ == 0; }
+
+ private:
+  struct Peer {
+    bool complete = false;
+    uint32_t count = 0;
+    std::vector<uint64_t> words;  // what it holds; empty when complete
+    uint64_t barren_epoch = 0;    // wanted_epoch_ when a pick found nothing
+  };
+
+  static constexpr size_t kPriorities = 4;
+
+  bool Holds(const Peer& peer, uint32_t chunk) const;
+  bool IsHeld(uint32_t chunk) const;
+  bool IsUnderWay(uint32_t chunk) const;  // asked or arrived
+  RarityOrder& OrderOf(uint32_t chunk) { return orders_[static_cast<size_t>(priorities_[chunk])]; }
+  void MakePartial(Peer& peer);
+  void MakeComplete(Peer& peer);
+  void Want(uint32_t chunk);
+  void Unwant(uint32_t chunk);
+  void MakeRarer(uint32_t chunk);
+  void MakeCommoner(uint32_t chunk);
+  std::optional<uint32_t> FindFor(const Peer& peer);
+
+  const uint32_t chunk_count_;
+  std::mt19937_64 random_;
+  bool sequential_ = false;
+  uint32_t held_ = 0;
+  uint32_t missing_ = 0;  // not held, and not skipped
+  uint32_t wanted_ = 0;
+  RarityOrder::Chunks chunks_;
+  std::vector<RarityOrder> orders_;             // the wanted chunks, by priority
+  std::vector<FilePriority> priorities_;        // per chunk
+  std::array<uint32_t, kPriorities> unheld_{};  // chunks of each priority that are not held
+  std::vector<uint64_t> held_bits_;
+  uint64_t wanted_epoch_ = 1;  // grows when a chunk becomes wanted
+  absl::flat_hash_map<ChunkIndex, absl::InlinedVector<PeerSlot, 2>> asked_;
+  absl::flat_hash_set<ChunkIndex> arrived_;
+  absl::flat_hash_map<PeerSlot, Peer> peers_;
+};
+
+}  // namespace shoal::leecher

@@ -1,0 +1,92 @@
+#include "clients/leecher/download/policy/wanted_files.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace shoal::leecher {
+namespace {
+
+bool AnyMatches(const std::vector<std::string>& globs, const std::string& path) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& glob) { return GlobMatches(glob, path); });
+}
+
+}  // namespace
+
+bool GlobMatches(const std::string& glob, const std::string& path) {
+  if (glob.ends_with('/')) return fnmatch((glob + "*").c_str(), path.c_str(), 0) == 0;
+  if (glob.find('/') != std::string::npos) return fnmatch(glob.c_str(), path.c_str(), 0) == 0;
+  const size_t slash = path.rfind('/');
+  const char* name = path.c_str() + (slash == std::string::npos ? 0 : slash + 1);
+  return fnmatch(glob.c_str(), name, 0) == 0;
+}
+
+FilePriority SelectionRules::PriorityOf(const std::string& path) const {
+  if (!include.empty() && !AnyMatches(include, path)) return FilePriority::kSkip;
+  if (AnyMatches(exclude, path)) return FilePriority::kSkip;
+  const auto last = std::find_if(priorities.rbegin(), priorities.rend(),
+                                 [&](const Priority& rule) { return GlobMatches(rule.glob, path); });
+  return last == priorities.rend() ? FilePriority::kNormal : last->priority;
+}
+
+WantedFiles::WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules)
+    : manifest_(std::move(manifest)) {
+  priorities_.reserve(manifest_->files().size());
+  for (const FileEntry& file : manifest_->files()) {
+    const FileIndex index(static_cast<uint32_t>(priorities_.size()));
+    priorities_.push_back(rules.everything() ? FilePriority::kNormal : rules.PriorityOf(file.path));
+    if (wanted(index)) Count(index, true);
+  }
+}
+
+bool WantedFiles::Set(FileIndex file, FilePriority priority) {
+  FilePriority& now = priorities_[file.value()];
+  if (now == priority) return false;
+  const bool was_wanted = now != FilePriority::kSkip;
+  now = priority;
+  if (wanted(file) != was_wanted) Count(file, !was_wanted);
+  return true;
+}
+
+std::vector<FileIndex> WantedFiles::Matching(const std::string& glob) const {
+  std::vector<FileIndex> files;
+  for (uint32_t i = 0; i < priorities_.size(); ++i) {
+    if (GlobMatches(glob, manifest_->files()[i].path)) files.push_back(FileIndex(i));
+  }
+  return files;
+}
+
+FileSelection WantedFiles::selection() const {
+  FileSelection selection = FileSelection::None(*manifest_);
+  for (uint32_t i = 0; i < priorities_.size(); ++i) selection.Set(FileIndex(i), wanted(FileIndex(i)));
+  return selection;
+}
+
+std::vector<ChunkRange> WantedFiles::ChunksAt(FilePriority priority) const {
+  std::vector<ChunkRange> ranges;
+  for (uint32_t i = 0; i < priorities_.size(); ++i) {
+    if (priorities_[i] != priority) continue;
+    const auto [first, end] = manifest_->ChunksOf(FileIndex(i));
+    const uint32_t count = end.value() - first.value();
+    if (count == 0) continue;
+    if (!ranges.empty() && ranges.back().first.value() + ranges.back().count == first.value()) {
+      ranges.back().count += count;
+    } else {
+      ranges.push_back({first, count});
+    }
+  }
+  return ranges;
+}
+
+void WantedFiles::Count(FileIndex file, bool in) {
+  const auto [first, end] = manifest_->ChunksOf(file);
+  const uint32_t chunks = end.value() - first.value();
+  const uint64_t bytes = manifest_->files()[file.value()].length_bytes;
+  wanted_files_ = in ? wanted_files_ + 1 : wanted_files_ - 1;
+  wanted_chunks_ = in ? wanted_chunks_ + chunks : wanted_chunks_ - chunks;
+  wanted_bytes_ = in ? wanted_bytes_ + bytes : wanted_bytes_ - bytes;
+}
+
+}  // namespace shoal::leecher

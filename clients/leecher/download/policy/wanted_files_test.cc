@@ -1,0 +1,123 @@
+#include "clients/leecher/download/policy/wanted_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace shoal::leecher {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using enum FilePriority;
+
+constexpr uint32_t kChunk = kMinChunkSizeBytes;
+
+TEST(GlobMatches, TakesNamesAnywhereAndWholePaths) {
+  const struct {
+    const char* glob;
+    const char* path;
+    bool matches;
+  } cases[] = {
+      {"*.csv", "labels.csv", true},
+      {"*.csv", "deep/down/labels.csv", true},
+      {"*.csv", "labels.csv.gz", false},
+      {"*.CSV", "labels.csv", false},
+      {"labels*", "labels/other", false},  // the name is "other"
+      {"train/*", "train/a", true},
+      {"train/*", "train/deep/a", true},
+      {"train/*", "other/train/a", false},
+      {"*/train/*", "other/train/a", true},
+      {"train/", "train/deep/a", true},
+      {"train/", "train", false},
+      {"train/a", "train/a", true},
+      {"[a-c]?.bin", "x/b1.bin", true},
+      {"[!a-c]?.bin", "x/b1.bin", false},
+      {"*", ".hidden", true},
+      {"\\*", "*", true},
+      {"\\*", "a", false},
+      {"", "a", false},
+      {"model.bin", "model.bin", true},
+  };
+  for (const auto& row : cases) {
+    EXPECT_EQ(GlobMatches(row.glob, row.path), row.matches) << row.glob << " and " << row.path;
+  }
+}
+
+TEST(SelectionRules, ExclusionBeatsInclusionAndTheLastPriorityCounts) {
+  SelectionRules rules;
+  EXPECT_TRUE(rules.everything());
+  EXPECT_EQ(rules.PriorityOf("a"), kNormal);
+  rules.include = {"train/*", "*.csv"};
+  rules.exclude = {"*.tmp"};
+  rules.priorities = {{"*", kLow}, {"train/first*", kHigh}, {"*.csv", kSkip}, {"best.csv", kHigh}};
+  EXPECT_FALSE(rules.everything());
+  EXPECT_EQ(rules.PriorityOf("train/a.bin"), kLow);
+  EXPECT_EQ(rules.PriorityOf("train/first.bin"), kHigh);
+  EXPECT_EQ(rules.PriorityOf("train/first.tmp"), kSkip);
+  EXPECT_EQ(rules.PriorityOf("a.csv"), kSkip);
+  EXPECT_EQ(rules.PriorityOf("best.csv"), kHigh);
+  EXPECT_EQ(rules.PriorityOf("other/a.bin"), kSkip);
+}
+
+std::shared_ptr<const Manifest> Folder() {
+  // Chunks: a 0-1, b 2, empty none, d 3-5, e 6.
+  std::vector<FileEntry> files = {
+      {"a", 2 * kChunk}, {"b", 1}, {"empty", 0}, {"sub/d", 2 * kChunk + 1}, {"sub/e", kChunk}};
+  auto manifest = Manifest::Create(Manifest::Kind::kFolder, "folder", kChunk, std::move(files),
+                                   std::vector<ChunkChecksums>(7));
+  EXPECT_TRUE(manifest.ok()) << manifest.status();
+  return std::make_shared<const Manifest>(*std::move(manifest));
+}
+
+ChunkRange Chunks(uint32_t first, uint32_t count) {
+  return {ChunkIndex(first), count};
+}
+
+TEST(WantedFilesTest, WithoutRulesEverythingIsNormal) {
+  const WantedFiles wanted(Folder(), SelectionRules());
+  EXPECT_TRUE(wanted.everything());
+  EXPECT_EQ(wanted.wanted_files(), 5u);
+  EXPECT_EQ(wanted.wanted_chunks(), 7u);
+  EXPECT_EQ(wanted.wanted_bytes(), 5 * kChunk + 2);
+  EXPECT_THAT(wanted.ChunksAt(kNormal), ElementsAre(Chunks(0, 7)));
+  EXPECT_THAT(wanted.ChunksAt(kSkip), IsEmpty());
+}
+
+TEST(WantedFilesTest, RulesBecomeRunsOfChunks) {
+  SelectionRules rules;
+  rules.exclude = {"b"};
+  rules.priorities = {{"sub/", kHigh}};
+  const WantedFiles wanted(Folder(), rules);
+  EXPECT_FALSE(wanted.everything());
+  EXPECT_EQ(wanted.wanted_files(), 4u);
+  EXPECT_EQ(wanted.wanted_chunks(), 6u);
+  EXPECT_EQ(wanted.wanted_bytes(), 5 * kChunk + 1);
+  EXPECT_THAT(wanted.ChunksAt(kSkip), ElementsAre(Chunks(2, 1)));
+  EXPECT_THAT(wanted.ChunksAt(kNormal), ElementsAre(Chunks(0, 2)));
+  EXPECT_THAT(wanted.ChunksAt(kHigh), ElementsAre(Chunks(3, 4)));
+  EXPECT_EQ(wanted.selection().count(), 4u);
+  EXPECT_FALSE(wanted.selection().Wants(FileIndex(1)));
+  EXPECT_THAT(wanted.chunks().Ranges(), ElementsAre(Chunks(0, 2), Chunks(3, 4)));
+  EXPECT_EQ(wanted.priority(FileIndex(2)), kNormal) << "an empty file is wanted as others are";
+}
+
+TEST(WantedFilesTest, ChangesWhileItIsUsed) {
+  WantedFiles wanted(Folder(), SelectionRules());
+  EXPECT_THAT(wanted.Matching("sub/*"), ElementsAre(FileIndex(3), FileIndex(4)));
+  EXPECT_THAT(wanted.Matching("nothing"), IsEmpty());
+  EXPECT_TRUE(wanted.Set(FileIndex(3), kSkip));
+  EXPECT_FALSE(wanted.Set(FileIndex(3), kSkip));
+  EXPECT_EQ(wanted.wanted_chunks(), 4u);
+  EXPECT_TRUE(wanted.Set(FileIndex(2), kSkip));
+  EXPECT_EQ(wanted.wanted_files(), 3u);
+  EXPECT_EQ(wanted.wanted_bytes(), 3 * kChunk + 1);
+  EXPECT_TRUE(wanted.Set(FileIndex(3), kLow));
+  EXPECT_EQ(wanted.wanted_chunks(), 7u);
+  EXPECT_TRUE(wanted.Set(FileIndex(3), kHigh));
+  EXPECT_EQ(wanted.wanted_chunks(), 7u);
+  EXPECT_THAT(wanted.ChunksAt(kHigh), ElementsAre(Chunks(3, 3)));
+  EXPECT_THAT(wanted.ChunksAt(kNormal), ElementsAre(Chunks(0, 3), Chunks(6, 1)));
+}
+
+}  // namespace
+}  // namespace shoal::leecher

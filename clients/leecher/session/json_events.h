@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "clients/leecher/download/download.h"
+#include "clients/leecher/session/download_record.h"
+#include "clients/leecher/session/exit_code.h"
+
+namespace shoal::leecher {
+
+// What `--json` prints: one object per event, each on one line without its end, ASCII only. The shapes are
+// documented in docs/operations.md, "JSON events"; fields may be added, those that are there do not change
+// their meaning. Pure.
+//
+// `download` names the download that an event is about: what the person typed.
+
+// Empty for events that have no shape of their own (DownloadFinished: see JsonFinished).
+std::string JsonEvent(const std::string& download, const DownloadEvent& event, absl::Time now);
+std::string JsonProgress(const std::string& download, const DownloadStatus& status, absl::Time now);
+std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& status, ExitCode exit_code,
+                         absl::Time now);
+
+// What a process serves to others, at one moment.
+struct ServingStatus {
+  uint16_t port = 0;
+  uint32_t contents = 0;
+  uint32_t peers = 0;  // connections now
+  uint64_t sent_bytes = 0;
+  uint64_t sent_chunks = 0;
+  double rate_bytes_per_second = 0;
+  uint32_t trackers_told = 0;  // that have taken everything that is served
+  uint32_t trackers = 0;
+};
+// `over`: the serving has ended.
+std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now);
+
+// "2023-11-14T22:13:20.123Z"
+std::string JsonTime(absl::Time time);
+
+// A failure that is not one download's (or that came before it began).
+std::string JsonError(const absl::Status& error, ExitCode exit_code, absl::Time now);
+
+}  // namespace shoal::leecher

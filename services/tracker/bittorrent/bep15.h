@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "services/tracker/bittorrent/swarm_counts.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/content/manifest/ids.h"
+
+// The bytes of BitTorrent's UDP tracker protocol (BEP 15), both directions; docs/wire_format.md has the
+// layout. Pure functions without memory of their own, but for what the client's side takes. Integers are
+// big-endian.
+namespace shoal::tracker::bep15 {
+
+// No reply is larger, so that it fits one packet of any network.
+inline constexpr size_t kMaxReplyBytes = 1200;
+inline constexpr size_t kConnectRequestBytes = 16;
+inline constexpr size_t kConnectReplyBytes = 16;
+inline constexpr size_t kAnnounceRequestBytes = 98;
+inline constexpr size_t kAnnounceHeadBytes = 20;  // of the reply; the peers follow
+inline constexpr size_t kScrapeHeadBytes = 8;     // of the reply; the counts follow
+inline constexpr size_t kScrapeEntryBytes = 12;
+// What the protocol names as about the most in one packet; further ones are not answered.
+inline constexpr size_t kMaxScrapedHashes = 74;
+
+enum class Event : uint32_t { kNone = 0, kCompleted = 1, kStarted = 2, kStopped = 3 };
+
+struct ConnectRequest {
+  uint32_t transaction_id = 0;
+};
+
+struct AnnounceRequest {
+  uint64_t connection_id = 0;
+  uint32_t transaction_id = 0;
+  InfoHash info_hash;
+  uint64_t left_bytes = 0;  // 0: the peer has everything
+  Event event = Event::kNone;
+  int32_t wanted = -1;  // peers; below 0: as many as the tracker likes
+  uint16_t port = 0;    // where the peer listens, at the address that the datagram comes from
+};
+
+struct ScrapeRequest {
+  uint64_t connection_id = 0;
+  uint32_t transaction_id = 0;
+  ByteView info_hashes;  // whole ones, at most kMaxScrapedHashes; points into what was parsed
+};
+
+// std::monostate: nothing of this protocol.
+using Request = std::variant<std::monostate, ConnectRequest, AnnounceRequest, ScrapeRequest>;
+
+// Reads what a client sent. Longer than its kind needs is fine: options (BEP 41) may follow, and are not
+// looked at.
+Request ParseRequest(ByteView datagram);
+
+// What swarm an announce is about, or nothing for other requests.
+std::optional<InfoHash> AnnouncedSwarm(ByteView datagram);
+
+// Each writes a reply into `to`, which has room for it, and says how long it is. An announce's peers are
+// written by whoever has them, behind the kAnnounceHeadBytes that WriteAnnounceHead fills.
+size_t WriteConnectReply(uint32_t transaction_id, uint64_t connection_id, uint8_t* to);
+size_t WriteAnnounceHead(uint32_t transaction_id, uint32_t interval_seconds, const SwarmCounts& counts,
+                         uint8_t* to);
+size_t WriteScrapeHead(uint32_t transaction_id, uint8_t* to);
+size_t WriteScrapeEntry(const SwarmCounts& counts, uint8_t* to);
+// `message` is cut to 64 bytes, so that an error is never longer than an announce.
+size_t WriteError(uint32_t transaction_id, absl::string_view message, uint8_t* to);
+
+// The bytes of one peer in an announce's reply: as many as the address of the family, and two of port.
+inline constexpr size_t kPeerBytesV4 = 6;
+inline constexpr size_t kPeerBytesV6 = 18;
+
+// ---- The client's side: for tests and for programs that measure.
+
+std::string BuildConnect(const ConnectRequest& request);
+std::string BuildAnnounce(const AnnounceRequest& request, const std::string& peer_id_20_bytes);
+std::string BuildScrape(uint64_t connection_id, uint32_t transaction_id, const std::vector<InfoHash>& hashes);
+
+struct ConnectReply {
+  uint32_t transaction_id = 0;
+  uint64_t connection_id = 0;
+};
+struct AnnounceReply {
+  uint32_t transaction_id = 0;
+  uint32_t interval_seconds = 0;
+  SwarmCounts counts;  // without `completed`
+  std::vector<Endpoint> peers;
+};
+struct ScrapeReply {
+  uint32_t transaction_id = 0;
+  std::vector<SwarmCounts> counts;
+};
+struct ErrorReply {
+  uint32_t transaction_id = 0;
+  std::string message;
+};
+using Reply = std::variant<std::monostate, ConnectReply, AnnounceReply, ScrapeReply, ErrorReply>;
+
+// `v6`: whether the datagram came over IPv6, which is what tells the two forms of a peer apart.
+Reply ParseReply(ByteView datagram, bool v6);
+
+}  // namespace shoal::tracker::bep15

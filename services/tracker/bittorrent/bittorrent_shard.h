@@ -1,0 +1,141 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "services/tracker/bittorrent/swarm_counts.h"
+#include "services/tracker/bittorrent/swarm_peers.h"
+#include "services/tracker/limits/registry_limits.h"
+#include "services/tracker/tables/random_source.h"
+#include "services/tracker/tables/slot_set.h"
+#include "services/tracker/tables/slot_table.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/base/mutex.h"
+#include "shoal/content/manifest/ids.h"
+
+namespace shoal::tracker {
+
+// What a BitTorrent peer says of itself, and how many others it wants to hear of.
+struct BitTorrentAnnounce {
+  InfoHash info_hash;
+  Endpoint peer;
+  bool seeder = false;     // it has everything
+  bool completed = false;  // since just now
+  bool stopped = false;    // it goes away
+  uint32_t wanted = 0;
+};
+
+enum class BitTorrentOutcome {
+  kDone,
+  kTooManySwarms,  // a limit of the tracker, for what it does not know yet
+  kTooManyPeers,   // the same
+  kSwarmFull,      // the limit of one swarm
+};
+
+// The BitTorrent swarms of one share of the id space, under one lock. A peer is known by its address and
+// port, so that nobody can speak for another. Time comes in with each call in ticks of 1/128 of a peer's life
+// (PeerClock); a peer that was silent for a life is handed to nobody from then on. What has lapsed is taken
+// out as it is met, a few hundred peers at a time, and by Sweep, which goes round all of them piece by piece;
+// counts may be behind by that. Thread-safe.
+class BitTorrentShard {
+ public:
+  // `usage` is shared by all shards and outlives them.
+  BitTorrentShard(uint64_t seed, BitTorrentUsage* usage);
+
+  struct Swarm {
+    InfoHash info_hash;
+    SwarmCounts counts;
+    uint64_t first_tick = 0;
+  };
+  struct Peer {
+    Endpoint endpoint;
+    bool seeder = false;
+    uint8_t age_ticks = 0;
+  };
+
+  struct Answer {
+    BitTorrentOutcome outcome = BitTorrentOutcome::kDone;
+    SwarmCounts counts;
+    uint32_t peers = 0;
+  };
+  // Puts down what the peer says, and writes up to `wanted` others of its address family to `peers`, as they
+  // go over the wire: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
+  Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
+  // Asks for the memory that an announce will need, in two steps: each does not wait for what the one before
+  // it asked for, if enough others come in between. Changes nothing.
+  enum class PrefetchStep { kSwarm, kPeers };
+  void Prefetch(const InfoHash& info_hash, PrefetchStep step);
+  // Takes in a peer of an earlier life of the tracker, whose swarm had so many completed downloads. What a
+  // limit refuses is left out.
+  void Restore(const InfoHash& info_hash, uint32_t completed, const Peer& peer, uint64_t tick);
+  // All zero for a swarm that is not known.
+  SwarmCounts Scrape(const InfoHash& info_hash);
+
+  // Goes on with its round over all peers, by some thousand; false when it is behind `tick` still. Comes
+  // round in an eighth of a life when called that often.
+  bool Sweep(uint64_t tick);
+
+  // Swarms that have a peer, from slot `from` on, at most `count`; and where to go on, or nothing at the end.
+  std::optional<uint32_t> Page(uint32_t from, uint32_t count, std::vector<Swarm>* swarms) const;
+  // With up to `max_peers` of its peers.
+  std::optional<Swarm> Describe(const InfoHash& info_hash, uint64_t tick, uint32_t max_peers,
+                                std::vector<BitTorrentShard::Peer>* peers) const;
+
+ private:
+  // A cache line.
+  struct alignas(64) Record {
+    InfoHash info_hash;
+    uint32_t completed = 0;
+    uint32_t first_tick = 0;
+    bool used = false;
+    SwarmPeers<6> v4;
+    SwarmPeers<18> v6;
+
+    uint32_t seeders() const { return v4.seeders() + v6.seeders(); }
+    uint32_t leechers() const { return v4.leechers() + v6.leechers(); }
+    bool empty() const { return seeders() + leechers() == 0; }
+    SwarmCounts counts() const { return {seeders(), leechers(), completed}; }
+  };
+  static_assert(sizeof(Record) == 64);
+  struct KeyByInfoHash {
+    using Key = InfoHash;
+    const SlotTable<Record>* table;
+    const Key& operator()(uint32_t slot) const { return (*table)[slot].info_hash; }
+  };
+
+  template <size_t kPeerBytes>
+  Answer AnnounceIn(Record* record, SwarmPeers<kPeerBytes>* peers, const BitTorrentAnnounce& announce,
+                    uint64_t tick, uint8_t* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A peer that is not there yet, heard of `age` ticks ago, unless a limit is in the way.
+  template <size_t kPeerBytes>
+  BitTorrentOutcome Insert(const Record& record, SwarmPeers<kPeerBytes>* peers, const uint8_t* wire,
+                           bool seeder, uint8_t now, uint8_t age,
+                           typename SwarmPeers<kPeerBytes>::Place* place)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <size_t kPeerBytes>
+  void RestoreIn(Record* record, SwarmPeers<kPeerBytes>* peers, const Peer& peer, uint8_t now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Record* Find(const InfoHash& info_hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Record* Add(const InfoHash& info_hash, uint64_t tick) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountLapsed(uint32_t peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // One block of one family of the swarm at the cursor; moves the cursor on.
+  void SweepOne(uint8_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const PeerHash hasher_;
+  BitTorrentUsage* const usage_;
+
+  mutable Mutex mutex_;
+  RandomSource random_ ABSL_GUARDED_BY(mutex_);
+  SlotTable<Record> table_ ABSL_GUARDED_BY(mutex_);
+  SlotSet<KeyByInfoHash> by_hash_ ABSL_GUARDED_BY(mutex_);
+  // The sweep's place: a slot, and a block of it (those of IPv4 first).
+  uint32_t sweep_slot_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t sweep_block_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t round_began_ ABSL_GUARDED_BY(mutex_) = 0;  // tick
+};
+
+}  // namespace shoal::tracker

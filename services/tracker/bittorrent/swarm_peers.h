@@ -1,0 +1,208 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "services/tracker/bittorrent/peer_block.h"
+#include "services/tracker/tables/random_source.h"
+
+namespace shoal::tracker {
+
+// Hashes a peer's wire form, differently in each process, so that nobody can choose peers that fall together.
+// A small value; thread-safe.
+class PeerHash {
+ public:
+  explicit PeerHash(uint64_t seed) : seed_(seed) {}
+
+  template <size_t kPeerBytes>
+  uint32_t operator()(const uint8_t* peer) const {
+    uint64_t hash = seed_;
+    for (size_t at = 0; at < kPeerBytes; at += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, peer + at, std::min<size_t>(8, kPeerBytes - at));
+      hash = Mix(hash ^ word);
+    }
+    return static_cast<uint32_t>(hash >> 32);
+  }
+
+ private:
+  static uint64_t Mix(uint64_t x) {
+    x = (x ^ (x >> 31)) * 0x7fb5d329728ea185;
+    x = (x ^ (x >> 27)) * 0x81dadef4bc2dd44d;
+    return x ^ (x >> 33);
+  }
+
+  uint64_t seed_;
+};
+
+// The peers of one swarm and one address family. A swarm of some 200 peers or fewer is one block of memory; a
+// larger one is cut into many such blocks by a hash of the peer, one more at a time (linear hashing), so that
+// neither a search nor growth nor a sweep ever touches more than a few hundred peers at once. 16 bytes
+// besides the blocks. Not thread-safe.
+template <size_t kPeerBytes>
+class SwarmPeers {
+ public:
+  using Block = PeerBlock<kPeerBytes>;
+
+  // Where a peer is: good until the next change.
+  struct Place {
+    uint32_t block = 0;
+    uint32_t index = Block::kNone;
+    bool found() const { return index != Block::kNone; }
+  };
+
+  uint32_t leechers() const { return many_ ? many_->leechers : one_.leechers(); }
+  uint32_t seeders() const { return many_ ? many_->seeders : one_.seeders(); }
+  uint32_t size() const { return leechers() + seeders(); }
+  uint32_t blocks() const { return many_ ? static_cast<uint32_t>(many_->blocks.size()) : 1; }
+  const Block& block(uint32_t number) const { return many_ ? many_->blocks[number] : one_; }
+
+  // Asks for the memory that Find looks at first, as far as it can be told without waiting for it.
+  void Prefetch() const {
+    if (many_) {
+      __builtin_prefetch(many_.get());
+    } else {
+      one_.Prefetch();
+    }
+  }
+
+  // Of those with whom `peer` would lie, whoever has lapsed goes first. Says how many went by way of `swept`.
+  Place Find(const uint8_t* peer, const PeerHash& hasher, uint8_t now, uint32_t* swept) {
+    const uint32_t hash = hasher.operator()<kPeerBytes>(peer);
+    const uint32_t number = BlockOf(hash);
+    *swept += SweepBlock(number, now);
+    return {number, At(number).Find(peer, Tag(hash))};
+  }
+
+  bool seeder(Place place) const { return block(place.block).seeder(place.index); }
+  void Renew(Place place, uint8_t now) { At(place.block).Renew(place.index, now); }
+
+  // Heard of `age` ticks before `now`.
+  Place Insert(const uint8_t* peer, const PeerHash& hasher, bool seeder, uint8_t now, uint8_t age) {
+    if (size() >= blocks() * kSplitAt) Split(hasher, now);
+    const uint32_t hash = hasher.operator()<kPeerBytes>(peer);
+    const uint32_t number = BlockOf(hash);
+    Count(seeder, 1);
+    return {number, At(number).Insert(peer, Tag(hash), seeder, now, age)};
+  }
+
+  void Remove(Place place, uint8_t now) {
+    Count(seeder(place), -1);
+    At(place.block).Remove(place.index);
+    Tidy(now);
+  }
+
+  // Takes out whoever has lapsed of one block, if anybody may have; says how many.
+  uint32_t SweepBlock(uint32_t number, uint8_t now) {
+    Block& block = At(number);
+    if (!block.SweepDue(now)) return 0;
+    const typename Block::Swept swept = block.Sweep(now);
+    Count(false, -static_cast<int32_t>(swept.leechers));
+    Count(true, -static_cast<int32_t>(swept.seeders));
+    return swept.leechers + swept.seeders;
+  }
+
+  // Gives back memory of blocks that a sweep has emptied.
+  void Tidy(uint8_t now) {
+    while (many_ && size() < blocks() * kJoinAt) Join(now);
+  }
+
+  // Copies up to `count` peers of one kind to `to`, `except` left out, no peer twice and none that has
+  // lapsed: a stretch from a random place of each of some random blocks. Says how many; adds to `swept`.
+  uint32_t HandOut(bool seeders, uint32_t count, Place except, uint8_t now, RandomSource* random,
+                   uint32_t* swept, uint8_t* to) {
+    if (count == 0) return 0;
+    uint32_t copied = 0;
+    const uint32_t all = blocks();
+    const uint32_t visits = std::min(all, kMaxVisits);
+    uint32_t number = all == 1 ? 0 : random->Below(all);
+    for (uint32_t visit = 0; visit < visits && copied < count;
+         ++visit, number = number + 1 == all ? 0 : number + 1) {
+      *swept += SweepBlock(number, now);
+      const Block& block = At(number);
+      const uint32_t there = seeders ? block.seeders() : block.leechers();
+      if (there == 0) continue;
+      // A bit of each of several blocks, so that the same peers are not always named together.
+      const uint32_t spread = std::min(visits, kSpread);
+      const uint32_t share = visit + 1 >= spread ? count - copied : (count - copied) / (spread - visit);
+      const uint32_t most = std::min(count - copied, std::max(kStretch, share));
+      copied +=
+          block.Copy(seeders, random->Below(there), most,
+                     number == except.block ? except.index : Block::kNone, to + size_t{copied} * kPeerBytes);
+    }
+    return copied;
+  }
+
+ private:
+  static constexpr uint32_t kSplitAt = 192;  // peers a block, on average
+  static constexpr uint32_t kJoinAt = 48;
+  static constexpr uint32_t kStretch = 8;
+  static constexpr uint32_t kSpread = 4;  // blocks, when they have enough
+  // So that a swarm with few of the wanted kind does not cost a walk over all of it.
+  static constexpr uint32_t kMaxVisits = 16;
+
+  struct Many {
+    std::vector<Block> blocks;
+    uint32_t leechers = 0;
+    uint32_t seeders = 0;
+  };
+
+  static uint8_t Tag(uint32_t hash) { return static_cast<uint8_t>(hash >> 24); }
+  static uint32_t BlockOf(uint32_t hash, uint32_t blocks) {
+    const uint32_t round = std::bit_floor(blocks);
+    const uint32_t number = hash & (2 * round - 1);
+    return number < blocks ? number : number & (round - 1);
+  }
+  uint32_t BlockOf(uint32_t hash) const { return many_ ? BlockOf(hash, blocks()) : 0; }
+  Block& At(uint32_t number) { return many_ ? many_->blocks[number] : one_; }
+
+  void Count(bool seeder, int32_t change) {
+    if (many_) (seeder ? many_->seeders : many_->leechers) += static_cast<uint32_t>(change);
+  }
+
+  // One block more: it takes its share of the one that it was cut off from.
+  void Split(const PeerHash& hasher, uint8_t now) {
+    if (!many_) {
+      many_ = std::make_unique<Many>();
+      many_->leechers = one_.leechers();
+      many_->seeders = one_.seeders();
+      many_->blocks.push_back(std::move(one_));
+    }
+    const uint32_t number = blocks();
+    many_->blocks.emplace_back();
+    Block& added = many_->blocks[number];
+    Block& from = many_->blocks[number - std::bit_floor(number)];
+    for (uint32_t index = from.size(); index-- > 0;) {
+      const uint32_t hash = hasher.operator()<kPeerBytes>(from.peer(index));
+      if (BlockOf(hash, number + 1) != number) continue;
+      added.Insert(from.peer(index), Tag(hash), from.seeder(index), now, from.age(index, now));
+      from.Remove(index);
+    }
+  }
+
+  // The last block goes back to where it was cut off from.
+  void Join(uint8_t now) {
+    Block last = std::move(many_->blocks.back());
+    many_->blocks.pop_back();
+    const uint32_t number = blocks();
+    Block& to = many_->blocks[number - std::bit_floor(number)];
+    for (uint32_t index = 0; index < last.size(); ++index) {
+      to.Insert(last.peer(index), last.tag(index), last.seeder(index), now, last.age(index, now));
+    }
+    if (number == 1) {
+      one_ = std::move(many_->blocks[0]);
+      many_.reset();
+    }
+  }
+
+  Block one_;
+  std::unique_ptr<Many> many_;  // then one_ is empty
+};
+
+}  // namespace shoal::tracker

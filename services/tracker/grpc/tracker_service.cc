@@ -1,0 +1,219 @@
+#include "services/tracker/grpc/tracker_service.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
+#include "services/tracker/grpc/watch_stream.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/tracker/v1/messages.pb.h"
+#include "shoal/tracking/messages/lookup_response_conversion.h"
+#include "shoal/tracking/messages/proto_conversion.h"
+
+namespace shoal::tracker {
+namespace {
+
+// What most requests take as a message; larger ones take memory besides.
+constexpr size_t kRequestBlockBytes = 1024;
+
+// A request's message, in memory that goes all at once.
+template <typename Message>
+class Parsed {
+ public:
+  explicit Parsed(ByteView bytes)
+      : arena_(block_, sizeof block_), message_(google::protobuf::Arena::CreateMessage<Message>(&arena_)) {
+    ok_ = message_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  }
+  bool ok() const { return ok_; }
+  const Message& operator*() const { return *message_; }
+
+ private:
+  alignas(8) char block_[kRequestBlockBytes];
+  google::protobuf::Arena arena_;
+  Message* const message_;
+  bool ok_ = false;
+};
+
+template <typename Message, typename Reply>
+std::string Encode(const Reply& reply) {
+  Message message;
+  ToProto(reply, &message);
+  return message.SerializeAsString();
+}
+
+// By far the most of what a tracker says, so it has a way of its own.
+template <>
+std::string Encode<v1::LookupReply>(const LookupReply& reply) {
+  return EncodeLookupReply(reply);
+}
+
+// What a call counts as: one, and more where it asks for many contents.
+template <typename In>
+uint32_t CostOf(const In&) {
+  return 1;
+}
+uint32_t CostOf(const v1::RegisterManyRequest& in) {
+  return 1 + static_cast<uint32_t>(in.registrations_size()) / 8;
+}
+uint32_t CostOf(const v1::LookupManyRequest& in) {
+  return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;
+}
+
+class RegistryTrackerService final : public TrackerService {
+ public:
+  RegistryTrackerService(Registry* registry, ListenerMetrics* metrics, RateLimiter* limiter,
+                         const Clock* clock)
+      : registry_(registry), metrics_(metrics), limiter_(limiter), clock_(clock), watches_(registry) {}
+
+  void AddTo(GrpcMethods* methods) override {
+    Add<v1::RegisterRequest, v1::RegisterReply>(
+        methods, "Register", Call::kRegister,
+        [this](GrpcCall* call, RegisterRequest& request) { return Register(call, request); });
+    Add<v1::RegisterManyRequest, v1::RegisterManyReply>(
+        methods, "RegisterMany", Call::kRegisterMany,
+        [this](GrpcCall* call, RegisterManyRequest& request) { return RegisterEach(call, request); });
+    Add<v1::HeartbeatRequest, v1::HeartbeatReply>(
+        methods, "Heartbeat", Call::kHeartbeat,
+        [this](GrpcCall*, const HeartbeatRequest& request) { return registry_->Heartbeat(request); });
+    Add<v1::LookupRequest, v1::LookupReply>(
+        methods, "Lookup", Call::kLookup,
+        [this](GrpcCall*, const LookupRequest& request) { return registry_->Lookup(request); });
+    Add<v1::LookupManyRequest, v1::LookupManyReply>(
+        methods, "LookupMany", Call::kLookupMany,
+        [this](GrpcCall*, const LookupManyRequest& request) { return LookUpEach(request); });
+    Add<v1::ListContentsRequest, v1::ListContentsReply>(
+        methods, "ListContents", Call::kListContents,
+        [this](GrpcCall*, const ListContentsRequest& request) { return registry_->ListContents(request); });
+    Add<v1::GetSwarmRequest, v1::GetSwarmReply>(
+        methods, "GetSwarm", Call::kGetSwarm,
+        [this](GrpcCall*, const ContentKey& content) { return registry_->GetSwarm(content); });
+    Add<v1::LeaveRequest, v1::LeaveReply>(methods, "Leave", Call::kLeave,
+                                          [this](GrpcCall*, const LeaveRequest& request) {
+                                            return absl::StatusOr<LeaveReply>(registry_->Leave(request));
+                                          });
+    methods->Add(kName, "Watch",
+                 GrpcMethods::ServerStream{
+                     [this](GrpcCall* call, ByteView request, const std::shared_ptr<GrpcStream>& stream) {
+                       auto opened = Watch(call, request, stream);
+                       metrics_->CountCall(Door::kGrpc, Call::kWatch, opened.status().code());
+                       return opened;
+                     }});
+  }
+
+  void EndWatches() override { watches_.End(); }
+
+ private:
+  // A unary method: `perform` gets the request as values, and gives a StatusOr of the reply.
+  template <typename In, typename Out, typename Perform>
+  void Add(GrpcMethods* methods, const char* name, Call kind, Perform perform) {
+    methods->Add(kName, name, GrpcMethods::Unary{[this, kind, perform](GrpcCall* call, ByteView bytes) {
+                   const absl::Duration began = clock_->Uptime();
+                   const absl::StatusOr<std::string> reply = Answer<In, Out>(call, began, bytes, perform);
+                   metrics_->RecordCall(kind, clock_->Uptime() - began);
+                   metrics_->CountCall(Door::kGrpc, kind, reply.status().code());
+                   return reply;
+                 }});
+  }
+
+  template <typename In, typename Out, typename Perform>
+  absl::StatusOr<std::string> Answer(GrpcCall* call, absl::Duration now, ByteView bytes,
+                                     const Perform& perform) {
+    const Parsed<In> in(bytes);
+    SHOAL_RETURN_IF_ERROR(Admit(call, now, CostOf(*in)));
+    if (!in.ok()) return NotAMessage();
+    SHOAL_ASSIGN_OR_RETURN(auto request, FromProto(*in));
+    SHOAL_ASSIGN_OR_RETURN(const auto reply, perform(call, request));
+    return Encode<Out>(reply);
+  }
+
+  static absl::Status NotAMessage() {
+    return absl::InvalidArgumentError("the bytes are no message of this method");
+  }
+
+  // RESOURCE_EXHAUSTED when the caller's address asks too often. Callers that are at no address (a Unix
+  // socket) are of this machine.
+  absl::Status Admit(GrpcCall* call, absl::Duration now, uint32_t cost) {
+    if (!limiter_->limits_sources()) return absl::OkStatus();
+    const absl::StatusOr<Endpoint> source = call->source();
+    if (!source.ok() || limiter_->Admit(source->ip, now, cost)) return absl::OkStatus();
+    call->AddTrailingMetadata("grpc-retry-pushback-ms", "1000");
+    return absl::ResourceExhaustedError(
+        absl::StrCat(source->ip.ToString(), " asks more than the ", limiter_->rates().per_source_per_second,
+                     " times a second that this tracker grants an address: try again in a second"));
+  }
+
+  absl::StatusOr<RegisterReply> Register(GrpcCall* call, RegisterRequest& request) {
+    if (request.endpoint.ip.is_unspecified()) {
+      const absl::StatusOr<Endpoint> source = call->source();
+      if (!source.ok()) {
+        return absl::InvalidArgumentError(
+            "endpoint.ip: is missing, and the call does not come from an IP address");
+      }
+      request.endpoint.ip = source->ip;
+    }
+    return registry_->Register(request);
+  }
+
+  absl::StatusOr<RegisterManyReply> RegisterEach(GrpcCall* call, RegisterManyRequest& request) {
+    RegisterManyReply reply;
+    reply.outcomes.reserve(request.registrations.size());
+    uint32_t room = kMaxPeersPerRegisterMany;
+    for (absl::StatusOr<RegisterRequest>& one : request.registrations) {
+      if (!one.ok()) {
+        reply.outcomes.emplace_back(one.status());
+        continue;
+      }
+      one->max_peers = std::min(one->max_peers, room);
+      reply.outcomes.push_back(Register(call, *one));
+      if (reply.outcomes.back().ok()) room -= static_cast<uint32_t>(reply.outcomes.back()->peers.size());
+    }
+    return reply;
+  }
+
+  // What is not known has an empty result; any other error is the call's.
+  absl::StatusOr<LookupManyReply> LookUpEach(const LookupManyRequest& request) {
+    LookupManyReply reply;
+    reply.results.reserve(request.contents.size());
+    uint32_t room = kMaxPeersPerLookupMany;
+    LookupRequest one{ContentId(), request.exclude, 0, request.site};
+    for (const ContentId& content : request.contents) {
+      one.content = content;
+      one.max_peers = request.max_peers == 0 ? kDefaultPeersPerReply : request.max_peers;
+      absl::StatusOr<LookupReply> found = registry_->Lookup(one);
+      if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
+      LookupReply& result = reply.results.emplace_back();
+      if (!found.ok()) continue;
+      result = *std::move(found);
+      if (result.peers.size() > room) result.peers.resize(room);
+      room -= static_cast<uint32_t>(result.peers.size());
+    }
+    return reply;
+  }
+
+  absl::StatusOr<std::unique_ptr<GrpcStreamSource>> Watch(GrpcCall* call, ByteView bytes,
+                                                          const std::shared_ptr<GrpcStream>& stream) {
+    const Parsed<v1::WatchRequest> in(bytes);
+    SHOAL_RETURN_IF_ERROR(Admit(call, clock_->Uptime(), 1));
+    if (!in.ok()) return NotAMessage();
+    SHOAL_ASSIGN_OR_RETURN(const WatchRequest request, FromProto(*in));
+    return watches_.Open(request, stream);
+  }
+
+  Registry* const registry_;
+  ListenerMetrics* const metrics_;
+  RateLimiter* const limiter_;
+  const Clock* const clock_;
+  WatchStreams watches_;
+};
+
+}  // namespace
+
+std::unique_ptr<TrackerService> TrackerService::Create(Registry* registry, ListenerMetrics* metrics,
+                                                       RateLimiter* limiter, const Clock* clock) {
+  return std::make_unique<RegistryTrackerService>(registry, metrics, limiter, clock);
+}
+
+}  // namespace shoal::tracker

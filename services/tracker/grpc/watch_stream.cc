@@ -1,0 +1,71 @@
+#include "services/tracker/grpc/watch_stream.h"
+
+#include <optional>
+#include <utility>
+
+#include "shoal/base/status_macros.h"
+#include "shoal/tracker/v1/messages.pb.h"
+#include "shoal/tracking/messages/proto_conversion.h"
+
+namespace shoal::tracker {
+
+// A watcher's events as messages, until it is lost or the tracker ends.
+class WatchStreams::Source final : public GrpcStreamSource {
+ public:
+  Source(const WatchStreams* streams, const ContentId& content, std::shared_ptr<SwarmWatcher> watcher)
+      : streams_(streams), content_(content), watcher_(std::move(watcher)) {}
+  ~Source() override { streams_->registry_->Unwatch(content_, watcher_.get()); }
+
+  Message Next() override {
+    if (streams_->ended()) return absl::UnavailableError("this tracker is shutting down");
+    if (watcher_->lost()) {
+      return absl::ResourceExhaustedError(
+          "this watcher reads more slowly than the swarm changes: watch again");
+    }
+    const std::optional<SwarmEvent> event = watcher_->Next();
+    if (!event) return Nothing();
+    v1::SwarmEvent out;
+    ToProto(*event, &out);
+    return out.SerializeAsString();
+  }
+
+ private:
+  const WatchStreams* const streams_;
+  const ContentId content_;
+  const std::shared_ptr<SwarmWatcher> watcher_;
+};
+
+absl::StatusOr<std::unique_ptr<GrpcStreamSource>> WatchStreams::Open(
+    const WatchRequest& request, const std::shared_ptr<GrpcStream>& stream) {
+  const std::weak_ptr<GrpcStream> weak = stream;
+  auto watcher =
+      std::make_shared<SwarmWatcher>(request.exclude, registry_->options().limits.max_watch_backlog, [weak] {
+        if (const auto alive = weak.lock()) alive->Wake();
+      });
+  {
+    MutexLock lock(&mutex_);
+    std::erase_if(streams_, [](const auto& one) { return one.expired(); });
+    streams_.push_back(weak);
+  }
+  SHOAL_RETURN_IF_ERROR(registry_->Watch(request.content, watcher));
+  return std::make_unique<Source>(this, request.content, std::move(watcher));
+}
+
+void WatchStreams::End() {
+  std::vector<std::weak_ptr<GrpcStream>> streams;
+  {
+    MutexLock lock(&mutex_);
+    ended_ = true;
+    streams.swap(streams_);
+  }
+  for (const auto& one : streams) {
+    if (const auto stream = one.lock()) stream->Wake();
+  }
+}
+
+bool WatchStreams::ended() const {
+  MutexLock lock(&mutex_);
+  return ended_;
+}
+
+}  // namespace shoal::tracker

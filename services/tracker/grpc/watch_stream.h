@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/tracker/registry/registry.h"
+#include "services/tracker/registry/swarm_watcher.h"
+#include "shoal/base/mutex.h"
+#include "shoal/service/grpc/grpc_methods.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal::tracker {
+
+// All Watch calls that are open. Thread-safe.
+class WatchStreams {
+ public:
+  // `registry` must outlive this and every stream.
+  explicit WatchStreams(Registry* registry) : registry_(registry) {}
+
+  // What one call has to say: its swarm's peers, then each change.
+  absl::StatusOr<std::unique_ptr<GrpcStreamSource>> Open(const WatchRequest& request,
+                                                         const std::shared_ptr<GrpcStream>& stream);
+  // Ends all with UNAVAILABLE, now and from now on: they would hold up a server that drains.
+  void End();
+
+ private:
+  class Source;
+
+  bool ended() const;
+
+  Registry* const registry_;
+  mutable Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::weak_ptr<GrpcStream>> streams_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal::tracker

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "services/tracker/limits/rate_limiter.h"
+#include "services/tracker/metrics/latency_histogram.h"
+#include "services/tracker/registry/registry.h"
+#include "shoal/service/metrics/metrics.h"
+
+namespace shoal::tracker {
+
+enum class Door { kGrpc, kUdp };
+enum class Call {
+  kRegister,
+  kRegisterMany,
+  kHeartbeat,
+  kLookup,
+  kLookupMany,
+  kListContents,
+  kGetSwarm,
+  kWatch,
+  kLeave
+};
+enum class Datagram {
+  kAnswered,
+  kCookieGiven,  // or a connection id: the source address was not proven
+  kUnproven,     // dropped: no good connection id
+  kRefused,      // answered with an error: an ill-formed body, over a limit, or BitTorrent's port 0
+  kOverRate,     // dropped: the source, or all unproven ones together, ask too often
+  kMalformed,    // dropped
+  kTooShort,     // dropped: shorter than the cookie that it asks for
+  kUnsendable,   // the reply could not be sent
+};
+inline constexpr size_t kDatagramKinds = 8;
+
+inline constexpr size_t kCallKinds = 9;
+
+// What of the tracker's limits is used, and how often each refused something.
+struct LimitUse {
+  const char* name;  // as in tracker_limits.h
+  uint64_t used = 0;
+  uint64_t limit = 0;
+  uint64_t refused = 0;
+};
+std::vector<LimitUse> LimitUses(const Registry& registry);
+
+// What the tracker counts, for Prometheus (shoal_tracker_...). Counting is an atomic addition. Thread-safe.
+class ListenerMetrics {
+ public:
+  // All must outlive it.
+  ListenerMetrics(Metrics* metrics, const Registry* registry, const RateLimiter* limiter);
+  ~ListenerMetrics();
+
+  void CountCall(Door door, Call call, absl::StatusCode code);
+  // How long a call over gRPC took from its message to its reply.
+  void RecordCall(Call call, absl::Duration took) { call_latency_[static_cast<size_t>(call)].Record(took); }
+  // How long a batch of datagrams took from the first look at it to the last reply.
+  void RecordDatagrams(absl::Duration took, uint64_t count) { datagram_latency_.Record(took, count); }
+  // Since the start, for people.
+  uint64_t grpc_calls() const;
+  uint64_t datagrams() const;
+  void CountDatagrams(Datagram kind, uint64_t count = 1);
+  // Brings the gauges up to what the registry says; before each Metrics::Render.
+  void Refresh();
+
+ private:
+  struct Families;
+  const std::unique_ptr<Families> families_;
+  const Registry* const registry_;
+  const RateLimiter* const limiter_;
+  std::array<LatencyHistogram, kCallKinds> call_latency_;
+  LatencyHistogram datagram_latency_;
+};
+
+}  // namespace shoal::tracker

@@ -1,0 +1,72 @@
+#include "services/tracker/metrics/listener_metrics.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/tracker/registry/test_requests.h"
+#include "services/tracker/tracker_limits.h"
+#include "shoal/base/manual_clock.h"
+
+namespace shoal::tracker {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
+  ManualClock clock;
+  Registry registry({}, &clock);
+  Metrics metrics;
+  RateLimiter limiter({.per_source_per_second = 1, .per_source_burst = 1, .unproven_per_second = 0}, 1);
+  ListenerMetrics doors(&metrics, &registry, &limiter);
+  for (int i = 0; i < 3; ++i) limiter.Admit(TestEndpoint(1).ip, clock.Uptime());
+  doors.RecordCall(Call::kLookup, absl::Microseconds(30));
+  doors.RecordCall(Call::kLookup, absl::Microseconds(50));
+  doors.RecordDatagrams(absl::Microseconds(7), 32);
+  TrackerLimits limits;
+  limits.registry.max_contents = 1;
+  registry.SetLimits(limits.registry);
+  doors.CountCall(Door::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
+  doors.CountCall(Door::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
+  doors.CountDatagrams(Datagram::kMalformed, 3);
+  ASSERT_TRUE(registry.Register(TestSeeder(1, TestContent(1))).ok());
+  ASSERT_TRUE(registry.Register(TestRegister(2, TestContent(1), 1)).ok());
+  EXPECT_FALSE(registry.Register(TestSeeder(1, TestContent(2))).ok());
+  registry.Leave({TestPeerId(1), {}});
+  doors.Refresh();
+  doors.Refresh();
+  const std::string page = metrics.Render();
+  EXPECT_THAT(page,
+              HasSubstr("shoal_tracker_calls_total{call=\"lookup\",code=\"NOT_FOUND\",door=\"udp\"} 2"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_datagrams_total{result=\"malformed\"} 3"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_peers{kind=\"complete\"} 0"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_peers{kind=\"partial\"} 1"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_contents 1"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_leases_ended_total{how=\"left\"} 1"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_over_rate_total{rate=\"address\"} 2"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_limit{limit=\"max-contents\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_refused_total{limit=\"max-contents\"} 1\n"));
+  const std::string lookup = "shoal_tracker_call_duration_seconds_bucket{call=\"lookup\",door=\"grpc\",le=";
+  EXPECT_THAT(page, HasSubstr(lookup + "\"2.5e-05\"} 0"));
+  EXPECT_THAT(page, HasSubstr(lookup + "\"5e-05\"} 2"));
+  EXPECT_THAT(page,
+              HasSubstr("shoal_tracker_call_duration_seconds_count{call=\"datagram\",door=\"udp\"} 32"));
+  EXPECT_EQ(doors.grpc_calls(), 2u);
+  EXPECT_EQ(doors.datagrams(), 32u);
+}
+
+// All limits that a file can set for the registry are shown.
+TEST(ListenerMetricsTest, ShowsEveryLimitOfTheRegistry) {
+  ManualClock clock;
+  Registry registry({}, &clock);
+  const std::vector<LimitUse> uses = LimitUses(registry);
+  for (const LimitName& limit : LimitNames()) {
+    if (absl::string_view(limit.name).substr(0, 4) != "max-") continue;
+    const auto found = std::find_if(uses.begin(), uses.end(), [&](const LimitUse& use) {
+      return absl::string_view(use.name) == limit.name;
+    });
+    ASSERT_NE(found, uses.end()) << limit.name;
+    EXPECT_EQ(std::to_string(found->limit), LimitText(limit.name, TrackerLimits())) << limit.name;
+  }
+}
+
+}  // namespace
+}  // namespace shoal::tracker

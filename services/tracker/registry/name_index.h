@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "shoal/base/mutex.h"
+#include "shoal/content/manifest/ids.h"
+
+namespace shoal::tracker {
+
+// Every known content by name and then by id: what finds a content by its name and lists all of them page by
+// page. One for all shards; touched when a content becomes known or is forgotten, and by people's questions,
+// never by a heartbeat. Thread-safe; calls nobody while it holds its lock, so it may be called under a
+// shard's.
+class NameIndex {
+ public:
+  struct Entry {
+    std::string name;
+    ContentId id;
+    friend auto operator<=>(const Entry&, const Entry&) = default;
+  };
+
+  explicit NameIndex(uint32_t max_contents_per_name) : max_contents_per_name_(max_contents_per_name) {}
+
+  // False, and no change, when too many contents have that name.
+  bool Add(const std::string& name, const ContentId& id);
+  void Remove(const std::string& name, const ContentId& id);
+
+  std::vector<ContentId> WithName(const std::string& name) const;
+  // Up to `count` entries after `after` (from the start without one).
+  std::vector<Entry> Page(const std::optional<Entry>& after, uint32_t count) const;
+
+ private:
+  const uint32_t max_contents_per_name_;
+  mutable Mutex mutex_;
+  absl::btree_set<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, uint32_t> name_counts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal::tracker

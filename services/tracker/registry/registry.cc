@@ -1,0 +1,363 @@
+#include "services/tracker/registry/registry.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "services/tracker/registry/lease_id.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/base/status_macros.h"
+
+namespace shoal::tracker {
+namespace {
+
+constexpr size_t kMaxContentsPerName = 20;  // in one reply
+constexpr uint32_t kMaxPageSize = 1000;
+// A page may end early, so that one call does not walk the whole index for a name that nothing contains.
+constexpr uint32_t kMaxScannedPerPage = 50'000;
+constexpr uint32_t kScanStep = 512;
+
+absl::Status CheckRegister(const RegisterRequest& request) {
+  if (request.peer_id.is_zero()) return absl::InvalidArgumentError("peer_id: is missing");
+  if (request.content.id.is_zero()) return absl::InvalidArgumentError("content.content_id: is missing");
+  if (request.content.name.empty()) return absl::InvalidArgumentError("content.name: is missing");
+  if (request.endpoint.port == 0) return absl::InvalidArgumentError("endpoint.port: is missing");
+  if (request.endpoint.ip.is_unspecified()) {
+    return absl::InvalidArgumentError("endpoint.ip: nobody can connect to the unspecified address");
+  }
+  if (request.held.size() != request.content.chunk_count) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "held.size: is ", request.held.size(), ", but content.chunk_count is ", request.content.chunk_count));
+  }
+  return absl::OkStatus();
+}
+
+constexpr uint32_t kMaxBitTorrentPeersInSwarmReply = 1000;
+// Goes before the place in BitTorrent's swarms, which are listed when all contents were: no name has a slash,
+// so no other token begins with one.
+constexpr absl::string_view kBitTorrentToken = "/bittorrent/";
+
+std::string PageToken(const BitTorrentSwarms::Cursor& next) {
+  return absl::StrCat(kBitTorrentToken, next.shard, ".", next.slot);
+}
+
+std::optional<BitTorrentSwarms::Cursor> ParseBitTorrentToken(absl::string_view token) {
+  if (!absl::ConsumePrefix(&token, kBitTorrentToken)) return std::nullopt;
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(token, absl::MaxSplits('.', 1));
+  BitTorrentSwarms::Cursor cursor;
+  if (!absl::SimpleAtoi(parts.first, &cursor.shard) || !absl::SimpleAtoi(parts.second, &cursor.slot))
+    return std::nullopt;
+  return cursor;
+}
+
+// "NAME/HEX-ID": a name has no slash, so the token is told apart without an escape.
+std::string PageToken(const NameIndex::Entry& last) {
+  return absl::StrCat(last.name, "/", last.id.ToHex());
+}
+
+absl::StatusOr<NameIndex::Entry> ParsePageToken(const std::string& token) {
+  const size_t slash = token.rfind('/');
+  if (slash != std::string::npos) {
+    const auto id = ContentId::FromHex(token.substr(slash + 1));
+    if (id.ok()) return NameIndex::Entry{token.substr(0, slash), *id};
+  }
+  return absl::InvalidArgumentError("page_token: is none that this tracker gave");
+}
+
+BitTorrentSwarms::Options BitTorrentOptions(const Registry::Options& options) {
+  BitTorrentSwarms::Options bittorrent;
+  bittorrent.interval = options.bittorrent_interval;
+  // One announce may be lost, and the next one late.
+  bittorrent.life = 2.5 * options.bittorrent_interval;
+  bittorrent.limits = options.limits;
+  bittorrent.seed = options.seed;
+  return bittorrent;
+}
+
+bool HasPeers(const ContentStatus& content) {
+  return content.seeders + content.leechers > 0;
+}
+
+}  // namespace
+
+Registry::Registry(const Options& options, const Clock* clock)
+    : options_(options),
+      clock_(clock),
+      started_(clock->Now() - clock->Uptime()),
+      usage_(options.limits),
+      names_(options.limits.max_contents_per_name),
+      bittorrent_(BitTorrentOptions(options)) {
+  RandomSource seeds(options.seed);
+  for (uint32_t number = 0; number < std::clamp(options.shards, 1u, LeaseIdParts::kMaxShards); ++number) {
+    RegistryShard::Options shard;
+    shard.number = number;
+    shard.lease_ticks = static_cast<uint64_t>(absl::ToInt64Milliseconds(options.lease));
+    shard.forget_ticks = static_cast<uint64_t>(absl::ToInt64Milliseconds(options.forget_after));
+    shard.limits = options.limits;
+    shard.seed = seeds.Next();
+    shards_.push_back(std::make_unique<RegistryShard>(shard, Tick(), &usage_, &names_, &sites_));
+  }
+}
+
+absl::StatusOr<RegisterReply> Registry::Register(const RegisterRequest& request) {
+  SHOAL_RETURN_IF_ERROR(CheckRegister(request));
+  SHOAL_ASSIGN_OR_RETURN(auto registered,
+                         ShardOf(request.content.id).Register(request, Tick(), clock_->Now()));
+  return RegisterReply{registered.lease_id, options_.lease, heartbeat_interval(),
+                       std::move(registered.peers)};
+}
+
+absl::StatusOr<HeartbeatReply> Registry::Heartbeat(const HeartbeatRequest& request) {
+  if (request.leases.size() > kMaxLeasesPerHeartbeat) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("leases: ", request.leases.size(), " are more than ", kMaxLeasesPerHeartbeat));
+  }
+  const uint64_t now = Tick();
+  HeartbeatReply reply{options_.lease, heartbeat_interval(), {}};
+  absl::Status first_error;
+  for (const LeaseBeat& beat : request.leases) {
+    const uint32_t shard = LeaseIdParts::Split(beat.lease_id).shard;
+    const absl::Status beaten = shard < shards_.size() ? shards_[shard]->Beat(request.peer_id, beat, now)
+                                                       : absl::NotFoundError("register again");
+    if (absl::IsNotFound(beaten)) {
+      reply.register_again.push_back(beat.lease_id);
+    } else if (!beaten.ok()) {
+      // The other leases are renewed all the same.
+      first_error.Update(beaten);
+    }
+  }
+  for (const PeerReport& report : request.reports) {
+    const uint32_t shard = LeaseIdParts::Split(report.lease_id).shard;
+    if (shard < shards_.size()) shards_[shard]->Report(request.peer_id, report, now);
+  }
+  if (!first_error.ok()) return first_error;
+  return reply;
+}
+
+absl::StatusOr<LookupReply> Registry::Lookup(const LookupRequest& request) {
+  LookupReply reply;
+  ContentId id;
+  if (const auto* name = std::get_if<std::string>(&request.content)) {
+    reply.contents = WithName(*name);
+    if (reply.contents.empty()) {
+      return absl::NotFoundError(
+          absl::StrCat("no content of the name \"", *name, "\" is known to this tracker"));
+    }
+    if (reply.contents.size() > kMaxContentsPerName) reply.contents.resize(kMaxContentsPerName);
+    if (reply.contents.size() > 1) return reply;
+    id = reply.contents[0].summary.id;
+  } else {
+    const auto* given = std::get_if<ContentId>(&request.content);
+    if (given == nullptr)
+      return absl::InvalidArgumentError("content: peers of BitTorrent are found over BEP 15");
+    id = *given;
+  }
+  const uint32_t max_peers = request.max_peers == 0 ? kDefaultPeersPerReply : request.max_peers;
+  SHOAL_ASSIGN_OR_RETURN(
+      auto found, ShardOf(id).Lookup(id, request.exclude, max_peers, sites_.Find(request.site), Tick()));
+  reply.contents = {std::move(found.content)};
+  reply.peers = std::move(found.peers);
+  return reply;
+}
+
+absl::StatusOr<ListContentsReply> Registry::ListContents(const ListContentsRequest& request) {
+  if (const auto cursor = ParseBitTorrentToken(request.page_token)) return ListBitTorrent(request, *cursor);
+  std::optional<NameIndex::Entry> after;
+  if (!request.page_token.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(after, ParsePageToken(request.page_token));
+  }
+  const uint32_t page_size =
+      request.page_size == 0 ? kMaxPageSize : std::min(request.page_size, kMaxPageSize);
+  ListContentsReply reply;
+  for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += kScanStep) {
+    const std::vector<NameIndex::Entry> entries = names_.Page(after, kScanStep);
+    for (const NameIndex::Entry& entry : entries) {
+      if (reply.contents.size() == page_size) {
+        reply.next_page_token = PageToken(*after);
+        return reply;
+      }
+      after = entry;
+      if (!absl::StrContains(entry.name, request.name_contains)) continue;
+      auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, kNoSite, Tick());
+      if (found.ok() && HasPeers(found->content)) reply.contents.push_back(std::move(found->content));
+    }
+    if (entries.size() < kScanStep) {
+      if (bittorrent_.usage().swarms.count() > 0)
+        reply.next_page_token = PageToken(BitTorrentSwarms::Cursor());
+      return reply;
+    }
+  }
+  reply.next_page_token = PageToken(*after);
+  return reply;
+}
+
+ListContentsReply Registry::ListBitTorrent(const ListContentsRequest& request,
+                                           BitTorrentSwarms::Cursor cursor) const {
+  const uint32_t page_size =
+      request.page_size == 0 ? kMaxPageSize : std::min(request.page_size, kMaxPageSize);
+  ListContentsReply reply;
+  std::vector<BitTorrentSwarms::Swarm> swarms;
+  for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += page_size) {
+    swarms.clear();
+    const uint32_t room = page_size - static_cast<uint32_t>(reply.bittorrent_swarms.size());
+    const bool more = bittorrent_.Page(&cursor, room, &swarms);
+    for (const BitTorrentSwarms::Swarm& swarm : swarms) {
+      if (!absl::StrContains(swarm.info_hash.ToHex(), request.name_contains)) continue;
+      reply.bittorrent_swarms.push_back(Describe(swarm));
+    }
+    if (!more) return reply;
+    if (reply.bittorrent_swarms.size() == page_size) break;
+  }
+  reply.next_page_token = PageToken(cursor);
+  return reply;
+}
+
+absl::StatusOr<GetSwarmReply> Registry::GetBitTorrentSwarm(const InfoHash& info_hash) const {
+  std::vector<BitTorrentShard::Peer> peers;
+  const auto swarm =
+      bittorrent_.Describe(info_hash, clock_->Uptime(), kMaxBitTorrentPeersInSwarmReply, &peers);
+  if (!swarm) {
+    return absl::NotFoundError(
+        absl::StrCat("no BitTorrent swarm ", info_hash.ToHex(), " is known to this tracker"));
+  }
+  GetSwarmReply reply;
+  reply.bittorrent_swarm = Describe(*swarm);
+  for (const BitTorrentShard::Peer& peer : peers) {
+    reply.bittorrent_peers.push_back({peer.endpoint, peer.seeder, bittorrent_.Ticks(peer.age_ticks)});
+  }
+  return reply;
+}
+
+BitTorrentSwarm Registry::Describe(const BitTorrentSwarms::Swarm& swarm) const {
+  return {swarm.info_hash, started_ + bittorrent_.Ticks(swarm.first_tick), swarm.counts.seeders,
+          swarm.counts.leechers, swarm.counts.completed};
+}
+
+absl::StatusOr<GetSwarmReply> Registry::GetSwarm(const ContentKey& key) {
+  if (const auto* info_hash = std::get_if<InfoHash>(&key)) return GetBitTorrentSwarm(*info_hash);
+  ContentId id;
+  if (const auto* name = std::get_if<std::string>(&key)) {
+    const std::vector<ContentStatus> contents = WithName(*name);
+    if (contents.empty()) {
+      return absl::NotFoundError(
+          absl::StrCat("no content of the name \"", *name, "\" is known to this tracker"));
+    }
+    if (contents.size() > 1) {
+      const auto shown =
+          contents.begin() + static_cast<ptrdiff_t>(std::min(contents.size(), kMaxContentsPerName));
+      return absl::FailedPreconditionError(absl::StrCat(
+          contents.size(), " contents have the name \"", *name, "\", ask by content_hex: ",
+          absl::StrJoin(contents.begin(), shown, ", ", [](std::string* out, const ContentStatus& content) {
+            absl::StrAppend(out, content.summary.id.ToHex());
+          })));
+    }
+    id = contents[0].summary.id;
+  } else {
+    id = std::get<ContentId>(key);
+  }
+  return ShardOf(id).GetSwarm(id, Tick(), started_);
+}
+
+LeaveReply Registry::Leave(const LeaveRequest& request) {
+  const uint64_t now = Tick();
+  LeaveReply reply;
+  if (request.lease_ids.empty()) {
+    for (const auto& shard : shards_) reply.ended += shard->LeaveAll(request.peer_id, now);
+  }
+  for (const LeaseId lease : request.lease_ids) {
+    const uint32_t shard = LeaseIdParts::Split(lease).shard;
+    if (shard < shards_.size() && shards_[shard]->Leave(request.peer_id, lease, now)) ++reply.ended;
+  }
+  return reply;
+}
+
+absl::Status Registry::Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher) {
+  return ShardOf(content).Watch(content, watcher, Tick());
+}
+
+void Registry::Unwatch(const ContentId& content, const SwarmWatcher* watcher) {
+  ShardOf(content).Unwatch(content, watcher);
+}
+
+void Registry::Export(StateSink* sink) const {
+  for (const auto& shard : shards_) shard->Export(sink);
+}
+
+absl::Status Registry::RestoreLease(const RegisterRequest& request, absl::Time first_seen) {
+  SHOAL_RETURN_IF_ERROR(CheckRegister(request));
+  RegistryShard& shard = ShardOf(request.content.id);
+  SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
+  shard.ShortenLease(request.peer_id, registered.lease_id,
+                     static_cast<uint64_t>(absl::ToInt64Milliseconds(2 * heartbeat_interval())));
+  return absl::OkStatus();
+}
+
+void Registry::SetLimits(const RegistryLimits& limits) {
+  usage_.SetLimits(limits);
+  bittorrent_.SetLimits(limits);
+}
+
+void Registry::Advance() {
+  for (const auto& shard : shards_) {
+    while (!shard->Advance(Tick())) {
+    }
+  }
+  bittorrent_.Sweep(clock_->Uptime());
+}
+
+absl::Duration Registry::advance_interval() const {
+  return std::clamp(options_.lease / 256, absl::Milliseconds(10), absl::Seconds(1));
+}
+
+Registry::Stats Registry::stats() const {
+  Stats stats;
+  for (const auto& shard : shards_) {
+    const ShardTables::Counts counts = shard->counts();
+    stats.contents += counts.contents;
+    stats.complete_peers += counts.complete;
+    stats.partial_peers += counts.partial;
+  }
+  stats.known_contents = usage_.contents.count();
+  stats.chunk_set_bytes = usage_.chunk_set_bytes.count();
+  stats.watchers = usage_.watchers.count();
+  stats.lapsed_leases = usage_.lapsed.load(std::memory_order_relaxed);
+  stats.left_leases = usage_.left.load(std::memory_order_relaxed);
+  stats.bittorrent_swarms = bittorrent_.usage().swarms.count();
+  stats.bittorrent_peers = bittorrent_.usage().peers.count();
+  return stats;
+}
+
+uint64_t Registry::Tick() const {
+  return static_cast<uint64_t>(absl::ToInt64Milliseconds(clock_->Uptime()));
+}
+
+RegistryShard& Registry::ShardOf(const ContentId& content) const {
+  // An id is a hash already: any of its bytes are as good as random.
+  return *shards_[LoadBig<uint32_t>(content.bytes().data()) % shards_.size()];
+}
+
+std::vector<ContentStatus> Registry::WithName(const std::string& name) const {
+  std::vector<ContentStatus> with_peers;
+  std::vector<ContentStatus> without;
+  for (const ContentId& id : names_.WithName(name)) {
+    auto found = ShardOf(id).Lookup(id, std::nullopt, 0, kNoSite, Tick());
+    if (found.ok()) (HasPeers(found->content) ? with_peers : without).push_back(std::move(found->content));
+  }
+  std::vector<ContentStatus>& contents = with_peers.empty() ? without : with_peers;
+  std::sort(contents.begin(), contents.end(), [](const ContentStatus& a, const ContentStatus& b) {
+    return std::tie(b.first_seen, a.summary.id) < std::tie(a.first_seen, b.summary.id);
+  });
+  return std::move(contents);
+}
+
+}  // namespace shoal::tracker

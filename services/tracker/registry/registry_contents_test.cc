@@ -1,0 +1,174 @@
+#include "services/tracker/registry/registry.h"
+
+#include <array>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/tracker/registry/registry_test_fixture.h"
+#include "services/tracker/registry/test_requests.h"
+
+namespace shoal::tracker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRefused) {
+  Register(TestSeeder(1, TestContent(1)));
+  for (const auto& change : std::vector<std::function<void(ContentSummary*)>>{
+           [](ContentSummary* c) { c->name = "other"; }, [](ContentSummary* c) { ++c->length_bytes; },
+           [](ContentSummary* c) { c->chunk_size_bytes *= 2; }, [](ContentSummary* c) { ++c->file_count; }}) {
+    ContentSummary lie = TestContent(1);
+    change(&lie);
+    EXPECT_EQ(registry_->Register(TestSeeder(2, lie)).status().code(), absl::StatusCode::kAlreadyExists);
+  }
+  EXPECT_EQ(registry_->Register(TestSeeder(2, TestContent(1, "", 11))).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(PeersOf(TestContentId(1)), ElementsAre(TestPeerId(1)));
+}
+
+TEST_F(RegistryTest, GetSwarmTellsEverything) {
+  const LeaseId lease = Register(TestRegister(1, TestContent(1), 2));
+  clock_.Advance(absl::Seconds(5));
+  HeartbeatRequest request = TestHeartbeat(1, {lease});
+  request.leases[0].sent_bytes = 1'000'000'000'000;
+  request.leases[0].received_bytes = 2;
+  request.leases[0].send_rate_bytes_per_second = 123'456;
+  request.leases[0].receive_rate_bytes_per_second = 7;
+  ASSERT_TRUE(registry_->Heartbeat(request).ok());
+  clock_.Advance(absl::Seconds(1));
+  const auto swarm = registry_->GetSwarm(std::string("content-1"));
+  ASSERT_TRUE(swarm.ok()) << swarm.status();
+  ASSERT_THAT(swarm->peers, SizeIs(1));
+  const SwarmPeer& peer = swarm->peers[0];
+  EXPECT_EQ(peer.lease_id, lease);
+  EXPECT_EQ(peer.lease_left, kLease - absl::Seconds(1));
+  EXPECT_EQ(peer.registered, clock_.Now() - absl::Seconds(6));
+  EXPECT_EQ(swarm->content.first_seen, clock_.Now() - absl::Seconds(6));
+  EXPECT_EQ(peer.totals.sent_bytes, 1'000'000'000'000u);
+  EXPECT_EQ(peer.totals.received_bytes, 2u);
+  EXPECT_EQ(peer.totals.send_rate_bytes_per_second, 123'456u);
+  EXPECT_EQ(peer.totals.receive_rate_bytes_per_second, 7u);
+}
+
+TEST_F(RegistryTest, TwoContentsOfOneName) {
+  Register(TestSeeder(1, TestContent(1, "same")));
+  clock_.Advance(absl::Seconds(1));
+  const LeaseId newer = Register(TestSeeder(2, TestContent(2, "same")));
+  const auto both = registry_->Lookup({std::string("same"), std::nullopt, 0});
+  ASSERT_TRUE(both.ok()) << both.status();
+  ASSERT_THAT(both->contents, SizeIs(2));
+  EXPECT_EQ(both->contents[0].summary.id, TestContentId(2));  // the newest first
+  EXPECT_THAT(both->peers, IsEmpty());
+  const absl::Status ambiguous = registry_->GetSwarm(std::string("same")).status();
+  EXPECT_EQ(ambiguous.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(ambiguous.message()), HasSubstr(TestContentId(1).ToHex()));
+  EXPECT_THAT(std::string(ambiguous.message()), HasSubstr(TestContentId(2).ToHex()));
+
+  // What nobody serves any more does not stand beside what somebody does.
+  registry_->Leave({TestPeerId(2), {newer}});
+  EXPECT_THAT(PeersOf(std::string("same")), ElementsAre(TestPeerId(1)));
+  EXPECT_TRUE(registry_->GetSwarm(std::string("same")).ok());
+}
+
+TEST_F(RegistryTest, ContentWithoutPeersIsKnownForAWhileButNotListed) {
+  const LeaseId lease = Register(TestSeeder(1, TestContent(1)));
+  const absl::Time first_seen = clock_.Now();
+  EXPECT_THAT(Listed(), ElementsAre("content-1"));
+  registry_->Leave({TestPeerId(1), {lease}});
+  EXPECT_THAT(Listed(), IsEmpty());
+  EXPECT_THAT(PeersOf(TestContentId(1)), IsEmpty());
+  EXPECT_THAT(PeersOf(std::string("content-1")), IsEmpty());
+
+  clock_.Advance(absl::Minutes(9));
+  registry_->Advance();
+  Register(TestSeeder(1, TestContent(1)));
+  EXPECT_EQ(registry_->Lookup({TestContentId(1), std::nullopt, 0})->contents[0].first_seen, first_seen);
+
+  clock_.Advance(kLease + absl::Seconds(1));
+  registry_->Advance();
+  clock_.Advance(absl::Minutes(11));
+  registry_->Advance();
+  EXPECT_EQ(registry_->Lookup({TestContentId(1), std::nullopt, 0}).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(registry_->Lookup({std::string("content-1"), std::nullopt, 0}).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(registry_->stats().known_contents, 0u);
+}
+
+TEST_F(RegistryTest, ListsByNameInPages) {
+  for (uint32_t content = 0; content < 25; ++content) {
+    Register(TestSeeder(1, TestContent(content, std::string(1, static_cast<char>('a' + content)) + "-file")));
+  }
+  std::vector<std::string> names;
+  ListContentsRequest request{"", 10, ""};
+  int pages = 0;
+  do {
+    const auto page = registry_->ListContents(request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LE(page->contents.size(), 10u);
+    for (const ContentStatus& content : page->contents) names.push_back(content.summary.name);
+    request.page_token = page->next_page_token;
+    ++pages;
+  } while (!request.page_token.empty());
+  EXPECT_EQ(pages, 3);
+  EXPECT_EQ(names.size(), 25u);
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  EXPECT_THAT(Listed("c-"), ElementsAre("c-file"));
+  for (const char* token : {"x", "a/b", "a/zz", "/"}) {
+    EXPECT_EQ(registry_->ListContents({"", 10, token}).status().code(), absl::StatusCode::kInvalidArgument)
+        << token;
+  }
+}
+
+TEST_F(RegistryTest, ListsAndShowsBitTorrentsSwarmsBesideItsOwn) {
+  Register(TestSeeder(1, TestContent(1, "a file")));
+  std::array<uint8_t, 6> peers;
+  for (uint8_t number = 1; number <= 25; ++number) {
+    BitTorrentAnnounce announce;
+    announce.info_hash = InfoHash({number, number});
+    announce.peer = TestEndpoint(number);
+    announce.seeder = true;
+    registry_->bittorrent()->Announce(announce, clock_.Uptime(), peers.data());
+  }
+  EXPECT_EQ(registry_->stats().bittorrent_swarms, 25u);
+  const auto list = [&](const std::string& name_contains) {
+    std::set<InfoHash> listed;
+    ListContentsRequest request{name_contains, 10, ""};
+    do {
+      const auto page = registry_->ListContents(request);
+      EXPECT_TRUE(page.ok()) << page.status();
+      EXPECT_LE(page->contents.size() + page->bittorrent_swarms.size(), 10u);
+      for (const BitTorrentSwarm& swarm : page->bittorrent_swarms) listed.insert(swarm.info_hash);
+      request.page_token = page->next_page_token;
+    } while (!request.page_token.empty());
+    return listed;
+  };
+  EXPECT_EQ(list("").size(), 25u);
+  EXPECT_EQ(list("0707"), std::set<InfoHash>{InfoHash({7, 7})});
+  EXPECT_THAT(Listed(""), ElementsAre("a file"));
+
+  clock_.Advance(absl::Minutes(1));
+  const auto swarm = registry_->GetSwarm(InfoHash({7, 7}));
+  ASSERT_TRUE(swarm.ok()) << swarm.status();
+  EXPECT_EQ(swarm->bittorrent_swarm->seeders, 1u);
+  ASSERT_EQ(swarm->bittorrent_peers.size(), 1u);
+  EXPECT_EQ(swarm->bittorrent_peers[0].endpoint, TestEndpoint(7));
+  EXPECT_GE(swarm->bittorrent_peers[0].silent_for, absl::Seconds(50));
+  EXPECT_EQ(registry_->GetSwarm(InfoHash({8, 7})).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(registry_->Lookup({InfoHash({7, 7}), {}, 0}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(RegistryTest, ContentWithoutChunksIsComplete) {
+  const LeaseId lease = Register(TestSeeder(1, TestContent(1, "empty", 0)));
+  EXPECT_TRUE(registry_->GetSwarm(TestContentId(1))->peers[0].peer.complete);
+  EXPECT_TRUE(registry_->Heartbeat(TestHeartbeat(1, {lease})).ok());
+}
+
+}  // namespace
+}  // namespace shoal::tracker

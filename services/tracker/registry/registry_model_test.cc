@@ -1,0 +1,191 @@
+// The registry against a naive one that looks at everything each time.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "services/tracker/registry/registry.h"
+#include "services/tracker/registry/test_requests.h"
+#include "services/tracker/tables/random_source.h"
+#include "shoal/base/manual_clock.h"
+
+namespace shoal::tracker {
+namespace {
+
+constexpr uint32_t kPeers = 12;
+constexpr uint32_t kContents = 6;
+constexpr uint32_t kChunks = 10;
+
+struct NaiveLease {
+  LeaseId id;
+  absl::Duration deadline;
+  std::set<uint32_t> held;
+};
+
+class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  using Key = std::pair<uint32_t, uint32_t>;  // peer, content
+
+  static Registry::Options FewShards() {
+    Registry::Options options;
+    options.shards = 4;
+    options.seed = GetParam();
+    return options;
+  }
+
+  void DropLapsed() {
+    std::erase_if(model_, [&](const auto& entry) { return entry.second.deadline <= clock_.Uptime(); });
+  }
+
+  void Register(uint32_t peer, uint32_t content) {
+    RegisterRequest request = TestRegister(peer, TestContent(content), 0, 50);
+    const uint32_t many = random_.Below(3);
+    for (uint32_t chunk = 0; chunk < kChunks; ++chunk) {
+      if (many == 2 || (many == 1 && random_.Below(2) == 0)) request.held.Insert(ChunkIndex(chunk));
+    }
+    const auto reply = registry_.Register(request);
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    const auto known = model_.find({peer, content});
+    if (known != model_.end()) {
+      ASSERT_EQ(reply->lease_id, known->second.id);
+    }
+    NaiveLease& lease = model_[{peer, content}];
+    lease.id = reply->lease_id;
+    lease.deadline = clock_.Uptime() + absl::Seconds(30);
+    lease.held.clear();
+    request.held.ForEach([&](ChunkIndex chunk) { lease.held.insert(chunk.value()); });
+    past_.push_back({peer, lease.id});
+    CheckPeers(content, reply->peers, peer);
+  }
+
+  void Heartbeat(uint32_t peer) {
+    HeartbeatRequest request;
+    request.peer_id = TestPeerId(peer);
+    std::vector<LeaseId> unknown;
+    for (int i = 0; i < 4 && !past_.empty(); ++i) {
+      const auto& [owner, id] = past_[random_.Below(static_cast<uint32_t>(past_.size()))];
+      LeaseBeat beat;
+      beat.lease_id = id;
+      const uint32_t first = random_.Below(kChunks);
+      beat.gained = {{ChunkIndex(first), 1 + random_.Below(kChunks - first)}};
+      const auto lease = std::find_if(model_.begin(), model_.end(), [&](const auto& entry) {
+        return entry.first.first == peer && entry.second.id == id;
+      });
+      if (lease == model_.end()) {
+        unknown.push_back(id);
+      } else {
+        lease->second.deadline = clock_.Uptime() + absl::Seconds(30);
+        for (uint32_t i2 = 0; i2 < beat.gained[0].count; ++i2) lease->second.held.insert(first + i2);
+      }
+      request.leases.push_back(beat);
+    }
+    const auto reply = registry_.Heartbeat(request);
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    ASSERT_EQ(reply->register_again, unknown);
+  }
+
+  void Leave(uint32_t peer) {
+    LeaveRequest request{TestPeerId(peer), {}};
+    uint32_t ended = 0;
+    if (random_.Below(4) != 0 && !past_.empty()) {
+      request.lease_ids = {past_[random_.Below(static_cast<uint32_t>(past_.size()))].second};
+      ended = static_cast<uint32_t>(std::erase_if(model_, [&](const auto& entry) {
+        return entry.first.first == peer && entry.second.id == request.lease_ids[0];
+      }));
+    } else {
+      ended = static_cast<uint32_t>(
+          std::erase_if(model_, [&](const auto& entry) { return entry.first.first == peer; }));
+    }
+    ASSERT_EQ(registry_.Leave(request).ended, ended);
+  }
+
+  // With a swarm as small as this one, everybody is named.
+  void CheckPeers(uint32_t content, const std::vector<PeerInfo>& peers, uint32_t exclude) {
+    std::map<PeerId, size_t> expected;
+    for (const auto& [key, lease] : model_) {
+      if (key.second == content && key.first != exclude) expected[TestPeerId(key.first)] = lease.held.size();
+    }
+    std::map<PeerId, size_t> actual;
+    for (const PeerInfo& peer : peers) {
+      actual[peer.id] = peer.chunks_held;
+      ASSERT_EQ(peer.complete, peer.chunks_held == kChunks);
+    }
+    ASSERT_EQ(actual, expected);
+    ASSERT_EQ(actual.size(), peers.size());
+  }
+
+  void Lookup(uint32_t content, uint32_t exclude) {
+    const auto reply = registry_.Lookup({TestContentId(content), TestPeerId(exclude), 50});
+    if (!reply.ok()) {
+      ASSERT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
+      CheckPeers(content, {}, exclude);
+      return;
+    }
+    CheckPeers(content, reply->peers, exclude);
+  }
+
+  void CheckTotals() {
+    registry_.Advance();
+    // Lapsed records stand for as long as a bucket; a question about each swarm clears them away.
+    for (uint32_t content = 0; content < kContents; ++content) Lookup(content, kPeers);
+    const Registry::Stats stats = registry_.stats();
+    std::set<uint32_t> contents;
+    size_t partial = 0;
+    for (const auto& [key, lease] : model_) {
+      contents.insert(key.second);
+      partial += lease.held.size() < kChunks;
+    }
+    ASSERT_EQ(stats.contents, contents.size());
+    ASSERT_EQ(stats.partial_peers, partial);
+    ASSERT_EQ(stats.complete_peers, model_.size() - partial);
+  }
+
+  RandomSource random_{GetParam()};
+  ManualClock clock_;
+  Registry registry_{FewShards(), &clock_};
+  std::map<Key, NaiveLease> model_;
+  std::vector<std::pair<uint32_t, LeaseId>> past_;
+};
+
+TEST_P(RegistryModelTest, AgreesWithTheNaiveOne) {
+  for (int step = 0; step < 6'000; ++step) {
+    DropLapsed();
+    const uint32_t peer = random_.Below(kPeers);
+    const uint32_t content = random_.Below(kContents);
+    switch (random_.Below(8)) {
+      case 0:
+      case 1:
+        ASSERT_NO_FATAL_FAILURE(Register(peer, content));
+        break;
+      case 2:
+      case 3:
+        ASSERT_NO_FATAL_FAILURE(Heartbeat(peer));
+        break;
+      case 4:
+        if (random_.Below(3) == 0) {
+          ASSERT_NO_FATAL_FAILURE(Leave(peer));
+        }
+        break;
+      case 5:
+        ASSERT_NO_FATAL_FAILURE(Lookup(content, peer));
+        break;
+      case 6:
+        clock_.Advance(absl::Milliseconds(random_.Below(random_.Below(60) == 0 ? 700'000 : 6'000)));
+        break;
+      default:
+        if (random_.Below(2) == 0) {
+          ASSERT_NO_FATAL_FAILURE(CheckTotals());
+        }
+        break;
+    }
+    if (past_.size() > 60) past_.erase(past_.begin(), past_.begin() + 20);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RegistryModelTest, ::testing::Range(uint64_t{1}, uint64_t{9}));
+
+}  // namespace
+}  // namespace shoal::tracker

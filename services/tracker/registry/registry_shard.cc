@@ -1,0 +1,419 @@
+#include "services/tracker/registry/registry_shard.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "shoal/base/status_macros.h"
+
+namespace shoal::tracker {
+namespace {
+
+// How many leases a call that came for something else moves the expiry on by, and how many a tick does while
+// it holds the lock.
+constexpr uint32_t kLeasesPerCall = 16;
+constexpr uint32_t kLeasesPerTick = 2048;
+
+constexpr size_t kMaxPeersInSwarmReply = 1000;
+// A swarm reply stays below gRPC's usual 4 MiB, and what it takes in memory on the way below this.
+constexpr uint64_t kMaxSwarmReplyBytes = 3u << 20;
+constexpr uint64_t kMaxSwarmSetsBytes = 64u << 20;
+
+uint64_t BitmapBytes(uint32_t chunk_count) {
+  return (uint64_t{chunk_count} + 63) / 64 * 8;
+}
+uint64_t ChunkSetBytes(uint32_t chunk_count) {
+  return sizeof(ChunkSet) + BitmapBytes(chunk_count);
+}
+
+absl::Status LimitReached(absl::string_view what, uint64_t limit) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("this tracker's limit of ", limit, " ", what, " is reached: try again later"));
+}
+
+absl::Status UnknownContent(const ContentId& id) {
+  return absl::NotFoundError(absl::StrCat("no content ", id.ToHex(), " is known to this tracker"));
+}
+
+}  // namespace
+
+RegistryShard::RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names,
+                             SiteNames* sites)
+    : options_(options),
+      usage_(usage),
+      names_(names),
+      sites_(sites),
+      random_(options.seed),
+      tables_(options.number, options.lease_ticks, options.forget_ticks, now),
+      watchers_(&usage->watchers) {}
+
+absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const RegisterRequest& request,
+                                                                  uint64_t now, absl::Time wall) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+
+  uint32_t content = tables_.FindContent(request.content.id);
+  uint32_t lease = kNoSlot;
+  if (content != kNoSlot) {
+    const ContentSummary& known = tables_.content(content).summary;
+    if (known != request.content) {
+      return absl::AlreadyExistsError(absl::StrCat("content ", request.content.id.ToHex(), " is known as \"",
+                                                   known.name, "\", of ", known.length_bytes, " bytes in ",
+                                                   known.chunk_count,
+                                                   " chunks, which is not what this registration says"));
+    }
+    lease = tables_.FindLease(request.peer_id, content);
+  }
+  if (lease != kNoSlot && !tables_.Alive(lease)) {
+    EndLease(lease, &wakeups);
+    lease = kNoSlot;
+  }
+
+  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<ChunkSet> held, KeepChunkSet(request.held));
+  const bool is_new = lease == kNoSlot;
+  if (is_new) {
+    absl::Status added;
+    if (content == kNoSlot) {
+      auto slot = AddContent(request.content, wall);
+      added = slot.status();
+      if (slot.ok()) content = *slot;
+    }
+    if (added.ok()) {
+      auto slot = AddLease(request.peer_id, content);
+      added = slot.status();
+      if (slot.ok()) lease = *slot;
+    }
+    if (!added.ok()) {
+      DropChunkSet(std::move(held));
+      return added;
+    }
+  }
+
+  LeaseRecord& record = tables_.lease(lease);
+  const PeerInfo before = tables_.Describe(lease);
+  if (!is_new) tables_.LeaveSwarm(lease);
+  DropChunkSet(std::exchange(record.held, std::move(held)));
+  record.chunks_held = request.held.count();
+  record.endpoint = request.endpoint;
+  record.free_slots =
+      static_cast<uint16_t>(std::min<uint32_t>(request.free_slots, std::numeric_limits<uint16_t>::max()));
+  record.site = sites_->Add(request.site);
+  record.shunned = false;
+  record.lies = false;
+  reports_.Forget(lease);
+  tables_.Renew(lease);
+  tables_.JoinSwarm(lease);
+
+  const PeerInfo after = tables_.Describe(lease);
+  if (is_new || after.endpoint != before.endpoint || after.complete != before.complete) {
+    watchers_.Tell(request.content.id, after, request.peer_id, &wakeups);
+  }
+  return Registered{tables_.IdOf(lease),
+                    Select(content, request.peer_id, record.site, request.max_peers, &wakeups)};
+}
+
+absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseBeat& beat, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+  const uint32_t lease = tables_.FindLease(peer, beat.lease_id);
+  if (lease == kNoSlot) return absl::NotFoundError("register again");
+
+  LeaseRecord& record = tables_.lease(lease);
+  if (record.shunned && !record.lies) return absl::NotFoundError("register again");
+  tables_.Renew(lease);
+  record.free_slots =
+      static_cast<uint16_t>(std::min<uint32_t>(beat.free_slots, std::numeric_limits<uint16_t>::max()));
+  record.sent_bytes = beat.sent_bytes;
+  record.received_bytes = beat.received_bytes;
+  record.send_rate = static_cast<float>(beat.send_rate_bytes_per_second);
+  record.receive_rate = static_cast<float>(beat.receive_rate_bytes_per_second);
+  return beat.gained.empty() ? absl::OkStatus() : AddHeld(lease, beat.gained, &wakeups);
+}
+
+absl::StatusOr<RegistryShard::Found> RegistryShard::Lookup(const ContentId& id,
+                                                           const std::optional<PeerId>& exclude,
+                                                           uint32_t max_peers, SiteNumber site,
+                                                           uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+  const uint32_t content = tables_.FindContent(id);
+  if (content == kNoSlot) return UnknownContent(id);
+  Found found;
+  found.peers = Select(content, exclude, site, max_peers, &wakeups);
+  found.content = tables_.Status(content);
+  return found;
+}
+
+void RegistryShard::Report(const PeerId& reporter, const PeerReport& report, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, 0, &wakeups);
+  const uint32_t own = tables_.FindLease(reporter, report.lease_id);
+  if (own == kNoSlot || report.peer == reporter) return;
+  const uint32_t reported = tables_.FindLease(report.peer, tables_.lease(own).content);
+  if (reported == kNoSlot) return;
+  LeaseRecord& record = tables_.lease(reported);
+  if (report.reason == PeerReport::Reason::kLying) record.lies = true;
+  record.shunned = reports_.Add(reported, reporter);
+}
+
+absl::StatusOr<GetSwarmReply> RegistryShard::GetSwarm(const ContentId& id, uint64_t now, absl::Time started) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+  const uint32_t content = tables_.FindContent(id);
+  if (content == kNoSlot) return UnknownContent(id);
+
+  const ContentRecord& record = tables_.content(content);
+  GetSwarmReply reply;
+  reply.content = tables_.Status(content);
+  const uint64_t set_bytes = ChunkSetBytes(record.summary.chunk_count);
+  uint64_t reply_bytes = 0;
+  for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
+    for (const uint32_t slot : *list) {
+      if (!tables_.Alive(slot)) continue;
+      const LeaseRecord& lease = tables_.lease(slot);
+      reply_bytes += 256 + (lease.held == nullptr ? 0 : set_bytes);
+      if (reply.peers.size() == kMaxPeersInSwarmReply || reply_bytes > kMaxSwarmReplyBytes ||
+          (reply.peers.size() + 1) * set_bytes > kMaxSwarmSetsBytes) {
+        return reply;
+      }
+      SwarmPeer peer = tables_.DescribeInFull(slot);
+      peer.registered = started + absl::Seconds(lease.registered_seconds);
+      peer.site = sites_->Name(lease.site);
+      reply.peers.push_back(std::move(peer));
+    }
+  }
+  return reply;
+}
+
+absl::Status RegistryShard::Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+  std::vector<PeerInfo> peers;
+  if (const uint32_t content = tables_.FindContent(id); content != kNoSlot) {
+    const ContentRecord& record = tables_.content(content);
+    if (record.complete.size() + record.partial.size() > options_.limits.max_watched_peers) {
+      return LimitReached("peers in a swarm that is watched", options_.limits.max_watched_peers);
+    }
+    for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
+      for (const uint32_t slot : *list) {
+        const LeaseRecord& lease = tables_.lease(slot);
+        if (tables_.Alive(slot) && !lease.shunned && lease.peer != watcher->exclude())
+          peers.push_back(tables_.Describe(slot));
+      }
+    }
+  }
+  if (!watchers_.Add(id, watcher)) return LimitReached("watchers", usage_->watchers.limit());
+  watcher->Begin(std::move(peers));
+  wakeups.Add(std::move(watcher));
+  return absl::OkStatus();
+}
+
+void RegistryShard::Unwatch(const ContentId& id, const SwarmWatcher* watcher) {
+  MutexLock lock(&mutex_);
+  watchers_.Remove(id, watcher);
+}
+
+bool RegistryShard::Leave(const PeerId& peer, LeaseId id, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+  const uint32_t lease = tables_.FindLease(peer, id);
+  if (lease == kNoSlot) return false;
+  usage_->left.fetch_add(1, std::memory_order_relaxed);
+  EndLease(lease, &wakeups);
+  return true;
+}
+
+uint32_t RegistryShard::LeaveAll(const PeerId& peer, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, kLeasesPerCall, &wakeups);
+  uint32_t ended = 0;
+  for (uint32_t lease = tables_.AnyLeaseOf(peer); lease != kNoSlot; lease = tables_.AnyLeaseOf(peer)) {
+    if (tables_.Alive(lease)) {
+      ++ended;
+      usage_->left.fetch_add(1, std::memory_order_relaxed);
+    }
+    EndLease(lease, &wakeups);
+  }
+  return ended;
+}
+
+bool RegistryShard::Advance(uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, 0, &wakeups);
+  const bool done = tables_.AdvanceLeases(kLeasesPerTick, [&](uint32_t lease) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    OnLeaseEnd(lease, &wakeups);
+    tables_.RemoveLapsed(lease);
+  });
+  return tables_.AdvanceContents(kLeasesPerTick, [&](uint32_t content) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    ForgetContent(content);
+  }) && done;
+}
+
+void RegistryShard::Export(StateSink* sink) const {
+  MutexLock lock(&mutex_);
+  tables_.ForEachContent([&](const ContentRecord& record) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!record.has_peers()) return;
+    sink->Content(record.summary, record.first_seen);
+    for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
+      for (const uint32_t slot : *list) {
+        if (!tables_.Alive(slot)) continue;
+        const LeaseRecord& lease = tables_.lease(slot);
+        StatePeer peer{lease.peer, lease.endpoint, lease.free_slots, std::nullopt, sites_->Name(lease.site)};
+        if (!tables_.Complete(slot))
+          peer.held = lease.held ? *lease.held : ChunkSet(record.summary.chunk_count);
+        sink->Peer(peer);
+      }
+    }
+  });
+}
+
+void RegistryShard::ShortenLease(const PeerId& peer, LeaseId id, uint64_t ticks) {
+  MutexLock lock(&mutex_);
+  const uint32_t lease = tables_.FindLease(peer, id);
+  if (lease != kNoSlot) tables_.LetLapse(lease, ticks);
+}
+
+ShardTables::Counts RegistryShard::counts() const {
+  MutexLock lock(&mutex_);
+  return tables_.counts();
+}
+
+void RegistryShard::Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) {
+  tables_.MoveTo(now);
+  if (max_leases == 0) return;
+  tables_.AdvanceLeases(max_leases, [&](uint32_t lease) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    OnLeaseEnd(lease, wakeups);
+    tables_.RemoveLapsed(lease);
+  });
+}
+
+absl::StatusOr<uint32_t> RegistryShard::AddContent(const ContentSummary& summary, absl::Time wall) {
+  if (!usage_->contents.TryAdd(1)) return LimitReached("contents", usage_->contents.limit());
+  if (!names_->Add(summary.name, summary.id)) {
+    usage_->contents.Subtract(1);
+    return LimitReached(absl::StrCat("contents of the name \"", summary.name, "\""),
+                        options_.limits.max_contents_per_name);
+  }
+  return tables_.AddContent(summary, wall);
+}
+
+void RegistryShard::ForgetContent(uint32_t content) {
+  const ContentSummary& summary = tables_.content(content).summary;
+  names_->Remove(summary.name, summary.id);
+  tables_.ForgetContent(content);
+  usage_->contents.Subtract(1);
+}
+
+absl::StatusOr<uint32_t> RegistryShard::AddLease(const PeerId& peer, uint32_t content) {
+  const ContentRecord& swarm = tables_.content(content);
+  const uint32_t most = usage_->max_peers_per_content.load(std::memory_order_relaxed);
+  if (swarm.complete.size() + swarm.partial.size() >= most) {
+    usage_->full_contents.fetch_add(1, std::memory_order_relaxed);
+    return LimitReached("peers of one content", most);
+  }
+  if (!usage_->leases.TryAdd(1)) return LimitReached("leases", usage_->leases.limit());
+  uint32_t nonce = 0;
+  while (nonce == 0) nonce = static_cast<uint32_t>(random_.Next());
+  const uint32_t lease = tables_.AddLease(peer, content, nonce);
+  if (lease == kNoSlot) {
+    usage_->leases.Subtract(1);
+    return LimitReached("leases in one shard", LeaseIdParts::kMaxSlots);
+  }
+  return lease;
+}
+
+void RegistryShard::EndLease(uint32_t lease, WatcherWakeups* wakeups) {
+  OnLeaseEnd(lease, wakeups);
+  tables_.RemoveLease(lease);
+}
+
+void RegistryShard::OnLeaseEnd(uint32_t lease, WatcherWakeups* wakeups) {
+  LeaseRecord& record = tables_.lease(lease);
+  if (!tables_.Alive(lease)) usage_->lapsed.fetch_add(1, std::memory_order_relaxed);
+  usage_->leases.Subtract(1);
+  reports_.Forget(lease);
+  DropChunkSet(std::move(record.held));
+  watchers_.Tell(tables_.content(record.content).summary.id, record.peer, record.peer, wakeups);
+}
+
+absl::StatusOr<std::unique_ptr<ChunkSet>> RegistryShard::KeepChunkSet(const ChunkSet& held) {
+  if (held.empty() || held.full()) return nullptr;
+  if (!usage_->chunk_set_bytes.TryAdd(ChunkSetBytes(held.size()))) {
+    return LimitReached("bytes of partial peers' chunk sets", usage_->chunk_set_bytes.limit());
+  }
+  return std::make_unique<ChunkSet>(held);
+}
+
+void RegistryShard::DropChunkSet(std::unique_ptr<ChunkSet> held) {
+  if (held) usage_->chunk_set_bytes.Subtract(ChunkSetBytes(held->size()));
+}
+
+absl::Status RegistryShard::AddHeld(uint32_t lease, const std::vector<ChunkRange>& gained,
+                                    WatcherWakeups* wakeups) {
+  LeaseRecord& record = tables_.lease(lease);
+  const ContentSummary& summary = tables_.content(record.content).summary;
+  if (tables_.Complete(lease)) return absl::OkStatus();
+  ChunkSet first_chunks(record.held ? 0 : summary.chunk_count);
+  ChunkSet& held = record.held ? *record.held : first_chunks;
+  if (const absl::Status added = held.InsertRanges(gained); !added.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("leases.gained: content ", summary.id.ToHex(), " has ",
+                                                   summary.chunk_count, " chunks: ", added.message()));
+  }
+  const uint32_t count = held.count();
+  const bool full = held.full();
+  if (!record.held) {
+    SHOAL_ASSIGN_OR_RETURN(record.held, KeepChunkSet(first_chunks));
+  }
+  if (full) {
+    tables_.LeaveSwarm(lease);
+    DropChunkSet(std::move(record.held));
+    record.chunks_held = count;
+    tables_.JoinSwarm(lease);
+    watchers_.Tell(summary.id, tables_.Describe(lease), record.peer, wakeups);
+  }
+  record.chunks_held = count;
+  return absl::OkStatus();
+}
+
+std::vector<PeerInfo> RegistryShard::Select(uint32_t content, const std::optional<PeerId>& exclude,
+                                            SiteNumber site, uint32_t max_peers, WatcherWakeups* wakeups) {
+  const ContentRecord& swarm = tables_.content(content);
+  absl::InlinedVector<uint32_t, 16> lapsed;
+  const auto look = [&](PeerPlace place) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const uint32_t slot = (place.complete ? swarm.complete : swarm.partial)[place.place];
+    if (!tables_.Alive(slot)) {
+      lapsed.push_back(slot);
+      return Candidate::kUnfit;
+    }
+    const LeaseRecord& lease = tables_.lease(slot);
+    if (lease.peer == exclude || lease.shunned) return Candidate::kUnfit;
+    const bool near = site != kNoSite && lease.site == site;
+    if (lease.free_slots > 0) return near ? Candidate::kFreeNear : Candidate::kFree;
+    return near ? Candidate::kBusyNear : Candidate::kBusy;
+  };
+  const PeerChoice choice =
+      SelectPeers(static_cast<uint32_t>(swarm.complete.size()), static_cast<uint32_t>(swarm.partial.size()),
+                  std::min(max_peers, kMaxPeersPerReply), look, &random_);
+  std::vector<PeerInfo> peers;
+  peers.reserve(choice.size());
+  for (const PeerPlace& place : choice) {
+    peers.push_back(tables_.Describe((place.complete ? swarm.complete : swarm.partial)[place.place]));
+  }
+  // Whoever was found lapsed need not wait for the wheel: the counts that go with this answer are then right
+  // as well.
+  for (const uint32_t slot : lapsed) EndLease(slot, wakeups);
+  return peers;
+}
+
+}  // namespace shoal::tracker

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/tracker/limits/registry_limits.h"
+#include "services/tracker/registry/name_index.h"
+#include "services/tracker/registry/peer_reports.h"
+#include "services/tracker/registry/registry_records.h"
+#include "services/tracker/registry/shard_tables.h"
+#include "services/tracker/registry/site_names.h"
+#include "services/tracker/registry/state_sink.h"
+#include "services/tracker/registry/swarm_watcher.h"
+#include "services/tracker/registry/swarm_watchers.h"
+#include "services/tracker/tables/peer_selection.h"
+#include "services/tracker/tables/random_source.h"
+#include "shoal/base/mutex.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal::tracker {
+
+// The contents of one share of the id space, with their leases, under one lock. The Registry decides which
+// shard a call goes to, and turns these answers into replies.
+//
+// Time comes in with each call, as a tick of a millisecond (`now`) that never goes back by more than the
+// difference between two callers' clocks. Each call also moves the expiry on by a few leases; Advance does
+// more of it. A lease whose deadline is reached is nowhere handed out, even while its record still stands.
+//
+// Thread-safe.
+class RegistryShard {
+ public:
+  struct Options {
+    uint32_t number = 0;
+    uint64_t lease_ticks = 30'000;
+    uint64_t forget_ticks = 600'000;
+    RegistryLimits limits;
+    uint64_t seed = 0;
+  };
+
+  struct Registered {
+    LeaseId lease_id;
+    std::vector<PeerInfo> peers;
+  };
+  struct Found {
+    ContentStatus content;
+    std::vector<PeerInfo> peers;
+  };
+
+  // `usage`, `names` and `sites` are shared by all shards and outlive them.
+  RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names,
+                SiteNames* sites);
+
+  // Errors as TrackerService.Register; the request's fields were checked by the caller. `wall` is for
+  // first_seen.
+  absl::StatusOr<Registered> Register(const RegisterRequest& request, uint64_t now, absl::Time wall);
+  // NOT_FOUND when the lease is to be registered again; INVALID_ARGUMENT for chunks that the content has not
+  // (the lease is renewed all the same).
+  absl::Status Beat(const PeerId& peer, const LeaseBeat& beat, uint64_t now);
+  // NOT_FOUND when the content is not known.
+  absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
+                               SiteNumber site, uint64_t now);
+  // Somebody with a lease says that another peer of that content is no good. One that enough say it of is
+  // handed to nobody until it registers again; when it was reported as dead and is not, its next beat tells
+  // it to.
+  void Report(const PeerId& reporter, const PeerReport& report, uint64_t now);
+  // `started`: the time of tick 0, to date a lease.
+  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
+  absl::Status Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now);
+  void Unwatch(const ContentId& id, const SwarmWatcher* watcher);
+  // Whether the lease was there and that peer's.
+  bool Leave(const PeerId& peer, LeaseId lease, uint64_t now);
+  uint32_t LeaveAll(const PeerId& peer, uint64_t now);
+  // Tells every content that has a peer, and its peers.
+  void Export(StateSink* sink) const;
+  // Lets a lease lapse `ticks` from now, unless it is renewed.
+  void ShortenLease(const PeerId& peer, LeaseId lease, uint64_t ticks);
+  // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.
+  bool Advance(uint64_t now);
+
+  ShardTables::Counts counts() const;
+
+ private:
+  // Moves the clock on, and the expiry with it by a few leases. Every call begins with it.
+  void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::StatusOr<uint32_t> AddContent(const ContentSummary& summary, absl::Time wall)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A lease in the tables, not yet in the swarm.
+  absl::StatusOr<uint32_t> AddLease(const PeerId& peer, uint32_t content)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes it out of everything, and tells the watchers.
+  void EndLease(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same but for the tables.
+  void OnLeaseEnd(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // A peer's chunk set, its memory accounted for: null when none or all need no set. RESOURCE_EXHAUSTED.
+  absl::StatusOr<std::unique_ptr<ChunkSet>> KeepChunkSet(const ChunkSet& held);
+  absl::Status AddHeld(uint32_t lease, const std::vector<ChunkRange>& gained, WatcherWakeups* wakeups)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DropChunkSet(std::unique_ptr<ChunkSet> held);
+
+  // `site`: the asker's.
+  std::vector<PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude, SiteNumber site,
+                               uint32_t max_peers, WatcherWakeups* wakeups)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  RegistryUsage* const usage_;
+  NameIndex* const names_;
+  SiteNames* const sites_;
+
+  mutable Mutex mutex_;
+  RandomSource random_ ABSL_GUARDED_BY(mutex_);
+  ShardTables tables_ ABSL_GUARDED_BY(mutex_);
+  SwarmWatchers watchers_ ABSL_GUARDED_BY(mutex_);
+  PeerReports reports_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal::tracker

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/tracker/registry/lease_id.h"
+#include "services/tracker/registry/registry_records.h"
+#include "services/tracker/tables/lease_wheel.h"
+#include "services/tracker/tables/slot_set.h"
+#include "services/tracker/tables/slot_table.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal::tracker {
+
+// The contents and leases of one shard, with all that finds them: by id, by peer, by swarm, by when they
+// lapse. Keeps these in step with one another; what may be added, and who hears of it, is its owner's
+// business. A record is known by its slot. All operations are O(1). Not thread-safe.
+class ShardTables {
+ public:
+  // `shard`: its number, for lease ids. `now`, here and elsewhere: a tick of a millisecond.
+  ShardTables(uint32_t shard, uint64_t lease_ticks, uint64_t forget_ticks, uint64_t now);
+
+  uint64_t now() const { return leases_.now; }
+  // Never back.
+  void MoveTo(uint64_t now) { leases_.now = std::max(leases_.now, now); }
+
+  // ---- Slots; kNoSlot where there is none.
+
+  uint32_t FindContent(const ContentId& id) const;
+  // One that is alive, and that peer's.
+  uint32_t FindLease(const PeerId& peer, LeaseId id) const;
+  uint32_t FindLease(const PeerId& peer, uint32_t content) const;
+  uint32_t AnyLeaseOf(const PeerId& peer) const;
+
+  LeaseRecord& lease(uint32_t slot) { return leases_.table[slot]; }
+  const LeaseRecord& lease(uint32_t slot) const { return leases_.table[slot]; }
+  ContentRecord& content(uint32_t slot) { return contents_.table[slot]; }
+  const ContentRecord& content(uint32_t slot) const { return contents_.table[slot]; }
+
+  template <typename Visit>
+  void ForEachContent(Visit&& visit) const {
+    for (const uint32_t slot : content_by_id_) visit(contents_.table[slot]);
+  }
+
+  // ---- What a lease says.
+
+  bool Alive(uint32_t lease) const { return leases_.deadline(lease) > leases_.now; }
+  uint64_t TicksLeft(uint32_t lease) const { return leases_.deadline(lease) - leases_.now; }
+  LeaseId IdOf(uint32_t lease) const;
+  bool Complete(uint32_t lease) const;
+  PeerInfo Describe(uint32_t lease) const;
+  // All that people may want to know, but for when it registered and its site's name.
+  SwarmPeer DescribeInFull(uint32_t lease) const;
+  ContentStatus Status(uint32_t content) const;
+
+  // ---- Changes.
+
+  uint32_t AddContent(const ContentSummary& summary, absl::Time first_seen);
+  // One that no peer has.
+  void ForgetContent(uint32_t content);
+
+  // A lease that is in no swarm yet. kNoSlot: there are as many as lease ids can name. `nonce` is not 0.
+  uint32_t AddLease(const PeerId& peer, uint32_t content, uint32_t nonce);
+  // Its record goes as well: what is to be kept of it is to be taken before.
+  void RemoveLease(uint32_t lease);
+  void Renew(uint32_t lease) { LetLapse(lease, lease_ticks_); }
+  void LetLapse(uint32_t lease, uint64_t ticks) {
+    leases_.table[lease].deadline = static_cast<uint32_t>(leases_.now + ticks);
+  }
+
+  // Into its content's list of peers and out of it; which one, says what it holds at that time.
+  void JoinSwarm(uint32_t lease);
+  void LeaveSwarm(uint32_t lease);
+
+  // ---- Expiry.
+
+  // Calls `lapsed(lease)` for leases that have lapsed, which then are out of the wheel, and to be removed
+  // with RemoveLapsed. Touches at most `max_leases`; false when there was more to do.
+  template <typename Lapsed>
+  bool AdvanceLeases(uint32_t max_leases, Lapsed&& lapsed) {
+    return lease_wheel_.Advance(leases_.now, max_leases, lapsed);
+  }
+  void RemoveLapsed(uint32_t lease);
+  // The same for contents that were without a peer for long enough.
+  template <typename Forget>
+  bool AdvanceContents(uint32_t max_contents, Forget&& forget) {
+    return forget_wheel_.Advance(leases_.now, max_contents, forget);
+  }
+
+  struct Counts {
+    uint64_t contents = 0;  // with a peer
+    uint64_t complete = 0;
+    uint64_t partial = 0;
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  // The records as the sets and the wheels need them. (Structs of their own, because those keep pointers to
+  // them.)
+  struct Leases {
+    Leases() : table(LeaseIdParts::kMaxSlots) {}
+    SlotTable<LeaseRecord> table;
+    uint64_t now = 0;  // lets a 32-bit deadline be told in full
+
+    LeaseWheelLink& wheel_link(uint32_t slot) { return table[slot].wheel; }
+    uint64_t deadline(uint32_t slot) const {
+      return now +
+             static_cast<int64_t>(static_cast<int32_t>(table[slot].deadline - static_cast<uint32_t>(now)));
+    }
+  };
+  struct Contents {
+    Contents() : table(1u << 31) {}
+    SlotTable<ContentRecord> table;
+
+    LeaseWheelLink& wheel_link(uint32_t slot) { return table[slot].wheel; }
+    uint64_t deadline(uint32_t slot) const { return table[slot].forget_at; }
+  };
+
+  // What the sets of slots find them by.
+  struct PeerOfContent {
+    PeerId peer;
+    uint32_t content;
+    friend bool operator==(const PeerOfContent&, const PeerOfContent&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const PeerOfContent& key) {
+      return H::combine(std::move(h), key.peer, key.content);
+    }
+  };
+  struct KeyByPeerOfContent {
+    using Key = PeerOfContent;
+    const Leases* leases;
+    Key operator()(uint32_t slot) const { return {leases->table[slot].peer, leases->table[slot].content}; }
+  };
+  struct KeyByPeer {
+    using Key = PeerId;
+    const Leases* leases;
+    Key operator()(uint32_t slot) const { return leases->table[slot].peer; }
+  };
+  struct KeyByContentId {
+    using Key = ContentId;
+    const Contents* contents;
+    Key operator()(uint32_t slot) const { return contents->table[slot].summary.id; }
+  };
+
+  const uint32_t shard_;
+  const uint64_t lease_ticks_;
+  const uint64_t forget_ticks_;
+  Leases leases_;
+  Contents contents_;
+  LeaseWheel<Leases> lease_wheel_;
+  LeaseWheel<Contents> forget_wheel_;
+  SlotSet<KeyByContentId> content_by_id_;
+  SlotSet<KeyByPeerOfContent> lease_by_peer_;
+  SlotSet<KeyByPeer> first_of_peer_;
+  Counts counts_;
+};
+
+}  // namespace shoal::tracker

@@ -1,0 +1,42 @@
+#include "services/tracker/registry/swarm_watcher.h"
+
+namespace shoal::tracker {
+
+SwarmWatcher::SwarmWatcher(std::optional<PeerId> exclude, uint32_t max_backlog, std::function<void()> wake)
+    : exclude_(std::move(exclude)), max_backlog_(max_backlog), wake_(std::move(wake)) {}
+
+std::optional<SwarmEvent> SwarmWatcher::Next() {
+  MutexLock lock(&mutex_);
+  if (events_.empty()) return std::nullopt;
+  SwarmEvent event = std::move(events_.front());
+  events_.pop_front();
+  if (left_of_start_ > 0) --left_of_start_;
+  return event;
+}
+
+bool SwarmWatcher::lost() const {
+  MutexLock lock(&mutex_);
+  return lost_;
+}
+
+void SwarmWatcher::Begin(std::vector<PeerInfo> peers) {
+  MutexLock lock(&mutex_);
+  left_of_start_ = peers.size();
+  for (PeerInfo& peer : peers) events_.emplace_back(std::move(peer));
+}
+
+bool SwarmWatcher::Add(const SwarmEvent& event) {
+  MutexLock lock(&mutex_);
+  if (lost_) return false;
+  if (events_.size() - left_of_start_ >= max_backlog_) {
+    lost_ = true;
+    events_.clear();
+    events_.shrink_to_fit();
+    left_of_start_ = 0;
+    return false;
+  }
+  events_.push_back(event);
+  return true;
+}
+
+}  // namespace shoal::tracker

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "shoal/base/mutex.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal::tracker {
+
+// One reader of a swarm's changes: the queue between the registry, which never waits for it, and whoever
+// reads. A reader that is further behind than `max_backlog` changes is lost: its queue is emptied, nothing
+// more is added, and lost() says so. Thread-safe.
+class SwarmWatcher {
+ public:
+  // `exclude`: a peer whose changes are left out. `wake` is called after events were added or the watcher was
+  // lost, with no lock held, from the thread that caused the change; it must not block.
+  SwarmWatcher(std::optional<PeerId> exclude, uint32_t max_backlog, std::function<void()> wake);
+
+  // For the reader: the next event, if there is one.
+  std::optional<SwarmEvent> Next();
+  bool lost() const;
+
+  // For the registry. The peers that are there at the start; they do not count as backlog.
+  void Begin(std::vector<PeerInfo> peers);
+  // False when the watcher is lost and can be forgotten.
+  bool Add(const SwarmEvent& event);
+  void Wake() { wake_(); }
+  const std::optional<PeerId>& exclude() const { return exclude_; }
+
+ private:
+  const std::optional<PeerId> exclude_;
+  const uint32_t max_backlog_;
+  const std::function<void()> wake_;
+  mutable Mutex mutex_;
+  std::deque<SwarmEvent> events_ ABSL_GUARDED_BY(mutex_);
+  size_t left_of_start_ ABSL_GUARDED_BY(mutex_) = 0;  // events of the start that are not read yet
+  bool lost_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// Watchers to be woken when this goes out of scope. Declared before a lock is taken, it wakes them after the
+// lock is released, so that nobody's callback runs under it.
+class WatcherWakeups {
+ public:
+  WatcherWakeups() = default;
+  WatcherWakeups(const WatcherWakeups&) = delete;
+  WatcherWakeups& operator=(const WatcherWakeups&) = delete;
+  ~WatcherWakeups() {
+    for (const auto& watcher : watchers_) watcher->Wake();
+  }
+
+  void Add(std::shared_ptr<SwarmWatcher> watcher) { watchers_.push_back(std::move(watcher)); }
+
+ private:
+  absl::InlinedVector<std::shared_ptr<SwarmWatcher>, 4> watchers_;
+};
+
+}  // namespace shoal::tracker

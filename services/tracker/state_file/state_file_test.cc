@@ -1,0 +1,161 @@
+#include "services/tracker/state_file/state_file.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/tracker/registry/test_requests.h"
+#include "shoal/base/manual_clock.h"
+
+namespace shoal::tracker {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StateFileTest : public ::testing::Test {
+ protected:
+  StateFileTest() : path_(::testing::TempDir() + "shoal-state-" + TestName()) { std::remove(path_.c_str()); }
+  ~StateFileTest() override { std::remove(path_.c_str()); }
+
+  static std::string TestName() {
+    return ::testing::UnitTest::GetInstance()->current_test_info()->name() + std::to_string(getpid());
+  }
+
+  ManualClock clock_;
+  const std::string path_;
+};
+
+TEST_F(StateFileTest, ARestartKeepsEveryPeer) {
+  {
+    Registry before({}, &clock_);
+    ASSERT_TRUE(before.Register(TestSeeder(1, TestContent(1))).ok());
+    ASSERT_TRUE(before.Register(TestRegister(2, TestContent(1), 3)).ok());
+    ASSERT_TRUE(before.Register(TestSeeder(3, TestContent(2))).ok());
+    BitTorrentAnnounce announce;
+    announce.info_hash = InfoHash({7});
+    announce.peer = TestEndpoint(4);
+    announce.seeder = true;
+    before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+    const auto saved = SaveState(path_, before, clock_);
+    ASSERT_TRUE(saved.ok()) << saved.status();
+    EXPECT_EQ(saved->contents, 2u);
+    EXPECT_EQ(saved->peers, 3u);
+    EXPECT_EQ(saved->swarms, 1u);
+    EXPECT_EQ(saved->swarm_peers, 1u);
+  }
+  clock_.Advance(absl::Seconds(5));
+  Registry after({}, &clock_);
+  const auto loaded = LoadState(path_, &after, clock_);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->peers, 3u);
+  EXPECT_EQ(loaded->swarm_peers, 1u);
+
+  const auto found = after.Lookup({TestContentId(1), std::nullopt, 50});
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->contents[0].summary, TestContent(1));
+  EXPECT_EQ(found->contents[0].seeders, 1u);
+  EXPECT_EQ(found->contents[0].leechers, 1u);
+  EXPECT_EQ(found->peers.size(), 2u);
+  EXPECT_EQ(after.bittorrent()->Scrape(InfoHash({7})).seeders, 1u);
+}
+
+TEST_F(StateFileTest, RestoredLeasesLapseSoonerUnlessTheyAreRenewed) {
+  Registry before({}, &clock_);
+  ASSERT_TRUE(before.Register(TestSeeder(1, TestContent(1))).ok());
+  ASSERT_TRUE(before.Register(TestSeeder(2, TestContent(1))).ok());
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  Registry after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  ASSERT_TRUE(after.Register(TestSeeder(2, TestContent(1))).ok());
+  clock_.Advance(2 * after.heartbeat_interval() - absl::Milliseconds(1));
+  EXPECT_EQ(after.Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 2u);
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(after.Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 1u);
+}
+
+TEST_F(StateFileTest, SitesAndCompletedDownloadsAreKept) {
+  Registry before({}, &clock_);
+  RegisterRequest here = TestSeeder(1, TestContent(1));
+  here.site = "rack-7";
+  ASSERT_TRUE(before.Register(here).ok());
+  BitTorrentAnnounce announce;
+  announce.info_hash = InfoHash({7});
+  announce.peer = TestEndpoint(4);
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  announce.seeder = announce.completed = true;
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  Registry after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  EXPECT_EQ(after.GetSwarm(TestContentId(1))->peers[0].site, "rack-7");
+  EXPECT_EQ(after.bittorrent()->Scrape(InfoHash({7})), (SwarmCounts{1, 0, 1}));
+}
+
+TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
+  Registry before({}, &clock_);
+  const absl::Duration life = before.bittorrent()->options().life;
+  BitTorrentAnnounce announce;
+  announce.info_hash = InfoHash({7});
+  announce.peer = TestEndpoint(4);
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  clock_.Advance(life * 3 / 4);
+  announce.peer = TestEndpoint(5);
+  before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  clock_.Advance(life / 2);  // in which nobody could be heard
+  Registry after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  const auto peers = [&] {
+    std::vector<BitTorrentShard::Peer> found;
+    after.bittorrent()->Describe(InfoHash({7}), clock_.Uptime(), 10, &found);
+    return found.size();
+  };
+  EXPECT_EQ(peers(), 2u);
+  clock_.Advance(life / 4);
+  EXPECT_EQ(peers(), 1u);
+  clock_.Advance(life / 2);
+  EXPECT_EQ(peers(), 1u);
+  clock_.Advance(life / 4);
+  EXPECT_EQ(peers(), 0u);
+}
+
+TEST_F(StateFileTest, NoFileIsNotFound) {
+  Registry registry({}, &clock_);
+  EXPECT_TRUE(absl::IsNotFound(LoadState(path_, &registry, clock_).status()));
+}
+
+TEST_F(StateFileTest, ABrokenFileIsNamedAndChangesNothing) {
+  Registry before({}, &clock_);
+  ASSERT_TRUE(before.Register(TestSeeder(1, TestContent(1))).ok());
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-20, std::ios::end);  // in the block before the end
+  file.put('x');
+  file.close();
+  Registry after({}, &clock_);
+  const absl::Status loaded = LoadState(path_, &after, clock_).status();
+  EXPECT_TRUE(absl::IsDataLoss(loaded)) << loaded;
+  EXPECT_THAT(std::string(loaded.message()), HasSubstr(path_));
+  EXPECT_EQ(after.stats().contents, 0u);
+}
+
+TEST_F(StateFileTest, AnOldFileIsNotUsed) {
+  Registry before({}, &clock_);
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  clock_.Advance(absl::Minutes(61));
+  Registry after({}, &clock_);
+  EXPECT_TRUE(absl::IsOutOfRange(LoadState(path_, &after, clock_).status()));
+}
+
+TEST_F(StateFileTest, AFileThatCantBeWrittenIsNamed) {
+  Registry before({}, &clock_);
+  EXPECT_THAT(std::string(SaveState("/nowhere/state", before, clock_).status().message()),
+              HasSubstr("/nowhere/state"));
+}
+
+}  // namespace
+}  // namespace shoal::tracker

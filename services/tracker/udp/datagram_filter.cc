@@ -1,0 +1,87 @@
+#include "services/tracker/udp/datagram_filter.h"
+
+#include <array>
+#include <cstdint>
+
+#include "services/tracker/bittorrent/bep15.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/tracking/messages/datagram.h"
+
+namespace shoal::tracker {
+namespace {
+
+// The program sees a datagram from its UDP header on.
+constexpr uint32_t kHeader = 8;
+
+constexpr uint32_t kShoalMagic = 0x53484431;  // "SHD1"
+// What a connect has in place of a connection id.
+constexpr uint32_t kProtocolIdHigh = 0x00000417;
+constexpr uint32_t kProtocolIdLow = 0x27101980;
+constexpr uint32_t kConnectionIdBit = 1u << 31;  // each connection id has it
+constexpr size_t kScrapeRequestBytes = bep15::kConnectRequestBytes + InfoHash::kSizeBytes;
+
+// Where the program goes on: places in kProgram, from which Resolved makes the distances of the kernel's
+// jumps.
+enum Place : uint8_t { kScrape = 9, kConnect = 12, kShoal = 17, kKeep = 19, kDrop = 20, kNext = 255 };
+
+constexpr sock_filter LoadWord(uint32_t offset) {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kHeader + offset);
+}
+constexpr sock_filter LoadLength() {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0);
+}
+constexpr sock_filter IfEqual(uint32_t value, Place yes, Place no) {
+  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no);
+}
+constexpr sock_filter IfHasBit(uint32_t bit, Place yes, Place no) {
+  return BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bit, yes, no);
+}
+constexpr sock_filter IfAtLeast(size_t bytes, Place yes, Place no) {
+  return BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kHeader + static_cast<uint32_t>(bytes), yes, no);
+}
+constexpr sock_filter Return(uint32_t bytes) {
+  return BPF_STMT(BPF_RET | BPF_K, bytes);
+}
+
+template <size_t kSize>
+constexpr std::array<sock_filter, kSize> Resolved(std::array<sock_filter, kSize> program) {
+  for (size_t at = 0; at < kSize; ++at) {
+    sock_filter& step = program[at];
+    if (BPF_CLASS(step.code) != BPF_JMP) continue;
+    for (uint8_t* to : {&step.jt, &step.jf}) *to = static_cast<uint8_t>(*to == kNext ? 0 : *to - at - 1);
+  }
+  return program;
+}
+
+constexpr std::array kProgram = Resolved(std::array{
+    LoadLength(),
+    IfAtLeast(bep15::kConnectRequestBytes, kNext, kDrop),  // which every request has
+    LoadWord(0),
+    IfEqual(kShoalMagic, kShoal, kNext),
+    IfHasBit(kConnectionIdBit, kNext, kConnect),
+    LoadWord(8),
+    IfEqual(1, kNext, kScrape),
+    LoadLength(),
+    IfAtLeast(bep15::kAnnounceRequestBytes, kKeep, kDrop),
+    /* kScrape: */ IfEqual(2, kNext, kDrop),
+    LoadLength(),
+    IfAtLeast(kScrapeRequestBytes, kKeep, kDrop),
+    /* kConnect: */ IfEqual(kProtocolIdHigh, kNext, kDrop),
+    LoadWord(4),
+    IfEqual(kProtocolIdLow, kNext, kDrop),
+    LoadWord(8),
+    IfEqual(0, kKeep, kDrop),
+    /* kShoal: */ LoadLength(),
+    IfAtLeast(kMaxDatagramBytes + 1, kDrop, kKeep),
+    /* kKeep: */ Return(UINT32_MAX),
+    /* kDrop: */ Return(0),
+});
+static_assert(kProgram.size() == kDrop + 1);
+
+}  // namespace
+
+std::span<const sock_filter> DatagramFilter() {
+  return kProgram;
+}
+
+}  // namespace shoal::tracker

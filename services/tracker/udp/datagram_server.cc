@@ -1,0 +1,258 @@
+#include "services/tracker/udp/datagram_server.h"
+
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/base/usable_cores.h"
+
+namespace shoal::tracker {
+namespace {
+
+constexpr size_t kBatch = 64;
+constexpr uint32_t kMostSocketsByDefault = 4;
+// A thread that is never idle looks this often, in batches, whether it is to stop.
+constexpr int kBatchesBetweenWaits = 64;
+// Larger datagrams are cut off by the system and dropped: no dialect has any. An odd number of cache lines,
+// so that the heads of a batch don't all fall into the same few sets of the cache.
+constexpr size_t kMaxReceivedBytes = 25 * 64;
+// The senders of a large swarm come in bursts. Without privilege the system caps this at its own limit.
+constexpr int kSocketBufferBytes = 4 << 20;
+
+sockaddr_storage ToSockaddr(const Endpoint& endpoint, socklen_t* length) {
+  sockaddr_storage storage{};
+  if (endpoint.ip.is_v4()) {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(endpoint.port);
+    std::memcpy(&v4->sin_addr, endpoint.ip.bytes().data() + 12, 4);
+    *length = sizeof(sockaddr_in);
+  } else {
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(endpoint.port);
+    std::memcpy(&v6->sin6_addr, endpoint.ip.bytes().data(), 16);
+    *length = sizeof(sockaddr_in6);
+  }
+  return storage;
+}
+
+Endpoint FromSockaddr(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
+    std::array<uint8_t, 4> bytes;
+    std::memcpy(bytes.data(), &v4->sin_addr, bytes.size());
+    return {IpAddress::V4(bytes), ntohs(v4->sin_port)};
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+  std::array<uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), &v6->sin6_addr, bytes.size());
+  return {IpAddress(bytes), ntohs(v6->sin6_port)};
+}
+
+absl::Status BindError(const Endpoint& endpoint) {
+  return absl::UnavailableError(
+      absl::StrCat("can't listen on udp ", endpoint.ToString(), ": ", std::strerror(errno)));
+}
+
+void GrowBuffer(int fd, int option, int forced_option) {
+  if (::setsockopt(fd, SOL_SOCKET, forced_option, &kSocketBufferBytes, sizeof(kSocketBufferBytes)) == 0)
+    return;
+  ::setsockopt(fd, SOL_SOCKET, option, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+}
+
+// Whether more than half of the room for what waits to be received is taken.
+bool HalfFull(int fd) {
+  std::array<uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t length = sizeof(memory);
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return false;
+  return memory[SK_MEMINFO_RMEM_ALLOC] > memory[SK_MEMINFO_RCVBUF] / 2;
+}
+
+// A bound socket. With `share`, one more for a port that this process has already.
+absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const sock_filter> filter,
+                                    bool share) {
+  socklen_t length = 0;
+  const sockaddr_storage address = ToSockaddr(endpoint, &length);
+  FileDescriptor fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  const int off = 0;
+  if (!fd.valid()) return BindError(endpoint);
+  if (address.ss_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  GrowBuffer(fd.get(), SO_RCVBUF, SO_RCVBUFFORCE);
+  GrowBuffer(fd.get(), SO_SNDBUF, SO_SNDBUFFORCE);
+  // Before it is bound: so nothing that is to be dropped gets in.
+  if (!filter.empty()) {
+    const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                             const_cast<sock_filter*>(filter.data())};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+  }
+  if (share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    return BindError(endpoint);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return BindError(endpoint);
+  // The first socket is bound without sharing, so that a port which another process has is an error; only
+  // then is it opened to the others of this process.
+  if (!share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    return BindError(endpoint);
+  return fd;
+}
+
+absl::StatusOr<uint16_t> BoundPort(const FileDescriptor& fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    return ErrnoStatus(errno, "getsockname");
+  }
+  return FromSockaddr(address).port;
+}
+
+// The memory of one thread's batches, taken once.
+struct Batch {
+  Batch() {
+    for (size_t i = 0; i < kBatch; ++i) {
+      in_vectors[i] = {buffers[i].data(), buffers[i].size()};
+      in[i] = {};
+      in[i].msg_hdr.msg_iov = &in_vectors[i];
+      in[i].msg_hdr.msg_iovlen = 1;
+      in[i].msg_hdr.msg_name = &sources[i];
+      out[i] = {};
+      out[i].msg_hdr.msg_iov = &out_vectors[i];
+      out[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  std::array<std::array<uint8_t, kMaxReceivedBytes>, kBatch> buffers;
+  std::array<std::array<uint8_t, DatagramServer::kMaxReplyBytes>, kBatch> rooms;
+  std::array<sockaddr_storage, kBatch> sources;
+  std::array<iovec, kBatch> in_vectors;
+  std::array<iovec, kBatch> out_vectors;
+  std::array<mmsghdr, kBatch> in;
+  std::array<mmsghdr, kBatch> out;
+  std::array<IncomingDatagram, kBatch> datagrams;
+};
+
+class ThreadedDatagramServer final : public DatagramServer {
+ public:
+  ThreadedDatagramServer(Options options, const DatagramHandler* handler, std::vector<FileDescriptor> sockets,
+                         FileDescriptor stop, uint16_t port)
+      : options_(std::move(options)),
+        handler_(handler),
+        sockets_(std::move(sockets)),
+        stop_(std::move(stop)),
+        port_(port) {
+    for (const FileDescriptor& socket : sockets_)
+      threads_.emplace_back([this, fd = socket.get()] { Serve(fd); });
+  }
+  ~ThreadedDatagramServer() override { Stop(); }
+
+  uint16_t port() const override { return port_; }
+
+  void Stop() override {
+    const uint64_t one = 1;
+    // Never read, so that it wakes every thread. It can't fail but when it was written 2^64 times.
+    [[maybe_unused]] const ssize_t written = ::write(stop_.get(), &one, sizeof(one));
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+    sockets_.clear();
+  }
+
+ private:
+  void Serve(int fd) {
+    const auto batch = std::make_unique<Batch>();
+    for (;;) {
+      // While datagrams come faster than they are answered there is nothing to wait for.
+      for (int batches = 0; batches < kBatchesBetweenWaits && AnswerBatch(fd, batch.get()) == kBatch;
+           ++batches) {
+      }
+      std::array<pollfd, 2> waiting = {{{fd, POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
+      if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
+      if (waiting[1].revents != 0) return;
+    }
+  }
+
+  // How many came.
+  size_t AnswerBatch(int fd, Batch* batch) {
+    for (mmsghdr& message : batch->in) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    const int received = ::recvmmsg(fd, batch->in.data(), kBatch, MSG_DONTWAIT, nullptr);
+    // An error here is a past reply's (a port that is closed): the socket goes on.
+    if (received <= 0) return 0;
+    const auto count = static_cast<size_t>(received);
+    for (size_t i = 0; i < count; ++i) {
+      const mmsghdr& message = batch->in[i];
+      const bool whole = (message.msg_hdr.msg_flags & MSG_TRUNC) == 0;
+      batch->datagrams[i] = {whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
+                             FromSockaddr(batch->sources[i]), batch->rooms[i]};
+    }
+    handler_->Answer(std::span(batch->datagrams).first(count), count == kBatch && HalfFull(fd));
+    size_t replies = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (batch->datagrams[i].reply_bytes == 0) continue;
+      msghdr& out = batch->out[replies++].msg_hdr;
+      *out.msg_iov = {batch->rooms[i].data(), batch->datagrams[i].reply_bytes};
+      out.msg_name = &batch->sources[i];
+      out.msg_namelen = batch->in[i].msg_hdr.msg_namelen;
+    }
+    Send(fd, batch, replies);
+    return count;
+  }
+
+  void Send(int fd, Batch* batch, size_t replies) {
+    uint64_t unsendable = 0;
+    for (size_t sent = 0; sent < replies;) {
+      const int count =
+          ::sendmmsg(fd, batch->out.data() + sent, static_cast<unsigned>(replies - sent), MSG_DONTWAIT);
+      if (count > 0) {
+        sent += static_cast<size_t>(count);
+      } else if (errno != EINTR) {
+        // The first of them can't be sent; the client asks again, and the others need not suffer.
+        ++unsendable;
+        ++sent;
+      }
+    }
+    if (unsendable > 0 && options_.on_unsendable) options_.on_unsendable(unsendable);
+  }
+
+  const Options options_;
+  const DatagramHandler* const handler_;
+  std::vector<FileDescriptor> sockets_;
+  const FileDescriptor stop_;  // an eventfd
+  const uint16_t port_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Options& options,
+                                                                      const DatagramHandler* handler) {
+  std::vector<FileDescriptor> sockets;
+  SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, options.filter, false));
+  SHOAL_ASSIGN_OR_RETURN(const uint16_t port, BoundPort(first));
+  sockets.push_back(std::move(first));
+  const uint32_t wanted =
+      options.sockets > 0 ? options.sockets : std::min(UsableCores(), kMostSocketsByDefault);
+  while (sockets.size() < wanted) {
+    SHOAL_ASSIGN_OR_RETURN(FileDescriptor next, Bind({options.listen.ip, port}, options.filter, true));
+    sockets.push_back(std::move(next));
+  }
+  FileDescriptor stop(::eventfd(0, EFD_CLOEXEC));
+  if (!stop.valid()) return ErrnoStatus(errno, "eventfd");
+  return std::make_unique<ThreadedDatagramServer>(options, handler, std::move(sockets), std::move(stop),
+                                                  port);
+}
+
+}  // namespace shoal::tracker

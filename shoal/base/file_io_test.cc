@@ -1,0 +1,51 @@
+#include "shoal/base/file_io.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "shoal/base/file_descriptor.h"
+#include "tests/support/temporary_folder.h"
+
+namespace shoal {
+namespace {
+
+TEST(FileIo, ReadsAndWritesAtAPlace) {
+  const TemporaryFolder folder;
+  const FileDescriptor file = *FileDescriptor::Open(folder.Path("f"), O_RDWR | O_CREAT);
+  ASSERT_TRUE(WriteAt(file.get(), AsBytes("world"), 6).ok());
+  ASSERT_TRUE(WriteAt(file.get(), AsBytes("hello "), 0).ok());
+  EXPECT_EQ(folder.Read(folder.Path("f")), "hello world");
+  uint8_t bytes[5];
+  ASSERT_TRUE(ReadAt(file.get(), bytes, 6).ok());
+  EXPECT_EQ(std::string(bytes, bytes + 5), "world");
+}
+
+TEST(FileIo, WritesWithoutCaching) {
+  const TemporaryFolder folder;
+  const FileDescriptor file = *FileDescriptor::Open(folder.Path("f"), O_RDWR | O_CREAT);
+  ASSERT_TRUE(WriteUncachedAt(file.get(), AsBytes("world"), 6).ok());
+  ASSERT_TRUE(WriteUncachedAt(file.get(), AsBytes("hello "), 0).ok());
+  EXPECT_EQ(folder.Read(folder.Path("f")), "hello world");
+  EXPECT_TRUE(WriteUncachedAt(file.get(), {}, 0).ok());
+  const FileDescriptor closed = *FileDescriptor::Open(folder.Path("f"), O_RDONLY);
+  EXPECT_FALSE(WriteUncachedAt(closed.get(), AsBytes("x"), 0).ok());
+}
+
+TEST(FileIo, SaysWhenTheFileEnds) {
+  const TemporaryFolder folder;
+  const FileDescriptor file = *FileDescriptor::Open(folder.Write("f", "abc"), O_RDONLY);
+  uint8_t bytes[3];
+  EXPECT_EQ(ReadAt(file.get(), bytes, 1).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_TRUE(ReadAt(file.get(), {}, 100).ok());
+}
+
+TEST(FileIo, SaysWhenTheDiskIsFull) {
+  const FileDescriptor full = *FileDescriptor::Open("/dev/full", O_WRONLY);
+  EXPECT_EQ(WriteAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(WriteUncachedAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace shoal

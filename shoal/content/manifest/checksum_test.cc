@@ -1,0 +1,105 @@
+#include "shoal/content/manifest/checksum.h"
+
+#include <gtest/gtest.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#include <zlib.h>
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+#include "tests/support/temporary_folder.h"
+
+namespace shoal {
+namespace {
+
+std::string Hex(const Sha256Digest& digest) {
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
+// zlib is the party that nobody here wrote.
+uint32_t ZlibCrc(ByteView bytes, uint32_t crc = 0) {
+  return static_cast<uint32_t>(crc32_z(crc, bytes.data(), bytes.size()));
+}
+
+TEST(Crc32, HasTheCheckValueOfItsPolynomial) {
+  EXPECT_EQ(Crc32(AsBytes("123456789")), 0xcbf43926u);
+  EXPECT_EQ(Crc32({}), 0u);
+  EXPECT_EQ(Crc32({}, 7), 7u);
+}
+
+#if defined(__x86_64__)
+// Of some of the wide registers, as the call before left them.
+__attribute__((target("avx"))) bool UpperHalvesAreFree() {
+  __m128i third;
+  __m128i eighth;
+  __m128i twelfth;
+  asm volatile(
+      "vextractf128 $1, %%ymm3, %0\n\t"
+      "vextractf128 $1, %%ymm8, %1\n\t"
+      "vextractf128 $1, %%ymm12, %2"
+      : "=x"(third), "=x"(eighth), "=x"(twelfth)
+      :
+      : "xmm3", "xmm8", "xmm12");
+  const __m128i any = _mm_or_si128(_mm_or_si128(third, eighth), twelfth);
+  return _mm_testz_si128(any, any) != 0;
+}
+
+TEST(Crc32, LeavesTheWideRegistersFree) {
+  if (!__builtin_cpu_supports("avx")) return;
+  const std::string bytes = SampleBytes(64 * 1024, 3);
+  const uint32_t crc = Crc32(AsBytes(bytes));
+  EXPECT_TRUE(UpperHalvesAreFree());
+  EXPECT_EQ(crc, ZlibCrc(AsBytes(bytes)));
+}
+#endif
+
+TEST(Crc32, IsZlibsAtAllLengthsAndAlignments) {
+  const std::string bytes = SampleBytes(4096 + 64, 1);
+  for (size_t offset = 0; offset < 17; ++offset) {
+    for (size_t length = 1; length < 600; ++length) {
+      const ByteView view = AsBytes(bytes).subspan(offset, length);
+      ASSERT_EQ(Crc32(view), ZlibCrc(view)) << offset << " " << length;
+    }
+    const ByteView view = AsBytes(bytes).subspan(offset, 4096);
+    EXPECT_EQ(Crc32(view, 0xdeadbeef), ZlibCrc(view, 0xdeadbeef));
+  }
+}
+
+TEST(Crc32, IsZlibsForAWholeChunk) {
+  const std::string bytes = SampleBytes(512 * 1024 + 3, 2);
+  EXPECT_EQ(Crc32(AsBytes(bytes)), ZlibCrc(AsBytes(bytes)));
+}
+
+TEST(Crc32, GoesOnWhereItStopped) {
+  const std::string bytes = SampleBytes(10'000, 3);
+  for (const size_t cut : {size_t{0}, size_t{1}, size_t{4097}, bytes.size()}) {
+    EXPECT_EQ(Crc32(AsBytes(bytes).subspan(cut), Crc32(AsBytes(bytes).first(cut))), Crc32(AsBytes(bytes)));
+  }
+}
+
+TEST(Sha256, HasTheStandardsValues) {
+  EXPECT_EQ(Hex(Sha256::Of({})), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(Hex(Sha256::Of(AsBytes("abc"))),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Sha256, TakesBytesInSeveralGoesAndIsThenAsNew) {
+  const std::string bytes = SampleBytes(100'000, 4);
+  Sha256 hasher;
+  for (int round = 0; round < 2; ++round) {
+    for (size_t at = 0; at < bytes.size(); at += 777) {
+      hasher.Update(AsBytes(bytes).subspan(at, std::min<size_t>(777, bytes.size() - at)));
+    }
+    EXPECT_EQ(hasher.Finish(), Sha256::Of(AsBytes(bytes)));
+  }
+  Sha256 moved = std::move(hasher);
+  EXPECT_EQ(moved.Finish(), Sha256::Of({}));
+}
+
+}  // namespace
+}  // namespace shoal

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/content/manifest/ids.h"
+
+namespace shoal {
+
+// A run of chunks: `count` of them from `first` on.
+struct ChunkRange {
+  ChunkIndex first;
+  uint32_t count = 0;
+
+  friend bool operator==(const ChunkRange&, const ChunkRange&) = default;
+};
+
+// Which chunks of a content of `size()` chunks a peer holds: a bitmap with its count. One thread (or
+// immutable); copying costs size()/8 bytes.
+class ChunkSet {
+ public:
+  ChunkSet() = default;
+  explicit ChunkSet(uint32_t size) : words_((size + 63) / 64), size_(size) {}
+  static ChunkSet All(uint32_t size);
+
+  uint32_t size() const { return size_; }    // chunks in the content
+  uint32_t count() const { return count_; }  // chunks in the set
+  bool empty() const { return count_ == 0; }
+  bool full() const { return count_ == size_; }
+
+  // Need index < size(). Insert and Erase say whether the set changed.
+  bool Contains(ChunkIndex index) const { return (words_[index.value() / 64] >> (index.value() % 64)) & 1; }
+  bool Insert(ChunkIndex index);
+  bool Erase(ChunkIndex index);
+
+  // All three need an `other` of the same size: what both have, what either has, what only this has.
+  void KeepOnly(const ChunkSet& other);
+  void Add(const ChunkSet& other);
+  void Remove(const ChunkSet& other);
+
+  // The runs of the set, ascending and as long as they can be.
+  std::vector<ChunkRange> Ranges() const;
+  void ForEach(const std::function<void(ChunkIndex)>& visit) const;
+  // Adds all of `ranges`; OUT_OF_RANGE, and no change, when one reaches past size().
+  absl::Status InsertRanges(const std::vector<ChunkRange>& ranges);
+
+  // The shorter of runs and bitmap (docs/wire_format.md, "Chunk set"); a full or an empty set is 1 byte.
+  std::string Encode() const;
+  // INVALID_ARGUMENT when the bytes are no set of `size` chunks. `size` is the caller's own knowledge, never
+  // the sender's.
+  static absl::StatusOr<ChunkSet> Decode(uint32_t size, ByteView bytes);
+
+  friend bool operator==(const ChunkSet&, const ChunkSet&) = default;
+
+ private:
+  void Recount();
+
+  std::vector<uint64_t> words_;  // bits past size_ are zero
+  uint32_t size_ = 0;
+  uint32_t count_ = 0;
+};
+
+}  // namespace shoal

@@ -1,0 +1,88 @@
+#include "shoal/content/manifest/content_path.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "shoal/content/manifest/manifest.h"
+
+namespace shoal {
+namespace {
+
+constexpr size_t kMaxPartBytes = 255;  // what file systems take
+
+absl::Status Refuse(absl::string_view what, absl::string_view value, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat(what, " '", absl::CHexEscape(value), "' ", why));
+}
+
+// How many bytes of `text` the character at its front takes, or 0 when it is none in UTF-8: cut off, longer
+// than it need be, a surrogate, or past U+10FFFF.
+size_t CharacterBytes(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
+      (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) {
+    return 0;
+  }
+  return size;
+}
+
+bool IsUtf8(absl::string_view text) {
+  while (!text.empty()) {
+    const size_t size = CharacterBytes(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+bool IsControl(char c) {
+  return static_cast<uint8_t>(c) < 0x20 || c == 0x7f;
+}
+
+}  // namespace
+
+absl::Status CheckContentName(absl::string_view name) {
+  constexpr absl::string_view kWhat = "the content name";
+  if (name.empty()) return absl::InvalidArgumentError("the content name is empty");
+  if (name.size() > kMaxNameBytes) return Refuse(kWhat, name, "is too long");
+  if (name == "." || name == "..") return Refuse(kWhat, name, "is no name");
+  for (const char c : name) {
+    if (c == '/' || c == '\\') return Refuse(kWhat, name, "has more than one part");
+    if (IsControl(c)) return Refuse(kWhat, name, "has control characters");
+  }
+  if (!IsUtf8(name)) return Refuse(kWhat, name, "is not UTF-8");
+  return absl::OkStatus();
+}
+
+absl::Status CheckContentPath(absl::string_view path) {
+  constexpr absl::string_view kWhat = "the path";
+  if (path.empty()) return absl::InvalidArgumentError("a path is empty");
+  if (path.size() > kMaxPathBytes) return Refuse(kWhat, path.substr(0, 64), "is too long");
+  if (path.front() == '/') return Refuse(kWhat, path, "is absolute");
+  if (path.find('\0') != absl::string_view::npos) return Refuse(kWhat, path, "has a NUL");
+  if (path.find('\\') != absl::string_view::npos) return Refuse(kWhat, path, "has a backslash");
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    const absl::string_view part = path.substr(begin, end - begin);
+    if (part.empty()) return Refuse(kWhat, path, "has an empty part");
+    if (part == "." || part == "..") return Refuse(kWhat, path, "has a part '.' or '..'");
+    if (part.size() > kMaxPartBytes) return Refuse(kWhat, path, "has too long a part");
+    begin = end + 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::string_view FolderOf(absl::string_view path) {
+  const size_t slash = path.rfind('/');
+  return path.substr(0, slash == absl::string_view::npos ? 0 : slash);
+}
+
+}  // namespace shoal

@@ -1,0 +1,120 @@
+#include "shoal/content/manifest/manifest_file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/file_io.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/checksum.h"
+
+namespace shoal {
+namespace {
+
+// docs/wire_format.md, "Manifest file"; the last byte is the version.
+constexpr std::array<uint8_t, 8> kFileMagic = {'S', 'H', 'O', 'A', 'L', 'F', 'L', 1};
+constexpr size_t kMaxTrackers = 64;
+constexpr size_t kMaxTrackerBytes = 1024;
+constexpr size_t kMaxFileBytes = kMaxManifestBytes + kMaxTrackers * (kMaxTrackerBytes + 2) + 64;
+
+absl::Status InvalidFile(absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("no .shoal file: ", why));
+}
+
+absl::Status CheckTrackers(const std::vector<std::string>& trackers) {
+  if (trackers.size() > kMaxTrackers)
+    return InvalidFile(absl::StrCat("more than ", kMaxTrackers, " trackers"));
+  for (const std::string& tracker : trackers) {
+    const bool printable =
+        std::all_of(tracker.begin(), tracker.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    if (tracker.empty() || tracker.size() > kMaxTrackerBytes || !printable)
+      return InvalidFile("a tracker that is no URL");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Named(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+}
+
+}  // namespace
+
+std::string ManifestFile::Encode() const {
+  std::string bytes(kFileMagic.begin(), kFileMagic.end());
+  AppendBig(static_cast<uint16_t>(trackers.size()), &bytes);
+  for (const std::string& tracker : trackers) {
+    AppendBig(static_cast<uint16_t>(tracker.size()), &bytes);
+    bytes.append(tracker);
+  }
+  const std::string canonical = manifest.Encode();
+  AppendBig(static_cast<uint32_t>(canonical.size()), &bytes);
+  bytes.append(canonical);
+  AppendBig(Crc32(AsBytes(bytes)), &bytes);
+  return bytes;
+}
+
+absl::StatusOr<ManifestFile> ManifestFile::Decode(ByteView bytes) {
+  if (bytes.size() > kMaxFileBytes) return InvalidFile("too large");
+  if (bytes.size() < kFileMagic.size() + sizeof(uint32_t) ||
+      !std::equal(kFileMagic.begin(), kFileMagic.end(), bytes.begin())) {
+    return InvalidFile("it does not begin as one, or is of a version that is not known here");
+  }
+  const ByteView checked = bytes.first(bytes.size() - sizeof(uint32_t));
+  if (Crc32(checked) != LoadBig<uint32_t>(bytes.data() + checked.size())) {
+    return absl::DataLossError("the file is damaged or cut off: its checksum is wrong");
+  }
+  ByteReader reader(checked.subspan(kFileMagic.size()));
+  const auto tracker_count = reader.ReadBig<uint16_t>();
+  if (tracker_count > kMaxTrackers) return InvalidFile("too many trackers");
+  std::vector<std::string> trackers(tracker_count);
+  for (std::string& tracker : trackers) tracker = reader.ReadString(reader.ReadBig<uint16_t>());
+  const ByteView canonical = reader.ReadBytes(reader.ReadBig<uint32_t>());
+  if (!reader.ok() || reader.remaining() != 0) return InvalidFile("its length is not what its counts make");
+  SHOAL_RETURN_IF_ERROR(CheckTrackers(trackers));
+  SHOAL_ASSIGN_OR_RETURN(Manifest manifest, Manifest::Decode(canonical));
+  return ManifestFile{std::move(manifest), std::move(trackers)};
+}
+
+absl::StatusOr<ManifestFile> ManifestFile::Read(const std::string& path) {
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK));
+  struct stat info;
+  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
+  if (!S_ISREG(info.st_mode)) return Named(path, InvalidFile("no regular file"));
+  if (static_cast<uint64_t>(info.st_size) > kMaxFileBytes) return Named(path, InvalidFile("too large"));
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  if (auto status = ReadAt(file.get(), {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, 0);
+      !status.ok()) {
+    return Named(path, status);
+  }
+  absl::StatusOr<ManifestFile> decoded = Decode(AsBytes(bytes));
+  if (!decoded.ok()) return Named(path, decoded.status());
+  return decoded;
+}
+
+absl::Status ManifestFile::Write(const std::string& path) const {
+  SHOAL_RETURN_IF_ERROR(CheckTrackers(trackers));
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".shoal-tmp");
+  const std::string bytes = Encode();
+  SHOAL_ASSIGN_OR_RETURN(FileDescriptor file,
+                         FileDescriptor::Open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666));
+  absl::Status status = WriteAt(file.get(), AsBytes(bytes), 0);
+  // Synced before it takes the name, or a power cut could leave an empty file under it.
+  if (status.ok() && fdatasync(file.get()) != 0) status = ErrnoStatus(errno, "cannot sync");
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
+    status = ErrnoStatus(errno, "cannot rename");
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return Named(path, status);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace shoal

@@ -1,0 +1,262 @@
+#include "shoal/content/publish/manifest_builder.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/mutex.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/content_path.h"
+#include "shoal/content/publish/chunk_hasher.h"
+#include "shoal/content/publish/folder_listing.h"
+#include "shoal/content/publish/worker_threads.h"
+
+namespace shoal {
+namespace {
+
+// A thread takes this much (or that many chunks) at a time: enough that the disk reads on in one go, little
+// enough that no thread is left with a long rest at the end.
+constexpr uint64_t kRunBytes = 8 * 1024 * 1024;
+constexpr uint32_t kMaxRunChunks = 16;
+constexpr absl::Duration kReportEvery = absl::Milliseconds(250);
+
+absl::Status ChangedMeanwhile(const std::string& path) {
+  return absl::AbortedError(absl::StrCat(path, " changed while it was read"));
+}
+
+// Where the content lies and what it is called.
+struct Subject {
+  std::string root;  // as FolderSource takes it
+  std::string name;
+  Manifest::Kind kind = Manifest::Kind::kFile;
+  std::vector<ListedFile> files;
+};
+
+absl::StatusOr<Subject> Find(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::string name = path.substr(path.rfind('/') + 1);
+  if (name.empty() || name == "." || name == "..") {
+    const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
+    if (real == nullptr) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
+    path = real.get();
+    name = path.substr(path.rfind('/') + 1);
+  }
+  SHOAL_RETURN_IF_ERROR(CheckContentName(name));
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
+
+  Subject subject;
+  if (S_ISDIR(info.st_mode)) {
+    SHOAL_ASSIGN_OR_RETURN(subject.files, ListFolder(path));
+    if (subject.files.empty())
+      return absl::InvalidArgumentError(absl::StrCat(path, " has no files in it to publish"));
+    subject.kind = Manifest::Kind::kFolder;
+    subject.root = std::move(path);
+  } else if (S_ISREG(info.st_mode)) {
+    const FileStamp stamp = FileStamp::From(info);
+    subject.files.push_back({{name, stamp.length_bytes, (info.st_mode & S_IXUSR) != 0}, stamp});
+    const size_t slash = path.rfind('/');
+    subject.root = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is neither a file nor a folder"));
+  }
+  subject.name = std::move(name);
+  return subject;
+}
+
+// Tells one observer at a time, and not too often.
+class Progress {
+ public:
+  Progress(const ManifestBuilderOptions& options, uint64_t total_bytes)
+      : report_(options.on_progress), total_bytes_(total_bytes) {}
+
+  void Add(uint64_t bytes) {
+    done_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    if (!report_) return;
+    const int64_t now_ns = absl::ToInt64Nanoseconds(Clock::Real().Uptime());
+    int64_t next_ns = next_report_ns_.load(std::memory_order_relaxed);
+    if (now_ns < next_ns ||
+        !next_report_ns_.compare_exchange_strong(next_ns, now_ns + absl::ToInt64Nanoseconds(kReportEvery),
+                                                 std::memory_order_relaxed)) {
+      return;
+    }
+    Report();
+  }
+
+  void Report() {
+    if (!report_) return;
+    MutexLock lock(&mutex_);
+    report_(done_bytes_.load(std::memory_order_relaxed), total_bytes_);
+  }
+
+ private:
+  const std::function<void(uint64_t, uint64_t)>& report_;
+  const uint64_t total_bytes_;
+  std::atomic<uint64_t> done_bytes_{0};
+  std::atomic<int64_t> next_report_ns_{0};
+  Mutex mutex_;
+};
+
+// All chunks of all files in a row, handed out run by run to the threads that hash them.
+class Hashing {
+ public:
+  Hashing(const Subject& subject, uint32_t chunk_size_bytes, const ManifestBuilderOptions& options,
+          uint64_t total_bytes)
+      : subject_(subject),
+        chunk_size_bytes_(chunk_size_bytes),
+        cancelled_(options.cancelled),
+        run_chunks_(
+            static_cast<uint32_t>(std::clamp<uint64_t>(kRunBytes / chunk_size_bytes, 1, kMaxRunChunks))),
+        progress_(options, total_bytes) {}
+
+  absl::StatusOr<std::vector<ChunkChecksums>> Run(unsigned threads) {
+    first_chunk_.reserve(subject_.files.size() + 1);
+    uint64_t chunks = 0;
+    for (const ListedFile& file : subject_.files) {
+      first_chunk_.push_back(static_cast<uint32_t>(chunks));
+      const uint64_t length = file.entry.length_bytes;
+      chunks += length / chunk_size_bytes_ + (length % chunk_size_bytes_ != 0);
+      if (chunks > kMaxChunks) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "more than ", kMaxChunks, " chunks; choose a larger chunk size, or publish an archive"));
+      }
+    }
+    first_chunk_.push_back(static_cast<uint32_t>(chunks));
+    checksums_.resize(chunks);
+    const auto useful =
+        static_cast<unsigned>(std::max<uint64_t>((chunks + run_chunks_ - 1) / run_chunks_, 1));
+    SHOAL_RETURN_IF_ERROR(RunOnWorkerThreads(std::min(threads, useful),
+                                             [this](const std::atomic<bool>& stop) { return Work(stop); }));
+    progress_.Report();
+    return std::move(checksums_);
+  }
+
+ private:
+  // The file that a thread has open, and what it reads it with.
+  struct Reader {
+    ChunkHasher hasher;
+    FileDescriptor descriptor;
+    size_t file = SIZE_MAX;
+  };
+
+  absl::Status Work(const std::atomic<bool>& stop) {
+    Reader reader;
+    for (;;) {
+      const uint64_t begin = next_chunk_.fetch_add(run_chunks_, std::memory_order_relaxed);
+      if (begin >= checksums_.size()) break;
+      const uint64_t end = std::min<uint64_t>(begin + run_chunks_, checksums_.size());
+      for (uint64_t chunk = begin; chunk < end; ++chunk) {
+        if (stop.load(std::memory_order_relaxed)) return absl::OkStatus();
+        if (cancelled_ != nullptr && cancelled_->load(std::memory_order_relaxed)) {
+          return absl::CancelledError("hashing was given up");
+        }
+        SHOAL_RETURN_IF_ERROR(HashOne(static_cast<uint32_t>(chunk), &reader));
+      }
+    }
+    return Close(&reader);
+  }
+
+  absl::Status HashOne(uint32_t chunk, Reader* reader) {
+    const auto after = std::upper_bound(first_chunk_.begin(), first_chunk_.end(), chunk);
+    const auto file = static_cast<size_t>(after - first_chunk_.begin()) - 1;
+    if (reader->file != file) {
+      SHOAL_RETURN_IF_ERROR(Close(reader));
+      SHOAL_RETURN_IF_ERROR(Open(file, reader));
+    }
+    const uint64_t offset = uint64_t{chunk - first_chunk_[file]} * chunk_size_bytes_;
+    const auto length = static_cast<uint32_t>(
+        std::min<uint64_t>(subject_.files[file].entry.length_bytes - offset, chunk_size_bytes_));
+    absl::StatusOr<ChunkChecksums> checksums = reader->hasher.Hash(reader->descriptor.get(), offset, length);
+    if (absl::IsOutOfRange(checksums.status())) return ChangedMeanwhile(PathOf(file));
+    if (!checksums.ok()) {
+      return absl::Status(checksums.status().code(),
+                          absl::StrCat(PathOf(file), ": ", checksums.status().message()));
+    }
+    checksums_[chunk] = *checksums;
+    progress_.Add(length);
+    return absl::OkStatus();
+  }
+
+  absl::Status Open(size_t file, Reader* reader) {
+    absl::StatusOr<FileDescriptor> opened =
+        FileDescriptor::Open(PathOf(file), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (absl::IsNotFound(opened.status())) return ChangedMeanwhile(PathOf(file));
+    if (!opened.ok()) return opened.status();
+    reader->descriptor = *std::move(opened);
+    reader->file = file;
+    posix_fadvise(reader->descriptor.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    return CheckStamp(*reader);
+  }
+
+  // The stamp once more after the last byte was read: whoever wrote meanwhile has changed it.
+  absl::Status Close(Reader* reader) {
+    if (!reader->descriptor.valid()) return absl::OkStatus();
+    SHOAL_RETURN_IF_ERROR(CheckStamp(*reader));
+    reader->descriptor.Close();
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckStamp(const Reader& reader) {
+    struct stat info;
+    if (fstat(reader.descriptor.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
+        FileStamp::From(info) != subject_.files[reader.file].stamp) {
+      return ChangedMeanwhile(PathOf(reader.file));
+    }
+    return absl::OkStatus();
+  }
+
+  std::string PathOf(size_t file) const {
+    return absl::StrCat(subject_.root, "/", subject_.files[file].entry.path);
+  }
+
+  const Subject& subject_;
+  const uint32_t chunk_size_bytes_;
+  const std::atomic<bool>* const cancelled_;
+  const uint32_t run_chunks_;
+  Progress progress_;
+  std::vector<uint32_t> first_chunk_;  // per file, and one past the end
+  std::vector<ChunkChecksums> checksums_;
+  std::atomic<uint64_t> next_chunk_{0};
+};
+
+}  // namespace
+
+absl::StatusOr<BuiltManifest> BuildManifest(const std::string& path, const ManifestBuilderOptions& options) {
+  SHOAL_ASSIGN_OR_RETURN(Subject subject, Find(path));
+  uint64_t total_bytes = 0;
+  for (const ListedFile& file : subject.files) total_bytes += file.entry.length_bytes;
+  const uint32_t chunk_size_bytes = options.chunk_size_bytes.value_or(ChunkSizeFor(total_bytes));
+  if (chunk_size_bytes < kMinChunkSizeBytes || chunk_size_bytes > kMaxChunkSizeBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a chunk has ", kMinChunkSizeBytes, " to ",
+                                                   kMaxChunkSizeBytes, " bytes (a power of two), not ",
+                                                   chunk_size_bytes));
+  }
+  Hashing hashing(subject, chunk_size_bytes, options, total_bytes);
+  SHOAL_ASSIGN_OR_RETURN(std::vector<ChunkChecksums> checksums, hashing.Run(WorkerThreads(options.threads)));
+
+  std::vector<FileEntry> files;
+  std::vector<FileStamp> stamps;
+  files.reserve(subject.files.size());
+  stamps.reserve(subject.files.size());
+  for (ListedFile& file : subject.files) {
+    files.push_back(std::move(file.entry));
+    stamps.push_back(file.stamp);
+  }
+  SHOAL_ASSIGN_OR_RETURN(Manifest manifest,
+                         Manifest::Create(subject.kind, std::move(subject.name), chunk_size_bytes,
+                                          std::move(files), std::move(checksums)));
+  return BuiltManifest{std::move(manifest), std::move(subject.root), std::move(stamps)};
+}
+
+}  // namespace shoal

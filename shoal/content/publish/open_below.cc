@@ -1,0 +1,87 @@
+#include "shoal/content/publish/open_below.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "shoal/base/status_macros.h"
+
+namespace shoal {
+namespace {
+
+int OpenAt(int folder, const std::string& part, int flags, unsigned mode) {
+  for (;;) {
+    const int fd = openat(folder, part.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd >= 0 || errno != EINTR) return fd;
+  }
+}
+
+// The whole path in one call, where the kernel (5.6) can and a container's filter lets it: an errno value,
+// or 0.
+int OpenAtOnce(int root, const std::string& path, int flags, unsigned mode, FileDescriptor* opened) {
+  struct open_how how = {};
+  how.flags = static_cast<unsigned>(flags) | O_NOFOLLOW | O_CLOEXEC;
+  how.mode = (flags & O_CREAT) != 0 ? mode : 0;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  for (;;) {
+    const long fd = syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how));
+    if (fd >= 0) {
+      *opened = FileDescriptor(static_cast<int>(fd));
+      return 0;
+    }
+    if (errno != EINTR && errno != EAGAIN) return errno;
+  }
+}
+
+constexpr int kFolderFlags = O_PATH | O_DIRECTORY;
+
+// The folder that `path`, up to each of its slashes, leads to: not valid while that is the root.
+absl::StatusOr<FileDescriptor> WalkTo(int root, const std::string& shown_root, const std::string& path,
+                                      MissingFolders missing) {
+  FileDescriptor folder;
+  size_t begin = 0;
+  for (size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', begin)) {
+    const std::string part = path.substr(begin, slash - begin);
+    const int here = folder.valid() ? folder.get() : root;
+    int next = OpenAt(here, part, kFolderFlags, 0);
+    if (next < 0 && errno == ENOENT && missing == MissingFolders::kMake) {
+      if (mkdirat(here, part.c_str(), 0777) == 0 || errno == EEXIST)
+        next = OpenAt(here, part, kFolderFlags, 0);
+    }
+    if (next < 0) {
+      return ErrnoStatus(errno,
+                         absl::StrCat("cannot open the folder ", shown_root, "/", path.substr(0, slash)));
+    }
+    folder = FileDescriptor(next);
+    begin = slash + 1;
+  }
+  return folder;
+}
+
+}  // namespace
+
+absl::StatusOr<FileDescriptor> OpenBelow(int root, const std::string& shown_root, const std::string& path,
+                                         int flags, MissingFolders missing, unsigned mode) {
+  FileDescriptor opened;
+  // Whatever went wrong, the long way either does better (a folder is missing, the call is not to be had) or
+  // says which part of the path it was.
+  if (OpenAtOnce(root, path, flags, mode, &opened) == 0) return opened;
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor folder, WalkTo(root, shown_root, path, missing));
+  const std::string last = path.substr(path.rfind('/') + 1);
+  const int fd = OpenAt(folder.valid() ? folder.get() : root, last, flags, mode);
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", shown_root, "/", path));
+  return FileDescriptor(fd);
+}
+
+absl::StatusOr<FileDescriptor> MakeFolderBelow(int root, const std::string& shown_root,
+                                               const std::string& path) {
+  return WalkTo(root, shown_root, absl::StrCat(path, "/"), MissingFolders::kMake);
+}
+
+}  // namespace shoal

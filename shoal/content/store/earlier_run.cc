@@ -1,0 +1,58 @@
+#include "shoal/content/store/earlier_run.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "shoal/content/publish/chunk_verifier.h"
+
+namespace shoal {
+namespace {
+
+// A chunk's record follows its bytes after at most this much time, in a process that is not stopped between
+// the two. When it was, the chunks of that file are read again: a waste, and no harm.
+constexpr absl::Duration kWriteToNote = absl::Seconds(1);
+// What is read to see whether a journal tells the truth: some milliseconds' worth.
+constexpr uint64_t kSampleBytes = 2 * 1024 * 1024;
+
+}  // namespace
+
+std::string RootOfWhole(const Manifest& manifest, const std::string& output_folder) {
+  if (manifest.kind() == Manifest::Kind::kFile) return output_folder;
+  return absl::StrCat(output_folder, "/", manifest.name());
+}
+
+std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manifest>& manifest,
+                                              const std::string& output_folder, const FileSelection& wanted) {
+  const std::string root = RootOfWhole(*manifest, output_folder);
+  std::vector<FileStamp> stamps(manifest->files().size());
+  for (uint32_t i = 0; i < manifest->files().size(); ++i) {
+    if (!wanted.Wants(FileIndex(i))) continue;
+    const FileEntry& file = manifest->files()[i];
+    const absl::StatusOr<FileStamp> stamp = FileStamp::Of(absl::StrCat(root, "/", file.path));
+    if (!stamp.ok() || stamp->length_bytes != file.length_bytes) return nullptr;
+    stamps[i] = *stamp;
+  }
+  auto source = std::make_shared<const FolderSource>(manifest, root, std::move(stamps));
+  const auto open = [&](ChunkIndex index) { return source->Open(index); };
+  return AreRight(*manifest, wanted.ChunksOf(*manifest), open) ? source : nullptr;
+}
+
+ChunkSet StillThere(const Manifest& manifest, const ChunkSet& noted, const DataFiles& data, bool in_order,
+                    absl::Time last_noted) {
+  const auto open = [&](ChunkIndex index) { return data.Region(index); };
+  ChunkSet doubtful = noted;
+  doubtful.KeepOnly(data.found());
+  ChunkSet right(manifest.chunk_count());
+  if (in_order) {
+    ChunkSet trusted = doubtful;
+    trusted.KeepOnly(data.UnchangedSince(last_noted + kWriteToNote));
+    if (SamplesAreRight(manifest, trusted, kSampleBytes, open)) right = std::move(trusted);
+  }
+  doubtful.Remove(right);
+  right.Add(VerifyChunks(manifest, doubtful, open));
+  return right;
+}
+
+}  // namespace shoal

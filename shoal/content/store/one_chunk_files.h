@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/content/manifest/manifest.h"
+#include "shoal/content/publish/file_stamp.h"
+#include "shoal/content/publish/open_folders.h"
+
+namespace shoal {
+
+// The files of one chunk in an unfinished folder: each is made when its chunk comes, written with one call
+// and closed. Of those there may be a hundred thousand, so each call to the kernel that is not made counts
+// (docs/adr/0016). Thread-safe.
+class OneChunkFiles {
+ public:
+  // `root`: the folder that paths are relative to; must outlive this. `shown_root`: what errors call it.
+  OneChunkFiles(std::shared_ptr<const Manifest> manifest, int root, std::string shown_root);
+
+  // Makes the file, with the folders above it, or overwrites what is there. FAILED_PRECONDITION when that is
+  // no regular file; other errors as OpenBelow and WriteAt.
+  absl::Status Write(FileIndex file, ByteView bytes);
+
+  // What a file looks like that was made here and not touched since. Nothing when it was there before or was
+  // written twice: then somebody has to look. Not while a Write of this file is under way.
+  std::optional<FileStamp> StampOf(FileIndex file) const;
+
+ private:
+  enum class Made : uint8_t { kNot, kOnce, kAndOverwritten };
+
+  absl::StatusOr<FileDescriptor> Make(const std::string& path);
+  absl::Status Overwrite(FileIndex file, ByteView bytes);
+  std::string Shown(const std::string& path) const;
+
+  const std::shared_ptr<const Manifest> manifest_;
+  const int root_;
+  const std::string shown_root_;
+  OpenFolders folders_;
+  std::vector<std::atomic<Made>> made_;  // per file
+  std::vector<FileStamp> stamps_;        // of those that are kOnce
+};
+
+}  // namespace shoal

@@ -1,0 +1,113 @@
+#include "shoal/net/event_loop.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <thread>
+#include <utility>
+
+#include "shoal/base/mutex.h"
+
+namespace shoal {
+
+class EventLoop::Impl {
+ public:
+  // An io_context that can be emptied of what waits in it while it lives on: sockets and timers that outlive
+  // the loop's thread may then still be destroyed.
+  class LoopContext : public boost::asio::io_context {
+   public:
+    LoopContext() : boost::asio::io_context(1) {}
+    ~LoopContext() { DestroyWaiting(); }
+    void DestroyWaiting() { shutdown(); }
+  };
+
+  explicit Impl(const std::string& name)
+      : work_(boost::asio::make_work_guard(context_)), thread_([this, name] { Run(name); }) {}
+
+  bool InLoop() { return context_.get_executor().running_in_this_thread(); }
+
+  void Post(std::function<void()> work) {
+    // The loop's own thread is not waited for by the one that it wakes: whoever posts holds the lock while
+    // the loop awakes. Until this thread has ended nothing is destroyed, so it needs none.
+    if (InLoop()) return boost::asio::post(context_, std::move(work));
+    MutexLock lock(&mutex_);
+    if (stopped_) return;
+    boost::asio::post(context_, std::move(work));
+  }
+
+  void Stop() {
+    {
+      MutexLock lock(&mutex_);
+      if (stopped_) return;
+      stopped_ = true;
+      boost::asio::post(context_, [this] { context_.stop(); });
+    }
+    thread_.join();
+    context_.DestroyWaiting();
+  }
+
+  LoopContext context_;
+
+ private:
+  void Run(const std::string& name) {
+    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    // sendfile to a closed socket raises SIGPIPE and knows no flag against it.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    context_.run();
+  }
+
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+EventLoop::EventLoop(const std::string& name) : impl_(std::make_unique<Impl>(name)) {}
+EventLoop::~EventLoop() {
+  Stop();
+}
+boost::asio::io_context& EventLoop::context() {
+  return impl_->context_;
+}
+void EventLoop::Post(std::function<void()> work) {
+  impl_->Post(std::move(work));
+}
+bool EventLoop::InLoop() const {
+  return impl_->InLoop();
+}
+void EventLoop::Stop() {
+  impl_->Stop();
+}
+
+class EventLoopGroup::Impl {
+ public:
+  std::atomic<size_t> next{0};
+};
+
+EventLoopGroup::EventLoopGroup(const std::string& name, unsigned count) : impl_(std::make_unique<Impl>()) {
+  for (unsigned i = 0; i < std::max(count, 1u); ++i) {
+    loops_.push_back(std::make_unique<EventLoop>(name + std::to_string(i)));
+  }
+}
+
+EventLoopGroup::~EventLoopGroup() {
+  Stop();
+}
+
+EventLoop& EventLoopGroup::Next() {
+  return *loops_[impl_->next.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
+}
+
+void EventLoopGroup::Stop() {
+  for (const auto& loop : loops_) loop->Stop();
+}
+
+}  // namespace shoal

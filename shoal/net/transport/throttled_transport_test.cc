@@ -1,0 +1,136 @@
+#include "shoal/net/transport/throttled_transport.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <functional>
+#include <future>
+#include <string>
+#include <vector>
+
+#include "shoal/base/manual_clock.h"
+#include "shoal/net/event_loop.h"
+#include "tests/support/file_chunk_source.h"
+#include "tests/support/raw_connection.h"
+
+namespace shoal {
+namespace {
+
+constexpr uint64_t kRate = 10'000;
+
+class ThrottledTransportTest : public ::testing::Test {
+ protected:
+  ThrottledTransportTest() { EXPECT_TRUE(Run(transport_->Open()).ok()); }
+  ~ThrottledTransportTest() override {
+    OnLoop([this] { transport_->Close(); });
+    loop_.Stop();
+  }
+
+  template <typename T>
+  std::future<T> Begin(boost::asio::awaitable<T> task) {
+    return boost::asio::co_spawn(loop_.context(), std::move(task), boost::asio::use_future);
+  }
+  template <typename T>
+  T Run(boost::asio::awaitable<T> task) {
+    return Begin(std::move(task)).get();
+  }
+  void OnLoop(const std::function<void()>& work) {
+    std::promise<void> done;
+    loop_.Post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  uint64_t SentBytes() {
+    uint64_t bytes = 0;
+    OnLoop([&] { bytes = transport_->sent_bytes(); });
+    return bytes;
+  }
+  uint64_t ReceivedBytes() {
+    uint64_t bytes = 0;
+    OnLoop([&] { bytes = transport_->received_bytes(); });
+    return bytes;
+  }
+  void WaitUntilHeldBack() {
+    for (bool held_back = false; !held_back;) OnLoop([&] { held_back = transport_->held_back(); });
+  }
+
+  ManualClock clock_;  // stands still: nothing passes a limit until it is told to go on
+  EventLoop loop_{"test"};
+  RawListener listener_;
+  std::shared_ptr<RateLimit> read_limit_ = std::make_shared<RateLimit>(RateLimit::kUnlimited, clock_);
+  std::shared_ptr<RateLimit> write_limit_ = std::make_shared<RateLimit>(RateLimit::kUnlimited, clock_);
+  std::unique_ptr<Transport> transport_ =
+      Throttled(MakeTcpTransport(loop_.context(), {IpAddress::V4({127, 0, 0, 1}), listener_.port()}),
+                loop_.context(), read_limit_, write_limit_);
+  std::shared_ptr<FileChunkSource> source_ = FileChunkSource::Make(32 * 1024, 32 * 1024);
+};
+
+TEST_F(ThrottledTransportTest, ARegionWaitsAndOtherBytesDoNot) {
+  RawConnection peer = listener_.Accept();
+  write_limit_->Set(kRate);
+  FrameHeader header;
+  header.type = FrameType::kChunk;
+  header.length_bytes = 32 * 1024;
+  const auto bytes = header.Encode();
+  const FileRegion region = *source_->Open(ChunkIndex(0));
+  auto written = Begin(transport_->WriteRegion(bytes, region));
+  WaitUntilHeldBack();
+  EXPECT_EQ(SentBytes(), 0);
+  const std::string ping = RawConnection::FrameBytes(FrameType::kPing, "");
+  EXPECT_TRUE(Run(transport_->Write(AsBytes(ping))).ok());
+  EXPECT_TRUE(peer.ReadFrame(FrameType::kPing).has_value());
+  auto frame = std::async(std::launch::async, [&] { return peer.ReadFrame(); });
+  write_limit_->Set(RateLimit::kUnlimited);
+  EXPECT_TRUE(written.get().ok());
+  EXPECT_TRUE(frame.get()->body ==
+              std::string(source_->BytesOf(ChunkIndex(0)).begin(), source_->BytesOf(ChunkIndex(0)).end()));
+  EXPECT_FALSE(transport_->held_back());
+}
+
+TEST_F(ThrottledTransportTest, GatheredChunksWait) {
+  RawConnection peer = listener_.Accept();
+  write_limit_->Set(kRate);
+  const std::string frames = RawConnection::FrameBytes(FrameType::kChunk, std::string(5000, 'c'), 1);
+  auto written = Begin(transport_->WriteChunks(AsBytes(frames)));
+  WaitUntilHeldBack();
+  EXPECT_EQ(SentBytes(), 0);
+  write_limit_->Set(RateLimit::kUnlimited);
+  EXPECT_EQ(peer.ReadFrame()->body.size(), 5000);
+  EXPECT_TRUE(written.get().ok());
+}
+
+TEST_F(ThrottledTransportTest, ReadingStopsWhileInDebt) {
+  RawConnection peer = listener_.Accept();
+  read_limit_->Set(kRate);
+  ASSERT_TRUE(peer.Send(std::string(100'000, 'r')));
+  std::vector<uint8_t> into(100'000);
+  auto read = Begin(transport_->ReadSome(into));
+  WaitUntilHeldBack();
+  EXPECT_EQ(ReceivedBytes(), read_limit_->StepBytes());
+  clock_.Advance(absl::Hours(1));
+  EXPECT_EQ(read.get().value(), read_limit_->StepBytes());
+}
+
+TEST_F(ThrottledTransportTest, ClosingEndsTheWait) {
+  RawConnection peer = listener_.Accept();
+  write_limit_->Set(0);
+  const std::string frames(5000, 'c');
+  auto written = Begin(transport_->WriteChunks(AsBytes(frames)));
+  WaitUntilHeldBack();
+  OnLoop([this] { transport_->Close(); });
+  EXPECT_EQ(written.get().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(ThrottledTest, WithoutLimitsItIsTheTransportItself) {
+  EventLoop loop("test");
+  auto transport = MakeTcpTransport(loop.context(), {IpAddress::V4({127, 0, 0, 1}), 1});
+  Transport* const before = transport.get();
+  EXPECT_EQ(Throttled(std::move(transport), loop.context(), nullptr, nullptr).get(), before);
+}
+
+}  // namespace
+}  // namespace shoal

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/content/publish/chunk_source.h"
+
+namespace shoal {
+
+// A byte stream to one peer, as the chunk stream needs it: today a TCP socket; an encrypted one would be a
+// second implementation, and whether a file region goes out without passing user space is the transport's own
+// business.
+//
+// Bound to one event loop: all calls on its thread; one reader and one writer at a time. Errors: UNAVAILABLE
+// (the connection is gone: closed, reset, unreachable), CANCELLED (Close was called).
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Makes the stream usable: connects a stream that was made to connect, and nothing for one that was
+  // accepted. Once, before anything else. UNAVAILABLE: nobody answered.
+  virtual boost::asio::awaitable<absl::Status> Open() = 0;
+  // Reads at least one byte, at most into.size(); UNAVAILABLE "closed by the peer" at the end of the stream.
+  virtual boost::asio::awaitable<absl::StatusOr<size_t>> ReadSome(std::span<uint8_t> into) = 0;
+  // Writes all of it.
+  virtual boost::asio::awaitable<absl::Status> Write(std::span<const uint8_t> bytes) = 0;
+  // The same for frames of chunks, which a limit on the rate may hold back.
+  virtual boost::asio::awaitable<absl::Status> WriteChunks(std::span<const uint8_t> bytes) {
+    return Write(bytes);
+  }
+  // Writes `header`, then the region's bytes. FAILED_PRECONDITION: the file was shorter than the region; the
+  // stream is out of step then and must be closed.
+  virtual boost::asio::awaitable<absl::Status> WriteRegion(std::span<const uint8_t> header,
+                                                           const FileRegion& region) = 0;
+  // Tells the peer that nothing more will be written; reading goes on.
+  virtual void EndWriting() = 0;
+  // Ends all pending calls with CANCELLED. Idempotent.
+  virtual void Close() = 0;
+
+  virtual const Endpoint& remote() const = 0;
+  // Bytes that came from the peer, and bytes that were handed to the network, also by a call that still
+  // waits.
+  virtual uint64_t received_bytes() const = 0;
+  virtual uint64_t sent_bytes() const = 0;
+  // A call waits for this end's own limit, not for the peer.
+  virtual bool held_back() const { return false; }
+};
+
+// An accepted TCP socket (no delay, keepalive on; sendfile for regions). The system is given little more than
+// it can send at once, so that what was written has nearly left: who waits for a turn to send gets it when
+// the link is free, not when the queue of the one before is.
+std::unique_ptr<Transport> MakeTcpTransport(boost::asio::ip::tcp::socket socket);
+// The same, still to be connected to `peer`.
+std::unique_ptr<Transport> MakeTcpTransport(boost::asio::io_context& context, const Endpoint& peer);
+
+}  // namespace shoal

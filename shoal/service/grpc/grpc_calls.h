@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "grpcpp/generic/async_generic_service.h"
+#include "grpcpp/grpcpp.h"
+#include "shoal/base/mutex.h"
+#include "shoal/service/grpc/grpc_methods.h"
+
+namespace shoal {
+
+// Takes a server's calls and has GrpcMethods answer them, on threads of its own, each with a completion queue
+// of its own. Every message stays bytes.
+//
+// Not gRPC's callback API, whose threads (two at least, whatever the machine) hand each event on to another
+// of them: docs/adr/0018 has the figures.
+class GrpcCalls {
+ public:
+  // Adds itself to `builder`. `methods` must outlive it.
+  GrpcCalls(const GrpcMethods* methods, uint32_t threads, grpc::ServerBuilder* builder);
+  ~GrpcCalls();
+
+  // When the server runs.
+  void Start();
+  // When the server was shut down: waits for the calls that it cancelled. Idempotent.
+  void Stop();
+
+ private:
+  class Call;
+
+  // A call that takes the next one that comes.
+  void Arm(grpc::ServerCompletionQueue* queue);
+  void Run(grpc::ServerCompletionQueue* queue);
+  void OnCallGone();
+
+  const GrpcMethods* const methods_;
+  grpc::AsyncGenericService service_;
+  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::vector<std::thread> threads_;
+  bool stopped_ = false;
+  Mutex mutex_;
+  CondVar none_left_;
+  size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;  // armed ones included
+};
+
+}  // namespace shoal

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "shoal/base/mutex.h"
+#include "shoal/service/grpc/grpc_methods.h"
+
+namespace shoal {
+
+// grpc.health.v1: whether this process serves, as a whole ("") and for each of its services, which are all
+// alike. Check answers at once, Watch tells each change. Thread-safe.
+class GrpcHealth {
+ public:
+  explicit GrpcHealth(const std::vector<std::string>& services);
+
+  // Must outlive the server that answers them.
+  void AddTo(GrpcMethods* methods);
+  void SetServing(bool serving);
+  // Not serving, for good; those who watch are told, and then that it is over.
+  void ShutDown();
+
+ private:
+  class Watcher;
+  enum class State { kNotServing, kServing, kShutDown };
+
+  State state() const;
+  absl::StatusOr<std::string> Check(ByteView request) const;
+  std::unique_ptr<GrpcStreamSource> Watch(ByteView request, const std::shared_ptr<GrpcStream>& stream);
+  void Change(State state);
+
+  const absl::flat_hash_set<std::string> services_;
+  mutable Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_) = State::kNotServing;
+  std::vector<std::weak_ptr<GrpcStream>> watching_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace shoal

@@ -1,0 +1,49 @@
+#include "shoal/service/grpc/health_client.h"
+
+#include <chrono>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/grpcpp.h"
+
+namespace shoal {
+namespace {
+
+// HealthCheckResponse{status: SERVING}: field 1, varint 1. The two messages of grpc.health.v1 are so small
+// and so fixed that their bytes are written out here, and no generated code is needed. The request is the
+// empty message.
+constexpr char kServing[] = {0x08, 0x01};
+
+}  // namespace
+
+absl::Status CheckHealth(const HostPort& address, absl::Duration timeout) {
+  const std::string target = address.ToString();
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  grpc::GenericStub stub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
+  grpc::CompletionQueue queue;
+  grpc::Slice empty;
+  const grpc::ByteBuffer request(&empty, 1);
+  grpc::ByteBuffer reply;
+  grpc::Status status;
+  auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
+  call->StartCall();
+  call->Finish(&reply, &status, nullptr);
+  void* tag = nullptr;
+  bool done = false;
+  queue.Next(&tag, &done);
+  if (!status.ok())
+    return absl::UnavailableError(absl::StrCat(target, " does not answer: ", status.error_message()));
+  grpc::Slice answer;
+  if (!reply.DumpToSingleSlice(&answer).ok() ||
+      absl::string_view(reinterpret_cast<const char*>(answer.begin()), answer.size()) !=
+          absl::string_view(kServing, sizeof(kServing))) {
+    return absl::UnavailableError(absl::StrCat(target, " is not serving"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace shoal

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "shoal/base/mutex.h"
+#include "shoal/base/strong_index.h"
+#include "shoal/content/manifest/chunk_set.h"
+#include "shoal/content/manifest/ids.h"
+
+namespace shoal {
+
+// A peer's place in one FreshChunks. Not used again for another peer.
+using FreshPeer = StrongIndex<struct FreshPeerTag, uint64_t>;
+
+// Which chunks of a content a complete server should send when it may choose: *fresh* ones, which it has
+// given to none of its connected peers and which none of them is known to hold. Of these it gives the ones
+// that it has sent least often in its life, and among those one at random. So a seeder sends each chunk out
+// about once before it repeats one, whatever its peers would have asked for, and waits for nobody.
+//
+// A peer that leaves takes its chunks along: what nobody else holds or was given is fresh again (behind what
+// was sent less often).
+//
+// Pure policy: no sockets, no clock, all randomness from the seed. One for all peers of a content;
+// thread-safe, since they live on several loops. Costs about 12 bytes per chunk, and a bit per chunk and
+// peer.
+class FreshChunks {
+ public:
+  // `run_chunks`: the length of a run, at least 1.
+  FreshChunks(uint32_t chunk_count, uint64_t seed, uint32_t run_chunks = 1);
+
+  // A peer of which nothing is known to be held yet.
+  FreshPeer Join();
+  void Leave(FreshPeer peer);
+  // The peer says that it holds these. OUT_OF_RANGE, and no change, when one reaches past the content.
+  absl::Status Holds(FreshPeer peer, const std::vector<ChunkRange>& ranges);
+
+  // A fresh chunk, from now on counted as sent to `peer`; nothing when none is left.
+  std::optional<ChunkIndex> Take(FreshPeer peer);
+  // What Take gave could not be sent: as if it had not been given.
+  void GiveBack(FreshPeer peer, ChunkIndex chunk);
+  // The peer was sent a chunk that it had asked for by name.
+  void Sent(FreshPeer peer, ChunkIndex chunk);
+
+  uint32_t fresh_count() const;
+
+ private:
+  static constexpr uint32_t kNowhere = UINT32_MAX;
+  // Chunks that were sent more often than this are not told apart.
+  static constexpr uint8_t kMaxSent = 7;
+
+  struct Chunk {
+    uint32_t place = kNowhere;  // in its list of fresh_, while it is fresh
+    uint16_t owners = 0;        // connected peers that hold it or were given it
+    uint8_t sent = 0;           // times, kMaxSent at most
+  };
+
+  struct Peer {
+    ChunkSet owned;   // what it holds or was given
+    ChunkIndex next;  // in its run; a multiple of run_chunks_: the run is over
+  };
+
+  Chunk& At(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return chunks_[index.value()]; }
+  bool IsAmong(const std::vector<ChunkIndex>& least_sent, ChunkIndex index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ChunkIndex Choose(const Peer& peer, const std::vector<ChunkIndex>& least_sent)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddOwner(ChunkSet& owned, ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveOwner(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MakeFresh(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MakeStale(ChunkIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const uint32_t run_chunks_;
+  mutable Mutex mutex_;
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ChunkIndex> fresh_[kMaxSent + 1] ABSL_GUARDED_BY(mutex_);  // by times sent, in no order
+  absl::flat_hash_map<FreshPeer, Peer> peers_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_peer_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace shoal

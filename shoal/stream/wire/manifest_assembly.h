@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/stream/wire/control.h"
+
+namespace shoal {
+
+// A manifest on its way from a peer, slice by slice and in order, with a few slices asked for at a time. Pure
+// state: no sockets. Memory grows with what has come. One thread.
+class ManifestAssembly {
+ public:
+  // `total_bytes`: what the peer's Hello announced, 1 .. kMaxManifestBytes.
+  explicit ManifestAssembly(uint32_t total_bytes);
+
+  // The slices to ask for now; nothing while enough are on their way.
+  std::optional<ManifestRequest> NextRequest();
+  // INVALID_ARGUMENT when it is not the slice that comes next, was not asked for, or has another length than
+  // it must.
+  absl::Status Add(uint32_t slice, ByteView bytes);
+  bool whole() const { return bytes_.size() == total_bytes_; }
+  std::string Take() { return std::move(bytes_); }
+
+ private:
+  const uint32_t total_bytes_;
+  const uint32_t slice_count_;
+  uint32_t asked_ = 0;  // slices
+  uint32_t taken_ = 0;
+  std::string bytes_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal {
+
+// When to say what to one tracker: which contents are registered, what is due now, and what an answer
+// changes. Pure: it makes no calls, knows no clock (every `now` is an uptime that never goes back) and draws
+// its jitter from a seed. One thread.
+//
+// Heartbeats go before everything else, so that ten thousand contents that want to be registered starve no
+// lease; then leases that end; then Register, many contents at a time. A tracker that can't be reached gets
+// nothing at all until the backoff has passed, 1 s doubling to 30 s (but never more than a heartbeat
+// interval, once one is known, so that a restarted tracker is told within two), each drawn at random between
+// half and the whole of it. A content that the tracker refuses for the moment has a backoff of its own.
+class AnnounceSchedule {
+ public:
+  explicit AnnounceSchedule(uint64_t seed, size_t contents_per_register = kContentsPerRegister)
+      : random_(seed), contents_per_register_(contents_per_register) {}
+
+  // ---- What its owner wants.
+
+  void Offer(const ContentId& content);  // again: registers it again
+  void Withdraw(const ContentId& content);
+  bool all_registered() const { return unregistered_ == 0; }
+  // A beat can't say what changed: the content is registered again instead.
+  void RegisterAgain(const ContentId& content);
+
+  // ---- What to do now. Each but Wait is to be done, and its answer told, before Next is called again.
+
+  struct Wait {
+    absl::Duration until;  // may be infinite: until Offer or Withdraw
+  };
+  struct Register {
+    std::vector<ContentId> contents;
+  };
+  struct Heartbeat {
+    std::vector<std::pair<ContentId, LeaseId>> leases;  // at most kMaxLeasesPerBeat
+  };
+  struct Leave {
+    std::vector<LeaseId> leases;
+  };
+  using Action = std::variant<Wait, Register, Heartbeat, Leave>;
+  Action Next(absl::Duration now);
+
+  // ---- What the tracker answered.
+
+  enum class Verdict {
+    kTaken,     // registered
+    kStale,     // withdrawn or offered anew meanwhile: the answer is nobody's
+    kRejected,  // never to be offered again
+    kPutOff,    // refused for the moment; `first` time in a row
+    kPutOffAgain,
+    kUnreachable,
+  };
+  // One answer for each content, in their order, and so the verdicts.
+  std::vector<Verdict> OnRegister(const std::vector<absl::StatusOr<RegisterReply>>& replies,
+                                  absl::Duration now);
+  void OnHeartbeat(const absl::StatusOr<HeartbeatReply>& reply, absl::Duration now);
+  void OnLeave(const absl::Status& status, absl::Duration now);
+
+  // What the last answers say of the tracker as a whole; reachable until the opposite is known.
+  const absl::Status& reachable() const { return reachable_; }
+  // The tracker may still count us in: with a lease, or with one that it has not been told the end of.
+  bool has_leases() const { return !by_lease_.empty() || !leaving_.empty(); }
+
+  // Below what a tracker takes, so that a message with all that the leases have gained has room, too.
+  static constexpr size_t kMaxLeasesPerBeat = 5000;
+  static constexpr size_t kMaxLeasesPerLeave = 1000;
+  // With the longest names still a message that comes through a slow link within a call's time.
+  static constexpr size_t kContentsPerRegister = 250;
+
+ private:
+  enum class State { kQueued, kCalling, kLeased, kResting, kRejected };
+  struct Entry {
+    uint64_t generation = 0;  // of the offer
+    State state = State::kQueued;
+    LeaseId lease;  // 0: none
+    int refusals = 0;
+  };
+
+  using Offered = std::pair<ContentId, uint64_t>;  // with the offer's generation
+
+  Verdict OnRegister(const Offered& offered, const absl::StatusOr<RegisterReply>& reply, bool known_away,
+                     absl::Duration now);
+  void Enqueue(const ContentId& content, Entry* entry);
+  void SetState(Entry* entry, State state);
+  void SetLease(const ContentId& content, Entry* entry, LeaseId lease);
+  std::vector<LeaseId> TakeBeat();  // the leases that the call under way named; they are done with
+  void AskAgain(LeaseId lease);     // the tracker knows no such lease
+  void NoteInterval(absl::Duration interval);
+  void OnReachable() { reachable_ = absl::OkStatus(), failures_ = 0; }
+  void OnUnreachable(const absl::Status& why, absl::Duration now);
+  absl::Duration Backoff(int failures);
+  std::optional<Heartbeat> NextHeartbeat(absl::Duration now);
+  std::optional<Register> NextRegister(absl::Duration now);
+
+  std::mt19937_64 random_;
+  absl::flat_hash_map<ContentId, Entry> entries_;
+  absl::flat_hash_map<LeaseId, ContentId> by_lease_;
+  size_t unregistered_ = 0;  // entries that are neither leased nor rejected
+  uint64_t next_generation_ = 1;
+
+  const size_t contents_per_register_;
+  std::deque<Offered> queue_;                       // to register
+  std::multimap<absl::Duration, Offered> resting_;  // by when they are queued again
+  std::deque<LeaseId> leaving_;
+  std::vector<Offered> calling_;  // the Register that is under way
+
+  std::optional<absl::Duration> interval_;  // between heartbeats, as the tracker asked
+  absl::Duration next_round_;               // when the next heartbeat begins
+  std::deque<LeaseId> round_;               // leases that this heartbeat has still to name
+  size_t beat_size_ = 0;                    // how many of them the call under way names
+
+  absl::Status reachable_;
+  int failures_ = 0;
+  absl::Duration quiet_until_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,172 @@
+#include "shoal/tracking/client/datagram_exchange.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/base/status_macros.h"
+
+namespace shoal {
+namespace {
+
+constexpr absl::Duration kFirstWait = absl::Milliseconds(250);
+// One refusal may be a tracker that is being restarted.
+constexpr int kRefusalsToBelieve = 3;
+// A cookie that is answered with another cookie, again and again, is no way to get on.
+constexpr int kMaxCookies = 3;
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+absl::Duration Now() {
+  return Clock::Real().Uptime();
+}
+
+// Until `until`, or until `socket` (negative: none) is readable.
+void Wait(int socket, absl::Duration until) {
+  pollfd waiting{socket, POLLIN, 0};
+  const auto ms = absl::ToInt64Milliseconds(absl::Ceil(until - Now(), absl::Milliseconds(1)));
+  if (ms > 0) poll(&waiting, 1, static_cast<int>(std::min<int64_t>(ms, 60'000)));
+}
+
+}  // namespace
+
+DatagramExchange::DatagramExchange(const TrackerUrl& url) : url_(url), random_(RandomSeed()) {}
+
+absl::StatusOr<DatagramReply> DatagramExchange::Ask(const Body& body, absl::Duration timeout) {
+  auto reply = TryAsk(body, /*cookie_is_enough=*/false, Now() + timeout);
+  if (!reply.ok()) return reply;
+  if (const auto* error = std::get_if<absl::Status>(&reply->body)) {
+    return absl::Status(error->code(), absl::StrCat("tracker ", url_.ToString(), ": ", error->message()));
+  }
+  return reply;
+}
+
+absl::StatusOr<uint16_t> DatagramExchange::GrpcPort(absl::Duration timeout) {
+  if (!grpc_port_) {
+    // Any request will do: without a cookie it gets one, and nothing is done.
+    SHOAL_RETURN_IF_ERROR(
+        TryAsk(LookupRequest{.content = "cookie", .exclude = {}}, /*cookie_is_enough=*/true, Now() + timeout)
+            .status());
+  }
+  if (!grpc_port_ || *grpc_port_ == 0) {
+    return absl::NotFoundError(absl::StrCat("tracker ", url_.ToString(), " has no gRPC door"));
+  }
+  return *grpc_port_;
+}
+
+absl::StatusOr<DatagramReply> DatagramExchange::TryAsk(const Body& body, bool cookie_is_enough,
+                                                       absl::Duration deadline) {
+  DatagramRequest request{random_(), {}, body};
+  absl::Duration wait = kFirstWait;
+  int refusals = 0;
+  int cookies = 0;
+  while (Now() < deadline) {
+    SHOAL_RETURN_IF_ERROR(Connect());
+    request.cookie = cookie_;
+    SHOAL_ASSIGN_OR_RETURN(const std::string bytes, request.Encode(kMinRequestBytes));
+    // The first may fail with what became of an earlier datagram; what becomes of this one Receive will tell.
+    if (send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0 && errno == ECONNREFUSED) {
+      send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    }
+    const absl::Duration until = std::min(deadline, Now() + wait);
+    auto reply = Receive(request.transaction_id, until);
+    if (absl::IsUnavailable(reply.status())) {
+      if (++refusals == kRefusalsToBelieve) {
+        socket_.Close();
+        return absl::UnavailableError(
+            absl::StrCat("tracker ", url_.ToString(),
+                         " can't be reached (nothing listens there): is it running, and are "
+                         "host and port right?"));
+      }
+      Wait(-1, until);
+    } else if (!reply.ok()) {
+      socket_.Close();
+      return reply.status();
+    } else if (reply->has_value()) {
+      DatagramReply& answer = **reply;
+      grpc_port_ = answer.grpc_port;
+      const auto* cookie = std::get_if<DatagramCookie>(&answer.body);
+      if (cookie == nullptr) return std::move(answer);
+      cookie_ = cookie->cookie;
+      if (cookie_is_enough) return std::move(answer);
+      if (++cookies > kMaxCookies) {
+        return absl::UnavailableError(
+            absl::StrCat("tracker ", url_.ToString(), " does not take the cookies that it gives"));
+      }
+      continue;
+    }
+    wait *= 2;
+  }
+  // The host's address may be another one by now.
+  socket_.Close();
+  return absl::DeadlineExceededError(
+      absl::StrCat("tracker ", url_.ToString(),
+                   " did not answer in time: is it running, and do datagrams get "
+                   "through to it?"));
+}
+
+absl::Status DatagramExchange::Connect() {
+  if (socket_.valid()) return absl::OkStatus();
+  const auto ip = ResolveHost(url_.address.host);
+  if (!ip.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", ip.status().message()));
+  }
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  const sockaddr* address = reinterpret_cast<const sockaddr*>(&v6);
+  socklen_t size = sizeof(v6);
+  if (ip->is_v4()) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(url_.address.port);
+    std::memcpy(&v4.sin_addr, ip->bytes().data() + 12, 4);
+    address = reinterpret_cast<const sockaddr*>(&v4);
+    size = sizeof(v4);
+  } else {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(url_.address.port);
+    std::memcpy(&v6.sin6_addr, ip->bytes().data(), 16);
+  }
+  FileDescriptor socket(::socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid() || connect(socket.get(), address, size) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", strerrordesc_np(errno)));
+  }
+  socket_ = std::move(socket);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<DatagramReply>> DatagramExchange::Receive(uint64_t transaction_id,
+                                                                       absl::Duration until) {
+  std::array<uint8_t, kMaxDatagramBytes + 1> buffer;
+  for (;;) {
+    const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (size >= 0) {
+      auto reply = DatagramReply::Decode({buffer.data(), static_cast<size_t>(size)});
+      if (reply.ok() && reply->transaction_id == transaction_id)
+        return std::optional<DatagramReply>(*std::move(reply));
+      // A late reply to an earlier request, or somebody who guesses the port.
+    } else if (errno == ECONNREFUSED) {
+      return absl::UnavailableError("refused");
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      return absl::InternalError(absl::StrCat("tracker ", url_.ToString(), ": ", strerrordesc_np(errno)));
+    }
+    if (Now() >= until) return std::optional<DatagramReply>();
+    if (size < 0) Wait(socket_.get(), until);
+  }
+}
+
+}  // namespace shoal

@@ -1,0 +1,150 @@
+#include "shoal/tracking/client/udp_tracker_client.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/mutex.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/tracking/client/datagram_exchange.h"
+#include "shoal/tracking/client/heartbeat_split.h"
+
+namespace shoal {
+namespace {
+
+// The body of a datagram: the whole without head, transaction id and cookie.
+constexpr size_t kMaxBodyBytes = kMaxDatagramBytes - 48;
+// More datagrams than this for one heartbeat are better sent as one gRPC message, where there is that door:
+// they would go out one after the other.
+constexpr size_t kManyDatagrams = 16;
+
+class UdpTrackerClient final : public TrackerClient {
+ public:
+  UdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door)
+      : url_(url), grpc_door_(std::move(grpc_door)), exchange_(url) {}
+
+  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration timeout) override {
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
+    auto reply = Ask<RegisterReply>(request, deadline);
+    if (!absl::IsResourceExhausted(reply.status())) return reply;
+    // The chunk set, most likely: a leecher's may be larger than a datagram.
+    return OverGrpc(reply.status(), deadline, &TrackerClient::Register, request);
+  }
+
+  absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
+                                                 absl::Duration timeout) override {
+    if (request.registrations.size() > kManyDatagrams) {
+      auto reply =
+          OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::RegisterMany, request);
+      if (reply.ok()) return reply;
+    }
+    return TrackerClient::RegisterMany(request, timeout);
+  }
+
+  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration timeout) override {
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
+    const auto messages = SplitHeartbeat(request, kMaxBodyBytes);
+    if (messages.size() > kManyDatagrams) {
+      auto reply =
+          OverGrpc(absl::ResourceExhaustedError("many leases"), deadline, &TrackerClient::Heartbeat, request);
+      if (reply.ok()) return reply;
+    }
+    HeartbeatReply whole;
+    for (size_t i = 0; i < messages.size(); ++i) {
+      SHOAL_ASSIGN_OR_RETURN(HeartbeatReply reply, Ask<HeartbeatReply>(messages[i], deadline));
+      whole.ttl = i == 0 ? reply.ttl : std::min(whole.ttl, reply.ttl);
+      whole.heartbeat_interval =
+          i == 0 ? reply.heartbeat_interval : std::min(whole.heartbeat_interval, reply.heartbeat_interval);
+      whole.register_again.insert(whole.register_again.end(), reply.register_again.begin(),
+                                  reply.register_again.end());
+    }
+    // A lease whose beat went out in two datagrams is named in both replies.
+    std::sort(whole.register_again.begin(), whole.register_again.end());
+    whole.register_again.erase(std::unique(whole.register_again.begin(), whole.register_again.end()),
+                               whole.register_again.end());
+    return whole;
+  }
+
+  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration timeout) override {
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
+    auto reply = Ask<LookupReply>(request, deadline);
+    if (absl::IsResourceExhausted(reply.status())) {
+      return OverGrpc(reply.status(), deadline, &TrackerClient::Lookup, request);
+    }
+    if (reply.ok() && reply->truncated) {
+      auto whole = OverGrpc(absl::OkStatus(), deadline, &TrackerClient::Lookup, request);
+      if (whole.ok()) return whole;
+    }
+    return reply;
+  }
+
+  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest& request,
+                                                 absl::Duration timeout) override {
+    return OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::ListContents,
+                    request);
+  }
+
+  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey& content, absl::Duration timeout) override {
+    return OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::GetSwarm, content);
+  }
+
+  absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration timeout) override {
+    const absl::Duration deadline = Clock::Real().Uptime() + timeout;
+    LeaveReply whole;
+    for (const LeaveRequest& message : SplitLeave(request, kMaxBodyBytes)) {
+      SHOAL_ASSIGN_OR_RETURN(const LeaveReply reply, Ask<LeaveReply>(message, deadline));
+      whole.ended += reply.ended;
+    }
+    return whole;
+  }
+
+  const TrackerUrl& url() const override { return url_; }
+
+ private:
+  template <typename Reply, typename Request>
+  absl::StatusOr<Reply> Ask(const Request& request, absl::Duration deadline) {
+    MutexLock lock(&mutex_);
+    SHOAL_ASSIGN_OR_RETURN(DatagramReply reply, exchange_.Ask(request, deadline - Clock::Real().Uptime()));
+    if (auto* wanted = std::get_if<Reply>(&reply.body)) return std::move(*wanted);
+    return absl::InternalError(
+        absl::StrCat("tracker ", url_.ToString(), " answered something else than was asked"));
+  }
+
+  // The call over the tracker's gRPC door. When there is none: `why_not_udp`, if that is an error, as it says
+  // what the caller can do something about.
+  template <typename Reply, typename Request>
+  absl::StatusOr<Reply> OverGrpc(const absl::Status& why_not_udp, absl::Duration deadline,
+                                 absl::StatusOr<Reply> (TrackerClient::*call)(const Request&, absl::Duration),
+                                 const Request& request) {
+    auto door = Door(deadline);
+    if (absl::IsNotFound(door.status()) && !why_not_udp.ok()) return why_not_udp;
+    if (!door.ok()) return door.status();
+    return ((**door).*call)(request, deadline - Clock::Real().Uptime());
+  }
+
+  absl::StatusOr<std::shared_ptr<TrackerClient>> Door(absl::Duration deadline) {
+    MutexLock lock(&mutex_);
+    SHOAL_ASSIGN_OR_RETURN(const uint16_t port, exchange_.GrpcPort(deadline - Clock::Real().Uptime()));
+    if (door_ == nullptr || door_->url().address.port != port) {
+      door_ = grpc_door_({TrackerUrl::Door::kGrpc, {url_.address.host, port}});
+    }
+    return door_;
+  }
+
+  const TrackerUrl url_;
+  const GrpcDoor grpc_door_;
+  Mutex mutex_;
+  DatagramExchange exchange_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<TrackerClient> door_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door) {
+  return std::make_unique<UdpTrackerClient>(url, std::move(grpc_door));
+}
+
+}  // namespace shoal

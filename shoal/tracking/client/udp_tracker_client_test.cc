@@ -1,0 +1,337 @@
+#include "shoal/tracking/client/udp_tracker_client.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/tracking/messages/datagram.h"
+#include "shoal/tracking/messages/sample_messages.h"
+
+namespace shoal {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string kCookie(kCookieBytes, 'k');
+
+sockaddr_in Loopback(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+// A tracker's UDP door on a thread of its own: asks for the cookie, then answers as it is told.
+class FakeDoor {
+ public:
+  // The replies to a request, none to stay silent. `n` counts requests from 0 on, those for cookies left out.
+  using Answer = std::function<std::vector<DatagramReply>(const DatagramRequest& request, int n)>;
+
+  explicit FakeDoor(Answer answer, uint16_t grpc_port = 0)
+      : answer_(std::move(answer)),
+        grpc_port_(grpc_port),
+        socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+        stop_(eventfd(0, EFD_CLOEXEC)) {
+    sockaddr_in address = Loopback(0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~FakeDoor() {
+    const uint64_t one = 1;
+    EXPECT_EQ(write(stop_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
+    thread_.join();
+  }
+
+  TrackerUrl url() const { return {TrackerUrl::Door::kUdp, {"127.0.0.1", port_}}; }
+  int requests() const { return requests_; }
+  int cookies_given() const { return cookies_given_; }
+
+ private:
+  void Run() {
+    for (;;) {
+      pollfd waiting[] = {{stop_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+      poll(waiting, 2, -1);
+      if (waiting[0].revents != 0) return;
+      std::array<uint8_t, 2048> buffer;
+      sockaddr_in from{};
+      socklen_t from_size = sizeof(from);
+      const ssize_t size = recvfrom(socket_.get(), buffer.data(), buffer.size(), 0,
+                                    reinterpret_cast<sockaddr*>(&from), &from_size);
+      if (size < 0) continue;
+      const auto request = DatagramRequest::Decode({buffer.data(), static_cast<size_t>(size)});
+      ASSERT_TRUE(request.ok()) << request.status();
+      ASSERT_GE(size, static_cast<ssize_t>(kMinRequestBytes));
+      std::vector<DatagramReply> replies;
+      if (request->cookie != kCookie) {
+        ++cookies_given_;
+        replies.push_back({request->transaction_id, 0, false, DatagramCookie{kCookie}});
+      } else {
+        replies = answer_(*request, requests_++);
+      }
+      for (DatagramReply& reply : replies) {
+        reply.grpc_port = grpc_port_;
+        const std::string bytes = reply.Encode();
+        sendto(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), from_size);
+      }
+    }
+  }
+
+  const Answer answer_;
+  const uint16_t grpc_port_;
+  FileDescriptor socket_;
+  FileDescriptor stop_;
+  uint16_t port_ = 0;
+  std::atomic<int> requests_ = 0;
+  std::atomic<int> cookies_given_ = 0;
+  std::thread thread_;
+};
+
+template <typename Body>
+std::vector<DatagramReply> With(const DatagramRequest& request, Body body) {
+  return {{request.transaction_id, 0, false, std::move(body)}};
+}
+
+// The gRPC door: answers what the test set, and counts.
+struct FakeGrpc {
+  absl::StatusOr<LookupReply> lookup = absl::UnavailableError("not here");
+  absl::StatusOr<RegisterReply> registered = sample::Registered();
+  int calls = 0;
+  TrackerUrl url;
+
+  GrpcDoor Door() {
+    return [this](const TrackerUrl& at) {
+      url = at;
+      return std::make_unique<Client>(this);
+    };
+  }
+
+  class Client final : public TrackerClient {
+   public:
+    explicit Client(FakeGrpc* fake) : fake_(fake) {}
+    absl::StatusOr<RegisterReply> Register(const RegisterRequest&, absl::Duration) override {
+      ++fake_->calls;
+      return fake_->registered;
+    }
+    absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override {
+      ++fake_->calls;
+      return sample::Beaten();
+    }
+    absl::StatusOr<LookupReply> Lookup(const LookupRequest&, absl::Duration) override {
+      ++fake_->calls;
+      return fake_->lookup;
+    }
+    absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+      ++fake_->calls;
+      return ListContentsReply{{sample::Status(1)}, "next"};
+    }
+    absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override {
+      ++fake_->calls;
+      return GetSwarmReply{sample::Status(1), {}};
+    }
+    absl::StatusOr<LeaveReply> Leave(const LeaveRequest&, absl::Duration) override {
+      ++fake_->calls;
+      return LeaveReply{1};
+    }
+    const TrackerUrl& url() const override { return fake_->url; }
+
+   private:
+    FakeGrpc* const fake_;
+  };
+};
+
+// Long enough that no noise of the machine ends it; the tests never wait it out.
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest& request, int) -> std::vector<DatagramReply> {
+    if (std::holds_alternative<RegisterRequest>(request.body)) return With(request, sample::Registered());
+    if (std::holds_alternative<HeartbeatRequest>(request.body)) return With(request, sample::Beaten());
+    if (std::holds_alternative<LookupRequest>(request.body)) return With(request, sample::Found());
+    return With(request, LeaveReply{2});
+  });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto registered = client->Register(sample::Register(), kPatience);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  EXPECT_EQ(registered->lease_id, sample::Registered().lease_id);
+  EXPECT_EQ(client->Heartbeat(sample::Heartbeat(), kPatience)->register_again,
+            sample::Beaten().register_again);
+  EXPECT_EQ(client->Lookup(sample::Lookup(), kPatience)->peers, sample::Found().peers);
+  EXPECT_EQ(client->Leave(sample::Leave(), kPatience)->ended, 2u);
+  EXPECT_EQ(door.cookies_given(), 1);
+  EXPECT_EQ(grpc.calls, 0);
+}
+
+TEST(UdpTrackerClientTest, SendsAgainWhatWasLostAndDropsWhatIsNotAsked) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest& request, int n) -> std::vector<DatagramReply> {
+    if (n == 0) return {};
+    auto replies = With(request, LeaveReply{1});
+    replies.insert(replies.begin(), {request.transaction_id + 1, 0, false, LeaveReply{99}});
+    return replies;
+  });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  EXPECT_EQ(client->Leave(sample::Leave(), kPatience)->ended, 1u);
+  EXPECT_EQ(door.requests(), 2);
+}
+
+TEST(UdpTrackerClientTest, ErrorsComeWithTheirCodeAndTheTrackersName) {
+  FakeGrpc grpc;
+  FakeDoor door(
+      [](const DatagramRequest& request, int) { return With(request, absl::NotFoundError("no content")); });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto reply = client->Lookup(sample::Lookup(), kPatience);
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(reply.status().message()), HasSubstr(door.url().ToString() + ": no content"));
+}
+
+TEST(UdpTrackerClientTest, WhereNothingListensItIsUnavailableLongBeforeTheTimeout) {
+  FakeGrpc grpc;
+  std::optional<FakeDoor> door;
+  door.emplace([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  const TrackerUrl url = door->url();
+  door.reset();
+  const auto client = MakeUdpTrackerClient(url, grpc.Door());
+  const auto reply = client->Leave(sample::Leave(), kPatience);
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(reply.status().message()), HasSubstr(url.ToString()));
+}
+
+TEST(UdpTrackerClientTest, SilenceEndsWithTheTimeout) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  EXPECT_EQ(client->Leave(sample::Leave(), absl::Milliseconds(400)).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(UdpTrackerClientTest, AnUnknownHostIsUnavailable) {
+  FakeGrpc grpc;
+  const auto client = MakeUdpTrackerClient({TrackerUrl::Door::kUdp, {"no such host", 1}}, grpc.Door());
+  EXPECT_EQ(client->Leave(sample::Leave(), kPatience).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(UdpTrackerClientTest, ATrackerThatNeverLikesItsOwnCookieIsGivenUp) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest& request, int) { return With(request, DatagramCookie{kCookie}); });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  EXPECT_EQ(client->Leave(sample::Leave(), kPatience).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheGrpcDoor) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); }, 50051);
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  EXPECT_EQ(client->ListContents({}, kPatience)->next_page_token, "next");
+  EXPECT_EQ(grpc.url.ToString(), "grpc://127.0.0.1:50051");
+  EXPECT_TRUE(client->GetSwarm(ContentKey("name"), kPatience).ok());
+  EXPECT_EQ(grpc.calls, 2);
+  EXPECT_EQ(door.cookies_given(), 1) << "the reply with the cookie names the port";
+  EXPECT_EQ(door.requests(), 0);
+}
+
+TEST(UdpTrackerClientTest, WithoutAGrpcDoorTheErrorSaysSo) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto reply = client->ListContents({}, kPatience);
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(reply.status().message()), HasSubstr("no gRPC door"));
+}
+
+TEST(UdpTrackerClientTest, AChunkSetThatFitsIntoNoDatagramGoesToTheGrpcDoor) {
+  RegisterRequest large = sample::Register();
+  large.content.chunk_count = 100'000;
+  large.content.length_bytes = 100'000ull * 65536;
+  large.held = ChunkSet(100'000);
+  for (uint32_t i = 0; i < 100'000; i += 2) large.held.Insert(ChunkIndex(i));
+  FakeGrpc grpc;
+  FakeDoor with_grpc([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); }, 50051);
+  EXPECT_TRUE(MakeUdpTrackerClient(with_grpc.url(), grpc.Door())->Register(large, kPatience).ok());
+  EXPECT_EQ(grpc.calls, 1);
+
+  FakeDoor without_grpc([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  const auto reply = MakeUdpTrackerClient(without_grpc.url(), grpc.Door())->Register(large, kPatience);
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(UdpTrackerClientTest, ATruncatedLookupIsCompletedOverGrpcOrKept) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest& request, int) { return With(request, sample::Found(1, 200)); },
+                50051);
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto kept = client->Lookup(sample::Lookup(), kPatience);
+  ASSERT_TRUE(kept.ok());
+  EXPECT_TRUE(kept->truncated);
+  EXPECT_GT(kept->peers.size(), 10u);
+
+  grpc.lookup = sample::Found(1, 100);
+  const auto whole = client->Lookup(sample::Lookup(), kPatience);
+  ASSERT_TRUE(whole.ok());
+  EXPECT_FALSE(whole->truncated);
+  EXPECT_EQ(whole->peers.size(), 100u);
+}
+
+TEST(UdpTrackerClientTest, AHeartbeatOfManyLeasesIsSeveralDatagrams) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest& request, int) {
+    HeartbeatReply reply{absl::Seconds(30), absl::Seconds(10), {}};
+    for (const LeaseBeat& beat : std::get<HeartbeatRequest>(request.body).leases) {
+      reply.register_again.push_back(beat.lease_id);
+    }
+    return With(request, reply);
+  });
+  HeartbeatRequest many{sample::Peer(1), {}};
+  for (uint64_t i = 1; i <= 100; ++i) many.leases.push_back(sample::Beat(i));
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto reply = client->Heartbeat(many, kPatience);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(reply->register_again.size(), 100u);
+  EXPECT_GT(door.requests(), 1);
+  EXPECT_EQ(grpc.calls, 0);
+}
+
+TEST(UdpTrackerClientTest, AHeartbeatOfVeryManyLeasesIsOneGrpcMessage) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); }, 50051);
+  HeartbeatRequest many{sample::Peer(1), {}};
+  for (uint64_t i = 1; i <= 10'000; ++i) many.leases.push_back(sample::Beat(i));
+  EXPECT_TRUE(MakeUdpTrackerClient(door.url(), grpc.Door())->Heartbeat(many, kPatience).ok());
+  EXPECT_EQ(grpc.calls, 1);
+}
+
+TEST(UdpTrackerClientTest, ThreadsTakeTurns) {
+  FakeGrpc grpc;
+  FakeDoor door([](const DatagramRequest& request, int) { return With(request, LeaveReply{1}); });
+  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  std::atomic<uint32_t> ended = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i) {
+        const auto reply = client->Leave(sample::Leave(), kPatience);
+        if (reply.ok()) ended += reply->ended;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(ended, 100u);
+}
+
+}  // namespace
+}  // namespace shoal

@@ -1,0 +1,286 @@
+#include "shoal/tracking/messages/datagram.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/stubs/logging.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/tracker/v1/datagram.pb.h"
+#include "shoal/tracking/messages/proto_conversion.h"
+
+namespace shoal {
+namespace {
+
+constexpr char kRequestMagic[] = "SHD1";
+constexpr char kReplyMagic[] = "SHR1";
+constexpr size_t kMagicBytes = 4;
+constexpr size_t kHeadBytes = kMagicBytes + sizeof(uint16_t);
+constexpr size_t kMaxErrorBytes = 256;
+
+// Room for the messages of one datagram without asking the heap for each.
+constexpr size_t kArenaBytes = 8 * 1024;
+
+struct ArenaBlock {
+  alignas(8) char bytes[kArenaBytes];
+
+  google::protobuf::ArenaOptions Options() {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = bytes;
+    options.initial_block_size = sizeof(bytes);
+    return options;
+  }
+};
+
+bool StartsWith(ByteView bytes, const char* magic) {
+  return bytes.size() >= kMagicBytes && std::memcmp(bytes.data(), magic, kMagicBytes) == 0;
+}
+
+template <typename Message>
+std::string Pack(const char* magic, const Message& message, size_t size, size_t min_bytes) {
+  std::string out(magic, kMagicBytes);
+  out.reserve(std::max(kHeadBytes + size, min_bytes));
+  AppendBig(static_cast<uint16_t>(size), &out);
+  message.AppendToString(&out);
+  if (out.size() < min_bytes) out.resize(std::min(min_bytes, kMaxDatagramBytes));
+  return out;
+}
+
+template <typename Message>
+absl::Status Unpack(const char* magic, ByteView bytes, Message* message) {
+  // Protobuf writes a line to stderr for each string that is no UTF-8, and anybody can send those by the
+  // million.
+  static google::protobuf::LogHandler* const silenced = google::protobuf::SetLogHandler(nullptr);
+  static_cast<void>(silenced);
+  if (bytes.size() > kMaxDatagramBytes) return absl::InvalidArgumentError("datagram: too large");
+  if (!StartsWith(bytes, magic)) return absl::InvalidArgumentError("datagram: not one of this protocol");
+  ByteReader reader(bytes.subspan(kMagicBytes));
+  const ByteView envelope = reader.ReadBytes(reader.ReadBig<uint16_t>());
+  if (!reader.ok()) return absl::InvalidArgumentError("datagram: shorter than it says");
+  if (!message->ParseFromArray(envelope.data(), static_cast<int>(envelope.size()))) {
+    return absl::InvalidArgumentError("datagram: the envelope is malformed");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> CookieFrom(const std::string& bytes) {
+  if (bytes.size() != kCookieBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cookie: has ", bytes.size(), " bytes, needs ", kCookieBytes));
+  }
+  return bytes;
+}
+
+// What a `string` field may carry and a terminal may show, at most `max_bytes` of it.
+std::string PlainText(absl::string_view text, size_t max_bytes) {
+  std::string out(text.substr(0, max_bytes));
+  for (char& c : out) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return out;
+}
+
+void ToProto(const absl::Status& error, size_t max_bytes, pb::DatagramError* out) {
+  out->set_code(static_cast<uint32_t>(error.code()));
+  out->set_message(PlainText(error.message(), std::min(max_bytes, kMaxErrorBytes)));
+}
+
+absl::Status FromProto(const pb::DatagramError& in) {
+  const auto last = static_cast<uint32_t>(absl::StatusCode::kUnauthenticated);
+  // A code that nobody knows, and OK, which is no error.
+  const bool known = in.code() >= 1 && in.code() <= last;
+  return {known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown,
+          PlainText(in.message(), kMaxErrorBytes)};
+}
+
+// The bytes that `entry` takes as an entry of a repeated field with a one-byte tag.
+template <typename Message>
+size_t EntryBytes(const Message& entry) {
+  const size_t size = entry.ByteSizeLong();
+  return 1 + google::protobuf::io::CodedOutputStream::VarintSize32(static_cast<uint32_t>(size)) + size;
+}
+
+// Removes entries from the end until `excess` bytes are saved or only `keep` are left; says how many bytes
+// remain to be saved.
+template <typename Entries>
+size_t CutDown(Entries* entries, int keep, size_t excess) {
+  while (excess > 0 && entries->size() > keep) {
+    excess -= std::min(excess, EntryBytes(entries->Get(entries->size() - 1)));
+    entries->RemoveLast();
+  }
+  return excess;
+}
+
+template <typename Peers>
+void DropPeersHex(Peers* peers) {
+  for (auto& peer : *peers) peer.clear_peer_hex();
+}
+
+// Leaves out what can be left out until the envelope has at most `max_bytes`; true when it has.
+bool FitEnvelope(size_t max_bytes, pb::DatagramReply* envelope) {
+  size_t size = envelope->ByteSizeLong();
+  if (size <= max_bytes) return true;
+  envelope->set_truncated(true);
+  size_t excess = envelope->ByteSizeLong() - max_bytes;
+  if (envelope->has_register_()) {
+    excess = CutDown(envelope->mutable_register_()->mutable_peers(), 0, excess);
+  } else if (envelope->has_lookup()) {
+    excess = CutDown(envelope->mutable_lookup()->mutable_peers(), 0, excess);
+    // One content that is named alone is the one that was meant: so two are kept of several.
+    const int keep = std::min(2, envelope->lookup().contents_size());
+    excess = CutDown(envelope->mutable_lookup()->mutable_contents(), keep, excess);
+  }
+  return excess == 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> DatagramRequest::Encode(size_t min_bytes) const {
+  ArenaBlock block;
+  google::protobuf::Arena arena(block.Options());
+  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramRequest>(&arena);
+  envelope->set_transaction_id(transaction_id);
+  envelope->set_cookie(cookie);
+  struct Writer {
+    pb::DatagramRequest* to;
+    void operator()(const RegisterRequest& in) const { ToProto(in, to->mutable_register_()); }
+    void operator()(const HeartbeatRequest& in) const { ToProto(in, to->mutable_heartbeat()); }
+    void operator()(const LookupRequest& in) const { ToProto(in, to->mutable_lookup()); }
+    void operator()(const LeaveRequest& in) const { ToProto(in, to->mutable_leave()); }
+    void operator()(const absl::Status&) const {}
+  };
+  std::visit(Writer{envelope}, body);
+  const size_t size = envelope->ByteSizeLong();
+  if (kHeadBytes + size > kMaxDatagramBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the request has ", size, " bytes, which no datagram carries: use gRPC"));
+  }
+  return Pack(kRequestMagic, *envelope, size, min_bytes);
+}
+
+absl::StatusOr<DatagramRequest> DatagramRequest::Decode(ByteView bytes) {
+  ArenaBlock block;
+  google::protobuf::Arena arena(block.Options());
+  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramRequest>(&arena);
+  SHOAL_RETURN_IF_ERROR(Unpack(kRequestMagic, bytes, envelope));
+  DatagramRequest out;
+  out.transaction_id = envelope->transaction_id();
+  if (!envelope->cookie().empty()) {
+    SHOAL_ASSIGN_OR_RETURN(out.cookie, CookieFrom(envelope->cookie()));
+  }
+  const auto take = [&out](auto body) {
+    if (body.ok()) {
+      out.body = *std::move(body);
+    } else {
+      out.body = body.status();
+    }
+  };
+  switch (envelope->body_case()) {
+    case pb::DatagramRequest::kRegister:
+      take(shoal::FromProto(envelope->register_()));
+      break;
+    case pb::DatagramRequest::kHeartbeat:
+      take(shoal::FromProto(envelope->heartbeat()));
+      break;
+    case pb::DatagramRequest::kLookup:
+      take(shoal::FromProto(envelope->lookup()));
+      break;
+    case pb::DatagramRequest::kLeave:
+      take(shoal::FromProto(envelope->leave()));
+      break;
+    case pb::DatagramRequest::BODY_NOT_SET:
+      out.body = absl::InvalidArgumentError("body: is not set");
+      break;
+  }
+  return out;
+}
+
+std::string DatagramReply::Encode(size_t max_bytes) const {
+  max_bytes = std::clamp(max_bytes, kMinRequestBytes, kMaxDatagramBytes);
+  ArenaBlock block;
+  google::protobuf::Arena arena(block.Options());
+  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramReply>(&arena);
+  envelope->set_transaction_id(transaction_id);
+  envelope->set_grpc_port(grpc_port);
+  envelope->set_truncated(truncated);
+  // The tag, the length and the code of an error, besides what the envelope has in any case.
+  const size_t most = max_bytes - kHeadBytes;
+  const size_t error_room = most - envelope->ByteSizeLong() - 12;
+  struct Writer {
+    pb::DatagramReply* to;
+    size_t error_room;
+    void operator()(const DatagramCookie& in) const { to->set_cookie(in.cookie); }
+    void operator()(const RegisterReply& in) const {
+      ToProto(in, to->mutable_register_());
+      DropPeersHex(to->mutable_register_()->mutable_peers());
+    }
+    void operator()(const HeartbeatReply& in) const { ToProto(in, to->mutable_heartbeat()); }
+    void operator()(const LookupReply& in) const {
+      ToProto(in, to->mutable_lookup());
+      DropPeersHex(to->mutable_lookup()->mutable_peers());
+      for (auto& content : *to->mutable_lookup()->mutable_contents())
+        content.mutable_summary()->clear_content_hex();
+    }
+    void operator()(const LeaveReply& in) const { ToProto(in, to->mutable_leave()); }
+    void operator()(const absl::Status& in) const { ToProto(in, error_room, to->mutable_error()); }
+  };
+  std::visit(Writer{envelope, error_room}, body);
+  if (!FitEnvelope(most, envelope)) {
+    envelope->clear_truncated();
+    ToProto(absl::ResourceExhaustedError("no datagram carries the reply: use gRPC"), error_room,
+            envelope->mutable_error());
+  }
+  return Pack(kReplyMagic, *envelope, envelope->ByteSizeLong(), 0);
+}
+
+absl::StatusOr<DatagramReply> DatagramReply::Decode(ByteView bytes) {
+  ArenaBlock block;
+  google::protobuf::Arena arena(block.Options());
+  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramReply>(&arena);
+  SHOAL_RETURN_IF_ERROR(Unpack(kReplyMagic, bytes, envelope));
+  if (envelope->grpc_port() > 65535) return absl::InvalidArgumentError("grpc_port: is no port");
+  DatagramReply out;
+  out.transaction_id = envelope->transaction_id();
+  out.grpc_port = static_cast<uint16_t>(envelope->grpc_port());
+  out.truncated = envelope->truncated();
+  switch (envelope->body_case()) {
+    case pb::DatagramReply::kCookie: {
+      SHOAL_ASSIGN_OR_RETURN(std::string cookie, CookieFrom(envelope->cookie()));
+      out.body = DatagramCookie{std::move(cookie)};
+      return out;
+    }
+    case pb::DatagramReply::kRegister: {
+      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->register_()));
+      return out;
+    }
+    case pb::DatagramReply::kHeartbeat: {
+      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->heartbeat()));
+      return out;
+    }
+    case pb::DatagramReply::kLookup: {
+      SHOAL_ASSIGN_OR_RETURN(LookupReply lookup, shoal::FromProto(envelope->lookup()));
+      lookup.truncated = out.truncated;
+      out.body = std::move(lookup);
+      return out;
+    }
+    case pb::DatagramReply::kLeave: {
+      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->leave()));
+      return out;
+    }
+    case pb::DatagramReply::kError:
+      out.body = FromProto(envelope->error());
+      return out;
+    case pb::DatagramReply::BODY_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("body: is not set");
+}
+
+bool LooksLikeDatagramRequest(ByteView bytes) {
+  return StartsWith(bytes, kRequestMagic);
+}
+
+}  // namespace shoal

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/tracking/messages/messages.h"
+
+namespace shoal {
+
+// The tracker's datagrams as plain values; their bytes are docs/wire_format.md, "Tracker datagrams": four
+// magic bytes
+// ("SHD1" from client to tracker, "SHR1" back), two bytes that are the length of what follows, a protobuf
+// envelope (protos/shoal/tracker/v1/datagram.proto), then padding, which is zero and not looked at. Ids are
+// not repeated in hex. Functions here are pure and thread-safe.
+
+inline constexpr size_t kMaxDatagramBytes = 1200;
+inline constexpr size_t kCookieBytes = 16;
+// A request without a proven cookie is padded to this, so that the reply with a cookie is never the larger
+// one.
+inline constexpr size_t kMinRequestBytes = 64;
+
+struct DatagramRequest {
+  uint64_t transaction_id = 0;
+  std::string cookie;  // kCookieBytes, or empty
+  // A status: the envelope is right and its body is not, and this says how (INVALID_ARGUMENT).
+  std::variant<RegisterRequest, HeartbeatRequest, LookupRequest, LeaveRequest, absl::Status> body;
+
+  // RESOURCE_EXHAUSTED when it does not fit into kMaxDatagramBytes: use gRPC. Padded to `min_bytes`.
+  absl::StatusOr<std::string> Encode(size_t min_bytes = 0) const;
+  static absl::StatusOr<DatagramRequest> Decode(ByteView bytes);
+};
+
+struct DatagramCookie {
+  std::string cookie;
+};
+
+struct DatagramReply {
+  uint64_t transaction_id = 0;
+  uint16_t grpc_port = 0;
+  bool truncated = false;
+  std::variant<DatagramCookie, RegisterReply, HeartbeatReply, LookupReply, LeaveReply, absl::Status> body;
+
+  // Always fits `max_bytes` (>= 128): peers are left out from the end until it does, and `truncated` says so;
+  // what can't be cut down becomes a RESOURCE_EXHAUSTED error that names gRPC.
+  std::string Encode(size_t max_bytes = kMaxDatagramBytes) const;
+  static absl::StatusOr<DatagramReply> Decode(ByteView bytes);
+};
+
+// Whether these bytes claim to be a request of this protocol at all (their first four bytes).
+bool LooksLikeDatagramRequest(ByteView bytes);
+
+}  // namespace shoal

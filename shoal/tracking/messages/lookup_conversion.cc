@@ -1,0 +1,302 @@
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/content_path.h"
+#include "shoal/content/manifest/manifest.h"
+#include "shoal/tracking/messages/bittorrent_conversion.h"
+#include "shoal/tracking/messages/content_conversion.h"
+#include "shoal/tracking/messages/lease_conversion.h"
+#include "shoal/tracking/messages/message_field.h"
+#include "shoal/tracking/messages/peer_conversion.h"
+#include "shoal/tracking/messages/proto_conversion.h"
+
+namespace shoal {
+namespace {
+
+constexpr int kMaxRangesInText = 64;
+constexpr size_t kMaxPageTokenBytes = 1024;
+
+std::string RangesInText(const ChunkSet& set) {
+  std::string text;
+  int runs = 0;
+  for (const ChunkRange& range : set.Ranges()) {
+    if (runs++ == kMaxRangesInText) {
+      text += ",...";
+      break;
+    }
+    absl::StrAppend(&text, text.empty() ? "" : ",", range.first.value());
+    if (range.count > 1) absl::StrAppend(&text, "-", range.first.value() + range.count - 1);
+  }
+  return text;
+}
+
+absl::StatusOr<ContentId> HexFrom(const std::string& hex) {
+  const auto id = ContentId::FromHex(hex);
+  if (!id.ok() || id->is_zero()) return Bad("content_hex", "is not 64 hex digits of a content id");
+  return *id;
+}
+
+// Whether a request may name a BitTorrent swarm.
+template <typename Request>
+constexpr bool kNamesInfoHash = std::is_same_v<Request, pb::GetSwarmRequest>;
+
+// By which of its fields a request names its content.
+template <typename Request>
+absl::StatusOr<ContentKey> KeyFrom(const Request& in) {
+  switch (in.content_case()) {
+    case Request::kContentId: {
+      SHOAL_ASSIGN_OR_RETURN(const ContentId id, IdFrom<ContentId>(in.content_id(), "content_id"));
+      return id;
+    }
+    case Request::kContentHex: {
+      SHOAL_ASSIGN_OR_RETURN(const ContentId id, HexFrom(in.content_hex()));
+      return id;
+    }
+    case Request::kName:
+      if (const absl::Status name = CheckContentName(in.name()); !name.ok())
+        return Bad("name", name.message());
+      return in.name();
+    default:
+      break;
+  }
+  if constexpr (kNamesInfoHash<Request>) {
+    if (in.content_case() == Request::kInfoHash) {
+      SHOAL_ASSIGN_OR_RETURN(const InfoHash hash, IdFrom<InfoHash>(in.info_hash(), "info_hash"));
+      return hash;
+    }
+    if (in.content_case() == Request::kInfoHashHex) {
+      const auto hash = InfoHash::FromHex(in.info_hash_hex());
+      if (!hash.ok() || hash->is_zero()) return Bad("info_hash_hex", "is not 40 hex digits of an info hash");
+      return *hash;
+    }
+  }
+  return Bad("content", kNamesInfoHash<Request>
+                            ? "is not named: set content_id, content_hex, name, info_hash or info_hash_hex"
+                            : "is not named: set content_id, content_hex or name");
+}
+
+template <typename Request>
+void SetKey(const ContentKey& key, Request* out) {
+  if (const auto* id = std::get_if<ContentId>(&key)) {
+    out->set_content_id(id->ToString());
+  } else if (const auto* name = std::get_if<std::string>(&key)) {
+    out->set_name(*name);
+  } else if constexpr (kNamesInfoHash<Request>) {
+    out->set_info_hash(std::get<InfoHash>(key).ToString());
+  }
+}
+
+absl::StatusOr<SwarmPeer> SwarmPeerFrom(const pb::SwarmPeer& in, uint32_t chunk_count, const Field& field) {
+  SwarmPeer out;
+  SHOAL_ASSIGN_OR_RETURN(out.peer, PeerFrom(in.peer(), Field("peer", &field)));
+  SHOAL_ASSIGN_OR_RETURN(out.lease_id, LeaseFrom(in.lease_id(), Field("lease_id", &field)));
+  SHOAL_ASSIGN_OR_RETURN(out.held, ChunkSetFrom(in.held(), chunk_count, Field("held", &field)));
+  out.lease_left = DurationFrom(in.lease_left());
+  out.registered = TimeFrom(in.registered());
+  out.totals.lease_id = out.lease_id;
+  out.totals.free_slots = out.peer.free_slots;
+  NumbersFrom(in, &out.totals);
+  SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), Field("site", &field)));
+  return out;
+}
+
+void ToProto(const SwarmPeer& in, pb::SwarmPeer* out) {
+  ToProto(in.peer, out->mutable_peer());
+  out->set_lease_id(in.lease_id.value());
+  ToProto(in.held, out->mutable_held());
+  out->mutable_held()->set_ranges(RangesInText(in.held));
+  shoal::ToProto(in.lease_left, out->mutable_lease_left());
+  shoal::ToProto(in.registered, out->mutable_registered());
+  SetNumbers(in.totals, out);
+  out->set_site(in.site);
+}
+
+}  // namespace
+
+// ---- Lookup
+
+absl::StatusOr<LookupRequest> FromProto(const pb::LookupRequest& in) {
+  LookupRequest out;
+  SHOAL_ASSIGN_OR_RETURN(out.content, KeyFrom(in));
+  SHOAL_ASSIGN_OR_RETURN(out.exclude, OptionalPeerFrom(in.exclude_peer_id(), "exclude_peer_id"));
+  out.max_peers = in.max_peers();
+  SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), "site"));
+  return out;
+}
+
+void ToProto(const LookupRequest& in, pb::LookupRequest* out) {
+  out->Clear();
+  SetKey(in.content, out);
+  if (in.exclude) out->set_exclude_peer_id(in.exclude->ToString());
+  out->set_max_peers(in.max_peers);
+  out->set_site(in.site);
+}
+
+absl::StatusOr<LookupReply> FromProto(const pb::LookupReply& in) {
+  LookupReply out;
+  SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
+  SHOAL_ASSIGN_OR_RETURN(out.peers, PeersFrom(in.peers()));
+  return out;
+}
+
+void ToProto(const LookupReply& in, pb::LookupReply* out) {
+  out->Clear();
+  for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
+  for (const PeerInfo& peer : in.peers) ToProto(peer, out->add_peers());
+}
+
+// ---- LookupMany
+
+absl::StatusOr<LookupManyRequest> FromProto(const pb::LookupManyRequest& in) {
+  if (static_cast<uint32_t>(in.content_ids_size()) > kMaxContentsPerLookup) {
+    return Bad("content_ids",
+               absl::StrCat("has ", in.content_ids_size(), " entries, the most is ", kMaxContentsPerLookup));
+  }
+  LookupManyRequest out;
+  out.contents.reserve(in.content_ids_size());
+  for (const std::string& id : in.content_ids()) {
+    SHOAL_ASSIGN_OR_RETURN(out.contents.emplace_back(),
+                           IdFrom<ContentId>(id, Field::Entry("content_ids", out.contents.size())));
+  }
+  SHOAL_ASSIGN_OR_RETURN(out.exclude, OptionalPeerFrom(in.exclude_peer_id(), "exclude_peer_id"));
+  out.max_peers = in.max_peers();
+  SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), "site"));
+  return out;
+}
+
+void ToProto(const LookupManyRequest& in, pb::LookupManyRequest* out) {
+  out->Clear();
+  for (const ContentId& id : in.contents) out->add_content_ids(id.ToString());
+  if (in.exclude) out->set_exclude_peer_id(in.exclude->ToString());
+  out->set_max_peers(in.max_peers);
+  out->set_site(in.site);
+}
+
+absl::StatusOr<LookupManyReply> FromProto(const pb::LookupManyReply& in) {
+  if (static_cast<uint32_t>(in.results_size()) > kMaxContentsPerLookup) {
+    return Bad("results", absl::StrCat("has ", in.results_size(), " entries"));
+  }
+  LookupManyReply out;
+  out.results.reserve(in.results_size());
+  for (const pb::LookupReply& result : in.results()) {
+    SHOAL_ASSIGN_OR_RETURN(out.results.emplace_back(), FromProto(result));
+  }
+  return out;
+}
+
+void ToProto(const LookupManyReply& in, pb::LookupManyReply* out) {
+  out->Clear();
+  for (const LookupReply& result : in.results) ToProto(result, out->add_results());
+}
+
+// ---- ListContents
+
+absl::StatusOr<ListContentsRequest> FromProto(const pb::ListContentsRequest& in) {
+  if (in.name_contains().size() > kMaxNameBytes) {
+    return Bad("name_contains", absl::StrCat("has more than ", kMaxNameBytes, " bytes"));
+  }
+  if (in.page_token().size() > kMaxPageTokenBytes) return Bad("page_token", "is none that this tracker gave");
+  return ListContentsRequest{in.name_contains(), in.page_size(), in.page_token()};
+}
+
+void ToProto(const ListContentsRequest& in, pb::ListContentsRequest* out) {
+  out->Clear();
+  out->set_name_contains(in.name_contains);
+  out->set_page_size(in.page_size);
+  out->set_page_token(in.page_token);
+}
+
+absl::StatusOr<ListContentsReply> FromProto(const pb::ListContentsReply& in) {
+  ListContentsReply out;
+  SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
+  if (in.next_page_token().size() > kMaxPageTokenBytes) return Bad("next_page_token", "is too long");
+  out.next_page_token = in.next_page_token();
+  SHOAL_ASSIGN_OR_RETURN(out.bittorrent_swarms, BitTorrentSwarmsFrom(in.bittorrent_swarms()));
+  return out;
+}
+
+void ToProto(const ListContentsReply& in, pb::ListContentsReply* out) {
+  out->Clear();
+  for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
+  for (const BitTorrentSwarm& swarm : in.bittorrent_swarms) ToProto(swarm, out->add_bittorrent_swarms());
+  out->set_next_page_token(in.next_page_token);
+}
+
+// ---- GetSwarm
+
+absl::StatusOr<ContentKey> FromProto(const pb::GetSwarmRequest& in) {
+  return KeyFrom(in);
+}
+
+void ToProto(const ContentKey& in, pb::GetSwarmRequest* out) {
+  out->Clear();
+  SetKey(in, out);
+}
+
+absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in) {
+  GetSwarmReply out;
+  if (in.has_bittorrent_swarm()) {
+    SHOAL_ASSIGN_OR_RETURN(out.bittorrent_swarm,
+                           BitTorrentSwarmFrom(in.bittorrent_swarm(), "bittorrent_swarm"));
+    SHOAL_ASSIGN_OR_RETURN(out.bittorrent_peers, BitTorrentPeersFrom(in.bittorrent_peers()));
+    return out;
+  }
+  SHOAL_ASSIGN_OR_RETURN(out.content, StatusFrom(in.content(), "content"));
+  if (in.peers_size() > kMaxNamedPeers)
+    return Bad("peers", absl::StrCat("has ", in.peers_size(), " entries"));
+  out.peers.reserve(in.peers_size());
+  for (const auto& peer : in.peers()) {
+    SHOAL_ASSIGN_OR_RETURN(out.peers.emplace_back(), SwarmPeerFrom(peer, out.content.summary.chunk_count,
+                                                                   Field::Entry("peers", out.peers.size())));
+  }
+  return out;
+}
+
+void ToProto(const GetSwarmReply& in, pb::GetSwarmReply* out) {
+  out->Clear();
+  if (in.bittorrent_swarm) {
+    ToProto(*in.bittorrent_swarm, out->mutable_bittorrent_swarm());
+    for (const BitTorrentPeer& peer : in.bittorrent_peers) ToProto(peer, out->add_bittorrent_peers());
+    return;
+  }
+  ToProto(in.content, out->mutable_content());
+  for (const SwarmPeer& peer : in.peers) ToProto(peer, out->add_peers());
+}
+
+// ---- Watch
+
+absl::StatusOr<WatchRequest> FromProto(const pb::WatchRequest& in) {
+  WatchRequest out;
+  if (in.has_content_id()) {
+    SHOAL_ASSIGN_OR_RETURN(out.content, IdFrom<ContentId>(in.content_id(), "content_id"));
+  } else if (in.has_content_hex()) {
+    SHOAL_ASSIGN_OR_RETURN(out.content, HexFrom(in.content_hex()));
+  } else {
+    return Bad("content", "is not named: set content_id or content_hex");
+  }
+  SHOAL_ASSIGN_OR_RETURN(out.exclude, OptionalPeerFrom(in.exclude_peer_id(), "exclude_peer_id"));
+  return out;
+}
+
+absl::StatusOr<SwarmEvent> FromProto(const pb::SwarmEvent& in) {
+  if (in.has_peer()) {
+    SHOAL_ASSIGN_OR_RETURN(const PeerInfo peer, PeerFrom(in.peer(), "peer"));
+    return peer;
+  }
+  SHOAL_ASSIGN_OR_RETURN(const PeerId left, IdFrom<PeerId>(in.left_peer_id(), "left_peer_id"));
+  return left;
+}
+
+void ToProto(const SwarmEvent& in, pb::SwarmEvent* out) {
+  out->Clear();
+  if (const auto* peer = std::get_if<PeerInfo>(&in)) {
+    ToProto(*peer, out->mutable_peer());
+  } else {
+    out->set_left_peer_id(std::get<PeerId>(in).ToString());
+  }
+}
+
+}  // namespace shoal

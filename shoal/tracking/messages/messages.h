@@ -1,0 +1,207 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/base/strong_index.h"
+#include "shoal/content/manifest/chunk_set.h"
+#include "shoal/content/manifest/ids.h"
+
+namespace shoal {
+
+// What is said between a tracker and its clients, as plain values: the same fields and the same limits as in
+// protos/shoal/tracker/v1/messages.proto, where each is described. The registry and all code that can be
+// tested without a server use these; shoal/tracking/messages/proto_conversion.h turns them into protobuf and
+// back at the edges.
+
+using LeaseId = StrongIndex<struct LeaseIdTag, uint64_t>;
+
+inline constexpr uint32_t kMaxPeersPerReply = 200;
+inline constexpr uint32_t kDefaultPeersPerReply = 50;
+inline constexpr uint32_t kMaxLeasesPerHeartbeat = 10'000;
+inline constexpr uint32_t kMaxReportsPerHeartbeat = 200;
+inline constexpr uint32_t kMaxRegistrationsPerMessage = 1000;
+inline constexpr uint32_t kMaxPeersPerRegisterMany = 5000;
+inline constexpr uint32_t kMaxContentsPerLookup = 1000;
+inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
+
+struct ContentSummary {
+  ContentId id;
+  std::string name;
+  uint64_t length_bytes = 0;
+  uint32_t chunk_size_bytes = 0;
+  uint32_t chunk_count = 0;
+  uint32_t file_count = 0;
+
+  friend bool operator==(const ContentSummary&, const ContentSummary&) = default;
+};
+
+struct PeerInfo {
+  PeerId id;
+  Endpoint endpoint;
+  bool complete = false;
+  uint32_t chunks_held = 0;
+  uint32_t free_slots = 0;
+
+  friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
+};
+
+struct ContentStatus {
+  ContentSummary summary;
+  absl::Time first_seen;
+  uint32_t seeders = 0;
+  uint32_t leechers = 0;
+};
+
+struct RegisterRequest {
+  PeerId peer_id;
+  Endpoint endpoint;  // ip unspecified: wherever the request comes from
+  ContentSummary content;
+  ChunkSet held;  // size() == content.chunk_count
+  uint32_t free_slots = 0;
+  uint32_t max_peers = 0;
+  std::string site = {};  // as CheckSite lets it through; empty: none
+};
+
+struct RegisterReply {
+  LeaseId lease_id;
+  absl::Duration ttl;
+  absl::Duration heartbeat_interval;
+  std::vector<PeerInfo> peers;
+};
+
+struct RegisterManyRequest {
+  std::vector<absl::StatusOr<RegisterRequest>> registrations;  // an error: that one is malformed; never sent
+};
+
+struct RegisterManyReply {
+  std::vector<absl::StatusOr<RegisterReply>> outcomes;  // in the order of the request
+};
+
+struct LeaseBeat {
+  LeaseId lease_id;
+  std::vector<ChunkRange> gained;
+  uint32_t free_slots = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t received_bytes = 0;
+  uint64_t send_rate_bytes_per_second = 0;
+  uint64_t receive_rate_bytes_per_second = 0;
+};
+
+// A peer that was no good to whoever holds `lease_id`.
+struct PeerReport {
+  enum class Reason { kDead, kLying };
+
+  LeaseId lease_id;  // the reporter's own: says the content
+  PeerId peer;
+  Reason reason = Reason::kDead;
+
+  friend bool operator==(const PeerReport&, const PeerReport&) = default;
+};
+
+struct HeartbeatRequest {
+  PeerId peer_id;
+  std::vector<LeaseBeat> leases;
+  std::vector<PeerReport> reports = {};
+};
+
+struct HeartbeatReply {
+  absl::Duration ttl;
+  absl::Duration heartbeat_interval;
+  std::vector<LeaseId> register_again;  // leases that the tracker does not know
+};
+
+// By id, or by name. A BitTorrent swarm goes by its info hash, which only GetSwarm takes.
+using ContentKey = std::variant<ContentId, std::string, InfoHash>;
+
+struct LookupRequest {
+  ContentKey content;
+  std::optional<PeerId> exclude;
+  uint32_t max_peers = 0;  // 0: kDefaultPeersPerReply
+  std::string site = {};   // as in RegisterRequest
+};
+
+struct LookupReply {
+  std::vector<ContentStatus> contents;  // several only when a name was asked for; newest first
+  std::vector<PeerInfo> peers;          // only with exactly one content
+  bool truncated = false;               // by the UDP door: there are more peers than fitted
+};
+
+struct LookupManyRequest {
+  std::vector<ContentId> contents;
+  std::optional<PeerId> exclude;
+  uint32_t max_peers = 0;  // of each; 0: kDefaultPeersPerReply
+  std::string site = {};
+};
+
+struct LookupManyReply {
+  std::vector<LookupReply> results;  // in the order of the request; without contents where one is not known
+};
+
+struct ListContentsRequest {
+  std::string name_contains;
+  uint32_t page_size = 0;
+  std::string page_token;
+};
+
+struct BitTorrentSwarm {
+  InfoHash info_hash;
+  absl::Time first_seen;
+  uint32_t seeders = 0;
+  uint32_t leechers = 0;
+  uint32_t completed = 0;
+};
+
+struct BitTorrentPeer {
+  Endpoint endpoint;
+  bool complete = false;
+  absl::Duration silent_for;
+};
+
+struct ListContentsReply {
+  std::vector<ContentStatus> contents;
+  std::string next_page_token;
+  std::vector<BitTorrentSwarm> bittorrent_swarms = {};
+};
+
+struct SwarmPeer {
+  PeerInfo peer;
+  LeaseId lease_id;
+  ChunkSet held;
+  absl::Duration lease_left;
+  absl::Time registered;
+  LeaseBeat totals;  // the last beat: sent, received, rates
+  std::string site = {};
+};
+
+struct GetSwarmReply {
+  ContentStatus content;
+  std::vector<SwarmPeer> peers;
+  std::optional<BitTorrentSwarm> bittorrent_swarm = {};  // instead of both, when an info hash was asked for
+  std::vector<BitTorrentPeer> bittorrent_peers = {};
+};
+
+struct WatchRequest {
+  ContentId content;
+  std::optional<PeerId> exclude;
+};
+
+// A change of a swarm: a peer is there or has become complete, or it is gone.
+using SwarmEvent = std::variant<PeerInfo, PeerId>;
+
+struct LeaveRequest {
+  PeerId peer_id;
+  std::vector<LeaseId> lease_ids;  // empty: all
+};
+
+struct LeaveReply {
+  uint32_t ended = 0;
+};
+
+}  // namespace shoal

@@ -1,0 +1,24 @@
+#include "shoal/tracking/messages/site.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace shoal {
+namespace {
+
+TEST(SiteTest, TakesWhatPeopleCallTheirRooms) {
+  for (const char* site : {"", "berlin", "dc-2/row.7:rack_12", "~"})
+    EXPECT_TRUE(CheckSite(site).ok()) << site;
+  EXPECT_TRUE(CheckSite(std::string(kMaxSiteBytes, 'x')).ok());
+}
+
+TEST(SiteTest, RefusesWhatNoLogLineShouldShow) {
+  for (const char* site : {" ", "two words", "line\nbreak", "\x7f", "Z\xC3\xBCrich"}) {
+    EXPECT_FALSE(CheckSite(site).ok()) << site;
+  }
+  EXPECT_FALSE(CheckSite(std::string(kMaxSiteBytes + 1, 'x')).ok());
+}
+
+}  // namespace
+}  // namespace shoal
