@@ -10,7 +10,7 @@ namespace {
 
 class GrpcHealthDoor final : public HealthDoor {
  public:
-  explicit GrpcHealthDoor(std::unique_ptr<GrpcServer> server) : server_(std::move(server)) {}
+  explicit GrpcHealthDoor(std::unique_ptr<service::GrpcServer> server) : server_(std::move(server)) {}
 
   uint16_t port() const override { return server_->port(); }
   void SetServing(bool serving) override { server_->SetServing(serving); }
@@ -18,16 +18,17 @@ class GrpcHealthDoor final : public HealthDoor {
   void Stop() override { server_->Stop(absl::ZeroDuration()); }
 
  private:
-  const std::unique_ptr<GrpcServer> server_;
+  const std::unique_ptr<service::GrpcServer> server_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HealthDoor>> OpenGrpcHealthDoor(const Endpoint& listen) {
-  GrpcServer::Options options;
+  service::GrpcServer::Options options;
   options.listen = listen;
   options.max_connections = 100;
-  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<GrpcServer> server, GrpcServer::Start(options, {}));
+  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<service::GrpcServer> server,
+                         service::GrpcServer::Start(options, {}));
   return std::make_unique<GrpcHealthDoor>(std::move(server));
 }
 

@@ -168,13 +168,13 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
     return absl::InvalidArgumentError("--tracker is missing (such as --tracker=localhost:50051)");
   if (flags.share.empty()) return absl::InvalidArgumentError("--share is missing: the folder to publish");
   options.share = flags.share;
-  absl::StatusOr<std::vector<TrackerUrl>> trackers = TrackerUrl::ParseList(flags.tracker);
+  absl::StatusOr<std::vector<tracking::TrackerUrl>> trackers = tracking::TrackerUrl::ParseList(flags.tracker);
   if (!trackers.ok()) return Wrong("--tracker", trackers.status());
   options.trackers = *std::move(trackers);
   const absl::StatusOr<Endpoint> listen = Endpoint::Parse(flags.listen);
   if (!listen.ok()) return Wrong("--listen", listen.status());
   options.listen = *listen;
-  if (const absl::Status site = CheckSite(flags.site); !site.ok()) return Wrong("--site", site);
+  if (const absl::Status site = tracking::CheckSite(flags.site); !site.ok()) return Wrong("--site", site);
   options.site = flags.site;
   options.max_uploads = flags.max_uploads;
   options.parallel_uploads = flags.parallel_uploads;
@@ -194,7 +194,7 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   const absl::StatusOr<std::optional<Endpoint>> http = ParseDoor(flags.http);
   if (!http.ok()) return Wrong("--http", http.status());
   options.http = *http;
-  options.connect_tracker = MakeTrackerClient;
+  options.connect_tracker = tracking::MakeTrackerClient;
   options.open_health_door = OpenGrpcHealthDoor;
   return options;
 }
@@ -217,7 +217,7 @@ int HealthCheck(const Flags& flags) {
   }
   const absl::StatusOr<HostPort> address = HostPort::Parse(at);
   if (!address.ok()) return Complain(Wrong("--health-check", address.status()), kExitUsage);
-  const absl::Status healthy = CheckHealth(*address, absl::Seconds(3));
+  const absl::Status healthy = service::CheckHealth(*address, absl::Seconds(3));
   return healthy.ok() ? 0 : Complain(healthy, kExitRuntime);
 }
 
@@ -233,13 +233,13 @@ void RaiseDescriptorLimit() {
 int Run(const Flags& flags) {
   absl::StatusOr<Seeder::Options> options = ParseOptions(flags);
   if (!options.ok()) return Complain(options.status(), kExitUsage);
-  const absl::StatusOr<LogLevel> level = ParseLogLevel(flags.log_level);
+  const absl::StatusOr<service::LogLevel> level = service::ParseLogLevel(flags.log_level);
   if (!level.ok()) return Complain(Wrong("--log-level", level.status()), kExitUsage);
-  const absl::StatusOr<LogFormat> format = ParseLogFormat(flags.log_format);
+  const absl::StatusOr<service::LogFormat> format = service::ParseLogFormat(flags.log_format);
   if (!format.ok()) return Complain(Wrong("--log-format", format.status()), kExitUsage);
 
-  SignalWaiter signals({SIGTERM, SIGINT});
-  StartLog("shoal-seeder", *level, *format);
+  service::SignalWaiter signals({SIGTERM, SIGINT});
+  service::StartLog("shoal-seeder", *level, *format);
   RaiseDescriptorLimit();
   if (!flags.advertise.empty()) {
     const absl::StatusOr<IpAddress> advertise = ResolveHost(flags.advertise);
@@ -249,9 +249,9 @@ int Run(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<Seeder>> seeder = Seeder::Start(*std::move(options));
   if (!seeder.ok()) return Complain(seeder.status(), kExitRuntime);
   const int signal = signals.Wait();
-  LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  service::LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   (*seeder)->Stop();
-  LogInfo("stopped");
+  service::LogInfo("stopped");
   return 0;
 }
 

@@ -80,13 +80,13 @@ class SeederImpl final : public Seeder, public CatalogListener {
 
   Options options_;
   const PeerId self_ = RandomPeerId();
-  EventLoopGroup loops_;
+  net::EventLoopGroup loops_;
   const std::shared_ptr<Catalog> catalog_;
-  std::unique_ptr<ChunkServer> server_;
+  std::unique_ptr<stream::ChunkServer> server_;
   std::vector<std::unique_ptr<TrackerLink>> trackers_;
   std::unique_ptr<HealthDoor> health_;
   SeederMetrics metrics_;  // the HTTP thread's
-  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<SharedFolder> folder_;
 
   HashProgress hash_progress_;  // a hashing thread's, one at a time
@@ -109,33 +109,33 @@ class SeederImpl final : public Seeder, public CatalogListener {
 absl::Status SeederImpl::Open() {
   // Before anybody is let in: without the folder there is nothing to serve.
   SHOAL_RETURN_IF_ERROR(FileDescriptor::Open(options_.share, O_RDONLY | O_DIRECTORY).status());
-  ChunkServer::Options serving;
+  stream::ChunkServer::Options serving;
   serving.listen = options_.listen;
   serving.self = self_;
   serving.max_sessions = options_.max_uploads;
   serving.parallel_uploads = options_.parallel_uploads;
-  serving.limits.write_limit = std::make_shared<RateLimit>(options_.limit_up_bytes_per_second);
-  SHOAL_ASSIGN_OR_RETURN(server_, ChunkServer::Start(serving, loops_, catalog_));
+  serving.limits.write_limit = std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second);
+  SHOAL_ASSIGN_OR_RETURN(server_, stream::ChunkServer::Start(serving, loops_, catalog_));
   if (options_.grpc.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(health_, options_.open_health_door(*options_.grpc));
   }
   SHOAL_RETURN_IF_ERROR(OpenHttp());
-  for (const TrackerUrl& tracker : options_.trackers) {
+  for (const tracking::TrackerUrl& tracker : options_.trackers) {
     trackers_.push_back(std::make_unique<TrackerLink>(options_.connect_tracker(tracker), self_,
                                                       Endpoint{options_.advertise, server_->port()},
                                                       options_.site));
   }
-  LogInfo("seeder listens",
-          {{"port", absl::StrCat(server_->port())},
-           {"share", options_.share},
-           {"limit_up", options_.limit_up_bytes_per_second == RateLimit::kUnlimited
-                            ? "none"
-                            : FormatRate(static_cast<double>(options_.limit_up_bytes_per_second))},
-           {"peer", self_.ToHex()},
-           {"advertise",
-            options_.advertise.is_unspecified() ? "as trackers see us" : options_.advertise.ToString()},
-           {"grpc_port", health_ == nullptr ? "none" : absl::StrCat(grpc_port())},
-           {"http_port", http_ == nullptr ? "none" : absl::StrCat(http_port())}});
+  service::LogInfo("seeder listens",
+                   {{"port", absl::StrCat(server_->port())},
+                    {"share", options_.share},
+                    {"limit_up", options_.limit_up_bytes_per_second == net::RateLimit::kUnlimited
+                                     ? "none"
+                                     : FormatRate(static_cast<double>(options_.limit_up_bytes_per_second))},
+                    {"peer", self_.ToHex()},
+                    {"advertise", options_.advertise.is_unspecified() ? "as trackers see us"
+                                                                      : options_.advertise.ToString()},
+                    {"grpc_port", health_ == nullptr ? "none" : absl::StrCat(grpc_port())},
+                    {"http_port", http_ == nullptr ? "none" : absl::StrCat(http_port())}});
 
   SharedFolder::Options sharing;
   sharing.path = options_.share;
@@ -148,20 +148,20 @@ absl::Status SeederImpl::Open() {
 
 absl::Status SeederImpl::OpenHttp() {
   if (!options_.http.has_value()) return absl::OkStatus();
-  HttpServer::Options serving;
+  service::HttpServer::Options serving;
   serving.listen = *options_.http;
-  HttpServer::Routes routes;
-  routes["/healthz"] = [](const HttpRequest&) { return HttpResponse{.body = "ok\n"}; };
-  routes["/readyz"] = [this](const HttpRequest&) {
-    if (ready_) return HttpResponse{.body = "ready\n"};
-    return HttpResponse{
+  service::HttpServer::Routes routes;
+  routes["/healthz"] = [](const service::HttpRequest&) { return service::HttpResponse{.body = "ok\n"}; };
+  routes["/readyz"] = [this](const service::HttpRequest&) {
+    if (ready_) return service::HttpResponse{.body = "ready\n"};
+    return service::HttpResponse{
         .status = 503, .body = first_scan_done_ ? "trackers are being told\n" : "the folder is being read\n"};
   };
-  routes["/metrics"] = [this](const HttpRequest&) {
-    return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                        .body = metrics_.Render(Figures())};
+  routes["/metrics"] = [this](const service::HttpRequest&) {
+    return service::HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                 .body = metrics_.Render(Figures())};
   };
-  SHOAL_ASSIGN_OR_RETURN(http_, HttpServer::Start(serving, std::move(routes)));
+  SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(serving, std::move(routes)));
   return absl::OkStatus();
 }
 
@@ -170,8 +170,8 @@ std::shared_ptr<const HashCache> SeederImpl::OpenCache() {
   absl::StatusOr<std::unique_ptr<const HashCache>> cache =
       HashCache::Open(options_.state_folder, options_.share);
   if (cache.ok()) return *std::move(cache);
-  LogWarning("no hash cache: everything is hashed again at each start",
-             {{"why", std::string(cache.status().message())}});
+  service::LogWarning("no hash cache: everything is hashed again at each start",
+                      {{"why", std::string(cache.status().message())}});
   return nullptr;
 }
 
@@ -188,14 +188,15 @@ void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource>& source,
     return options_.max_uploads - std::min(taken, options_.max_uploads);
   };
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_) {
-    tracker->announcer().Offer(SummaryOf(manifest), UploadProgress(source, free_slots, Clock::Real()), 0);
+    tracker->announcer().Offer(tracking::SummaryOf(manifest),
+                               UploadProgress(source, free_slots, Clock::Real()), 0);
   }
-  LogInfo("published", {{"name", manifest.name()},
-                        {"id", manifest.id().ToHex()},
-                        {"size", FormatBytes(manifest.length_bytes())},
-                        {"chunks", absl::StrCat(manifest.chunk_count())},
-                        {"files", absl::StrCat(manifest.files().size())},
-                        {"hashed", from_cache ? "earlier" : "now"}});
+  service::LogInfo("published", {{"name", manifest.name()},
+                                 {"id", manifest.id().ToHex()},
+                                 {"size", FormatBytes(manifest.length_bytes())},
+                                 {"chunks", absl::StrCat(manifest.chunk_count())},
+                                 {"files", absl::StrCat(manifest.files().size())},
+                                 {"hashed", from_cache ? "earlier" : "now"}});
   if (options_.observer != nullptr) options_.observer->OnPublished(source, from_cache);
 }
 
@@ -209,26 +210,27 @@ void SeederImpl::OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, co
     MutexLock lock(&mutex_);
     offered_.erase(manifest->id());
   }
-  LogInfo("withdrawn", {{"name", manifest->name()}, {"id", manifest->id().ToHex()}, {"why", why}});
+  service::LogInfo("withdrawn", {{"name", manifest->name()}, {"id", manifest->id().ToHex()}, {"why", why}});
   if (options_.observer != nullptr) options_.observer->OnWithdrawn(manifest, why);
 }
 
 void SeederImpl::LogSent(const ContentId& id, const std::string& name) const {
-  const ContentTotals sent = server_->content_totals(id);
+  const stream::ContentTotals sent = server_->content_totals(id);
   if (sent.sent_chunks == 0) return;
-  LogInfo("sent", {{"name", name},
-                   {"id", id.ToHex()},
-                   {"bytes", FormatBytes(sent.sent_bytes)},
-                   {"chunks", absl::StrCat(sent.sent_chunks)}});
+  service::LogInfo("sent", {{"name", name},
+                            {"id", id.ToHex()},
+                            {"bytes", FormatBytes(sent.sent_bytes)},
+                            {"chunks", absl::StrCat(sent.sent_chunks)}});
 }
 
 void SeederImpl::OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) {
   if (const auto line = hash_progress_.Report(entry, done_bytes, total_bytes)) {
-    LogInfo("hashing", {{"name", entry},
-                        {"done", absl::StrCat(line->percent, "%")},
-                        {"bytes", absl::StrCat(FormatBytes(done_bytes), " of ", FormatBytes(total_bytes))},
-                        {"rate", FormatRate(line->rate_bytes_per_second)},
-                        {"left", shoal::FormatDuration(line->left)}});
+    service::LogInfo("hashing",
+                     {{"name", entry},
+                      {"done", absl::StrCat(line->percent, "%")},
+                      {"bytes", absl::StrCat(FormatBytes(done_bytes), " of ", FormatBytes(total_bytes))},
+                      {"rate", FormatRate(line->rate_bytes_per_second)},
+                      {"left", shoal::FormatDuration(line->left)}});
   }
   if (options_.observer != nullptr) options_.observer->OnHashing(entry, done_bytes, total_bytes);
 }
@@ -236,17 +238,17 @@ void SeederImpl::OnHashing(const std::string& entry, uint64_t done_bytes, uint64
 void SeederImpl::OnProblem(const std::string& entry, const absl::Status& why) {
   ++problems_;
   if (entry.empty()) {
-    LogWarning("problem with the shared folder", {{"why", std::string(why.message())}});
+    service::LogWarning("problem with the shared folder", {{"why", std::string(why.message())}});
   } else {
-    LogWarning("not published", {{"name", entry}, {"why", std::string(why.message())}});
+    service::LogWarning("not published", {{"name", entry}, {"why", std::string(why.message())}});
   }
   if (options_.observer != nullptr) options_.observer->OnProblem(entry, why);
 }
 
 void SeederImpl::OnFirstScanDone(size_t contents) {
-  LogInfo("first scan done", {{"contents", absl::StrCat(contents)},
-                              {"size", FormatBytes(content_bytes_)},
-                              {"problems", absl::StrCat(problems_.load())}});
+  service::LogInfo("first scan done", {{"contents", absl::StrCat(contents)},
+                                       {"size", FormatBytes(content_bytes_)},
+                                       {"problems", absl::StrCat(problems_.load())}});
   first_scan_done_ = true;
   changed_.NotifyAll();
   if (options_.observer != nullptr) options_.observer->OnFirstScanDone(contents);
@@ -265,9 +267,9 @@ void SeederImpl::WatchReadiness() {
   if (health_ != nullptr) health_->SetServing(true);
   const auto away =
       std::count_if(trackers_.begin(), trackers_.end(), [](const auto& link) { return link->away(); });
-  LogInfo("ready", {{"contents", absl::StrCat(contents_.load())},
-                    {"trackers_told", absl::StrCat(trackers_.size() - static_cast<size_t>(away))},
-                    {"trackers_away", absl::StrCat(away)}});
+  service::LogInfo("ready", {{"contents", absl::StrCat(contents_.load())},
+                             {"trackers_told", absl::StrCat(trackers_.size() - static_cast<size_t>(away))},
+                             {"trackers_away", absl::StrCat(away)}});
   changed_.NotifyAll();
 }
 
@@ -278,7 +280,7 @@ bool SeederImpl::WaitUntilReady() {
 }
 
 SeederFigures SeederImpl::Figures() {
-  const ChunkServer::Totals totals = server_->totals();
+  const stream::ChunkServer::Totals totals = server_->totals();
   SeederFigures figures;
   figures.sent_bytes = totals.sent_bytes;
   figures.sent_chunks = totals.sent_chunks;
@@ -290,7 +292,7 @@ SeederFigures SeederImpl::Figures() {
   {
     MutexLock lock(&mutex_);
     for (const auto& [id, name] : offered_) {
-      const ContentTotals sent = server_->content_totals(id);
+      const stream::ContentTotals sent = server_->content_totals(id);
       figures.by_content.push_back({.id = id.ShortHex(),
                                     .name = name,
                                     .sent_bytes = sent.sent_bytes,

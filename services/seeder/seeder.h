@@ -24,20 +24,21 @@ class Seeder {
  public:
   struct Options {
     std::string share;  // the folder
-    std::vector<TrackerUrl> trackers;
+    std::vector<tracking::TrackerUrl> trackers;
     Endpoint listen;                // port 0: the system chooses
     IpAddress advertise;            // unspecified: trackers take the address that they see
     std::string site;               // where it stands, as CheckSite lets it through; empty: nowhere
     uint32_t max_uploads = 256;     // peers that are connected
     uint32_t parallel_uploads = 4;  // of these, who is sent a chunk at a time
-    uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
+    uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
     absl::Duration settle = absl::Seconds(2);
     std::string state_folder;      // for the hash cache; empty: none
     std::optional<Endpoint> http;  // /healthz, /readyz and /metrics; unset: none
     std::optional<Endpoint> grpc;  // health; unset: none
 
-    std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> connect_tracker;  // required
-    HealthDoorFactory open_health_door;                                                // required with `grpc`
+    std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)>
+        connect_tracker;                 // required
+    HealthDoorFactory open_health_door;  // required with `grpc`
     // Told everything that the seeder itself hears, after it has heard it; null: nobody. Must outlive the
     // seeder.
     CatalogListener* observer = nullptr;

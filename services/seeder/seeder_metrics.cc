@@ -13,11 +13,11 @@
 namespace shoal::seeder {
 namespace {
 
-prometheus::Counter& MakeCounter(Metrics& metrics, const char* name, const char* help) {
+prometheus::Counter& MakeCounter(service::Metrics& metrics, const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(metrics.registry()).Add({});
 }
 
-prometheus::Gauge& MakeGauge(Metrics& metrics, const char* name, const char* help) {
+prometheus::Gauge& MakeGauge(service::Metrics& metrics, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(metrics.registry()).Add({});
 }
 
@@ -27,7 +27,7 @@ void RaiseTo(prometheus::Counter& counter, uint64_t total) {
   if (step > 0) counter.Increment(step);
 }
 
-prometheus::Family<prometheus::Gauge>& MakeGaugeByContent(Metrics& metrics, const char* name,
+prometheus::Family<prometheus::Gauge>& MakeGaugeByContent(service::Metrics& metrics, const char* name,
                                                           const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(metrics.registry());
 }
@@ -35,7 +35,7 @@ prometheus::Family<prometheus::Gauge>& MakeGaugeByContent(Metrics& metrics, cons
 }  // namespace
 
 struct SeederMetrics::Families {
-  Metrics metrics;
+  service::Metrics metrics;
   prometheus::Counter& sent_bytes =
       MakeCounter(metrics, "shoal_seeder_sent_bytes_total", "Bytes of chunks sent to peers.");
   prometheus::Counter& sent_chunks =

@@ -13,33 +13,33 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(3);
 
 }  // namespace
 
-TrackerLink::TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint,
-                         const std::string& site) {
-  Announcer::Options options;
+TrackerLink::TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self,
+                         const Endpoint& endpoint, const std::string& site) {
+  tracking::Announcer::Options options;
   options.self = self;
   options.endpoint = endpoint;
   options.site = site;
   options.call_timeout = kCallTimeout;
-  options.on_reachable = [this](const TrackerUrl& tracker, const absl::Status& status) {
+  options.on_reachable = [this](const tracking::TrackerUrl& tracker, const absl::Status& status) {
     OnReachable(tracker, status);
   };
-  options.on_rejected = [tracker = client->url().ToString()](const ContentSummary& content,
+  options.on_rejected = [tracker = client->url().ToString()](const tracking::ContentSummary& content,
                                                              const absl::Status& why) {
-    LogWarning("a tracker does not take a content", {{"tracker", tracker},
-                                                     {"name", content.name},
-                                                     {"id", content.id.ToHex()},
-                                                     {"why", std::string(why.message())}});
+    service::LogWarning("a tracker does not take a content", {{"tracker", tracker},
+                                                              {"name", content.name},
+                                                              {"id", content.id.ToHex()},
+                                                              {"why", std::string(why.message())}});
   };
-  announcer_ = Announcer::Start(std::move(client), std::move(options));
+  announcer_ = tracking::Announcer::Start(std::move(client), std::move(options));
 }
 
-void TrackerLink::OnReachable(const TrackerUrl& tracker, const absl::Status& status) {
+void TrackerLink::OnReachable(const tracking::TrackerUrl& tracker, const absl::Status& status) {
   away_ = !status.ok();
   if (status.ok()) {
-    LogInfo("tracker is back", {{"tracker", tracker.ToString()}});
+    service::LogInfo("tracker is back", {{"tracker", tracker.ToString()}});
   } else {
-    LogWarning("tracker is away, trying again until it is back",
-               {{"tracker", tracker.ToString()}, {"why", std::string(status.message())}});
+    service::LogWarning("tracker is away, trying again until it is back",
+                        {{"tracker", tracker.ToString()}, {"why", std::string(status.message())}});
   }
 }
 

@@ -19,19 +19,19 @@ namespace shoal::seeder {
 // Methods are thread-safe; the destructor tells the tracker that we leave.
 class TrackerLink {
  public:
-  TrackerLink(std::unique_ptr<TrackerClient> client, PeerId self, const Endpoint& endpoint,
+  TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self, const Endpoint& endpoint,
               const std::string& site);
 
-  Announcer& announcer() { return *announcer_; }
+  tracking::Announcer& announcer() { return *announcer_; }
   // The tracker has taken all that is offered, or it is away and can't.
   bool told_or_away() const { return away_ || announcer_->all_registered(); }
   bool away() const { return away_; }
 
  private:
-  void OnReachable(const TrackerUrl& tracker, const absl::Status& status);
+  void OnReachable(const tracking::TrackerUrl& tracker, const absl::Status& status);
 
   std::atomic<bool> away_ = false;
-  std::unique_ptr<Announcer> announcer_;  // last: its thread uses the rest
+  std::unique_ptr<tracking::Announcer> announcer_;  // last: its thread uses the rest
 };
 
 }  // namespace shoal::seeder

@@ -4,8 +4,8 @@
 
 namespace shoal::seeder {
 
-Announcer::ProgressSource UploadProgress(std::shared_ptr<const OfferedSource> source,
-                                         std::function<uint32_t()> free_slots, const Clock& clock) {
+tracking::Announcer::ProgressSource UploadProgress(std::shared_ptr<const OfferedSource> source,
+                                                   std::function<uint32_t()> free_slots, const Clock& clock) {
   struct Last {
     absl::Duration when;
     uint64_t sent_bytes;
@@ -13,7 +13,7 @@ Announcer::ProgressSource UploadProgress(std::shared_ptr<const OfferedSource> so
   // Shared, since copies of the function are one and the same teller.
   auto last = std::make_shared<Last>(Last{clock.Uptime(), source->opened_bytes()});
   return [source = std::move(source), free_slots = std::move(free_slots), &clock, last] {
-    Announcer::Progress progress;
+    tracking::Announcer::Progress progress;
     progress.held = source->Held();
     progress.free_slots = free_slots();
     progress.sent_bytes = source->opened_bytes();

@@ -13,9 +13,9 @@ TEST(UploadProgress, TellsTotalsAndTheRateSinceItWasAskedLast) {
   folder.Write("a", SampleBytes(1000, 1));
   auto source = std::make_shared<const OfferedSource>(*BuildManifest(folder.Path("a"), {}), [] {});
   ManualClock clock;
-  const Announcer::ProgressSource progress = UploadProgress(source, [] { return 7u; }, clock);
+  const tracking::Announcer::ProgressSource progress = UploadProgress(source, [] { return 7u; }, clock);
 
-  const Announcer::Progress first = progress();
+  const tracking::Announcer::Progress first = progress();
   EXPECT_TRUE(first.held.full());
   EXPECT_EQ(first.free_slots, 7u);
   EXPECT_EQ(first.sent_bytes, 0u);
@@ -23,7 +23,7 @@ TEST(UploadProgress, TellsTotalsAndTheRateSinceItWasAskedLast) {
 
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(source->Open(ChunkIndex(0)).ok());
   clock.Advance(absl::Seconds(3));
-  const Announcer::Progress second = progress();
+  const tracking::Announcer::Progress second = progress();
   EXPECT_EQ(second.sent_bytes, 6000u);
   EXPECT_EQ(second.send_rate_bytes_per_second, 2000u);
   clock.Advance(absl::Seconds(3));

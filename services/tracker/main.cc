@@ -103,11 +103,11 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
 }
 
 absl::Status BeginLog(const Flags& flags) {
-  const auto level = shoal::ParseLogLevel(flags.log_level);
+  const auto level = shoal::service::ParseLogLevel(flags.log_level);
   if (!level.ok()) return Named("--log-level", level.status());
-  const auto format = shoal::ParseLogFormat(flags.log_format);
+  const auto format = shoal::service::ParseLogFormat(flags.log_format);
   if (!format.ok()) return Named("--log-format", format.status());
-  shoal::StartLog("shoal-tracker", *level, *format);
+  shoal::service::StartLog("shoal-tracker", *level, *format);
   return absl::OkStatus();
 }
 
@@ -137,7 +137,7 @@ absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
 int RunHealthCheck(const Flags& flags) {
   const auto address = HealthAddress(flags);
   if (!address.ok()) return Fail(address.status(), kExitUsage);
-  const absl::Status health = shoal::CheckHealth(*address, kHealthTimeout);
+  const absl::Status health = shoal::service::CheckHealth(*address, kHealthTimeout);
   if (!health.ok()) return Fail(health, kExitFailed);
   std::printf("%s is serving\n", address->ToString().c_str());
   return kExitOk;
@@ -150,21 +150,22 @@ void PrintDoor(const char* scheme, const shoal::Endpoint& listen, uint16_t port,
 
 // The file's log level, or else the flag's, which was looked at before.
 void UseLogLevel(const Flags& flags, const shoal::tracker::TrackerLimits& limits) {
-  shoal::SetLogLevel(limits.log_level ? *limits.log_level : *shoal::ParseLogLevel(flags.log_level));
+  shoal::service::SetLogLevel(limits.log_level ? *limits.log_level
+                                               : *shoal::service::ParseLogLevel(flags.log_level));
 }
 
 void ReloadLimits(const Flags& flags, Tracker* tracker) {
   if (flags.limits_file.empty()) {
-    return shoal::LogWarning("SIGHUP: there is no --limits file to read", {});
+    return shoal::service::LogWarning("SIGHUP: there is no --limits file to read", {});
   }
   const auto limits = shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits);
   if (!limits.ok()) {
-    return shoal::LogError("SIGHUP: the limits stay as they are",
-                           {{"why", std::string(limits.status().message())}});
+    return shoal::service::LogError("SIGHUP: the limits stay as they are",
+                                    {{"why", std::string(limits.status().message())}});
   }
   tracker->SetLimits(*limits);
   UseLogLevel(flags, *limits);
-  shoal::LogInfo("SIGHUP: new limits", {{"file", flags.limits_file}});
+  shoal::service::LogInfo("SIGHUP: new limits", {{"file", flags.limits_file}});
 }
 
 int RunTracker(const Flags& flags) {
@@ -172,7 +173,7 @@ int RunTracker(const Flags& flags) {
   if (!options.ok()) return Fail(options.status(), kExitUsage);
 
   // Before any thread starts, so that the signals come here and nowhere else.
-  shoal::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
+  shoal::service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
   UseLogLevel(flags, options->limits);
   const auto tracker = Tracker::Start(*options);
   if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
@@ -186,9 +187,9 @@ int RunTracker(const Flags& flags) {
 
   int signal = signals.Wait();
   for (; signal == SIGHUP; signal = signals.Wait()) ReloadLimits(flags, tracker->get());
-  shoal::LogInfo("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  shoal::service::LogInfo("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   (*tracker)->Stop(kGrace);
-  shoal::LogInfo("stopped");
+  shoal::service::LogInfo("stopped");
   return kExitOk;
 }
 

@@ -63,19 +63,19 @@ class RunningTracker final : public Tracker {
 
   absl::Status Open(const Options& options) {
     ReadState();
-    GrpcServer::Options grpc;
+    service::GrpcServer::Options grpc;
     grpc.listen = options.grpc;
     grpc.threads = std::min(UsableCores(), kMostGrpcThreads);
-    GrpcMethods methods;
+    service::GrpcMethods methods;
     service_->AddTo(&methods);
-    SHOAL_ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, std::move(methods)));
+    SHOAL_ASSIGN_OR_RETURN(grpc_, service::GrpcServer::Start(grpc, std::move(methods)));
     if (options.udp) SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets));
     if (options.http) {
-      HttpServer::Options http;
+      service::HttpServer::Options http;
       http.listen = *options.http;
       const StatusSources sources{&registry_, &metrics_, &listener_metrics_, &limiter_, clock_,
                                   &ready_,    version_};
-      SHOAL_ASSIGN_OR_RETURN(http_, HttpServer::Start(http, StatusPages(sources)));
+      SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(http, StatusPages(sources)));
     }
     expiry_ = std::make_unique<PeriodicThread>(registry_.advance_interval(), [this] { registry_.Advance(); });
     grpc_->SetServing(true);
@@ -114,17 +114,18 @@ class RunningTracker final : public Tracker {
     } else if (!absl::IsNotFound(read.status())) {
       const std::string aside = state_file_ + ".unusable";
       const bool moved = std::rename(state_file_.c_str(), aside.c_str()) == 0;
-      LogWarning("the state file can't be used: starting empty",
-                 {{"why", std::string(read.status().message())}, {"moved_to", moved ? aside : "nowhere"}});
+      service::LogWarning(
+          "the state file can't be used: starting empty",
+          {{"why", std::string(read.status().message())}, {"moved_to", moved ? aside : "nowhere"}});
     }
   }
 
   void LogState(absl::string_view what, const StateCounts& counts) {
-    LogInfo(what, {{"file", state_file_},
-                   {"contents", absl::StrCat(counts.contents)},
-                   {"peers", absl::StrCat(counts.peers)},
-                   {"bittorrent_swarms", absl::StrCat(counts.swarms)},
-                   {"bittorrent_peers", absl::StrCat(counts.swarm_peers)}});
+    service::LogInfo(what, {{"file", state_file_},
+                            {"contents", absl::StrCat(counts.contents)},
+                            {"peers", absl::StrCat(counts.peers)},
+                            {"bittorrent_swarms", absl::StrCat(counts.swarms)},
+                            {"bittorrent_peers", absl::StrCat(counts.swarm_peers)}});
   }
 
   void WriteState() {
@@ -133,8 +134,8 @@ class RunningTracker final : public Tracker {
     if (written.ok()) {
       LogState("wrote the state file", *written);
     } else {
-      LogError("the state file can't be written: peers will have to register again",
-               {{"why", std::string(written.status().message())}});
+      service::LogError("the state file can't be written: peers will have to register again",
+                        {{"why", std::string(written.status().message())}});
     }
   }
 
@@ -159,7 +160,7 @@ class RunningTracker final : public Tracker {
   const std::string version_;
   Registry registry_;
   RateLimiter limiter_;
-  Metrics metrics_;
+  service::Metrics metrics_;
   ListenerMetrics listener_metrics_;
   const std::unique_ptr<TrackerService> service_;
   const DatagramCookies cookies_;
@@ -170,9 +171,9 @@ class RunningTracker final : public Tracker {
   std::unique_ptr<ShoalDatagrams> shoal_datagrams_;
   std::unique_ptr<Bep15Datagrams> bep15_datagrams_;
   std::unique_ptr<DatagramDispatch> dispatch_;
-  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<service::GrpcServer> grpc_;
   std::unique_ptr<DatagramServer> udp_;
-  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<PeriodicThread> expiry_;
 };
 

@@ -141,7 +141,7 @@ absl::StatusOr<TrackerLimits> ParseLimits(absl::string_view text, const TrackerL
     const absl::string_view name = absl::StripAsciiWhitespace(line.substr(0, equals));
     const absl::string_view value = absl::StripAsciiWhitespace(line.substr(equals + 1));
     if (name == "log-level") {
-      const auto level = ParseLogLevel(value);
+      const auto level = service::ParseLogLevel(value);
       if (!level.ok()) return fault(absl::StrCat("log-level: ", level.status().message()));
       limits.log_level = *level;
     } else if (const absl::Status set = SetLimit(name, value, &limits); !set.ok()) {

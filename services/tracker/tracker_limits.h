@@ -16,7 +16,7 @@ namespace shoal::tracker {
 struct TrackerLimits {
   RegistryLimits registry;
   RateLimiter::Rates rates;
-  std::optional<LogLevel> log_level;  // none: as the flags say
+  std::optional<service::LogLevel> log_level;  // none: as the flags say
 };
 
 // The names that limits have in a file and as flags, each with what it is: "max-leases", "The most ...".

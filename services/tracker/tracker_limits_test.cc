@@ -24,7 +24,7 @@ TEST(TrackerLimitsTest, AFileChangesWhatItNamesAndLeavesTheRestAsTheFlags) {
   EXPECT_EQ(limits->registry.max_leases, 100u);
   EXPECT_EQ(limits->registry.max_chunk_set_bytes, 1u << 30);
   EXPECT_EQ(limits->rates.per_source_per_second, 0.5);
-  EXPECT_EQ(limits->log_level, LogLevel::kDebug);
+  EXPECT_EQ(limits->log_level, service::LogLevel::kDebug);
   EXPECT_EQ(ParseLimits("", flags)->log_level, std::nullopt);
 }
 

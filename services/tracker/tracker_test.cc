@@ -39,11 +39,11 @@ class TrackerTest : public ::testing::Test {
         "127.0.0.1:" + std::to_string(tracker_->grpc_port()), grpc::InsecureChannelCredentials()));
   }
 
-  grpc::Status Register(const RegisterRequest& request) {
+  grpc::Status Register(const tracking::RegisterRequest& request) {
     grpc::ClientContext context;
     v1::RegisterRequest in;
-    v1::RegisterReply out;
-    ToProto(request, &in);
+    v1::RegisterResponse out;
+    tracking::ToProto(request, &in);
     return stub_->Register(&context, in, &out);
   }
 
@@ -55,16 +55,16 @@ TEST_F(TrackerTest, OpensItsDoors) {
   EXPECT_NE(tracker_->grpc_port(), 0);
   EXPECT_NE(tracker_->udp_port(), 0);
   EXPECT_NE(tracker_->http_port(), 0);
-  EXPECT_TRUE(CheckHealth({"127.0.0.1", tracker_->grpc_port()}, absl::Seconds(10)).ok());
+  EXPECT_TRUE(service::CheckHealth({"127.0.0.1", tracker_->grpc_port()}, absl::Seconds(10)).ok());
 }
 
 TEST_F(TrackerTest, FillsInWhereACallComesFrom) {
-  RegisterRequest request = TestSeeder(1, TestContent(1));
+  tracking::RegisterRequest request = TestSeeder(1, TestContent(1));
   request.endpoint.ip = IpAddress();
   ASSERT_TRUE(Register(request).ok());
   grpc::ClientContext context;
   v1::LookupRequest in;
-  v1::LookupReply out;
+  v1::LookupResponse out;
   in.set_name("content-1");
   ASSERT_TRUE(stub_->Lookup(&context, in, &out).ok());
   ASSERT_EQ(out.peers_size(), 1);
@@ -122,7 +122,7 @@ TEST_F(TrackerTest, LooksUpManyContentsAtOnce) {
   ASSERT_TRUE(Register(TestSeeder(2, TestContent(2))).ok());
   grpc::ClientContext context;
   v1::LookupManyRequest in;
-  v1::LookupManyReply out;
+  v1::LookupManyResponse out;
   for (const uint32_t content : {2, 9, 1}) in.add_content_ids(TestContentId(content).ToString());
   ASSERT_TRUE(stub_->LookupMany(&context, in, &out).ok());
   ASSERT_EQ(out.results_size(), 3);
@@ -134,24 +134,24 @@ TEST_F(TrackerTest, LooksUpManyContentsAtOnce) {
 
 TEST_F(TrackerTest, RegistersManyContentsAndEachHasItsOutcome) {
   ASSERT_TRUE(Register(TestSeeder(1, TestContent(2))).ok());
-  RegisterManyRequest request;
+  tracking::RegisterManyRequest request;
   for (uint32_t content = 1; content <= 3; ++content)
     request.registrations.push_back(TestSeeder(9, TestContent(content), 10));
   request.registrations[1]->content.name = "another";
   request.registrations[2]->endpoint.ip = IpAddress();
   grpc::ClientContext context;
   v1::RegisterManyRequest in;
-  v1::RegisterManyReply out;
-  ToProto(request, &in);
+  v1::RegisterManyResponse out;
+  tracking::ToProto(request, &in);
   in.add_registrations();
   ASSERT_TRUE(stub_->RegisterMany(&context, in, &out).ok());
-  const auto reply = FromProto(out);
-  ASSERT_TRUE(reply.ok()) << reply.status();
-  ASSERT_EQ(reply->outcomes.size(), 4u);
-  EXPECT_TRUE(reply->outcomes[0].ok()) << reply->outcomes[0].status();
-  EXPECT_EQ(reply->outcomes[1].status().code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_TRUE(reply->outcomes[2].ok()) << reply->outcomes[2].status();
-  EXPECT_EQ(reply->outcomes[3].status().code(), absl::StatusCode::kInvalidArgument);
+  const auto response = tracking::FromProto(out);
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_EQ(response->outcomes.size(), 4u);
+  EXPECT_TRUE(response->outcomes[0].ok()) << response->outcomes[0].status();
+  EXPECT_EQ(response->outcomes[1].status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(response->outcomes[2].ok()) << response->outcomes[2].status();
+  EXPECT_EQ(response->outcomes[3].status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(TrackerTest, LimitsChangeWhileItRuns) {
@@ -184,7 +184,7 @@ TEST_F(TrackerTest, ARestartWithAStateFileKeepsEveryPeer) {
     } else {
       grpc::ClientContext context;
       v1::LookupRequest in;
-      v1::LookupReply out;
+      v1::LookupResponse out;
       in.set_name("content-1");
       ASSERT_TRUE(stub_->Lookup(&context, in, &out).ok());
       EXPECT_EQ(out.peers_size(), 5);

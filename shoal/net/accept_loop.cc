@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 // After an error that trying again at once would only repeat, and while the limit is reached: how long the
@@ -112,4 +112,4 @@ void AcceptLoop::Rest() {
   poll(&stopping, 1, kRestMs);
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -9,7 +9,7 @@
 #include "shoal/net/listener.h"
 #include "shoal/net/open_sockets.h"
 
-namespace shoal {
+namespace shoal::net {
 
 // Accepts connections on a thread of its own and hands them to somebody else, who owns them from then on. It
 // lives through running out of descriptors (it sheds new connections with one descriptor that it keeps for
@@ -49,4 +49,4 @@ class AcceptLoop {
   std::thread thread_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::net

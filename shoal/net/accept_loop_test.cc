@@ -8,7 +8,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/service/http/loopback_client.h"
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 // Keeps what the loop hands over until it is told to let go.
@@ -43,8 +43,8 @@ Listener OnLoopback() {
 TEST(AcceptLoopTest, HandsConnectionsOver) {
   Taker taker;
   AcceptLoop loop(OnLoopback(), 100, taker.Take());
-  const LoopbackClient a(loop.port());
-  const LoopbackClient b(loop.port());
+  const service::LoopbackClient a(loop.port());
+  const service::LoopbackClient b(loop.port());
   taker.Await(2);
   EXPECT_EQ(loop.shed(), 0u);
   loop.Stop();
@@ -54,14 +54,14 @@ TEST(AcceptLoopTest, HandsConnectionsOver) {
 TEST(AcceptLoopTest, OneTooManyIsClosedUntilOthersWent) {
   Taker taker;
   AcceptLoop loop(OnLoopback(), 2, taker.Take());
-  const LoopbackClient a(loop.port());
-  const LoopbackClient b(loop.port());
+  const service::LoopbackClient a(loop.port());
+  const service::LoopbackClient b(loop.port());
   taker.Await(2);
-  const LoopbackClient c(loop.port());
+  const service::LoopbackClient c(loop.port());
   EXPECT_EQ(c.ReadAll(), "");
   EXPECT_EQ(loop.shed(), 1u);
   taker.LetGo();
-  const LoopbackClient d(loop.port());
+  const service::LoopbackClient d(loop.port());
   taker.Await(1);
 }
 
@@ -71,7 +71,7 @@ TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   {
-    const LoopbackClient early(loop.port());
+    const service::LoopbackClient early(loop.port());
     taker.Await(1);
     const rlimit low{256, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
@@ -83,13 +83,13 @@ TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
     }
     // One number for the client's end; the loop has none for its own.
     all.pop_back();
-    const LoopbackClient client(loop.port());
+    const service::LoopbackClient client(loop.port());
     EXPECT_EQ(client.ReadAll(), "");
   }
   EXPECT_GE(loop.shed(), 1u);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   taker.LetGo();
-  const LoopbackClient good(loop.port());
+  const service::LoopbackClient good(loop.port());
   taker.Await(1);
 }
 
@@ -103,10 +103,10 @@ TEST(ListenerTest, AnUnspecifiedAddressTakesIpv4AndAPortIsNotShared) {
     same.port = listener->port;
     EXPECT_EQ(Listener::Open(same).status().code(), absl::StatusCode::kUnavailable);
     AcceptLoop loop(*std::move(listener), 10, taker.Take());
-    const LoopbackClient client(loop.port());
+    const service::LoopbackClient client(loop.port());
     taker.Await(1);
   }
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::net

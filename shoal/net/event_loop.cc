@@ -13,7 +13,7 @@
 
 #include "shoal/base/mutex.h"
 
-namespace shoal {
+namespace shoal::net {
 
 class EventLoop::Impl {
  public:
@@ -110,4 +110,4 @@ void EventLoopGroup::Stop() {
   for (const auto& loop : loops_) loop->Stop();
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

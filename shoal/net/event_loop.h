@@ -9,7 +9,7 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace shoal {
+namespace shoal::net {
 
 // One thread that runs an Asio io_context: what is bound to the loop runs on this thread, one thing at a
 // time, and so needs no lock. Post and context() are thread-safe; Stop is called from any thread but the
@@ -52,4 +52,4 @@ class EventLoopGroup {
   const std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::net

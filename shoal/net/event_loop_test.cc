@@ -11,7 +11,7 @@
 #include <set>
 #include <thread>
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 TEST(EventLoopTest, RunsWorkInOrderOnItsThread) {
@@ -98,4 +98,4 @@ TEST(EventLoopGroupTest, HasOneLoopAtLeast) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::net

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
@@ -91,4 +91,4 @@ absl::StatusOr<Listener> Listener::Open(const Endpoint& at) {
   return listener;
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -6,7 +6,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
 
-namespace shoal {
+namespace shoal::net {
 
 // A listening TCP socket that does not block, and the port that it got.
 struct Listener {
@@ -19,4 +19,4 @@ struct Listener {
   static absl::StatusOr<Listener> Open(const Endpoint& at);
 };
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -8,7 +8,7 @@
 namespace shoal::leecher {
 
 struct LoopTimer::State {
-  State(EventLoop& loop, absl::Duration every, std::function<void()> what)
+  State(net::EventLoop& loop, absl::Duration every, std::function<void()> what)
       : timer(loop.context()), period(absl::ToChronoNanoseconds(every)), tick(std::move(what)) {}
 
   boost::asio::steady_timer timer;
@@ -17,7 +17,7 @@ struct LoopTimer::State {
   bool ended = false;
 };
 
-LoopTimer::LoopTimer(EventLoop& loop, absl::Duration period, std::function<void()> tick)
+LoopTimer::LoopTimer(net::EventLoop& loop, absl::Duration period, std::function<void()> tick)
     : state_(std::make_shared<State>(loop, period, std::move(tick))) {
   Arm(state_);
 }

@@ -11,7 +11,7 @@ namespace shoal::leecher {
 // Calls `tick` on the loop every `period`, until it dies. Made, used and destroyed on the loop's thread.
 class LoopTimer {
  public:
-  LoopTimer(EventLoop& loop, absl::Duration period, std::function<void()> tick);
+  LoopTimer(net::EventLoop& loop, absl::Duration period, std::function<void()> tick);
   ~LoopTimer();
 
  private:

@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 // 0 when `socket` is no open socket.
@@ -24,4 +24,4 @@ void OpenSockets::Add(int socket) {
   sockets_.emplace_back(socket, CookieOf(socket));
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace shoal {
+namespace shoal::net {
 
 // Counts how many of the sockets that were given away are still open, though their new owner does not tell:
 // the kernel gives each socket a cookie that is never used again, so a descriptor that was closed (and even
@@ -26,4 +26,4 @@ class OpenSockets {
   std::vector<std::pair<int, uint64_t>> sockets_;  // descriptor and cookie
 };
 
-}  // namespace shoal
+}  // namespace shoal::net

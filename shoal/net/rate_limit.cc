@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 // What was not used counts for this long: enough for the loop's hiccups, too little to be seen as a burst.
@@ -59,4 +59,4 @@ void RateLimit::Advance() {
   paid_bytes_ = std::min(paid_bytes_ + rate * seconds, drawn + rate * kBurstSeconds);
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

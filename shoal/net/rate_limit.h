@@ -9,7 +9,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/mutex.h"
 
-namespace shoal {
+namespace shoal::net {
 
 // How many bytes per second may pass, together for all who share this: a token bucket that is drawn on first
 // and waited for afterwards, so that those who share it take turns in the order of drawing. Without a limit
@@ -53,4 +53,4 @@ class RateLimit {
   absl::Duration paid_at_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -4,7 +4,7 @@
 
 #include "shoal/base/manual_clock.h"
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 double SecondsUntil(RateLimit& limit, RateLimit::Ticket ticket) {
@@ -79,4 +79,4 @@ TEST(RateLimitTest, StepsAreFittingAndBounded) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::net

@@ -7,7 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-namespace shoal {
+namespace shoal::net {
 
 // One coroutine waits until another part of the same loop sets this, or for some time. Set before Wait is not
 // lost; several Sets count as one.
@@ -42,4 +42,4 @@ class Wakeup {
   bool set_ = false;
 };
 
-}  // namespace shoal
+}  // namespace shoal::net

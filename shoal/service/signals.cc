@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace shoal {
+namespace shoal::service {
 
 SignalWaiter::SignalWaiter(std::initializer_list<int> signals) {
   std::signal(SIGPIPE, SIG_IGN);
@@ -45,4 +45,4 @@ void SignalWaiter::Wake() {
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof(one));
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

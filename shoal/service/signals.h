@@ -4,7 +4,7 @@
 
 #include "shoal/base/file_descriptor.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // Signals as something that a main() waits for, instead of handlers: they are blocked in the whole process
 // (so make one before any thread starts) and taken here one by one. One per process.
@@ -24,4 +24,4 @@ class SignalWaiter {
   FileDescriptor wake_;     // an eventfd
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

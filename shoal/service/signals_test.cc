@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 TEST(SignalsTest, WaitTakesSignalsOneByOneAndIsWoken) {
@@ -22,4 +22,4 @@ TEST(SignalsTest, WaitTakesSignalsOneByOneAndIsWoken) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

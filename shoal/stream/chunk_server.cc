@@ -13,7 +13,7 @@
 #include "shoal/stream/listener.h"
 #include "shoal/stream/transport_session.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using boost::asio::ip::tcp;
@@ -32,7 +32,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
         gate_(std::make_shared<UploadGate>(options.parallel_uploads)) {}
 
   // Takes over an accepted socket that belongs to `loop`.
-  void Take(EventLoop& loop, tcp::socket socket);
+  void Take(net::EventLoop& loop, tcp::socket socket);
   void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained);
   void Drop(const ContentId& content);
   void CloseAll();
@@ -50,7 +50,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   };
   struct Entry {
     std::weak_ptr<TransportSession> session;
-    EventLoop* loop = nullptr;
+    net::EventLoop* loop = nullptr;
     std::optional<ContentId> content;  // once it is admitted
   };
 
@@ -73,7 +73,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   absl::flat_hash_map<ContentId, Content> content_ ABSL_GUARDED_BY(mutex_);
 };
 
-void Connections::Take(EventLoop& loop, tcp::socket socket) {
+void Connections::Take(net::EventLoop& loop, tcp::socket socket) {
   auto self = shared_from_this();
   SessionTerms terms;
   terms.self = options_.self;
@@ -84,7 +84,7 @@ void Connections::Take(EventLoop& loop, tcp::socket socket) {
     if (closing_ || entries_.size() >= size_t{options_.max_sessions} + kMaxWaiting) return;
     const uint64_t key = next_key_++;
     session = TransportSession::Accepting(
-        loop, MakeTcpTransport(std::move(socket)), terms, options_.limits,
+        loop, net::MakeTcpTransport(std::move(socket)), terms, options_.limits,
         [self, key](const Hello& hello) { return self->Admit(key, hello); },
         [self, key, presence](const absl::Status&) { self->Forget(key); }, totals_);
     entries_[key] = {session, &loop, std::nullopt};
@@ -259,9 +259,9 @@ class TcpChunkServer final : public ChunkServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
-    const Options& options, EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
+    const Options& options, net::EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
   auto connections = std::make_shared<Connections>(options, std::move(contents));
-  auto listener = std::make_shared<Listener>(loops, [connections](EventLoop& loop, tcp::socket socket) {
+  auto listener = std::make_shared<Listener>(loops, [connections](net::EventLoop& loop, tcp::socket socket) {
     connections->Take(loop, std::move(socket));
   });
   SHOAL_RETURN_IF_ERROR(listener->Listen(options.listen));
@@ -269,4 +269,4 @@ absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
   return std::make_unique<TcpChunkServer>(std::move(connections), std::move(listener));
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -13,7 +13,7 @@
 #include "shoal/stream/chunk_session.h"
 #include "shoal/stream/upload/upload_ledger.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Takes connections of the chunk stream, and serves each out of the content it names. Its loops share the
 // work: each connection stays on the loop that it was given to. It survives running out of descriptors (the
@@ -43,7 +43,8 @@ class ChunkServer {
   };
 
   // UNAVAILABLE with the address when it can't be bound.
-  static absl::StatusOr<std::unique_ptr<ChunkServer>> Start(const Options& options, EventLoopGroup& loops,
+  static absl::StatusOr<std::unique_ptr<ChunkServer>> Start(const Options& options,
+                                                            net::EventLoopGroup& loops,
                                                             std::shared_ptr<const ContentDirectory> contents);
   virtual ~ChunkServer() = default;  // Stop()
 
@@ -59,4 +60,4 @@ class ChunkServer {
   virtual void Stop() = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

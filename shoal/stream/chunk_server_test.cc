@@ -11,7 +11,7 @@
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/raw_connection.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::HasSubstr;
@@ -43,7 +43,7 @@ class ChunkServerTest : public ::testing::Test {
     return *Refuse::Decode(AsBytes(frame->body));
   }
 
-  EventLoopGroup loops_{"server", 2};
+  net::EventLoopGroup loops_{"server", 2};
   std::shared_ptr<FileChunkSource> source_ = FileChunkSource::Make(100'000, 16384);
   std::shared_ptr<TestDirectory> directory_ = std::make_shared<TestDirectory>();
   ChunkServer::Options options_;
@@ -163,4 +163,4 @@ TEST_F(ChunkServerTest, SurvivesRunningOutOfDescriptors) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -5,16 +5,16 @@
 #include "shoal/net/transport/transport.h"
 #include "shoal/stream/transport_session.h"
 
-namespace shoal {
+namespace shoal::stream {
 
-std::shared_ptr<ChunkSession> ChunkSession::Dial(EventLoop& loop, const Endpoint& peer,
+std::shared_ptr<ChunkSession> ChunkSession::Dial(net::EventLoop& loop, const Endpoint& peer,
                                                  const SessionTerms& terms, const SessionLimits& limits,
                                                  std::shared_ptr<const ChunkSource> source,
                                                  SessionDelegate* delegate) {
   std::shared_ptr<TransportSession> session = TransportSession::Dialling(
-      loop, MakeTcpTransport(loop.context(), peer), terms, limits, std::move(source), delegate);
+      loop, net::MakeTcpTransport(loop.context(), peer), terms, limits, std::move(source), delegate);
   session->Start();
   return session;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -16,7 +16,7 @@
 #include "shoal/net/rate_limit.h"
 #include "shoal/stream/wire/control.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Limits and times of one connection.
 struct SessionLimits {
@@ -31,8 +31,8 @@ struct SessionLimits {
   uint32_t max_queued_chunks = 4096;
   uint64_t max_queued_bytes = 128ull * 1024 * 1024;
   // Shared with other connections as the owner likes; null: no limit.
-  std::shared_ptr<RateLimit> read_limit;
-  std::shared_ptr<RateLimit> write_limit;
+  std::shared_ptr<net::RateLimit> read_limit;
+  std::shared_ptr<net::RateLimit> write_limit;
 };
 
 // What this end says of itself in its Hello.
@@ -87,8 +87,8 @@ class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
  public:
   // Connects to `peer` and says hello. Returns at once; what follows is told to `delegate`. `source` may be
   // null.
-  static std::shared_ptr<ChunkSession> Dial(EventLoop& loop, const Endpoint& peer, const SessionTerms& terms,
-                                            const SessionLimits& limits,
+  static std::shared_ptr<ChunkSession> Dial(net::EventLoop& loop, const Endpoint& peer,
+                                            const SessionTerms& terms, const SessionLimits& limits,
                                             std::shared_ptr<const ChunkSource> source,
                                             SessionDelegate* delegate);
   virtual ~ChunkSession() = default;
@@ -117,4 +117,4 @@ class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
   virtual uint64_t SentBytes() const = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

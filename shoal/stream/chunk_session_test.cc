@@ -16,7 +16,7 @@
 #include "tests/support/raw_connection.h"
 #include "tests/support/recording_delegate.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
@@ -118,8 +118,8 @@ class ChunkSessionTest : public ::testing::Test {
   }
 
   std::deque<RecordingDelegate> delegates_;
-  EventLoopGroup loops_{"server", 2};
-  EventLoop loop_{"client"};
+  net::EventLoopGroup loops_{"server", 2};
+  net::EventLoop loop_{"client"};
   std::shared_ptr<TestDirectory> directory_ = std::make_shared<TestDirectory>();
   SessionLimits limits_;
   SessionLimits server_limits_;
@@ -443,7 +443,7 @@ TEST_F(ChunkSessionTest, AChosenChunkThatCantBeReadEndsTheChoosing) {
 }
 
 TEST_F(ChunkSessionTest, ALimitHoldsBackChunksAndNothingElse) {
-  server_limits_.write_limit = std::make_shared<RateLimit>(0);
+  server_limits_.write_limit = std::make_shared<net::RateLimit>(0);
   auto source = Serve(400'000, 128 * 1024);
   RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
@@ -451,7 +451,7 @@ TEST_F(ChunkSessionTest, ALimitHoldsBackChunksAndNothingElse) {
   server_->Announce(source->manifest()->id(), Chunks({1}));
   Request(session, {0, 1});
   EXPECT_THAT(delegate.Wait([](const Record& r) { return !r.have.empty(); }).chunks, SizeIs(0));
-  server_limits_.write_limit->Set(RateLimit::kUnlimited);
+  server_limits_.write_limit->Set(net::RateLimit::kUnlimited);
   delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
 }
 
@@ -660,7 +660,7 @@ TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
       RawConnection::FrameBytes(FrameType::kHave, "\xff\xff\xff"),
       RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(kMaxChunks), 1}}}.Encode()),
       RawConnection::FrameBytes(FrameType::kManifest, "nobody asked", 0),
-      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 1}}}.Encode()),
+      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()),
       RawConnection::FrameBytes(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode()),
       RawConnection::FrameBytes(FrameType::kChunk, ""),
       std::string("\x08\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0", 16),  // a chunk of 4 GiB
@@ -739,14 +739,14 @@ TEST_F(RawPeerTest, NoVersionInCommonIsRefused) {
 TEST_F(RawPeerTest, RequestsBeforeTheHelloEndTheConnection) {
   auto source = Serve(1000, 16384);
   RawConnection peer = RawConnection::To(server_->port());
-  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 1}}}.Encode()));
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()));
   EXPECT_TRUE(peer.ReadToEnd());
 }
 
 TEST_F(RawPeerTest, RequestsPastTheContentEndTheConnection) {
   auto source = Serve(100'000, 16384);
   RawConnection peer = MeetServer(*source);
-  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(6), 2}}}.Encode()));
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(6), 2}}}.Encode()));
   EXPECT_TRUE(peer.ReadToEnd());
   RawConnection other = MeetServer(*source);
   ASSERT_TRUE(other.SendFrame(FrameType::kManifestRequest, ManifestRequest{1, 1}.Encode()));
@@ -758,9 +758,9 @@ TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
   RawConnection peer = MeetServer(*source);
   // In one packet, so that the server reads the cancel before it has written anything.
   ASSERT_TRUE(peer.Send(
-      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 6}}}.Encode()) +
-      RawConnection::FrameBytes(FrameType::kCancel, shoal::Cancel{{{ChunkIndex(1), 4}}}.Encode()) +
-      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{{{ChunkIndex(5), 2}}}.Encode())));
+      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 6}}}.Encode()) +
+      RawConnection::FrameBytes(FrameType::kCancel, stream::Cancel{{{ChunkIndex(1), 4}}}.Encode()) +
+      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(5), 2}}}.Encode())));
   std::vector<uint32_t> came;
   while (came.empty() || came.back() != 6) came.push_back(peer.ReadFrame(FrameType::kChunk)->header.index);
   EXPECT_THAT(came, ElementsAre(0, 5, 6));
@@ -769,7 +769,7 @@ TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
 TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
   auto source = Serve(100'000, 16384);
   RawConnection peer = MeetServer(*source);
-  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(6), 1}}}.Encode()));
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(6), 1}}}.Encode()));
   const auto frame = peer.ReadFrame(FrameType::kChunk);
   ASSERT_TRUE(frame.has_value());
   EXPECT_EQ(frame->header.index, 6);
@@ -809,13 +809,13 @@ TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
   Dial(listener_.port(), id, &to_stuck, offered);
   RawConnection stuck = listener_.Accept();
   ASSERT_TRUE(stuck.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
-  ASSERT_TRUE(stuck.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(0), 64}}}.Encode()));
+  ASSERT_TRUE(stuck.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 64}}}.Encode()));
 
   RecordingDelegate& to_other = NewDelegate();
   Dial(listener_.port(), id, &to_other, offered);
   RawConnection other = listener_.Accept();
   ASSERT_TRUE(other.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
-  ASSERT_TRUE(other.SendFrame(FrameType::kRequest, shoal::Request{{{ChunkIndex(7), 1}}}.Encode()));
+  ASSERT_TRUE(other.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(7), 1}}}.Encode()));
   EXPECT_TRUE(other.ReadFrame(FrameType::kChunk).has_value());
   EXPECT_EQ(CodeOfClosing(&to_stuck), absl::StatusCode::kDeadlineExceeded);
 }
@@ -828,7 +828,7 @@ TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {
   std::vector<ChunkRange> every_other;
   for (uint32_t i = 0; i < 4096; i += 2) every_other.push_back({ChunkIndex(i), 1});
   const std::string request =
-      RawConnection::FrameBytes(FrameType::kRequest, shoal::Request{every_other}.Encode());
+      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{every_other}.Encode());
   // Each is answered by refusals; what it is answered is never read, so in the end the server closes.
   while (peer.Send(request)) {
   }
@@ -836,4 +836,4 @@ TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace shoal {
+namespace shoal::stream {
 
 absl::Duration IdleMonitor::tick() const {
   return std::max(absl::Milliseconds(1), std::min(idle_timeout_, stall_timeout_) / 6);
@@ -19,4 +19,4 @@ IdleMonitor::Verdict IdleMonitor::Look(absl::Duration now, const Observed& obser
   return Verdict::kFine;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -4,7 +4,7 @@
 
 #include "absl/time/time.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Tells a live connection from a dead one by how its byte counters move, looked at a few times per timeout.
 // Pure state: the caller says what time it is.
@@ -40,4 +40,4 @@ class IdleMonitor {
   absl::Duration spoke_at_ = received_at_;  // the last time that something had gone
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

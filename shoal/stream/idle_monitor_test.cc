@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using Verdict = IdleMonitor::Verdict;
@@ -57,4 +57,4 @@ TEST(IdleMonitorTest, InfiniteTimesNeverCome) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "shoal/base/status_macros.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 namespace asio = boost::asio;
@@ -29,7 +29,7 @@ constexpr auto kPauseAfterError = std::chrono::milliseconds(20);
 
 }  // namespace
 
-Listener::Listener(EventLoopGroup& loops, Take take)
+Listener::Listener(net::EventLoopGroup& loops, Take take)
     : loops_(loops),
       loop_(*loops.loops().front()),
       take_(std::move(take)),
@@ -82,7 +82,7 @@ absl::Status Listener::ListenAt(const tcp::endpoint& at, bool both_families) {
 asio::awaitable<void> Listener::Accept([[maybe_unused]] std::shared_ptr<Listener> self,
                                        [[maybe_unused]] std::shared_ptr<void> presence) {
   while (acceptor_.is_open()) {
-    EventLoop& loop = loops_.Next();
+    net::EventLoop& loop = loops_.Next();
     error_code error;
     tcp::socket socket =
         co_await acceptor_.async_accept(loop.context(), asio::redirect_error(asio::use_awaitable, error));
@@ -108,4 +108,4 @@ void Listener::TurnOneAway() {
   if (spare.ok()) spare_ = *std::move(spare);
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -13,7 +13,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/net/event_loop.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // A listening socket, and the coroutine that takes its connections and deals them out to the loops. It
 // survives running out of descriptors: the connection is closed, and accepting goes on.
@@ -21,11 +21,11 @@ namespace shoal {
 // Lives on the first of the loops; held by a shared_ptr, which its coroutine shares.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
-  using Take = std::function<void(EventLoop& loop, boost::asio::ip::tcp::socket socket)>;
+  using Take = std::function<void(net::EventLoop& loop, boost::asio::ip::tcp::socket socket)>;
 
   // `take` gets each connection, which belongs to `loop` from then on; called on the listener's loop. `loops`
   // must outlive this.
-  Listener(EventLoopGroup& loops, Take take);
+  Listener(net::EventLoopGroup& loops, Take take);
 
   // UNAVAILABLE with the address when it can't be bound. Port 0: the system chooses; unspecified address: all
   // of them, IPv4 and IPv6.
@@ -41,8 +41,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   boost::asio::awaitable<void> Accept(std::shared_ptr<Listener> self, std::shared_ptr<void> presence);
   void TurnOneAway();
 
-  EventLoopGroup& loops_;
-  EventLoop& loop_;
+  net::EventLoopGroup& loops_;
+  net::EventLoop& loop_;
   const Take take_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer pause_;
@@ -52,4 +52,4 @@ class Listener : public std::enable_shared_from_this<Listener> {
   uint16_t port_ = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

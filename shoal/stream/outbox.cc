@@ -5,7 +5,7 @@
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/stream/upload/upload_queue.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 // Calls `emit` with as many vectors of ranges as the bound on one message makes of `chunks`, and empties
@@ -49,12 +49,12 @@ void Outbox::TakeAll(std::string* bytes) {
   // Cancels before requests: a chunk that was cancelled and then asked for again is wanted, and a request
   // that was cancelled while it waited is no longer here.
   EmitRuns(&cancelled_, [bytes](std::vector<ChunkRange> runs) {
-    AppendFrame(FrameType::kCancel, shoal::Cancel{std::move(runs)}.Encode(), bytes);
+    AppendFrame(FrameType::kCancel, stream::Cancel{std::move(runs)}.Encode(), bytes);
   });
   EmitRuns(&requested_, [bytes](std::vector<ChunkRange> runs) {
-    AppendFrame(FrameType::kRequest, shoal::Request{std::move(runs)}.Encode(), bytes);
+    AppendFrame(FrameType::kRequest, stream::Request{std::move(runs)}.Encode(), bytes);
   });
-  if (credits_ > 0) AppendFrame(FrameType::kRequestAny, shoal::RequestAny{credits_}.Encode(), bytes);
+  if (credits_ > 0) AppendFrame(FrameType::kRequestAny, stream::RequestAny{credits_}.Encode(), bytes);
   credits_ = 0;
   EmitRuns(&gained_, [bytes](std::vector<ChunkRange> runs) {
     AppendFrame(FrameType::kHave, Have{std::move(runs)}.Encode(), bytes);
@@ -71,4 +71,4 @@ void AppendFrame(FrameType type, const std::string& body, std::string* to) {
   to->append(body);
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -8,7 +8,7 @@
 #include "shoal/stream/wire/control.h"
 #include "shoal/stream/wire/frame.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Control frames that wait for the connection's writer. What was asked for, cancelled and gained since the
 // writer last came goes out as one frame each. Pure state: no sockets. One thread.
@@ -41,4 +41,4 @@ class Outbox {
 // Header and body of a control frame, after what is in `to` already.
 void AppendFrame(FrameType type, const std::string& body, std::string* to);
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -5,7 +5,7 @@
 
 #include "shoal/content/manifest/checksum.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
@@ -99,4 +99,4 @@ TEST(OutboxTest, AddedFramesComeFirst) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -8,7 +8,7 @@
 
 // The reading half of TransportSession.
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 // How much is read before its CRC is taken: little enough that it is still in the cache.
@@ -104,7 +104,7 @@ absl::Status TransportSession::HandleControl(FrameHeader header) {
     case FrameType::kHave:
       return HandleHave();
     case FrameType::kCancel: {
-      const absl::StatusOr<shoal::Cancel> cancel = shoal::Cancel::Decode(AsBytes(body_));
+      const absl::StatusOr<stream::Cancel> cancel = Cancel::Decode(AsBytes(body_));
       if (cancel.ok()) uploads_.Cancel(*cancel);
       return cancel.status();
     }
@@ -141,7 +141,7 @@ absl::Status TransportSession::HandleHave() {
 }
 
 absl::Status TransportSession::HandleRequestAny() {
-  const absl::StatusOr<shoal::RequestAny> request = shoal::RequestAny::Decode(AsBytes(body_));
+  const absl::StatusOr<stream::RequestAny> request = RequestAny::Decode(AsBytes(body_));
   if (!request.ok()) return request.status();
   if (source_ == nullptr) return absl::InvalidArgumentError("asked for chunks of an end that offered none");
   if (IsClosing()) return absl::OkStatus();
@@ -155,7 +155,7 @@ absl::Status TransportSession::HandleRequestAny() {
 }
 
 absl::Status TransportSession::HandleRequest() {
-  const absl::StatusOr<shoal::Request> request = shoal::Request::Decode(AsBytes(body_));
+  const absl::StatusOr<stream::Request> request = Request::Decode(AsBytes(body_));
   if (!request.ok()) return request.status();
   if (source_ == nullptr) return absl::InvalidArgumentError("asked for chunks of an end that offered none");
   if (IsClosing()) return absl::OkStatus();
@@ -205,4 +205,4 @@ absl::Status TransportSession::HandleRefuse() {
   return absl::UnavailableError(absl::StrCat("the peer refused: ", ReasonName(refuse->reason)));
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -9,7 +9,7 @@
 
 // The writing half of TransportSession, and the calls that give it work.
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
@@ -276,4 +276,4 @@ void TransportSession::RefuseChunk(ChunkIndex index, const absl::Status& why) {
   Say(refuse);
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

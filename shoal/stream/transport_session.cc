@@ -13,7 +13,7 @@
 #include "shoal/net/transport/throttled_transport.h"
 #include "shoal/stream/wire/canonical_manifests.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 namespace asio = boost::asio;
 
@@ -34,10 +34,10 @@ std::string RefusedBecause(const Refuse& refuse) {
 
 }  // namespace
 
-TransportSession::TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Transport> transport,
+TransportSession::TransportSession(PassKey, net::EventLoop& loop, std::unique_ptr<net::Transport> transport,
                                    const SessionTerms& terms, const SessionLimits& limits)
     : loop_(loop),
-      transport_(Throttled(std::move(transport), loop.context(), limits.read_limit, limits.write_limit)),
+      transport_(net::Throttled(std::move(transport), loop.context(), limits.read_limit, limits.write_limit)),
       terms_(terms),
       limits_(limits),
       deadline_(loop.context()),
@@ -50,7 +50,7 @@ TransportSession::TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Tra
       drained_(loop.context()) {}
 
 std::shared_ptr<TransportSession> TransportSession::Dialling(
-    EventLoop& loop, std::unique_ptr<Transport> transport, const SessionTerms& terms,
+    net::EventLoop& loop, std::unique_ptr<net::Transport> transport, const SessionTerms& terms,
     const SessionLimits& limits, std::shared_ptr<const ChunkSource> source, SessionDelegate* delegate) {
   auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits);
   session->source_ = std::move(source);
@@ -59,7 +59,7 @@ std::shared_ptr<TransportSession> TransportSession::Dialling(
 }
 
 std::shared_ptr<TransportSession> TransportSession::Accepting(
-    EventLoop& loop, std::unique_ptr<Transport> transport, const SessionTerms& terms,
+    net::EventLoop& loop, std::unique_ptr<net::Transport> transport, const SessionTerms& terms,
     const SessionLimits& limits, std::function<Admission(const Hello&)> admit,
     std::function<void(const absl::Status&)> on_closed, std::shared_ptr<SessionTotals> totals) {
   auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits);
@@ -291,4 +291,4 @@ void TransportSession::Finish(absl::Status why) {
   });
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -27,7 +27,7 @@
 #include "shoal/stream/wire/frame_reader.h"
 #include "shoal/stream/wire/manifest_assembly.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // What the sessions of one owner have done together. Thread-safe.
 struct SessionTotals {
@@ -55,13 +55,15 @@ class TransportSession final : public ChunkSession {
   using Admission = std::variant<Service, Refuse>;
 
   // Nothing happens before Start().
-  static std::shared_ptr<TransportSession> Dialling(EventLoop& loop, std::unique_ptr<Transport> transport,
+  static std::shared_ptr<TransportSession> Dialling(net::EventLoop& loop,
+                                                    std::unique_ptr<net::Transport> transport,
                                                     const SessionTerms& terms, const SessionLimits& limits,
                                                     std::shared_ptr<const ChunkSource> source,
                                                     SessionDelegate* delegate);
   // `terms.content_id` is taken from the peer's hello. `admit` is called at most once, `on_closed` once and
   // last; both on the loop, and neither when the loop is stopped first (they are destroyed then).
-  static std::shared_ptr<TransportSession> Accepting(EventLoop& loop, std::unique_ptr<Transport> transport,
+  static std::shared_ptr<TransportSession> Accepting(net::EventLoop& loop,
+                                                     std::unique_ptr<net::Transport> transport,
                                                      const SessionTerms& terms, const SessionLimits& limits,
                                                      std::function<Admission(const Hello&)> admit,
                                                      std::function<void(const absl::Status&)> on_closed,
@@ -88,8 +90,8 @@ class TransportSession final : public ChunkSession {
   using Task = boost::asio::awaitable<absl::Status>;
 
  public:
-  TransportSession(PassKey, EventLoop& loop, std::unique_ptr<Transport> transport, const SessionTerms& terms,
-                   const SessionLimits& limits);
+  TransportSession(PassKey, net::EventLoop& loop, std::unique_ptr<net::Transport> transport,
+                   const SessionTerms& terms, const SessionLimits& limits);
 
  private:
   // transport_session.cc
@@ -139,8 +141,8 @@ class TransportSession final : public ChunkSession {
   void Say(FrameType type, const std::string& body);
   void TellGains();
 
-  EventLoop& loop_;
-  const std::unique_ptr<Transport> transport_;
+  net::EventLoop& loop_;
+  const std::unique_ptr<net::Transport> transport_;
   SessionTerms terms_;
   const SessionLimits limits_;
   std::shared_ptr<const ChunkSource> source_;       // may be null
@@ -170,7 +172,7 @@ class TransportSession final : public ChunkSession {
   FrameReader reader_;
   std::string body_;  // of the control frame that was read last
   std::optional<ManifestAssembly> assembly_;
-  Wakeup resumed_;
+  net::Wakeup resumed_;
   bool paused_ = false;
 
   Outbox outbox_;
@@ -183,10 +185,10 @@ class TransportSession final : public ChunkSession {
   uint32_t credits_ = 0;                               // chunks that the peer lets this end choose
   std::deque<ManifestRequest> slices_;                 // asked for and not sent yet
   std::shared_ptr<const std::string> manifest_bytes_;  // while slices are being asked for
-  Wakeup work_;                                        // for the writer
-  Wakeup drained_;  // for the reader, when it waits for the outbox to shrink
+  net::Wakeup work_;                                   // for the writer
+  net::Wakeup drained_;  // for the reader, when it waits for the outbox to shrink
   bool sending_ = false;
   std::atomic<uint64_t> sent_bytes_{0};
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -37,10 +37,11 @@ size_t Bep15Load::WriteGreeting(uint32_t tag, uint8_t* to) {
   return request.size();
 }
 
-bool Bep15Load::TakeProof(uint32_t socket, ByteView reply) {
-  if (reply.size() < bep15::kConnectReplyBytes || LoadBig<uint32_t>(reply.data()) != kConnect) return false;
+bool Bep15Load::TakeProof(uint32_t socket, ByteView response) {
+  if (response.size() < bep15::kConnectResponseBytes || LoadBig<uint32_t>(response.data()) != kConnect)
+    return false;
   if (connection_ids_.size() <= socket) connection_ids_.resize(socket + 1);
-  connection_ids_[socket] = LoadBig<uint64_t>(reply.data() + 8);
+  connection_ids_[socket] = LoadBig<uint64_t>(response.data() + 8);
   return true;
 }
 
@@ -60,13 +61,14 @@ size_t Bep15Load::WriteRequest(uint32_t socket, uint32_t tag, uint32_t number, b
   return bep15::kAnnounceRequestBytes;
 }
 
-uint32_t Bep15Load::TagOf(ByteView reply) const {
-  return reply.size() < 8 ? 0 : LoadBig<uint32_t>(reply.data() + 4);
+uint32_t Bep15Load::TagOf(ByteView response) const {
+  return response.size() < 8 ? 0 : LoadBig<uint32_t>(response.data() + 4);
 }
 
-bool Bep15Load::Right(uint32_t number, bool filling, ByteView reply) {
-  if (reply.size() < bep15::kAnnounceHeadBytes || LoadBig<uint32_t>(reply.data()) != kAnnounce) return false;
-  const ByteView peers = reply.subspan(bep15::kAnnounceHeadBytes);
+bool Bep15Load::Right(uint32_t number, bool filling, ByteView response) {
+  if (response.size() < bep15::kAnnounceHeadBytes || LoadBig<uint32_t>(response.data()) != kAnnounce)
+    return false;
+  const ByteView peers = response.subspan(bep15::kAnnounceHeadBytes);
   if (peers.size() % bep15::kPeerBytesV4 != 0) return false;
   if (filling) return true;
   ++announces_;
@@ -76,8 +78,8 @@ bool Bep15Load::Right(uint32_t number, bool filling, ByteView reply) {
     const uint32_t size = SizeOf(number % options_.swarms);
     const uint32_t seeders = options_.seeders ? (size + 9) / 10 : 0;
     const uint32_t others = Seeder(number) ? size - seeders : size - 1;
-    if (LoadBig<uint32_t>(reply.data() + 12) != size - seeders) return false;
-    if (LoadBig<uint32_t>(reply.data() + 16) != seeders) return false;
+    if (LoadBig<uint32_t>(response.data() + 12) != size - seeders) return false;
+    if (LoadBig<uint32_t>(response.data() + 16) != seeders) return false;
     if (size < kOneBlock && peers.size() / bep15::kPeerBytesV4 != std::min(kWanted, others)) return false;
   }
   return RightPeers(number, peers);

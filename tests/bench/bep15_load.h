@@ -25,15 +25,15 @@ class Bep15Load final : public DatagramDialect {
   explicit Bep15Load(const Options& options);
 
   static InfoHash HashOf(uint32_t swarm);
-  double peers_per_reply() const {
+  double peers_per_response() const {
     return announces_ == 0 ? 0 : static_cast<double>(told_) / static_cast<double>(announces_);
   }
 
   size_t WriteGreeting(uint32_t tag, uint8_t* to) override;
-  bool TakeProof(uint32_t socket, ByteView reply) override;
+  bool TakeProof(uint32_t socket, ByteView response) override;
   size_t WriteRequest(uint32_t socket, uint32_t tag, uint32_t number, bool filling, uint8_t* to) override;
-  uint32_t TagOf(ByteView reply) const override;
-  bool Right(uint32_t number, bool filling, ByteView reply) override;
+  uint32_t TagOf(ByteView response) const override;
+  bool Right(uint32_t number, bool filling, ByteView response) override;
 
  private:
   bool Seeder(uint32_t number) const { return options_.seeders && number / options_.swarms % 10 == 0; }

@@ -42,7 +42,7 @@ double ThreadCpu() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-double CpuOf(EventLoop& loop) {
+double CpuOf(net::EventLoop& loop) {
   std::promise<double> cpu;
   loop.Post([&] { cpu.set_value(ThreadCpu()); });
   return cpu.get_future().get();
@@ -72,8 +72,8 @@ Cost Bare(const FileChunkSource& source) {
     const double before = ThreadCpu();
     for (uint32_t i = 0; i < count; ++i) {
       const FileRegion region = *source.Open(ChunkIndex(i));
-      FrameHeader header;
-      header.type = FrameType::kChunk;
+      stream::FrameHeader header;
+      header.type = stream::FrameType::kChunk;
       header.length_bytes = region.length_bytes;
       header.crc32 = source.manifest()->checksums(ChunkIndex(i)).crc32;
       const auto bytes = header.Encode();
@@ -90,9 +90,10 @@ Cost Bare(const FileChunkSource& source) {
   const double before = ThreadCpu();
   std::vector<std::vector<uint8_t>> buffers(4, std::vector<uint8_t>(source.manifest()->chunk_size_bytes()));
   for (uint32_t i = 0; i < count; ++i) {
-    std::array<uint8_t, kFrameHeaderBytes> head;
-    if (::recv(receiver.get(), head.data(), head.size(), MSG_WAITALL) != kFrameHeaderBytes) std::abort();
-    const FrameHeader header = *FrameHeader::Decode(head);
+    std::array<uint8_t, stream::kFrameHeaderBytes> head;
+    if (::recv(receiver.get(), head.data(), head.size(), MSG_WAITALL) != stream::kFrameHeaderBytes)
+      std::abort();
+    const stream::FrameHeader header = *stream::FrameHeader::Decode(head);
     std::vector<uint8_t>& buffer = buffers[i % buffers.size()];
     uint32_t crc = 0;
     for (size_t at = 0; at < header.length_bytes;) {
@@ -111,7 +112,7 @@ Cost Bare(const FileChunkSource& source) {
 }
 
 // Keeps a window of requests open and drops what comes.
-class Fetcher final : public SessionDelegate {
+class Fetcher final : public stream::SessionDelegate {
  public:
   explicit Fetcher(const Manifest& manifest)
       : chunk_count_(manifest.chunk_count()),
@@ -119,11 +120,11 @@ class Fetcher final : public SessionDelegate {
         pool_(ChunkBufferPool::Create(manifest.chunk_size_bytes(), size_t{4} * manifest.chunk_size_bytes())) {
   }
 
-  void OnReady(const Hello&) override {
+  void OnReady(const stream::Hello&) override {
     while (next_ < std::min(window_, chunk_count_)) AskForNext();
   }
   void OnManifest(std::string) override {}
-  void OnHave(const Have&) override {}
+  void OnHave(const stream::Have&) override {}
   bool WantsChunk(ChunkIndex, uint32_t) override { return true; }
   ChunkBuffer BufferFor(ChunkIndex, uint32_t length_bytes) override {
     return pool_->TryAcquire(length_bytes);
@@ -134,11 +135,11 @@ class Fetcher final : public SessionDelegate {
     if (++came_ == chunk_count_) done.set_value();
   }
   void OnCorruptFrame(ChunkIndex) override { std::abort(); }
-  void OnRefused(const Refuse&) override { std::abort(); }
+  void OnRefused(const stream::Refuse&) override { std::abort(); }
   void OnNothingFresh() override {}
   void OnClosed(const absl::Status&) override { std::abort(); }
 
-  ChunkSession* session = nullptr;
+  stream::ChunkSession* session = nullptr;
   std::promise<void> done;
 
  private:
@@ -155,25 +156,25 @@ class Fetcher final : public SessionDelegate {
 };
 
 Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
-  EventLoopGroup server_loops("server", 1);
-  EventLoop client_loop("client");
+  net::EventLoopGroup server_loops("server", 1);
+  net::EventLoop client_loop("client");
   auto directory = std::make_shared<TestDirectory>();
   directory->Add(source);
-  ChunkServer::Options options;
+  stream::ChunkServer::Options options;
   options.listen = *Endpoint::Parse("127.0.0.1:0");
-  auto server = *ChunkServer::Start(options, server_loops, directory);
+  auto server = *stream::ChunkServer::Start(options, server_loops, directory);
   Fetcher fetcher(*source->manifest());
-  SessionTerms terms;
+  stream::SessionTerms terms;
   terms.content_id = source->manifest()->id();
 
-  EventLoop& server_loop = *server_loops.loops().front();
+  net::EventLoop& server_loop = *server_loops.loops().front();
   const double sender_before = CpuOf(server_loop);
   const double receiver_before = CpuOf(client_loop);
   const Clockwork clock;
-  std::shared_ptr<ChunkSession> session;
+  std::shared_ptr<stream::ChunkSession> session;
   client_loop.Post([&] {
-    session = ChunkSession::Dial(client_loop, {IpAddress::V4({127, 0, 0, 1}), server->port()}, terms, {},
-                                 nullptr, &fetcher);
+    session = stream::ChunkSession::Dial(client_loop, {IpAddress::V4({127, 0, 0, 1}), server->port()}, terms,
+                                         {}, nullptr, &fetcher);
     fetcher.session = session.get();
   });
   fetcher.done.get_future().wait();

@@ -169,19 +169,19 @@ void DatagramLoad::ReceiveFrom(uint32_t socket) {
   }
 }
 
-void DatagramLoad::Judge(uint32_t socket, ByteView reply, Clock::time_point now) {
-  const uint32_t tag = dialect_->TagOf(reply);
+void DatagramLoad::Judge(uint32_t socket, ByteView response, Clock::time_point now) {
+  const uint32_t tag = dialect_->TagOf(response);
   const uint32_t index = tag & 0xffff;
   if (index >= slots_.size() || !slots_[index].busy || slots_[index].tag != tag) return;  // too late
   Slot& slot = slots_[index];
   slot.busy = false;
   sockets_[socket].free.push_back(index);
   const bool right = slot.kind == Kind::kGreeting
-                         ? dialect_->TakeProof(socket, reply)
-                         : dialect_->Right(slot.number, slot.kind == Kind::kFilling, reply);
+                         ? dialect_->TakeProof(socket, response)
+                         : dialect_->Right(slot.number, slot.kind == Kind::kFilling, response);
   if (!right) ++result_.wrong;
   if (slot.kind == Kind::kFilling) return;
-  ++result_.replies;
+  ++result_.responses;
   result_.micros.push_back(std::chrono::duration<double, std::micro>(now - slot.sent).count());
 }
 

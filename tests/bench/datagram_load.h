@@ -24,12 +24,12 @@ class DatagramDialect {
   // The request by which a socket gets what proves its address; a reply to it is for TakeProof.
   virtual size_t WriteGreeting(uint32_t tag, uint8_t* to) = 0;
   // False: this is no such reply, or a wrong one.
-  virtual bool TakeProof(uint32_t socket, ByteView reply) = 0;
+  virtual bool TakeProof(uint32_t socket, ByteView response) = 0;
   // Request `number`; the `filling` ones make the peers known that all others are about.
   virtual size_t WriteRequest(uint32_t socket, uint32_t tag, uint32_t number, bool filling, uint8_t* to) = 0;
   // The tag of a reply; 0: it has none.
-  virtual uint32_t TagOf(ByteView reply) const = 0;
-  virtual bool Right(uint32_t number, bool filling, ByteView reply) = 0;
+  virtual uint32_t TagOf(ByteView response) const = 0;
+  virtual bool Right(uint32_t number, bool filling, ByteView response) = 0;
 };
 
 // Requests in flight over some sockets of this machine's loopback, closed loop or at a rate, on one thread.
@@ -45,7 +45,7 @@ class DatagramLoad {
   struct Result {
     double seconds = 0;
     uint64_t sent = 0;
-    uint64_t replies = 0;
+    uint64_t responses = 0;
     uint64_t lost = 0;
     uint64_t wrong = 0;
     std::vector<double> micros;  // of each reply, ascending
@@ -83,7 +83,7 @@ class DatagramLoad {
   uint64_t Send(uint64_t count, absl::FunctionRef<void(Slot*)> fill_in);
   void Receive(int wait_milliseconds);
   void ReceiveFrom(uint32_t socket);
-  void Judge(uint32_t socket, ByteView reply, Clock::time_point now);
+  void Judge(uint32_t socket, ByteView response, Clock::time_point now);
   void TakeLost();
   bool Idle() const;
 

@@ -25,7 +25,7 @@ void Load::Send() {
   struct Flight {
     grpc::ClientContext context;
     grpc::ByteBuffer request;
-    grpc::ByteBuffer reply;
+    grpc::ByteBuffer response;
     Call call;
   };
   const uint64_t number = started_++;
@@ -34,11 +34,11 @@ void Load::Send() {
   flight->call = next_(number);
   flight->request = flight->call.request;
   stubs_[number % stubs_.size()]->UnaryCall(&flight->context, kService + flight->call.method, {},
-                                            &flight->request, &flight->reply,
+                                            &flight->request, &flight->response,
                                             [this, flight](const grpc::Status& status) {
                                               if (!status.ok())
                                                 Die(flight->call.method + ": " + status.error_message());
-                                              flight->call.check(flight->reply);
+                                              flight->call.check(flight->response);
                                               delete flight;
                                               ++done_;
                                               if (keep_going_ && !stopping_) Send();

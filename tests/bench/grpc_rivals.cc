@@ -22,35 +22,36 @@
 namespace shoal::tracker {
 namespace {
 
-HeartbeatReply SampleHeartbeat() {
+tracking::HeartbeatResponse SampleHeartbeat() {
   return {absl::Seconds(30), absl::Seconds(10), {}};
 }
 
-LookupReply SampleLookup() {
-  LookupReply reply;
-  reply.contents.push_back({TestContent(1), absl::FromUnixSeconds(1'700'000'000), kPeersPerReply + 1, 0});
-  for (uint32_t peer = 1; peer <= kPeersPerReply; ++peer) {
-    reply.peers.push_back({TestPeerId(peer), TestEndpoint(peer), true, 10, 4});
+tracking::LookupResponse SampleLookup() {
+  tracking::LookupResponse response;
+  response.contents.push_back(
+      {TestContent(1), absl::FromUnixSeconds(1'700'000'000), kPeersPerResponse + 1, 0});
+  for (uint32_t peer = 1; peer <= kPeersPerResponse; ++peer) {
+    response.peers.push_back({TestPeerId(peer), TestEndpoint(peer), true, 10, 4});
   }
-  return reply;
+  return response;
 }
 
 // Answers at once with what was made before.
 class BareService final : public v1::TrackerService::CallbackService {
  public:
   BareService() {
-    ToProto(SampleHeartbeat(), &heartbeat_);
-    ToProto(SampleLookup(), &lookup_);
+    tracking::ToProto(SampleHeartbeat(), &heartbeat_);
+    tracking::ToProto(SampleLookup(), &lookup_);
   }
 
  private:
   grpc::ServerUnaryReactor* Heartbeat(grpc::CallbackServerContext* context, const v1::HeartbeatRequest*,
-                                      v1::HeartbeatReply* out) override {
+                                      v1::HeartbeatResponse* out) override {
     *out = heartbeat_;
     return Done(context);
   }
   grpc::ServerUnaryReactor* Lookup(grpc::CallbackServerContext* context, const v1::LookupRequest*,
-                                   v1::LookupReply* out) override {
+                                   v1::LookupResponse* out) override {
     *out = lookup_;
     return Done(context);
   }
@@ -60,8 +61,8 @@ class BareService final : public v1::TrackerService::CallbackService {
     return reactor;
   }
 
-  v1::HeartbeatReply heartbeat_;
-  v1::LookupReply lookup_;
+  v1::HeartbeatResponse heartbeat_;
+  v1::LookupResponse lookup_;
 };
 
 void Announce(int port) {
@@ -149,20 +150,21 @@ Server StartGenerated() {
 
 Server StartBareDoor() {
   return Server([] {
-    v1::HeartbeatReply heartbeat;
-    ToProto(SampleHeartbeat(), &heartbeat);
-    v1::LookupReply lookup;
-    ToProto(SampleLookup(), &lookup);
-    GrpcMethods methods;
-    for (const auto& [name, reply] : {std::pair("Heartbeat", heartbeat.SerializeAsString()),
-                                      std::pair("Lookup", lookup.SerializeAsString())}) {
-      methods.Add(TrackerService::kName, name, GrpcMethods::Unary{[bytes = reply](GrpcCall*, ByteView) {
+    v1::HeartbeatResponse heartbeat;
+    tracking::ToProto(SampleHeartbeat(), &heartbeat);
+    v1::LookupResponse lookup;
+    tracking::ToProto(SampleLookup(), &lookup);
+    service::GrpcMethods methods;
+    for (const auto& [name, response] : {std::pair("Heartbeat", heartbeat.SerializeAsString()),
+                                         std::pair("Lookup", lookup.SerializeAsString())}) {
+      methods.Add(TrackerService::kName, name,
+                  service::GrpcMethods::Unary{[bytes = response](service::GrpcCall*, ByteView) {
                     return absl::StatusOr<std::string>(bytes);
                   }});
     }
-    GrpcServer::Options options;
+    service::GrpcServer::Options options;
     options.listen = {IpAddress::V4({127, 0, 0, 1}), 0};
-    const auto server = GrpcServer::Start(options, std::move(methods));
+    const auto server = service::GrpcServer::Start(options, std::move(methods));
     if (!server.ok()) Die(std::string(server.status().message()));
     Announce((*server)->port());
     pause();

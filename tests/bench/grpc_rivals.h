@@ -9,7 +9,7 @@ namespace shoal::tracker {
 
 inline constexpr int kServerCore = 0;
 inline constexpr int kLoadCore = 1;
-inline constexpr int kPeersPerReply = 50;
+inline constexpr int kPeersPerResponse = 50;
 
 [[noreturn]] void Die(const std::string& why);
 void PinTo(int core);

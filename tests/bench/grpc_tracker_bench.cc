@@ -11,8 +11,8 @@
 // watch:   how long after a registration a watcher hears of it
 // memory:  what 1,000,000 seeders, each with an id and an address of its own, take of the tracker's memory
 //
-// Replies are checked, not only counted. Rates are bound by what this program can send; the CPU time that the
-// server spends on a call is not, so both are printed.
+// Responses are checked, not only counted. Rates are bound by what this program can send; the CPU time that
+// the server spends on a call is not, so both are printed.
 
 #include <algorithm>
 #include <atomic>
@@ -39,18 +39,18 @@ constexpr uint64_t kWarmUpCalls = 20'000;
 constexpr char kLongLease[] = "--lease=10m";
 
 // Registers seeders 1 to `peers` of contents 1 to `contents`; lease ids by peer, then content.
-std::vector<std::vector<LeaseId>> Fill(const Server& server, uint32_t peers, uint32_t contents) {
-  std::vector<std::vector<LeaseId>> leases(peers, std::vector<LeaseId>(contents));
+std::vector<std::vector<tracking::LeaseId>> Fill(const Server& server, uint32_t peers, uint32_t contents) {
+  std::vector<std::vector<tracking::LeaseId>> leases(peers, std::vector<tracking::LeaseId>(contents));
   const uint64_t all = uint64_t{peers} * contents;
   Load load(server, 4, [&](uint64_t number) {
     const uint64_t at = number % all;
     v1::RegisterRequest request;
-    ToProto(TestSeeder(static_cast<uint32_t>(at / contents + 1),
-                       TestContent(static_cast<uint32_t>(at % contents + 1))),
-            &request);
-    return Load::Call{"Register", Bytes(request), [&leases, at, contents](const grpc::ByteBuffer& reply) {
+    tracking::ToProto(TestSeeder(static_cast<uint32_t>(at / contents + 1),
+                                 TestContent(static_cast<uint32_t>(at % contents + 1))),
+                      &request);
+    return Load::Call{"Register", Bytes(request), [&leases, at, contents](const grpc::ByteBuffer& response) {
                         leases[at / contents][at % contents] =
-                            LeaseId(Parse<v1::RegisterReply>(reply).lease_id());
+                            tracking::LeaseId(Parse<v1::RegisterResponse>(response).lease_id());
                       }};
   });
   for (uint64_t sent = 0; sent < all; ++sent) {
@@ -62,31 +62,32 @@ std::vector<std::vector<LeaseId>> Fill(const Server& server, uint32_t peers, uin
 }
 
 Load::Call HeartbeatCall(const grpc::ByteBuffer& request, bool check) {
-  return {"Heartbeat", request, [check](const grpc::ByteBuffer& reply) {
+  return {"Heartbeat", request, [check](const grpc::ByteBuffer& response) {
             if (!check) return;
-            const auto parsed = Parse<v1::HeartbeatReply>(reply);
+            const auto parsed = Parse<v1::HeartbeatResponse>(response);
             if (parsed.directives_size() > 0) Die("a lease was lost");
             if (parsed.ttl().seconds() < 30) Die("a wrong reply to Heartbeat");
           }};
 }
 
 Load::Call LookupCall(const grpc::ByteBuffer& request, int peers, bool check) {
-  return {"Lookup", request, [peers, check](const grpc::ByteBuffer& reply) {
+  return {"Lookup", request, [peers, check](const grpc::ByteBuffer& response) {
             if (!check) return;
-            const auto parsed = Parse<v1::LookupReply>(reply);
+            const auto parsed = Parse<v1::LookupResponse>(response);
             if (parsed.peers_size() < peers || parsed.contents_size() != 1) Die("a wrong reply to Lookup");
           }};
 }
 
-grpc::ByteBuffer HeartbeatBytes(uint32_t peer, const std::vector<LeaseId>& leases) {
+grpc::ByteBuffer HeartbeatBytes(uint32_t peer, const std::vector<tracking::LeaseId>& leases) {
   v1::HeartbeatRequest request;
-  ToProto(TestHeartbeat(peer, leases), &request);
+  tracking::ToProto(TestHeartbeat(peer, leases), &request);
   return Bytes(request);
 }
 
 grpc::ByteBuffer LookupBytes(uint32_t content) {
   v1::LookupRequest request;
-  ToProto(LookupRequest{TestContentId(content), TestPeerId(1), kPeersPerReply}, &request);
+  tracking::ToProto(tracking::LookupRequest{TestContentId(content), TestPeerId(1), kPeersPerResponse},
+                    &request);
   return Bytes(request);
 }
 
@@ -109,7 +110,8 @@ void Unary(const std::string& binary) {
   for (const bool is_lookup : {false, true}) {
     const auto next = [&](uint64_t number) {
       const bool check = number % 16 == 0;
-      return is_lookup ? LookupCall(lookup, kPeersPerReply * 9 / 10, check) : HeartbeatCall(heartbeat, check);
+      return is_lookup ? LookupCall(lookup, kPeersPerResponse * 9 / 10, check)
+                       : HeartbeatCall(heartbeat, check);
     };
     std::vector<double> rates[3], costs[3], rate_ratios[3], cost_ratios[3];
     for (int round = 0; round < 5; ++round) {
@@ -156,7 +158,7 @@ void Seeders(const std::string& binary) {
   constexpr absl::Duration kInterval = absl::Seconds(10);
   constexpr int kRounds = 6;
   const Server tracker = StartTracker(binary, "--lease=30s");
-  std::vector<LeaseId> leases(kSeeders);
+  std::vector<tracking::LeaseId> leases(kSeeders);
   std::vector<grpc::ByteBuffer> lookups;
   for (uint32_t content = 1; content <= kContents; ++content) lookups.push_back(LookupBytes(content));
   std::atomic<uint64_t> looked_up = 0;
@@ -166,14 +168,14 @@ void Seeders(const std::string& binary) {
     // Not before all contents are known; registering the next seeder twice does no harm.
     if (number % 11 == 10 && beat >= kSeeders) {
       const uint64_t lookup = looked_up++;
-      return LookupCall(lookups[lookup % kContents], kPeersPerReply * 9 / 10, lookup % 16 == 0);
+      return LookupCall(lookups[lookup % kContents], kPeersPerResponse * 9 / 10, lookup % 16 == 0);
     }
     const auto seeder = static_cast<uint32_t>(beat % kSeeders);
     if (beat >= kSeeders) return HeartbeatCall(HeartbeatBytes(seeder + 1, {leases[seeder]}), true);
     v1::RegisterRequest request;
-    ToProto(TestSeeder(seeder + 1, TestContent(seeder % kContents + 1)), &request);
-    return Load::Call{"Register", Bytes(request), [&leases, seeder](const grpc::ByteBuffer& reply) {
-                        leases[seeder] = LeaseId(Parse<v1::RegisterReply>(reply).lease_id());
+    tracking::ToProto(TestSeeder(seeder + 1, TestContent(seeder % kContents + 1)), &request);
+    return Load::Call{"Register", Bytes(request), [&leases, seeder](const grpc::ByteBuffer& response) {
+                        leases[seeder] = tracking::LeaseId(Parse<v1::RegisterResponse>(response).lease_id());
                       }};
   });
   const uint64_t per_round = kSeeders * 11 / 10;
@@ -212,7 +214,7 @@ void Watch(const std::string& binary) {
   std::vector<double> milliseconds;
   for (uint32_t peer = 1; peer <= kTrials; ++peer) {
     v1::RegisterRequest in;
-    ToProto(TestSeeder(peer, TestContent(1)), &in);
+    tracking::ToProto(TestSeeder(peer, TestContent(1)), &in);
     const absl::Time began = absl::Now();
     absl::Time heard;
     std::thread listening([&] {
@@ -221,7 +223,7 @@ void Watch(const std::string& binary) {
       heard = absl::Now();
     });
     grpc::ClientContext call;
-    v1::RegisterReply out;
+    v1::RegisterResponse out;
     if (!registering->Register(&call, in, &out).ok()) Die("not registered");
     listening.join();
     milliseconds.push_back(absl::ToDoubleMilliseconds(heard - began));
@@ -241,9 +243,9 @@ void Memory(const std::string& binary, uint32_t peers, uint32_t contents) {
     // What is said first is said again later: the tracker's buffers are there before anything is measured.
     const auto peer = static_cast<uint32_t>(number < kWarmUpCalls ? 0 : number - kWarmUpCalls);
     v1::RegisterRequest request;
-    ToProto(TestSeeder(peer + 1, TestContent(peer % contents + 1)), &request);
-    return Load::Call{"Register", Bytes(request), [](const grpc::ByteBuffer& reply) {
-                        if (Parse<v1::RegisterReply>(reply).lease_id() == 0) Die("not registered");
+    tracking::ToProto(TestSeeder(peer + 1, TestContent(peer % contents + 1)), &request);
+    return Load::Call{"Register", Bytes(request), [](const grpc::ByteBuffer& response) {
+                        if (Parse<v1::RegisterResponse>(response).lease_id() == 0) Die("not registered");
                       }};
   });
   for (uint64_t sent = 0; sent < kWarmUpCalls + peers; ++sent) {

@@ -25,18 +25,18 @@ class ShoalDatagramLoad final : public DatagramDialect {
   explicit ShoalDatagramLoad(const Options& options) : options_(options), leases_(options.peers) {}
 
   size_t WriteGreeting(uint32_t tag, uint8_t* to) override;
-  bool TakeProof(uint32_t socket, ByteView reply) override;
+  bool TakeProof(uint32_t socket, ByteView response) override;
   size_t WriteRequest(uint32_t socket, uint32_t tag, uint32_t number, bool filling, uint8_t* to) override;
-  uint32_t TagOf(ByteView reply) const override;
-  bool Right(uint32_t number, bool filling, ByteView reply) override;
+  uint32_t TagOf(ByteView response) const override;
+  bool Right(uint32_t number, bool filling, ByteView response) override;
 
  private:
-  bool RightPeers(uint32_t number, const LookupReply& reply, bool truncated) const;
+  bool RightPeers(uint32_t number, const tracking::LookupResponse& response, bool truncated) const;
 
   const Options options_;
   RandomSource random_{7};
-  std::vector<std::string> cookies_;  // by socket
-  std::vector<LeaseId> leases_;       // by peer
+  std::vector<std::string> cookies_;       // by socket
+  std::vector<tracking::LeaseId> leases_;  // by peer
 };
 
 }  // namespace shoal::tracker

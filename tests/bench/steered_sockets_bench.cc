@@ -82,8 +82,8 @@ double CpuSeconds(int who) {
 }
 
 struct Round {
-  double replies_per_s = 0;
-  double cpu_us_per_reply = 0;
+  double responses_per_s = 0;
+  double cpu_us_per_response = 0;
 };
 
 Round Run(BitTorrentSwarms* swarms, const Bep15Load::Options& peers, bool steered) {
@@ -95,7 +95,7 @@ Round Run(BitTorrentSwarms* swarms, const Bep15Load::Options& peers, bool steere
   if (!server.ok()) std::exit(2);
   if (steered) SteerByInfoHash((*server)->port());
   std::array<double, kThreads> used{};
-  std::array<double, kThreads> replies{};
+  std::array<double, kThreads> responses{};
   const double cpu = CpuSeconds(RUSAGE_SELF);
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < kThreads; ++i) {
@@ -108,13 +108,13 @@ Round Run(BitTorrentSwarms* swarms, const Bep15Load::Options& peers, bool steere
       RandomSource random(i + 1);
       const DatagramLoad::Result result = load.Run(kSeconds, 0, [&] { return random.Below(peers.peers); });
       if (result.wrong > 0) std::exit(1);
-      replies[i] = static_cast<double>(result.replies);
+      responses[i] = static_cast<double>(result.responses);
       used[i] = CpuSeconds(RUSAGE_THREAD);
     });
   }
   for (std::thread& thread : threads) thread.join();
   const double server_cpu = CpuSeconds(RUSAGE_SELF) - cpu - used[0] - used[1];
-  const double all = replies[0] + replies[1];
+  const double all = responses[0] + responses[1];
   return {all / kSeconds, server_cpu * 1e6 / all};
 }
 
@@ -139,8 +139,8 @@ int Main(uint32_t peers, uint32_t swarms, int rounds) {
   for (int round = 0; round < rounds; ++round) {
     for (const bool steered : {false, true}) {
       const Round one = Run(&shared, load, steered);
-      rates[steered].push_back(one.replies_per_s);
-      costs[steered].push_back(one.cpu_us_per_reply);
+      rates[steered].push_back(one.responses_per_s);
+      costs[steered].push_back(one.cpu_us_per_response);
     }
   }
   std::printf(

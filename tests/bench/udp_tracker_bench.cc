@@ -138,10 +138,10 @@ int Main(const Flags& flags) {
         "\"peers_per_reply\": %.1f, \"bytes_per_peer\": %.1f, \"mib_filled\": %.1f, \"mib\": %.1f, "
         "\"flood_per_s\": %.0f}\n",
         at, static_cast<double>(result.sent) / result.seconds,
-        static_cast<double>(result.replies) / result.seconds, result.Percentile(0.5), result.Percentile(0.99),
-        result.Percentile(0.999), static_cast<unsigned long long>(result.lost),
+        static_cast<double>(result.responses) / result.seconds, result.Percentile(0.5),
+        result.Percentile(0.99), result.Percentile(0.999), static_cast<unsigned long long>(result.lost),
         static_cast<unsigned long long>(result.wrong),
-        used * 1e6 / static_cast<double>(std::max<uint64_t>(result.replies, 1)), bep15.peers_per_reply(),
+        used * 1e6 / static_cast<double>(std::max<uint64_t>(result.responses, 1)), bep15.peers_per_response(),
         (filled - empty) * 1048576 / flags.peers, filled, ResidentMib(flags.pid),
         static_cast<double>(flooded - flooded_before) / result.seconds);
     std::fflush(stdout);

@@ -36,11 +36,11 @@ void TryRequest(ByteView bytes) {
   }
 }
 
-void TryReply(ByteView bytes, bool v6) {
-  const Reply reply = ParseReply(bytes, v6);
-  if (const auto* announce = std::get_if<AnnounceReply>(&reply)) {
+void TryResponse(ByteView bytes, bool v6) {
+  const Response response = ParseResponse(bytes, v6);
+  if (const auto* announce = std::get_if<AnnounceResponse>(&response)) {
     Expect(kAnnounceHeadBytes + announce->peers.size() * (v6 ? kPeerBytesV6 : kPeerBytesV4) <= bytes.size());
-  } else if (const auto* scrape = std::get_if<ScrapeReply>(&reply)) {
+  } else if (const auto* scrape = std::get_if<ScrapeResponse>(&response)) {
     Expect(kScrapeHeadBytes + scrape->counts.size() * kScrapeEntryBytes <= bytes.size());
   }
 }
@@ -50,7 +50,7 @@ void TryReply(ByteView bytes, bool v6) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   shoal::tracker::bep15::TryRequest({data, size});
-  shoal::tracker::bep15::TryReply({data, size}, false);
-  shoal::tracker::bep15::TryReply({data, size}, true);
+  shoal::tracker::bep15::TryResponse({data, size}, false);
+  shoal::tracker::bep15::TryResponse({data, size}, true);
   return 0;
 }

@@ -21,7 +21,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-class ScriptedTransport final : public Transport {
+class ScriptedTransport final : public net::Transport {
  public:
   ScriptedTransport(std::string script, size_t read_bytes)
       : script_(std::move(script)), read_bytes_(read_bytes) {}
@@ -55,14 +55,14 @@ class ScriptedTransport final : public Transport {
 };
 
 // Wants everything that fits its buffers.
-class GreedyDelegate final : public SessionDelegate {
+class GreedyDelegate final : public stream::SessionDelegate {
  public:
   explicit GreedyDelegate(std::promise<void>* closed) : closed_(closed) {}
-  void OnReady(const Hello&) override { session->RequestManifest(); }
+  void OnReady(const stream::Hello&) override { session->RequestManifest(); }
   void OnManifest(std::string canonical) override {
     if (canonical.size() > kMaxManifestBytes) std::abort();
   }
-  void OnHave(const Have&) override {}
+  void OnHave(const stream::Have&) override {}
   bool WantsChunk(ChunkIndex, uint32_t length_bytes) override {
     return length_bytes <= pool_->max_chunk_bytes();
   }
@@ -72,14 +72,14 @@ class GreedyDelegate final : public SessionDelegate {
   void OnProgress(ChunkIndex, uint32_t) override {}
   void OnChunk(ChunkIndex, ChunkBuffer, uint32_t) override {}
   void OnCorruptFrame(ChunkIndex) override {}
-  void OnRefused(const Refuse&) override {}
+  void OnRefused(const stream::Refuse&) override {}
   void OnNothingFresh() override {}
   void OnClosed(const absl::Status& why) override {
     if (why.ok()) std::abort();
     closed_->set_value();
   }
 
-  ChunkSession* session = nullptr;
+  stream::ChunkSession* session = nullptr;
 
  private:
   std::promise<void>* const closed_;
@@ -87,12 +87,12 @@ class GreedyDelegate final : public SessionDelegate {
 };
 
 std::string GoodHello(const ChunkSource& source) {
-  Hello hello;
+  stream::Hello hello;
   hello.content_id = source.manifest()->id();
   hello.chunk_count = source.manifest()->chunk_count();
   hello.manifest_bytes = 300'000;
   std::string frame;
-  AppendFrame(FrameType::kHello, hello.Encode(), &frame);
+  stream::AppendFrame(stream::FrameType::kHello, hello.Encode(), &frame);
   return frame;
 }
 
@@ -101,7 +101,7 @@ std::string GoodHello(const ChunkSource& source) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace shoal;  // NOLINT(google-build-using-namespace)
-  static EventLoop& loop = *new EventLoop("fuzz");
+  static net::EventLoop& loop = *new net::EventLoop("fuzz");
   static const auto source =
       std::make_shared<std::shared_ptr<FileChunkSource>>(FileChunkSource::Make(100'000, 16384));
   if (size == 0) return 0;
@@ -109,24 +109,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if ((data[0] & 2) != 0) script = GoodHello(**source) + script;
   auto transport = std::make_unique<ScriptedTransport>(std::move(script), (data[0] & 4) != 0 ? 7 : 100'000);
 
-  SessionTerms terms;
+  stream::SessionTerms terms;
   terms.content_id = (*source)->manifest()->id();
   std::promise<void> closed;
   GreedyDelegate delegate(&closed);
-  std::shared_ptr<TransportSession> session;
+  std::shared_ptr<stream::TransportSession> session;
   if ((data[0] & 1) != 0) {
-    session = TransportSession::Dialling(loop, std::move(transport), terms, {}, *source, &delegate);
+    session = stream::TransportSession::Dialling(loop, std::move(transport), terms, {}, *source, &delegate);
     delegate.session = session.get();
   } else {
-    session = TransportSession::Accepting(
+    session = stream::TransportSession::Accepting(
         loop, std::move(transport), terms, {},
-        [](const Hello& hello) -> TransportSession::Admission {
-          if (hello.content_id != (*source)->manifest()->id()) return Refuse{};
-          TransportSession::Service service;
+        [](const stream::Hello& hello) -> stream::TransportSession::Admission {
+          if (hello.content_id != (*source)->manifest()->id()) return stream::Refuse{};
+          stream::TransportSession::Service service;
           service.source = *source;
-          service.fresh = std::make_shared<FreshChunks>(7, 1);
-          service.gate = std::make_shared<UploadGate>(1);
-          service.ledger = std::make_shared<UploadLedger>();
+          service.fresh = std::make_shared<stream::FreshChunks>(7, 1);
+          service.gate = std::make_shared<stream::UploadGate>(1);
+          service.ledger = std::make_shared<stream::UploadLedger>();
           return service;
         },
         [&closed](const absl::Status&) { closed.set_value(); }, nullptr);

@@ -19,7 +19,7 @@ void Check(shoal::ByteView bytes) {
 }
 
 void CheckBounds(const std::vector<shoal::ChunkRange>& ranges) {
-  if (ranges.size() > shoal::kMaxRangesPerMessage) std::abort();
+  if (ranges.size() > shoal::stream::kMaxRangesPerMessage) std::abort();
   for (const shoal::ChunkRange& range : ranges) {
     if (range.count == 0 || uint64_t{range.first.value()} + range.count > shoal::kMaxChunks) std::abort();
   }
@@ -32,27 +32,28 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const shoal::ByteView bytes(data + 1, size - 1);
   switch (data[0] % 7) {
     case 0:
-      Check<shoal::Hello>(bytes);
+      Check<shoal::stream::Hello>(bytes);
       break;
     case 1:
-      Check<shoal::Have>(bytes);
-      if (const auto have = shoal::Have::Decode(bytes); have.ok()) CheckBounds(have->gained);
+      Check<shoal::stream::Have>(bytes);
+      if (const auto have = shoal::stream::Have::Decode(bytes); have.ok()) CheckBounds(have->gained);
       break;
     case 2:
-      Check<shoal::Request>(bytes);
-      if (const auto request = shoal::Request::Decode(bytes); request.ok()) CheckBounds(request->chunks);
+      Check<shoal::stream::Request>(bytes);
+      if (const auto request = shoal::stream::Request::Decode(bytes); request.ok())
+        CheckBounds(request->chunks);
       break;
     case 3:
-      Check<shoal::Cancel>(bytes);
+      Check<shoal::stream::Cancel>(bytes);
       break;
     case 4:
-      Check<shoal::Refuse>(bytes);
+      Check<shoal::stream::Refuse>(bytes);
       break;
     case 5:
-      Check<shoal::ManifestRequest>(bytes);
+      Check<shoal::stream::ManifestRequest>(bytes);
       break;
     default:
-      Check<shoal::RequestAny>(bytes);
+      Check<shoal::stream::RequestAny>(bytes);
   }
   return 0;
 }

@@ -14,27 +14,27 @@ void Expect(bool condition) {
 }
 
 void TryRequest(ByteView bytes) {
-  const auto request = DatagramRequest::Decode(bytes);
+  const auto request = tracking::DatagramRequest::Decode(bytes);
   if (!request.ok()) return;
-  Expect(LooksLikeDatagramRequest(bytes));
-  const auto encoded = request->Encode(kMinRequestBytes);
+  Expect(tracking::LooksLikeDatagramRequest(bytes));
+  const auto encoded = request->Encode(tracking::kMinRequestBytes);
   if (!encoded.ok()) {
     // A field that was left out may have a longer default.
     Expect(absl::IsResourceExhausted(encoded.status()));
     return;
   }
-  Expect(encoded->size() >= kMinRequestBytes && encoded->size() <= kMaxDatagramBytes);
-  const auto again = DatagramRequest::Decode(AsBytes(*encoded));
-  Expect(again.ok() && *again->Encode(kMinRequestBytes) == *encoded);
+  Expect(encoded->size() >= tracking::kMinRequestBytes && encoded->size() <= tracking::kMaxDatagramBytes);
+  const auto again = tracking::DatagramRequest::Decode(AsBytes(*encoded));
+  Expect(again.ok() && *again->Encode(tracking::kMinRequestBytes) == *encoded);
 }
 
-void TryReply(ByteView bytes) {
-  const auto reply = DatagramReply::Decode(bytes);
-  if (!reply.ok()) return;
-  for (const size_t max : {kMinRequestBytes, size_t{200}, kMaxDatagramBytes}) {
-    const std::string encoded = reply->Encode(max);
+void TryResponse(ByteView bytes) {
+  const auto response = tracking::DatagramResponse::Decode(bytes);
+  if (!response.ok()) return;
+  for (const size_t max : {tracking::kMinRequestBytes, size_t{200}, tracking::kMaxDatagramBytes}) {
+    const std::string encoded = response->Encode(max);
     Expect(encoded.size() <= max);
-    const auto again = DatagramReply::Decode(AsBytes(encoded));
+    const auto again = tracking::DatagramResponse::Decode(AsBytes(encoded));
     Expect(again.ok() && again->Encode(max) == encoded);
   }
 }
@@ -44,6 +44,6 @@ void TryReply(ByteView bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   shoal::TryRequest({data, size});
-  shoal::TryReply({data, size});
+  shoal::TryResponse({data, size});
   return 0;
 }

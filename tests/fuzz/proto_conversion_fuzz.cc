@@ -17,24 +17,24 @@ template <typename Proto>
 void TryMessage(const uint8_t* data, size_t size) {
   Proto proto;
   if (!proto.ParseFromArray(data, static_cast<int>(size))) return;
-  const auto plain = FromProto(proto);
+  const auto plain = shoal::tracking::FromProto(proto);
   if (!plain.ok()) {
     if (plain.status().message().empty()) std::abort();
     return;
   }
   Proto first;
-  ToProto(*plain, &first);
-  const auto again = FromProto(first);
+  shoal::tracking::ToProto(*plain, &first);
+  const auto again = shoal::tracking::FromProto(first);
   if (!again.ok()) std::abort();
   Proto second;
-  ToProto(*again, &second);
+  shoal::tracking::ToProto(*again, &second);
   if (first.SerializeAsString() != second.SerializeAsString()) std::abort();
 }
 
 // Never written by a client of ours: only read.
 void TryWatch(const uint8_t* data, size_t size) {
-  pb::WatchRequest proto;
-  if (proto.ParseFromArray(data, static_cast<int>(size))) static_cast<void>(FromProto(proto).ok());
+  tracking::pb::WatchRequest proto;
+  if (proto.ParseFromArray(data, static_cast<int>(size))) static_cast<void>(tracking::FromProto(proto).ok());
 }
 
 }  // namespace
@@ -47,24 +47,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   using Try = void (*)(const uint8_t*, size_t);
   static constexpr Try kTries[] = {
-      TryMessage<pb::RegisterRequest>,
-      TryMessage<pb::RegisterReply>,
-      TryMessage<pb::HeartbeatRequest>,
-      TryMessage<pb::HeartbeatReply>,
-      TryMessage<pb::LookupRequest>,
-      TryMessage<pb::LookupReply>,
-      TryMessage<pb::ListContentsRequest>,
-      TryMessage<pb::ListContentsReply>,
-      TryMessage<pb::GetSwarmRequest>,
-      TryMessage<pb::GetSwarmReply>,
+      TryMessage<tracking::pb::RegisterRequest>,
+      TryMessage<tracking::pb::RegisterResponse>,
+      TryMessage<tracking::pb::HeartbeatRequest>,
+      TryMessage<tracking::pb::HeartbeatResponse>,
+      TryMessage<tracking::pb::LookupRequest>,
+      TryMessage<tracking::pb::LookupResponse>,
+      TryMessage<tracking::pb::ListContentsRequest>,
+      TryMessage<tracking::pb::ListContentsResponse>,
+      TryMessage<tracking::pb::GetSwarmRequest>,
+      TryMessage<tracking::pb::GetSwarmResponse>,
       TryWatch,
-      TryMessage<pb::SwarmEvent>,
-      TryMessage<pb::LeaveRequest>,
-      TryMessage<pb::LeaveReply>,
-      TryMessage<pb::RegisterManyRequest>,
-      TryMessage<pb::RegisterManyReply>,
-      TryMessage<pb::LookupManyRequest>,
-      TryMessage<pb::LookupManyReply>,
+      TryMessage<tracking::pb::SwarmEvent>,
+      TryMessage<tracking::pb::LeaveRequest>,
+      TryMessage<tracking::pb::LeaveResponse>,
+      TryMessage<tracking::pb::RegisterManyRequest>,
+      TryMessage<tracking::pb::RegisterManyResponse>,
+      TryMessage<tracking::pb::LookupManyRequest>,
+      TryMessage<tracking::pb::LookupManyResponse>,
   };
   kTries[data[0] % std::size(kTries)](data + 1, size - 1);
   return 0;

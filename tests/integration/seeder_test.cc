@@ -31,12 +31,12 @@ class SeederTest : public ::testing::Test {
   Seeder::Options Options() {
     Seeder::Options options;
     options.share = share_.path();
-    options.trackers = *TrackerUrl::ParseList("tracker-a:1,tracker-b:1");
+    options.trackers = *tracking::TrackerUrl::ParseList("tracker-a:1,tracker-b:1");
     options.listen = *Endpoint::Parse("127.0.0.1:0");
     options.advertise = *IpAddress::Parse("127.0.0.1");
     options.settle = absl::Milliseconds(20);
     options.state_folder = state_.path();
-    options.connect_tracker = [this](const TrackerUrl& url) {
+    options.connect_tracker = [this](const tracking::TrackerUrl& url) {
       return tracker(url.address.host)->Connect(url);
     };
     options.observer = &listener_;
@@ -58,7 +58,7 @@ class SeederTest : public ::testing::Test {
   // checked.
   std::map<std::string, std::string> Fetch(const ContentId& id) {
     RecordingDelegate delegate;
-    std::shared_ptr<ChunkSession> session;
+    std::shared_ptr<stream::ChunkSession> session;
     delegate.on_ready = [&] { session->RequestManifest(); };
     Dial(id, &delegate, &session);
     const auto with_manifest = delegate.Wait([](const auto& r) { return r.manifest || r.closed; });
@@ -89,22 +89,23 @@ class SeederTest : public ::testing::Test {
   }
 
   // What a peer is told that asks for a content which is not served.
-  Refuse::Reason RefusalOf(const ContentId& id) {
+  stream::Refuse::Reason RefusalOf(const ContentId& id) {
     RecordingDelegate delegate;
-    std::shared_ptr<ChunkSession> session;
+    std::shared_ptr<stream::ChunkSession> session;
     Dial(id, &delegate, &session);
     const auto record = delegate.WaitClosed();
     EXPECT_EQ(record.refused.size(), 1u);
-    return record.refused.empty() ? Refuse::Reason::kUnspecified : record.refused[0].reason;
+    return record.refused.empty() ? stream::Refuse::Reason::kUnspecified : record.refused[0].reason;
   }
 
-  void Dial(const ContentId& id, RecordingDelegate* delegate, std::shared_ptr<ChunkSession>* session) {
+  void Dial(const ContentId& id, RecordingDelegate* delegate,
+            std::shared_ptr<stream::ChunkSession>* session) {
     const Endpoint seeder{*IpAddress::Parse("127.0.0.1"), seeder_->port()};
     loop_.Post([this, id, seeder, delegate, session] {
-      SessionTerms terms;
+      stream::SessionTerms terms;
       terms.content_id = id;
       terms.self = self_;
-      *session = ChunkSession::Dial(loop_, seeder, terms, SessionLimits{}, nullptr, delegate);
+      *session = stream::ChunkSession::Dial(loop_, seeder, terms, stream::SessionLimits{}, nullptr, delegate);
     });
   }
 
@@ -119,7 +120,7 @@ class SeederTest : public ::testing::Test {
       {"tracker-a", std::make_shared<FakeTracker>()}, {"tracker-b", std::make_shared<FakeTracker>()}};
   RecordingListener listener_;
   std::unique_ptr<Seeder> seeder_;
-  EventLoop loop_{"test"};  // last: its thread uses the rest
+  net::EventLoop loop_{"test"};  // last: its thread uses the rest
 };
 
 TEST_F(SeederTest, EveryChunkOfEveryShapeOfFileCanBeFetched) {
@@ -157,11 +158,11 @@ TEST_F(SeederTest, AFileThatAppearsChangesAndGoes) {
   Put("a", "another");
   const ContentId two = IdOf(listener_.WaitForEvent("published a", 2), "a");
   EXPECT_EQ(Fetch(two).at("a"), "another");
-  EXPECT_EQ(RefusalOf(one), Refuse::Reason::kUnknownContent);
+  EXPECT_EQ(RefusalOf(one), stream::Refuse::Reason::kUnknownContent);
 
   std::filesystem::remove(share_.Path("a"));
   listener_.WaitForEvent("withdrawn a", 2);
-  EXPECT_EQ(RefusalOf(two), Refuse::Reason::kUnknownContent);
+  EXPECT_EQ(RefusalOf(two), stream::Refuse::Reason::kUnknownContent);
 }
 
 TEST_F(SeederTest, WhoIsConnectedIsSentAwayWhenTheFileChanges) {
@@ -169,7 +170,7 @@ TEST_F(SeederTest, WhoIsConnectedIsSentAwayWhenTheFileChanges) {
   Start(Options());
   const ContentId id = IdOf(listener_.WaitForFirstScan(), "a");
   RecordingDelegate delegate;
-  std::shared_ptr<ChunkSession> session;
+  std::shared_ptr<stream::ChunkSession> session;
   Dial(id, &delegate, &session);
   delegate.Wait([](const auto& r) { return r.hello.has_value(); });
   std::filesystem::remove(share_.Path("a"));
@@ -185,7 +186,7 @@ TEST_F(SeederTest, TellsEachTrackerWhatItOffersAndThatItLeaves) {
   const auto record = listener_.WaitForFirstScan();
   for (const char* host : {"tracker-a", "tracker-b"}) {
     const auto state = tracker(host)->Wait([](const auto& s) { return s.registered.size() == 2; });
-    const RegisterRequest* many = state.Find(IdOf(record, "many"));
+    const tracking::RegisterRequest* many = state.Find(IdOf(record, "many"));
     ASSERT_NE(many, nullptr);
     EXPECT_EQ(many->content.name, "many");
     EXPECT_EQ(many->content.length_bytes, 3u);

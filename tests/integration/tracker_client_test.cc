@@ -22,7 +22,7 @@ using tracker::Tracker;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
 // A tracker in this process, and what a client makes of it, by either door.
-class TrackerClientTest : public ::testing::TestWithParam<TrackerUrl::Door> {
+class TrackerClientTest : public ::testing::TestWithParam<tracking::TrackerUrl::Door> {
  protected:
   void SetUp() override { StartTracker(0, 0); }
 
@@ -38,8 +38,8 @@ class TrackerClientTest : public ::testing::TestWithParam<TrackerUrl::Door> {
     tracker_ = *std::move(started);
   }
 
-  TrackerUrl Url() const {
-    const bool udp = GetParam() == TrackerUrl::Door::kUdp;
+  tracking::TrackerUrl Url() const {
+    const bool udp = GetParam() == tracking::TrackerUrl::Door::kUdp;
     return {GetParam(), {"127.0.0.1", udp ? tracker_->udp_port() : tracker_->grpc_port()}};
   }
 
@@ -48,53 +48,55 @@ class TrackerClientTest : public ::testing::TestWithParam<TrackerUrl::Door> {
 };
 
 TEST_P(TrackerClientTest, RegistersManyAtOnce) {
-  const auto client = MakeTrackerClient(Url());
+  const auto client = tracking::MakeTrackerClient(Url());
   for (const uint8_t many : {3, 40}) {  // few are datagrams where there are any, many are one message
-    RegisterManyRequest request;
+    tracking::RegisterManyRequest request;
     for (uint8_t i = 0; i < many; ++i) {
-      RegisterRequest one = sample::Register();
-      one.content = sample::Summary(i, "content-" + std::to_string(i));
+      tracking::RegisterRequest one = tracking::sample::Register();
+      one.content = tracking::sample::Summary(i, "content-" + std::to_string(i));
       request.registrations.emplace_back(one);
     }
     request.registrations[1]->content.name = "another-name";
     request.registrations[2]->content.id = request.registrations[1]->content.id;
-    const auto reply = client->RegisterMany(request, kPatience);
-    ASSERT_TRUE(reply.ok()) << reply.status();
-    ASSERT_EQ(reply->outcomes.size(), many);
-    EXPECT_TRUE(reply->outcomes[0].ok()) << reply->outcomes[0].status();
-    EXPECT_EQ(reply->outcomes[2].status().code(), absl::StatusCode::kAlreadyExists);
-    EXPECT_TRUE(reply->outcomes[many - 1].ok() || many == 3);
-    ASSERT_TRUE(client->Leave({sample::Peer(1), {}}, kPatience).ok());
+    const auto response = client->RegisterMany(request, kPatience);
+    ASSERT_TRUE(response.ok()) << response.status();
+    ASSERT_EQ(response->outcomes.size(), many);
+    EXPECT_TRUE(response->outcomes[0].ok()) << response->outcomes[0].status();
+    EXPECT_EQ(response->outcomes[2].status().code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_TRUE(response->outcomes[many - 1].ok() || many == 3);
+    ASSERT_TRUE(client->Leave({tracking::sample::Peer(1), {}}, kPatience).ok());
   }
 }
 
 TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
-  const auto client = MakeTrackerClient(Url());
-  const auto registered = client->Register(sample::Register(), kPatience);
+  const auto client = tracking::MakeTrackerClient(Url());
+  const auto registered = client->Register(tracking::sample::Register(), kPatience);
   ASSERT_TRUE(registered.ok()) << registered.status();
   EXPECT_EQ(registered->ttl, lease_);
   EXPECT_TRUE(registered->peers.empty());
 
-  RegisterRequest second = sample::Register();
-  second.peer_id = sample::Peer(2);
+  tracking::RegisterRequest second = tracking::sample::Register();
+  second.peer_id = tracking::sample::Peer(2);
   second.endpoint = {IpAddress(), 7001};  // from wherever the request comes
   second.held = ChunkSet::All(100);
   const auto other = client->Register(second, kPatience);
   ASSERT_TRUE(other.ok()) << other.status();
   ASSERT_EQ(other->peers.size(), 1u);
-  EXPECT_EQ(other->peers[0].endpoint, sample::At(1));
+  EXPECT_EQ(other->peers[0].endpoint, tracking::sample::At(1));
   EXPECT_EQ(other->peers[0].chunks_held, 5u);
 
-  LeaseBeat beat = sample::Beat(registered->lease_id.value());
-  const auto beaten = client->Heartbeat({sample::Peer(1), {beat, sample::Beat(12345)}}, kPatience);
+  tracking::LeaseBeat beat = tracking::sample::Beat(registered->lease_id.value());
+  const auto beaten =
+      client->Heartbeat({tracking::sample::Peer(1), {beat, tracking::sample::Beat(12345)}}, kPatience);
   ASSERT_TRUE(beaten.ok()) << beaten.status();
-  EXPECT_EQ(beaten->register_again, std::vector<LeaseId>{LeaseId(12345)});
+  EXPECT_EQ(beaten->register_again, std::vector<tracking::LeaseId>{tracking::LeaseId(12345)});
 
-  for (const ContentKey& key : {ContentKey(sample::Content(1)), ContentKey("content.bin")}) {
-    const auto found = client->Lookup({key, sample::Peer(1), 10}, kPatience);
+  for (const tracking::ContentKey& key :
+       {tracking::ContentKey(tracking::sample::Content(1)), tracking::ContentKey("content.bin")}) {
+    const auto found = client->Lookup({key, tracking::sample::Peer(1), 10}, kPatience);
     ASSERT_TRUE(found.ok()) << found.status();
     ASSERT_EQ(found->contents.size(), 1u);
-    EXPECT_EQ(found->contents[0].summary, sample::Summary(1));
+    EXPECT_EQ(found->contents[0].summary, tracking::sample::Summary(1));
     ASSERT_EQ(found->peers.size(), 1u);
     EXPECT_EQ(found->peers[0].endpoint.ToString(), "127.0.0.1:7001");
     EXPECT_TRUE(found->peers[0].complete);
@@ -103,55 +105,57 @@ TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
   const auto listed = client->ListContents({}, kPatience);
   ASSERT_TRUE(listed.ok()) << listed.status();
   EXPECT_EQ(listed->contents.size(), 1u);
-  const auto swarm = client->GetSwarm(ContentKey(sample::Content(1)), kPatience);
+  const auto swarm = client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience);
   ASSERT_TRUE(swarm.ok()) << swarm.status();
   EXPECT_EQ(swarm->peers.size(), 2u);
 
-  EXPECT_EQ(client->Leave({sample::Peer(1), {}}, kPatience)->ended, 1u);
-  EXPECT_EQ(client->GetSwarm(ContentKey(sample::Content(1)), kPatience)->peers.size(), 1u);
+  EXPECT_EQ(client->Leave({tracking::sample::Peer(1), {}}, kPatience)->ended, 1u);
+  EXPECT_EQ(client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience)->peers.size(),
+            1u);
 }
 
 TEST_P(TrackerClientTest, ErrorsAreTheSameByBothDoors) {
-  const auto client = MakeTrackerClient(Url());
-  const auto nothing = client->Lookup({sample::Content(9), {}, 10}, kPatience);
+  const auto client = tracking::MakeTrackerClient(Url());
+  const auto nothing = client->Lookup({tracking::sample::Content(9), {}, 10}, kPatience);
   EXPECT_EQ(nothing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(nothing.status().message()), HasSubstr(Url().ToString()));
-  ASSERT_TRUE(client->Register(sample::Register(), kPatience).ok());
-  RegisterRequest liar = sample::Register();
-  liar.peer_id = sample::Peer(2);
+  ASSERT_TRUE(client->Register(tracking::sample::Register(), kPatience).ok());
+  tracking::RegisterRequest liar = tracking::sample::Register();
+  liar.peer_id = tracking::sample::Peer(2);
   liar.content.name = "another.bin";
   EXPECT_EQ(client->Register(liar, kPatience).status().code(), absl::StatusCode::kAlreadyExists);
 }
 
 TEST_P(TrackerClientTest, WhereNoTrackerIsItIsUnavailableLongBeforeTheTimeout) {
-  const TrackerUrl url = Url();
+  const tracking::TrackerUrl url = Url();
   tracker_.reset();
-  const auto reply = MakeTrackerClient(url)->Lookup(sample::Lookup(), kPatience);
-  EXPECT_EQ(reply.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(reply.status().message()), HasSubstr(url.ToString() + " can't be reached"));
+  const auto response = tracking::MakeTrackerClient(url)->Lookup(tracking::sample::Lookup(), kPatience);
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(response.status().message()), HasSubstr(url.ToString() + " can't be reached"));
 }
 
 TEST_P(TrackerClientTest, AChunkSetOfAnySizeCanBeRegistered) {
-  RegisterRequest large = sample::Register();
+  tracking::RegisterRequest large = tracking::sample::Register();
   large.content.chunk_count = 100'000;
   large.content.length_bytes = 100'000ull * 65536;
   large.held = ChunkSet(100'000);
   for (uint32_t i = 0; i < 100'000; i += 2) large.held.Insert(ChunkIndex(i));
-  const auto client = MakeTrackerClient(Url());
+  const auto client = tracking::MakeTrackerClient(Url());
   ASSERT_TRUE(client->Register(large, kPatience).ok());
-  EXPECT_EQ(client->GetSwarm(ContentKey(sample::Content(1)), kPatience)->peers.at(0).held, large.held);
+  EXPECT_EQ(client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience)->peers.at(0).held,
+            large.held);
 }
 
 TEST_P(TrackerClientTest, ManyPeersAreFoundByBothDoors) {
-  const auto client = MakeTrackerClient(Url());
+  const auto client = tracking::MakeTrackerClient(Url());
   for (uint8_t i = 1; i <= 100; ++i) {
-    RegisterRequest request = sample::Register();
-    request.peer_id = sample::Peer(i);
-    request.endpoint = sample::At(i);
+    tracking::RegisterRequest request = tracking::sample::Register();
+    request.peer_id = tracking::sample::Peer(i);
+    request.endpoint = tracking::sample::At(i);
     request.max_peers = 0;
     ASSERT_TRUE(client->Register(request, kPatience).ok());
   }
-  const auto found = client->Lookup({sample::Content(1), {}, 100}, kPatience);
+  const auto found = client->Lookup({tracking::sample::Content(1), {}, 100}, kPatience);
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->peers.size(), 100u);
   EXPECT_FALSE(found->truncated);
@@ -163,10 +167,10 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
   Mutex mutex;
   CondVar changed;
   int registrations = 0;
-  Announcer::Options options;
-  options.self = sample::Peer(1);
-  options.endpoint = sample::At(1);
-  options.on_peers = [&](const ContentId&, const std::vector<PeerInfo>&) {
+  tracking::Announcer::Options options;
+  options.self = tracking::sample::Peer(1);
+  options.endpoint = tracking::sample::At(1);
+  options.on_peers = [&](const ContentId&, const std::vector<tracking::PeerInfo>&) {
     MutexLock lock(&mutex);
     ++registrations;
     changed.NotifyAll();
@@ -175,8 +179,10 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
     MutexLock lock(&mutex);
     while (registrations < count) changed.Wait(&mutex);
   };
-  auto announcer = Announcer::Start(MakeTrackerClient(Url()), options);
-  announcer->Offer(sample::Summary(1), [] { return Announcer::Progress{.held = sample::Held()}; }, 10);
+  auto announcer = tracking::Announcer::Start(tracking::MakeTrackerClient(Url()), options);
+  announcer->Offer(
+      tracking::sample::Summary(1),
+      [] { return tracking::Announcer::Progress{.held = tracking::sample::Held()}; }, 10);
   await(1);
 
   const uint16_t grpc_port = tracker_->grpc_port();
@@ -184,18 +190,21 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
   tracker_.reset();
   StartTracker(grpc_port, udp_port);
   await(2);
-  const auto client = MakeTrackerClient(Url());
-  EXPECT_EQ(client->GetSwarm(ContentKey(sample::Content(1)), kPatience)->peers.at(0).held, sample::Held());
+  const auto client = tracking::MakeTrackerClient(Url());
+  EXPECT_EQ(client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience)->peers.at(0).held,
+            tracking::sample::Held());
 
   announcer.reset();
-  const auto left = client->Lookup({sample::Content(1), {}, 10}, kPatience);
+  const auto left = client->Lookup({tracking::sample::Content(1), {}, 10}, kPatience);
   EXPECT_TRUE(!left.ok() || left->peers.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Doors, TrackerClientTest,
-                         ::testing::Values(TrackerUrl::Door::kGrpc, TrackerUrl::Door::kUdp),
+                         ::testing::Values(tracking::TrackerUrl::Door::kGrpc,
+                                           tracking::TrackerUrl::Door::kUdp),
                          [](const auto& door) {
-                           return std::string(door.param == TrackerUrl::Door::kUdp ? "Udp" : "Grpc");
+                           return std::string(door.param == tracking::TrackerUrl::Door::kUdp ? "Udp"
+                                                                                             : "Grpc");
                          });
 
 }  // namespace

@@ -39,8 +39,8 @@ struct Link {
   bool server_open = false;
   std::deque<ChunkIndex> queued;
   uint32_t credits = 0;
-  FreshPeer fresh_peer;
-  Uploader uploader;
+  stream::FreshPeer fresh_peer;
+  stream::Uploader uploader;
   bool has_turn = false;
   std::vector<ChunkRange> gains_behind;  // to be told when the chunk before them has gone
 

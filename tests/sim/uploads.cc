@@ -14,7 +14,7 @@ Uploads::Uploads(VirtualTime& time, Network& network, NodeIndex node, ChunkSet h
       options_(options),
       held_(std::move(held)),
       turns_(options.turns) {
-  if (options.serves_any) fresh_ = std::make_unique<FreshChunks>(held_.size(), options.random_seed);
+  if (options.serves_any) fresh_ = std::make_unique<stream::FreshChunks>(held_.size(), options.random_seed);
 }
 
 void Uploads::Accept(Link& link) {
@@ -151,8 +151,8 @@ void Uploads::EndTurn(Link& link) {
   BeginAll(turns_.Done(link.uploader, time_.now()));
 }
 
-void Uploads::BeginAll(const std::vector<Uploader>& granted) {
-  for (const Uploader uploader : granted) {
+void Uploads::BeginAll(const std::vector<stream::Uploader>& granted) {
+  for (const stream::Uploader uploader : granted) {
     const auto found = by_uploader_.find(uploader);
     if (found != by_uploader_.end()) Begin(*found->second);
   }

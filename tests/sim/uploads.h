@@ -55,7 +55,7 @@ class Uploads {
   void HandedOver(Link& link);
   void Arrived(Link& link);
   void EndTurn(Link& link);
-  void BeginAll(const std::vector<Uploader>& granted);
+  void BeginAll(const std::vector<stream::Uploader>& granted);
   void TellGains();
   void TellGainsTo(Link& link, std::vector<ChunkRange> gains);
 
@@ -64,10 +64,10 @@ class Uploads {
   const NodeIndex node_;
   const Options options_;
   ChunkSet held_;
-  std::unique_ptr<FreshChunks> fresh_;  // null: does not serve any
-  UploadTurns turns_;
+  std::unique_ptr<stream::FreshChunks> fresh_;  // null: does not serve any
+  stream::UploadTurns turns_;
   std::vector<Link*> links_;
-  absl::flat_hash_map<Uploader, Link*> by_uploader_;
+  absl::flat_hash_map<stream::Uploader, Link*> by_uploader_;
   std::vector<ChunkRange> untold_gains_;
   absl::Duration told_gains_at_ = -absl::InfiniteDuration();
   bool telling_gains_ = false;

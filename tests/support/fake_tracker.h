@@ -16,10 +16,10 @@ class FakeTracker : public std::enable_shared_from_this<FakeTracker> {
  public:
   struct State {
     bool away = false;
-    std::map<LeaseId, RegisterRequest> registered;
+    std::map<tracking::LeaseId, tracking::RegisterRequest> registered;
     uint32_t registrations = 0;  // ever
 
-    const RegisterRequest* Find(const ContentId& id) const {
+    const tracking::RegisterRequest* Find(const ContentId& id) const {
       for (const auto& [lease, request] : registered) {
         if (request.content.id == id) return &request;
       }
@@ -27,7 +27,7 @@ class FakeTracker : public std::enable_shared_from_this<FakeTracker> {
     }
   };
 
-  std::unique_ptr<TrackerClient> Connect(const TrackerUrl& url) {
+  std::unique_ptr<tracking::TrackerClient> Connect(const tracking::TrackerUrl& url) {
     return std::make_unique<Client>(shared_from_this(), url);
   }
   void SetAway(bool away) {
@@ -41,50 +41,59 @@ class FakeTracker : public std::enable_shared_from_this<FakeTracker> {
   }
 
  private:
-  class Client final : public TrackerClient {
+  class Client final : public tracking::TrackerClient {
    public:
-    Client(std::shared_ptr<FakeTracker> tracker, TrackerUrl url)
+    Client(std::shared_ptr<FakeTracker> tracker, tracking::TrackerUrl url)
         : tracker_(std::move(tracker)), url_(std::move(url)) {}
 
-    absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration) override {
-      absl::StatusOr<RegisterReply> reply = Away();
+    absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request,
+                                                        absl::Duration) override {
+      absl::StatusOr<tracking::RegisterResponse> response = Away();
       tracker_->Change([&](State& state) {
         if (state.away) return;
-        const LeaseId lease(++state.registrations);
+        const tracking::LeaseId lease(++state.registrations);
         state.registered[lease] = request;
-        reply = RegisterReply{lease, absl::Seconds(30), absl::Seconds(10), {}};
+        response = tracking::RegisterResponse{lease, absl::Seconds(30), absl::Seconds(10), {}};
       });
-      return reply;
+      return response;
     }
-    absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override {
-      absl::StatusOr<HeartbeatReply> reply = Away();
+    absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest&,
+                                                          absl::Duration) override {
+      absl::StatusOr<tracking::HeartbeatResponse> response = Away();
       tracker_->Change([&](State& state) {
-        if (!state.away) reply = HeartbeatReply{absl::Seconds(30), absl::Seconds(10), {}};
+        if (!state.away) response = tracking::HeartbeatResponse{absl::Seconds(30), absl::Seconds(10), {}};
       });
-      return reply;
+      return response;
     }
-    absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration) override {
-      absl::StatusOr<LeaveReply> reply = Away();
+    absl::StatusOr<tracking::LeaveResponse> Leave(const tracking::LeaveRequest& request,
+                                                  absl::Duration) override {
+      absl::StatusOr<tracking::LeaveResponse> response = Away();
       tracker_->Change([&](State& state) {
         if (state.away) return;
-        reply = LeaveReply{};
+        response = tracking::LeaveResponse{};
         if (request.lease_ids.empty()) state.registered.clear();
-        for (const LeaseId lease : request.lease_ids) state.registered.erase(lease);
+        for (const tracking::LeaseId lease : request.lease_ids) state.registered.erase(lease);
       });
-      return reply;
+      return response;
     }
-    absl::StatusOr<LookupReply> Lookup(const LookupRequest&, absl::Duration) override { return Away(); }
-    absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+    absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest&, absl::Duration) override {
       return Away();
     }
-    absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override { return Away(); }
-    const TrackerUrl& url() const override { return url_; }
+    absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest&,
+                                                                absl::Duration) override {
+      return Away();
+    }
+    absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey&,
+                                                        absl::Duration) override {
+      return Away();
+    }
+    const tracking::TrackerUrl& url() const override { return url_; }
 
    private:
     static absl::Status Away() { return absl::UnavailableError("the tracker is away"); }
 
     const std::shared_ptr<FakeTracker> tracker_;
-    const TrackerUrl url_;
+    const tracking::TrackerUrl url_;
   };
 
   template <typename Action>

@@ -22,7 +22,7 @@ namespace shoal {
 class RawConnection {
  public:
   struct Frame {
-    FrameHeader header;
+    stream::FrameHeader header;
     std::string body;
   };
 
@@ -51,11 +51,11 @@ class RawConnection {
     return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
-  bool SendFrame(FrameType type, const std::string& body, uint32_t index = 0) {
+  bool SendFrame(stream::FrameType type, const std::string& body, uint32_t index = 0) {
     return Send(FrameBytes(type, body, index));
   }
-  static std::string FrameBytes(FrameType type, const std::string& body, uint32_t index = 0) {
-    FrameHeader header;
+  static std::string FrameBytes(stream::FrameType type, const std::string& body, uint32_t index = 0) {
+    stream::FrameHeader header;
     header.type = type;
     header.length_bytes = static_cast<uint32_t>(body.size());
     header.index = index;
@@ -66,17 +66,17 @@ class RawConnection {
 
   // Nothing at the end of the stream.
   std::optional<Frame> ReadFrame() {
-    std::string head(kFrameHeaderBytes, '\0');
+    std::string head(stream::kFrameHeaderBytes, '\0');
     if (!ReadAll(&head)) return std::nullopt;
-    const auto header = FrameHeader::Decode(std::span<const uint8_t, kFrameHeaderBytes>(
-        reinterpret_cast<const uint8_t*>(head.data()), kFrameHeaderBytes));
+    const auto header = stream::FrameHeader::Decode(std::span<const uint8_t, stream::kFrameHeaderBytes>(
+        reinterpret_cast<const uint8_t*>(head.data()), stream::kFrameHeaderBytes));
     if (!header.ok()) return std::nullopt;
     Frame frame{*header, std::string(header->length_bytes, '\0')};
     if (!ReadAll(&frame.body)) return std::nullopt;
     return frame;
   }
   // The next frame that is of this type, past others.
-  std::optional<Frame> ReadFrame(FrameType type) {
+  std::optional<Frame> ReadFrame(stream::FrameType type) {
     for (;;) {
       std::optional<Frame> frame = ReadFrame();
       if (!frame.has_value() || frame->header.type == type) return frame;

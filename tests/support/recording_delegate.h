@@ -18,15 +18,15 @@
 namespace shoal {
 
 // A delegate that writes down what it is told, and lets a test's thread wait for it. Thread-safe.
-class RecordingDelegate final : public SessionDelegate {
+class RecordingDelegate final : public stream::SessionDelegate {
  public:
   struct Record {
-    std::optional<Hello> hello;
+    std::optional<stream::Hello> hello;
     std::optional<std::string> manifest;
     std::vector<ChunkRange> have;
     std::vector<std::pair<ChunkIndex, std::string>> chunks;  // in the order of coming
     std::vector<ChunkIndex> corrupt;
-    std::vector<Refuse> refused;
+    std::vector<stream::Refuse> refused;
     uint32_t nothing_fresh = 0;  // times
     std::optional<absl::Status> closed;
     uint64_t progress_bytes = 0;
@@ -57,14 +57,14 @@ class RecordingDelegate final : public SessionDelegate {
     kept.swap(kept_);
   }
 
-  void OnReady(const Hello& theirs) override {
+  void OnReady(const stream::Hello& theirs) override {
     Note([&](Record& record) { record.hello = theirs; });
     if (on_ready) on_ready();
   }
   void OnManifest(std::string canonical) override {
     Note([&](Record& record) { record.manifest = std::move(canonical); });
   }
-  void OnHave(const Have& have) override {
+  void OnHave(const stream::Have& have) override {
     Note([&](Record& record) {
       record.have.insert(record.have.end(), have.gained.begin(), have.gained.end());
     });
@@ -91,7 +91,7 @@ class RecordingDelegate final : public SessionDelegate {
   void OnCorruptFrame(ChunkIndex index) override {
     Note([&](Record& record) { record.corrupt.push_back(index); });
   }
-  void OnRefused(const Refuse& refuse) override {
+  void OnRefused(const stream::Refuse& refuse) override {
     Note([&](Record& record) { record.refused.push_back(refuse); });
   }
   void OnNothingFresh() override {

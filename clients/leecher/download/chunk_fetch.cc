@@ -11,7 +11,7 @@
 
 namespace shoal::leecher {
 
-ChunkFetch::ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
+ChunkFetch::ChunkFetch(net::EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
     : loop_(loop), roster_(roster), disk_(disk), events_(events) {}
 
 void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
@@ -21,7 +21,7 @@ void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
   pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), buffer_bytes);
   RequestPlanner::Options options;
   options.credit.max_bytes = buffer_bytes;
-  options.credit.max_chunks = std::min(kMaxCredits, SessionLimits().max_queued_chunks);
+  options.credit.max_chunks = std::min(stream::kMaxCredits, stream::SessionLimits().max_queued_chunks);
   options.credit.first_silence = tuning.first_silence;
   options.credit.min_silence = tuning.min_silence;
   options.credit.max_silence = tuning.max_silence;
@@ -34,7 +34,7 @@ void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
 
 absl::Status ChunkFetch::Join(PeerLink& link, absl::Duration now) {
   const uint32_t chunk_count = store_->manifest()->chunk_count();
-  const Hello& hello = link.hello();
+  const stream::Hello& hello = link.hello();
   ChunkSet held(chunk_count);
   // A peer that has no manifest yet counts no chunks, and holds none.
   if (hello.chunk_count != 0 || !hello.held.empty()) {
@@ -58,7 +58,7 @@ uint32_t ChunkFetch::Leave(PeerLink& link) {
   return planner_->PeerLeft(link.slot());
 }
 
-absl::Status ChunkFetch::Gained(PeerLink& link, const Have& have, absl::Duration now) {
+absl::Status ChunkFetch::Gained(PeerLink& link, const stream::Have& have, absl::Duration now) {
   SHOAL_RETURN_IF_ERROR(planner_->Gained(link.slot(), have.gained));
   Refill(now);
   return absl::OkStatus();

@@ -37,7 +37,7 @@ class FetchEvents {
 class ChunkFetch final : private RequestSink {
  public:
   // All outlive this.
-  ChunkFetch(EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
+  ChunkFetch(net::EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
 
   // `buffer_bytes`: of memory for chunks under way, at most.
   void Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes, const DownloadTuning& tuning);
@@ -60,7 +60,7 @@ class ChunkFetch final : private RequestSink {
   absl::Status Join(PeerLink& link, absl::Duration now);
   // Frees what the link's peer owes, for others. Returns how many chunks are wanted again because of it.
   uint32_t Leave(PeerLink& link);
-  absl::Status Gained(PeerLink& link, const Have& have, absl::Duration now);
+  absl::Status Gained(PeerLink& link, const stream::Have& have, absl::Duration now);
   // The peer will not bring these; `never_held`: and never can.
   void Refused(PeerLink& link, const std::vector<ChunkRange>& chunks, bool never_held, absl::Duration now);
   void NothingFresh(PeerLink& link, absl::Duration now);
@@ -107,7 +107,7 @@ class ChunkFetch final : private RequestSink {
   void TakeOutcomes();
   void Written(const Outcome& outcome);
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   PeerRoster& roster_;
   DiskPipeline& disk_;
   FetchEvents* const events_;

@@ -60,7 +60,7 @@ class DownloadHandle final : public Download {
  private:
   const RateLimits limits_;
   DownloadBoard board_;
-  EventLoop loop_;
+  net::EventLoop loop_;
   std::unique_ptr<DownloadEngine> engine_;
 };
 

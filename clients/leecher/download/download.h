@@ -27,16 +27,16 @@ namespace shoal::leecher {
 // How fast chunks may come in and go out. The downloads of a process share one pair, and its chunk server has
 // the same `up`. Null: no limit, and none can be set later.
 struct RateLimits {
-  std::shared_ptr<RateLimit> down;
-  std::shared_ptr<RateLimit> up;
+  std::shared_ptr<net::RateLimit> down;
+  std::shared_ptr<net::RateLimit> up;
 };
 
 // What to fetch, from whom, to where.
 struct DownloadOptions {
   // Name or id to be looked up, or a manifest that is already there (from a .shoal file).
-  ContentKey content;
-  std::shared_ptr<const Manifest> manifest;  // null: fetched from the first peer that gives the right one
-  std::vector<TrackerUrl> trackers;          // at least one
+  tracking::ContentKey content;
+  std::shared_ptr<const Manifest> manifest;    // null: fetched from the first peer that gives the right one
+  std::vector<tracking::TrackerUrl> trackers;  // at least one
   std::string output_folder;
   PeerId self;
   std::string site;          // where this process stands: peers of the same site come first; empty: nowhere
@@ -49,17 +49,18 @@ struct DownloadOptions {
 
   // How a tracker is spoken to: MakeTrackerClient, or a test's own. Required, so that the engine itself
   // stands on no RPC library. Called once per tracker, from a thread of its own.
-  std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> make_tracker_client;
+  std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;
   // Chunks that can be served from now on (source() holds them), so that a chunk server can announce them.
   // Told from the download's loop, often; must not block. May be empty.
   std::function<void(const ContentId& content, const std::vector<ChunkIndex>& gained)> on_gained;
   // A peer was no good: it sent bytes that are not the content's (kLying, once), or could not be reached or
   // froze several times without a good chunk in between (kDead, once until it brings one). Told from the
   // download's loop; must not block. May be empty.
-  std::function<void(const ContentId& content, const PeerId& peer, PeerReport::Reason reason)> on_bad_peer;
+  std::function<void(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason)>
+      on_bad_peer;
   // What was sent of the content so far, by the chunk server that serves source(). Asked from the download's
   // loop, often; must not block. May be empty.
-  std::function<ContentTotals(const ContentId& content)> uploads;
+  std::function<stream::ContentTotals(const ContentId& content)> uploads;
   DownloadTuning tuning;
 };
 
@@ -96,8 +97,8 @@ struct DownloadStatus {
   uint64_t sent_bytes = 0;           // payload of chunks
   double rate_bytes_per_second = 0;  // received, over the last few seconds
   double send_rate_bytes_per_second = 0;
-  uint64_t limit_down_bytes_per_second = RateLimit::kUnlimited;
-  uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
+  uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
+  uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   std::optional<absl::Duration> eta;
   std::string waiting_because;  // empty, or why nothing moves right now, for people
   uint32_t connected_peers = 0;

@@ -23,7 +23,7 @@ absl::Duration DownloadEngine::Uptime() {
   return Clock::Real().Uptime();
 }
 
-DownloadEngine::DownloadEngine(EventLoop& loop, DownloadOptions options, Download::Observer observer,
+DownloadEngine::DownloadEngine(net::EventLoop& loop, DownloadOptions options, Download::Observer observer,
                                DownloadBoard& board)
     : loop_(loop),
       options_(std::move(options)),
@@ -33,9 +33,10 @@ DownloadEngine::DownloadEngine(EventLoop& loop, DownloadOptions options, Downloa
       last_tick_(began_),
       stall_(options_.tuning.waiting_after, began_,
              [this](const std::string& because) { observer_(Waiting{because}); }),
-      trackers_(
-          loop, options_, observer_,
-          [this](size_t tracker, const absl::StatusOr<LookupReply>& reply) { OnAnswer(tracker, reply); }),
+      trackers_(loop, options_, observer_,
+                [this](size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
+                  OnAnswer(tracker, response);
+                }),
       rate_(began_),
       roster_(loop,
               PeerRoster::Options{options_.self, options_.listen_port, options_.max_peers, options_.tuning,
@@ -61,23 +62,24 @@ void DownloadEngine::Begin() {
     finder_.emplace(options_.content, options_.trackers.size(), options_.tuning.start_patience, began_);
     if (const auto* name = std::get_if<std::string>(&options_.content)) name_ = *name;
   }
-  trackers_.Begin(content_id_.is_zero() ? options_.content : ContentKey(content_id_));
+  trackers_.Begin(content_id_.is_zero() ? options_.content : tracking::ContentKey(content_id_));
   Publish();
 }
 
 // --- Trackers
 
-void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply) {
+void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
   if (ending() || phase_ == Phase::kFinishing) return;
   const absl::Duration now = Uptime();
   if (content_id_.is_zero()) {
-    finder_->Answer(tracker, reply, now);
+    finder_->Answer(tracker, response, now);
     Judge(now);
     return;
   }
   // An answer to a question from before the id was known may mean another content of that name.
-  if (!reply.ok() || reply->contents.size() != 1 || reply->contents[0].summary.id != content_id_) return;
-  roster_.Learn(reply->peers, now);
+  if (!response.ok() || response->contents.size() != 1 || response->contents[0].summary.id != content_id_)
+    return;
+  roster_.Learn(response->peers, now);
   CallPeers(now);
 }
 
@@ -279,7 +281,7 @@ void DownloadEngine::Publish() {
   status.connected_peers = static_cast<uint32_t>(roster_.ready().size());
   status.chunks_refetched = chunks_refetched_;
   if (options_.uploads != nullptr && content_.is_open()) {
-    const ContentTotals uploads = options_.uploads(content_id_);
+    const stream::ContentTotals uploads = options_.uploads(content_id_);
     status.sent_bytes = uploads.sent_bytes;
     status.send_rate_bytes_per_second = uploads.bytes_per_second;
     roster_.tally().Sent(uploads, now);

@@ -26,7 +26,8 @@ namespace shoal::leecher {
 // until the loop has stopped.
 class DownloadEngine final : private LinkEvents, private FetchEvents, private WantedStoreEvents {
  public:
-  DownloadEngine(EventLoop& loop, DownloadOptions options, Download::Observer observer, DownloadBoard& board);
+  DownloadEngine(net::EventLoop& loop, DownloadOptions options, Download::Observer observer,
+                 DownloadBoard& board);
   ~DownloadEngine();  // after the loop has stopped
 
   void Begin();
@@ -40,7 +41,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   static absl::Duration Uptime();
 
   // Trackers
-  void OnAnswer(size_t tracker, const absl::StatusOr<LookupReply>& reply);
+  void OnAnswer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response);
   void Judge(absl::Duration now);
   void UseContent(const ContentId& content, absl::Duration now);
   void CallPeers(absl::Duration now);
@@ -54,13 +55,13 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   // LinkEvents
   void LinkReady(PeerLink& link) override;
   void LinkManifest(PeerLink& link, std::string canonical) override;
-  void LinkGained(PeerLink& link, const Have& have) override;
+  void LinkGained(PeerLink& link, const stream::Have& have) override;
   bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) override;
   ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) override;
   void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) override;
   void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
   void LinkCorrupt(PeerLink& link, ChunkIndex chunk) override;
-  void LinkRefused(PeerLink& link, const Refuse& refuse) override;
+  void LinkRefused(PeerLink& link, const stream::Refuse& refuse) override;
   void LinkNothingFresh(PeerLink& link) override;
   void LinkClosed(PeerLink& link, const absl::Status& why) override;
 
@@ -94,7 +95,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   void FinishStore();
   void ConcludeWhenWritten();
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   const DownloadOptions options_;
   const Download::Observer observer_;
   DownloadBoard& board_;

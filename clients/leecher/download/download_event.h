@@ -65,7 +65,7 @@ struct ChunksMoved {
 
 // A tracker went away (`status` says how) or is back (OK).
 struct TrackerChanged {
-  TrackerUrl tracker;
+  tracking::TrackerUrl tracker;
   absl::Status status;
 };
 
@@ -83,7 +83,7 @@ struct PausedChanged {
 struct DownloadFinished {
   absl::Status outcome;
   std::string target_path;
-  std::vector<ContentStatus> candidates;
+  std::vector<tracking::ContentStatus> candidates;
 };
 
 using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved,

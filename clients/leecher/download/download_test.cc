@@ -22,19 +22,20 @@ constexpr uint32_t kChunk = kMinChunkSizeBytes;
 class DownloadTest : public testing::Test {
  protected:
   // Times of a machine that is in a hurry: a frozen peer is given up soon, a tracker is asked often.
-  DownloadOptions Options(ContentKey content) {
+  DownloadOptions Options(tracking::ContentKey content) {
     DownloadOptions options;
     options.content = std::move(content);
-    options.trackers = {*TrackerUrl::Parse("127.0.0.1:1")};
+    options.trackers = {*tracking::TrackerUrl::Parse("127.0.0.1:1")};
     options.output_folder = out_;
     options.self = RandomPeerId();
-    options.make_tracker_client = [this](const TrackerUrl& url) { return tracker_.MakeClient(url); };
+    options.make_tracker_client = [this](const tracking::TrackerUrl& url) {
+      return tracker_.MakeClient(url);
+    };
     options.on_gained = [this](const ContentId&, const std::vector<ChunkIndex>& gained) {
       log_.CountGained(gained.size());
     };
-    options.on_bad_peer = [this](const ContentId& id, const PeerId& peer, PeerReport::Reason reason) {
-      bad_peers_.Add(id, peer, reason);
-    };
+    options.on_bad_peer = [this](const ContentId& id, const PeerId& peer,
+                                 tracking::PeerReport::Reason reason) { bad_peers_.Add(id, peer, reason); };
     options.tuning.min_poll = absl::Milliseconds(50);
     options.tuning.max_poll = absl::Milliseconds(200);
     options.tuning.start_patience = absl::Milliseconds(500);
@@ -155,7 +156,7 @@ TEST_F(DownloadTest, DropsALiarAndFetchesItsChunksElsewhere) {
   EXPECT_GT(status.chunks_refetched, 0u);
   EXPECT_THAT(log_.All<PeerConnected>(), SizeIs(2)) << "the liar is not called again";
   EXPECT_THAT(bad_peers_.All(), ElementsAre(BadPeerLog::Entry{content.manifest->id(), liar.info().id,
-                                                              PeerReport::Reason::kLying}));
+                                                              tracking::PeerReport::Reason::kLying}));
 }
 
 TEST_F(DownloadTest, MovesAFrozenPeersChunksToOthers) {
@@ -223,7 +224,7 @@ TEST_F(DownloadTest, ReportsAPeerThatIsNotThere) {
   const std::string bytes = RandomBytes(20 * kChunk, 20);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   TestPeer gone(content.manifest->id(), content.source);
-  const PeerInfo nobody = gone.info();
+  const tracking::PeerInfo nobody = gone.info();
   gone.Stop();
   tracker_.Add(*content.manifest, {nobody});
 
@@ -232,8 +233,8 @@ TEST_F(DownloadTest, ReportsAPeerThatIsNotThere) {
   TestPeer good(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {good.info()});
   EXPECT_EQ(download->Wait(), absl::OkStatus());
-  EXPECT_THAT(bad_peers_.All(),
-              ElementsAre(BadPeerLog::Entry{content.manifest->id(), nobody.id, PeerReport::Reason::kDead}));
+  EXPECT_THAT(bad_peers_.All(), ElementsAre(BadPeerLog::Entry{content.manifest->id(), nobody.id,
+                                                              tracking::PeerReport::Reason::kDead}));
 }
 
 TEST_F(DownloadTest, UsesAPeerThatHoldsSomeAndOneThatJoinsLate) {
@@ -268,7 +269,7 @@ TEST_F(DownloadTest, FetchesFromALeecherAsItGains) {
 
   std::unique_ptr<TestPeer> reseeding;
   Mutex mutex;
-  ChunkServer* server = nullptr;
+  stream::ChunkServer* server = nullptr;
   DownloadOptions first_options = Options(content.manifest->id());
   first_options.on_gained = [&](const ContentId& id, const std::vector<ChunkIndex>& gained) {
     log_.CountGained(gained.size());
@@ -288,7 +289,9 @@ TEST_F(DownloadTest, FetchesFromALeecherAsItGains) {
   EventLog second_log;
   DownloadOptions second_options = Options(content.manifest->id());
   second_options.output_folder = folder_.Path("second");
-  second_options.make_tracker_client = [&](const TrackerUrl& url) { return of_second.MakeClient(url); };
+  second_options.make_tracker_client = [&](const tracking::TrackerUrl& url) {
+    return of_second.MakeClient(url);
+  };
   second_options.on_gained = nullptr;
   const auto second = Download::Start(second_options, second_log.Observer());
   second_log.WaitFor<PeerConnected>();
@@ -589,11 +592,11 @@ TEST_F(DownloadTest, LimitsCanBeChangedAndAreShown) {
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
   DownloadOptions options = Options(content.manifest->id());
-  options.limits = {std::make_shared<RateLimit>(50 * kChunk), std::make_shared<RateLimit>(1000)};
+  options.limits = {std::make_shared<net::RateLimit>(50 * kChunk), std::make_shared<net::RateLimit>(1000)};
   const auto download = Download::Start(options, log_.Observer());
-  download->SetRateLimits(RateLimit::kUnlimited, 77);
+  download->SetRateLimits(net::RateLimit::kUnlimited, 77);
   EXPECT_EQ(download->Wait(), absl::OkStatus());
-  EXPECT_EQ(download->status().limit_down_bytes_per_second, RateLimit::kUnlimited);
+  EXPECT_EQ(download->status().limit_down_bytes_per_second, net::RateLimit::kUnlimited);
   EXPECT_EQ(download->status().limit_up_bytes_per_second, 77u);
   EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
 }
@@ -607,9 +610,9 @@ TEST_F(DownloadTest, CountsWhatItsServerSends) {
   const PeerId friendly = RandomPeerId();
   options.uploads = [&](const ContentId& id) {
     EXPECT_EQ(id, content.manifest->id());
-    ContentTotals totals;
+    stream::ContentTotals totals;
     totals.sent_bytes = 900;
-    totals.peers = {PeerUpload{.peer = friendly, .endpoint = {}, .sent_bytes = 700}};
+    totals.peers = {stream::PeerUpload{.peer = friendly, .endpoint = {}, .sent_bytes = 700}};
     return totals;
   };
   const auto download = Download::Start(options, log_.Observer());

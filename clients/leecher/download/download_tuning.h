@@ -34,7 +34,7 @@ struct DownloadTuning {
   // Memory for chunks on their way from the network to the disk: this much, but at least eight chunks.
   uint64_t buffer_bytes = 32 * 1024 * 1024;
 
-  SessionLimits session;
+  stream::SessionLimits session;
 };
 
 }  // namespace shoal::leecher

@@ -37,7 +37,7 @@ void DownloadEngine::LinkManifest(PeerLink& link, std::string canonical) {
   }
 }
 
-void DownloadEngine::LinkGained(PeerLink& link, const Have& have) {
+void DownloadEngine::LinkGained(PeerLink& link, const stream::Have& have) {
   absl::Status status;
   if (link.joined()) {
     status = fetch_.Gained(link, have, Uptime());
@@ -77,7 +77,7 @@ void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {
   ChunkWrong(chunk, link.peer(), link.endpoint(), "its checksum is not the one that came with it");
 }
 
-void DownloadEngine::LinkRefused(PeerLink& link, const Refuse& refuse) {
+void DownloadEngine::LinkRefused(PeerLink& link, const stream::Refuse& refuse) {
   const Refusal refusal = JudgeRefusal(refuse, options_.tuning);
   if (!refusal.chunks_alone || !link.joined()) {
     return EndLink(link, refusal.ending, refusal.why, refusal.wait);

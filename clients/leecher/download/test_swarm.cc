@@ -114,12 +114,12 @@ class TestPeer::Directory final : public ContentDirectory {
 TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions)
     : id_(RandomPeerId()),
       directory_(std::make_shared<Directory>(content, std::move(source))),
-      loops_(std::make_unique<EventLoopGroup>("peer", 1)) {
-  ChunkServer::Options options;
+      loops_(std::make_unique<net::EventLoopGroup>("peer", 1)) {
+  stream::ChunkServer::Options options;
   options.listen.ip = IpAddress::V4({127, 0, 0, 1});
   options.self = id_;
   options.max_sessions = max_sessions;
-  auto server = ChunkServer::Start(options, *loops_, directory_);
+  auto server = stream::ChunkServer::Start(options, *loops_, directory_);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
     abort();
@@ -127,8 +127,8 @@ TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> 
   server_ = *std::move(server);
 }
 
-PeerInfo TestPeer::info() const {
-  PeerInfo info;
+tracking::PeerInfo TestPeer::info() const {
+  tracking::PeerInfo info;
   info.id = id_;
   info.endpoint = {IpAddress::V4({127, 0, 0, 1}), server_->port()};
   info.complete = true;
@@ -142,35 +142,47 @@ void TestPeer::Stop() {
   loops_->Stop();
 }
 
-class TestTracker::Client final : public TrackerClient {
+class TestTracker::Client final : public tracking::TrackerClient {
  public:
-  Client(TestTracker& tracker, TrackerUrl url) : tracker_(tracker), url_(std::move(url)) {}
+  Client(TestTracker& tracker, tracking::TrackerUrl url) : tracker_(tracker), url_(std::move(url)) {}
 
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration) override {
+  absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest& request,
+                                                  absl::Duration) override {
     return tracker_.Lookup(request);
   }
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest&, absl::Duration) override { return Not(); }
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override { return Not(); }
-  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+  absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest&,
+                                                      absl::Duration) override {
     return Not();
   }
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override { return Not(); }
-  absl::StatusOr<LeaveReply> Leave(const LeaveRequest&, absl::Duration) override { return Not(); }
-  const TrackerUrl& url() const override { return url_; }
+  absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest&,
+                                                        absl::Duration) override {
+    return Not();
+  }
+  absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest&,
+                                                              absl::Duration) override {
+    return Not();
+  }
+  absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey&, absl::Duration) override {
+    return Not();
+  }
+  absl::StatusOr<tracking::LeaveResponse> Leave(const tracking::LeaveRequest&, absl::Duration) override {
+    return Not();
+  }
+  const tracking::TrackerUrl& url() const override { return url_; }
 
  private:
   static absl::Status Not() { return absl::UnimplementedError("a download only looks up"); }
 
   TestTracker& tracker_;
-  const TrackerUrl url_;
+  const tracking::TrackerUrl url_;
 };
 
-void TestTracker::Add(const Manifest& manifest, const std::vector<PeerInfo>& peers) {
+void TestTracker::Add(const Manifest& manifest, const std::vector<tracking::PeerInfo>& peers) {
   MutexLock lock(&mutex_);
-  LookupReply& reply = contents_[manifest.id()];
-  reply.contents.resize(1);
-  reply.contents[0].summary = SummaryOf(manifest);
-  reply.peers.insert(reply.peers.end(), peers.begin(), peers.end());
+  tracking::LookupResponse& response = contents_[manifest.id()];
+  response.contents.resize(1);
+  response.contents[0].summary = tracking::SummaryOf(manifest);
+  response.peers.insert(response.peers.end(), peers.begin(), peers.end());
 }
 
 void TestTracker::SetAway(bool away) {
@@ -178,7 +190,7 @@ void TestTracker::SetAway(bool away) {
   away_ = away;
 }
 
-std::unique_ptr<TrackerClient> TestTracker::MakeClient(const TrackerUrl& url) {
+std::unique_ptr<tracking::TrackerClient> TestTracker::MakeClient(const tracking::TrackerUrl& url) {
   return std::make_unique<Client>(*this, url);
 }
 
@@ -187,26 +199,26 @@ uint32_t TestTracker::lookups() const {
   return lookups_;
 }
 
-absl::StatusOr<LookupReply> TestTracker::Lookup(const LookupRequest& request) {
+absl::StatusOr<tracking::LookupResponse> TestTracker::Lookup(const tracking::LookupRequest& request) {
   MutexLock lock(&mutex_);
   ++lookups_;
   if (away_) return absl::UnavailableError("nobody listens there");
-  LookupReply reply;
+  tracking::LookupResponse response;
   for (const auto& [id, content] : contents_) {
     const auto* wanted = std::get_if<ContentId>(&request.content);
     const bool fits = wanted != nullptr
                           ? *wanted == id
                           : content.contents[0].summary.name == std::get<std::string>(request.content);
     if (!fits) continue;
-    reply.contents.push_back(content.contents[0]);
-    reply.peers = content.peers;
+    response.contents.push_back(content.contents[0]);
+    response.peers = content.peers;
   }
-  if (reply.contents.empty()) return absl::NotFoundError("unknown");
-  if (reply.contents.size() > 1) reply.peers.clear();
-  return reply;
+  if (response.contents.empty()) return absl::NotFoundError("unknown");
+  if (response.contents.size() > 1) response.peers.clear();
+  return response;
 }
 
-void BadPeerLog::Add(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) {
+void BadPeerLog::Add(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason) {
   MutexLock lock(&mutex_);
   entries_.push_back({content, peer, reason});
   changed_.NotifyAll();

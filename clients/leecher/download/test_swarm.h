@@ -86,32 +86,32 @@ class TestPeer {
   TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16);
   ~TestPeer() { Stop(); }
 
-  PeerInfo info() const;
-  ChunkServer& server() { return *server_; }
+  tracking::PeerInfo info() const;
+  stream::ChunkServer& server() { return *server_; }
   void Stop();
 
  private:
   class Directory;
   const PeerId id_;
   std::shared_ptr<const ContentDirectory> directory_;
-  std::unique_ptr<EventLoopGroup> loops_;
-  std::unique_ptr<ChunkServer> server_;
+  std::unique_ptr<net::EventLoopGroup> loops_;
+  std::unique_ptr<stream::ChunkServer> server_;
 };
 
 // A tracker that knows what it is told. Thread-safe.
 class TestTracker {
  public:
-  void Add(const Manifest& manifest, const std::vector<PeerInfo>& peers);
+  void Add(const Manifest& manifest, const std::vector<tracking::PeerInfo>& peers);
   void SetAway(bool away);
-  std::unique_ptr<TrackerClient> MakeClient(const TrackerUrl& url);
+  std::unique_ptr<tracking::TrackerClient> MakeClient(const tracking::TrackerUrl& url);
   uint32_t lookups() const;
 
  private:
   class Client;
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request);
+  absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest& request);
 
   mutable Mutex mutex_;
-  std::map<ContentId, LookupReply> contents_ ABSL_GUARDED_BY(mutex_);
+  std::map<ContentId, tracking::LookupResponse> contents_ ABSL_GUARDED_BY(mutex_);
   bool away_ ABSL_GUARDED_BY(mutex_) = false;
   uint32_t lookups_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -122,13 +122,13 @@ class BadPeerLog {
   struct Entry {
     ContentId content;
     PeerId peer;
-    PeerReport::Reason reason;
+    tracking::PeerReport::Reason reason;
 
     friend bool operator==(const Entry&, const Entry&) = default;
   };
 
   // For DownloadOptions::on_bad_peer.
-  void Add(const ContentId& content, const PeerId& peer, PeerReport::Reason reason);
+  void Add(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason);
   void WaitForOne();
   std::vector<Entry> All() const;
 

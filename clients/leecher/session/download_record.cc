@@ -5,7 +5,8 @@
 
 namespace shoal::leecher {
 
-DownloadRecord::DownloadRecord(std::string argument, std::vector<TrackerUrl> trackers, absl::Duration started)
+DownloadRecord::DownloadRecord(std::string argument, std::vector<tracking::TrackerUrl> trackers,
+                               absl::Duration started)
     : argument_(std::move(argument)),
       trackers_(std::move(trackers)),
       started_(started),
@@ -51,7 +52,7 @@ void DownloadRecord::ObserveTracker(const TrackerChanged& change, absl::Duration
 }
 
 bool DownloadRecord::tracker_answered() const {
-  return std::any_of(trackers_.begin(), trackers_.end(), [this](const TrackerUrl& tracker) {
+  return std::any_of(trackers_.begin(), trackers_.end(), [this](const tracking::TrackerUrl& tracker) {
     return std::none_of(outages_.begin(), outages_.end(),
                         [&](const Outage& outage) { return outage.tracker == tracker && outage.away_now; });
   });

@@ -17,7 +17,7 @@ namespace shoal::leecher {
 class DownloadRecord {
  public:
   // `argument`: what the person typed. `trackers`: those that are asked.
-  DownloadRecord(std::string argument, std::vector<TrackerUrl> trackers, absl::Duration started);
+  DownloadRecord(std::string argument, std::vector<tracking::TrackerUrl> trackers, absl::Duration started);
 
   void Observe(const DownloadEvent& event, absl::Duration now);
 
@@ -32,11 +32,11 @@ class DownloadRecord {
   bool has_started() const { return has_started_; }  // the manifest is there
   const absl::Status& outcome() const { return outcome_; }
   const std::string& target_path() const { return target_path_; }
-  const std::vector<ContentStatus>& candidates() const { return candidates_; }
+  const std::vector<tracking::ContentStatus>& candidates() const { return candidates_; }
   absl::Duration took() const { return ended_ - started_; }
 
   struct Outage {
-    TrackerUrl tracker;
+    tracking::TrackerUrl tracker;
     uint32_t times = 0;
     absl::Duration away;  // in all, until the end
     bool away_now = false;
@@ -52,7 +52,7 @@ class DownloadRecord {
   void ObserveTracker(const TrackerChanged& change, absl::Duration now);
 
   const std::string argument_;
-  const std::vector<TrackerUrl> trackers_;
+  const std::vector<tracking::TrackerUrl> trackers_;
   const absl::Duration started_;
   absl::Duration ended_;
   std::string label_;
@@ -61,7 +61,7 @@ class DownloadRecord {
   bool finished_ = false;
   absl::Status outcome_;
   absl::Status gave_up_;
-  std::vector<ContentStatus> candidates_;
+  std::vector<tracking::ContentStatus> candidates_;
   std::vector<Outage> outages_;
 };
 

@@ -5,8 +5,8 @@
 namespace shoal::leecher {
 namespace {
 
-TrackerUrl Tracker(const char* host) {
-  return {TrackerUrl::Door::kGrpc, {host, 50051}};
+tracking::TrackerUrl Tracker(const char* host) {
+  return {tracking::TrackerUrl::Door::kGrpc, {host, 50051}};
 }
 
 TEST(DownloadRecordTest, TakesTheNameWhenItIsKnown) {

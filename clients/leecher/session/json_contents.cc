@@ -13,13 +13,13 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
-Json Of(const ContentSummary& summary) {
+Json Of(const tracking::ContentSummary& summary) {
   return {{"content_id", summary.id.ToHex()},    {"name", summary.name},
           {"total_bytes", summary.length_bytes}, {"chunk_bytes", summary.chunk_size_bytes},
           {"chunks", summary.chunk_count},       {"files", summary.file_count}};
 }
 
-Json Of(const ContentStatus& content) {
+Json Of(const tracking::ContentStatus& content) {
   Json json = Of(content.summary);
   json["first_seen"] = JsonTime(content.first_seen);
   json["seeders"] = content.seeders;
@@ -29,11 +29,12 @@ Json Of(const ContentStatus& content) {
 
 }  // namespace
 
-std::string JsonContent(const ContentStatus& content) {
+std::string JsonContent(const tracking::ContentStatus& content) {
   return Dump(Of(content));
 }
 
-std::string JsonInfo(const ContentSummary& summary, const ManifestFile* file, const GetSwarmReply* swarm) {
+std::string JsonInfo(const tracking::ContentSummary& summary, const ManifestFile* file,
+                     const tracking::GetSwarmResponse* swarm) {
   Json json = swarm != nullptr ? Of(swarm->content) : Of(summary);
   if (file != nullptr) {
     json["trackers"] = file->trackers;
@@ -45,7 +46,7 @@ std::string JsonInfo(const ContentSummary& summary, const ManifestFile* file, co
   }
   json["peers"] = Json::array();
   if (swarm == nullptr) return Dump(json);
-  for (const SwarmPeer& peer : swarm->peers) {
+  for (const tracking::SwarmPeer& peer : swarm->peers) {
     json["peers"].push_back(
         {{"peer_id", peer.peer.id.ToHex()},
          {"endpoint", peer.peer.endpoint.ToString()},
@@ -59,7 +60,7 @@ std::string JsonInfo(const ContentSummary& summary, const ManifestFile* file, co
   return Dump(json);
 }
 
-std::string JsonMade(const ContentSummary& summary, const std::string& path) {
+std::string JsonMade(const tracking::ContentSummary& summary, const std::string& path) {
   Json json = Of(summary);
   json["path"] = path;
   return Dump(json);

@@ -18,7 +18,7 @@ ManifestFile EmptyFile() {
 }
 
 TEST(JsonContentsTest, AListedContent) {
-  ContentStatus content;
+  tracking::ContentStatus content;
   content.summary = {
       .id = {}, .name = "a\xff", .length_bytes = 7, .chunk_size_bytes = 4, .chunk_count = 2, .file_count = 1};
   content.first_seen = absl::FromUnixSeconds(1'700'000'000);
@@ -32,8 +32,8 @@ TEST(JsonContentsTest, AListedContent) {
 
 TEST(JsonContentsTest, AManifestFileAndItsSwarm) {
   const ManifestFile file = EmptyFile();
-  const ContentSummary summary = SummaryOf(file.manifest);
-  GetSwarmReply swarm;
+  const tracking::ContentSummary summary = tracking::SummaryOf(file.manifest);
+  tracking::GetSwarmResponse swarm;
   swarm.content.summary = summary;
   swarm.peers.resize(1);
   swarm.peers[0].peer.complete = true;

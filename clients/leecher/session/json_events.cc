@@ -55,7 +55,7 @@ uint64_t Rounded(double rate) {
 }
 
 Json LimitOf(uint64_t bytes_per_second) {
-  return bytes_per_second == RateLimit::kUnlimited ? Json() : Json(bytes_per_second);
+  return bytes_per_second == net::RateLimit::kUnlimited ? Json() : Json(bytes_per_second);
 }
 
 Json PeersOf(const DownloadRecord& record, const DownloadStatus& status) {
@@ -221,7 +221,7 @@ std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& sta
                                        {"why", outage.why}});
   }
   json["candidates"] = Json::array();
-  for (const ContentStatus& content : record.candidates()) {
+  for (const tracking::ContentStatus& content : record.candidates()) {
     json["candidates"].push_back({{"content_id", content.summary.id.ToHex()},
                                   {"total_bytes", content.summary.length_bytes},
                                   {"first_seen", JsonTime(content.first_seen)},

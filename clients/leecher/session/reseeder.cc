@@ -39,12 +39,13 @@ class ReseederImpl final : public Reseeder {
   }
 
   absl::Status Listen() {
-    ChunkServer::Options server;
+    stream::ChunkServer::Options server;
     server.listen = options_.listen;
     server.self = options_.self;
     server.max_sessions = kMaxSessions;
     server.limits.write_limit = options_.limit_up;
-    absl::StatusOr<std::unique_ptr<ChunkServer>> started = ChunkServer::Start(server, loops_, contents_);
+    absl::StatusOr<std::unique_ptr<stream::ChunkServer>> started =
+        stream::ChunkServer::Start(server, loops_, contents_);
     if (!started.ok()) return started.status();
     server_ = *std::move(started);
     return absl::OkStatus();
@@ -52,11 +53,12 @@ class ReseederImpl final : public Reseeder {
 
   uint16_t port() const override { return server_->port(); }
 
-  void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<TrackerUrl>& trackers) override {
-    const ContentSummary summary = SummaryOf(*source->manifest());
+  void Serve(std::shared_ptr<const ChunkSource> source,
+             const std::vector<tracking::TrackerUrl>& trackers) override {
+    const tracking::ContentSummary summary = tracking::SummaryOf(*source->manifest());
     contents_->Add(source);
     MutexLock lock(&mutex_);
-    for (const TrackerUrl& tracker : trackers) {
+    for (const tracking::TrackerUrl& tracker : trackers) {
       TellerFor(tracker).announcer->Offer(summary, [this, source] { return ProgressOf(*source); }, 0);
     }
   }
@@ -65,7 +67,7 @@ class ReseederImpl final : public Reseeder {
     server_->Announce(content, chunks);
   }
 
-  void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) override {
+  void Report(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason) override {
     MutexLock lock(&mutex_);
     for (Teller& teller : tellers_) teller.announcer->Report(content, peer, reason);
   }
@@ -80,7 +82,7 @@ class ReseederImpl final : public Reseeder {
   }
 
   Totals totals() const override {
-    const ChunkServer::Totals served = server_->totals();
+    const stream::ChunkServer::Totals served = server_->totals();
     Totals totals{.contents = static_cast<uint32_t>(contents_->size()),
                   .peers = served.sessions,
                   .sent_bytes = served.sent_bytes,
@@ -94,21 +96,21 @@ class ReseederImpl final : public Reseeder {
     return totals;
   }
 
-  ContentTotals content_totals(const ContentId& content) const override {
+  stream::ContentTotals content_totals(const ContentId& content) const override {
     return server_->content_totals(content);
   }
 
  private:
   struct Teller {
-    TrackerUrl tracker;
-    std::unique_ptr<Announcer> announcer;
+    tracking::TrackerUrl tracker;
+    std::unique_ptr<tracking::Announcer> announcer;
   };
 
-  Teller& TellerFor(const TrackerUrl& tracker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  Teller& TellerFor(const tracking::TrackerUrl& tracker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto known = std::find_if(tellers_.begin(), tellers_.end(),
                                     [&](const Teller& teller) { return teller.tracker == tracker; });
     if (known != tellers_.end()) return *known;
-    Announcer::Options announcer;
+    tracking::Announcer::Options announcer;
     announcer.self = options_.self;
     announcer.site = options_.site;
     announcer.endpoint.ip = options_.advertise.value_or(IpAddress());
@@ -116,16 +118,16 @@ class ReseederImpl final : public Reseeder {
     announcer.on_reachable = options_.on_tracker;
     announcer.on_rejected = options_.on_rejected;
     tellers_.push_back(
-        {tracker, Announcer::Start(options_.make_tracker_client(tracker), std::move(announcer))});
+        {tracker, tracking::Announcer::Start(options_.make_tracker_client(tracker), std::move(announcer))});
     return tellers_.back();
   }
 
-  Announcer::Progress ProgressOf(const ChunkSource& source) const {
-    const ChunkServer::Totals served = server_->totals();
-    Announcer::Progress progress;
+  tracking::Announcer::Progress ProgressOf(const ChunkSource& source) const {
+    const stream::ChunkServer::Totals served = server_->totals();
+    tracking::Announcer::Progress progress;
     progress.held = source.Held();
     progress.free_slots = kMaxSessions - std::min(served.sessions, kMaxSessions);
-    const ContentTotals sent = server_->content_totals(source.manifest()->id());
+    const stream::ContentTotals sent = server_->content_totals(source.manifest()->id());
     progress.sent_bytes = sent.sent_bytes;
     progress.send_rate_bytes_per_second = static_cast<uint64_t>(sent.bytes_per_second);
     return progress;
@@ -133,8 +135,8 @@ class ReseederImpl final : public Reseeder {
 
   const Options options_;
   const std::shared_ptr<ServedContents> contents_;
-  EventLoopGroup loops_;
-  std::unique_ptr<ChunkServer> server_;
+  net::EventLoopGroup loops_;
+  std::unique_ptr<stream::ChunkServer> server_;
   mutable Mutex mutex_;
   std::vector<Teller> tellers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -28,14 +28,14 @@ class Reseeder {
     Endpoint listen;                     // port 0: the system chooses
     std::optional<IpAddress> advertise;  // unset: as each tracker sees us
     PeerId self;
-    std::string site;                     // where it stands; empty: nowhere
-    std::shared_ptr<RateLimit> limit_up;  // null: none
+    std::string site;                          // where it stands; empty: nowhere
+    std::shared_ptr<net::RateLimit> limit_up;  // null: none
     // How a tracker is spoken to. Required.
-    std::function<std::unique_ptr<TrackerClient>(const TrackerUrl&)> make_tracker_client;
+    std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;
     // Told from a thread of the reseeder; must not block: a tracker is away (why) or back (OK).
-    std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_tracker;
+    std::function<void(const tracking::TrackerUrl& tracker, const absl::Status& status)> on_tracker;
     // A tracker will not take a content.
-    std::function<void(const ContentSummary& content, const absl::Status& why)> on_rejected;
+    std::function<void(const tracking::ContentSummary& content, const absl::Status& why)> on_rejected;
   };
 
   struct Totals {
@@ -54,17 +54,18 @@ class Reseeder {
 
   virtual uint16_t port() const = 0;
   // From now on peers can have what `source` holds, and these trackers name this process as a peer for it.
-  virtual void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<TrackerUrl>& trackers) = 0;
+  virtual void Serve(std::shared_ptr<const ChunkSource> source,
+                     const std::vector<tracking::TrackerUrl>& trackers) = 0;
   // Chunks that a source has gained since.
   virtual void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) = 0;
   // Tells the trackers of a content that is served, with their next heartbeats, that a peer of it was no
   // good. Of a content that is not served nothing is told, as a tracker listens only to peers of the same
   // content.
-  virtual void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) = 0;
+  virtual void Report(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason) = 0;
   virtual void Withdraw(const ContentId& content) = 0;
   virtual Totals totals() const = 0;
   // What was sent of one content, and to whom; see ChunkServer.
-  virtual ContentTotals content_totals(const ContentId& content) const = 0;
+  virtual stream::ContentTotals content_totals(const ContentId& content) const = 0;
 };
 
 }  // namespace shoal::leecher

@@ -31,49 +31,54 @@ class EmptySource final : public ChunkSource {
 struct Heard {
   Mutex mutex;
   CondVar changed;
-  std::vector<RegisterRequest> registered ABSL_GUARDED_BY(mutex);
-  std::vector<PeerReport> reports ABSL_GUARDED_BY(mutex);
+  std::vector<tracking::RegisterRequest> registered ABSL_GUARDED_BY(mutex);
+  std::vector<tracking::PeerReport> reports ABSL_GUARDED_BY(mutex);
   uint32_t left ABSL_GUARDED_BY(mutex) = 0;
   absl::Duration heartbeat_interval = absl::Hours(1);  // set before the reseeder starts
 };
 
-class HearingTracker final : public TrackerClient {
+class HearingTracker final : public tracking::TrackerClient {
  public:
-  HearingTracker(const TrackerUrl& url, Heard* heard) : url_(url), heard_(heard) {}
+  HearingTracker(const tracking::TrackerUrl& url, Heard* heard) : url_(url), heard_(heard) {}
 
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration) override {
+  absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request,
+                                                      absl::Duration) override {
     MutexLock lock(&heard_->mutex);
     heard_->registered.push_back(request);
     heard_->changed.NotifyAll();
-    RegisterReply reply;
-    reply.lease_id = LeaseId(heard_->registered.size());
-    reply.ttl = absl::Hours(1);
-    reply.heartbeat_interval = heard_->heartbeat_interval;
-    return reply;
+    tracking::RegisterResponse response;
+    response.lease_id = tracking::LeaseId(heard_->registered.size());
+    response.ttl = absl::Hours(1);
+    response.heartbeat_interval = heard_->heartbeat_interval;
+    return response;
   }
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration) override {
+  absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request,
+                                                        absl::Duration) override {
     MutexLock lock(&heard_->mutex);
     heard_->reports.insert(heard_->reports.end(), request.reports.begin(), request.reports.end());
     heard_->changed.NotifyAll();
-    return HeartbeatReply{absl::Hours(1), heard_->heartbeat_interval, {}};
+    return tracking::HeartbeatResponse{absl::Hours(1), heard_->heartbeat_interval, {}};
   }
-  absl::StatusOr<LeaveReply> Leave(const LeaveRequest&, absl::Duration) override {
+  absl::StatusOr<tracking::LeaveResponse> Leave(const tracking::LeaveRequest&, absl::Duration) override {
     MutexLock lock(&heard_->mutex);
     ++heard_->left;
     heard_->changed.NotifyAll();
-    return LeaveReply();
+    return tracking::LeaveResponse();
   }
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest&, absl::Duration) override { return LookupReply(); }
-  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
-    return ListContentsReply();
+  absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest&, absl::Duration) override {
+    return tracking::LookupResponse();
   }
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override {
-    return GetSwarmReply();
+  absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest&,
+                                                              absl::Duration) override {
+    return tracking::ListContentsResponse();
   }
-  const TrackerUrl& url() const override { return url_; }
+  absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey&, absl::Duration) override {
+    return tracking::GetSwarmResponse();
+  }
+  const tracking::TrackerUrl& url() const override { return url_; }
 
  private:
-  const TrackerUrl url_;
+  const tracking::TrackerUrl url_;
   Heard* const heard_;
 };
 
@@ -81,14 +86,14 @@ Reseeder::Options OptionsFor(Heard* heard) {
   Reseeder::Options options;
   options.listen.ip = IpAddress::V4({127, 0, 0, 1});
   options.self = RandomPeerId();
-  options.make_tracker_client = [heard](const TrackerUrl& url) {
+  options.make_tracker_client = [heard](const tracking::TrackerUrl& url) {
     return std::make_unique<HearingTracker>(url, heard);
   };
   return options;
 }
 
-const TrackerUrl kFirst{TrackerUrl::Door::kGrpc, {"first", 1}};
-const TrackerUrl kSecond{TrackerUrl::Door::kUdp, {"second", 2}};
+const tracking::TrackerUrl kFirst{tracking::TrackerUrl::Door::kGrpc, {"first", 1}};
+const tracking::TrackerUrl kSecond{tracking::TrackerUrl::Door::kUdp, {"second", 2}};
 
 TEST(ReseederTest, EveryTrackerIsToldWhereTheContentIs) {
   Heard heard;
@@ -102,7 +107,7 @@ TEST(ReseederTest, EveryTrackerIsToldWhereTheContentIs) {
 
   MutexLock lock(&heard.mutex);
   while (heard.registered.size() < 2) heard.changed.Wait(&heard.mutex);
-  for (const RegisterRequest& request : heard.registered) {
+  for (const tracking::RegisterRequest& request : heard.registered) {
     EXPECT_EQ(request.content.id, source->manifest()->id());
     EXPECT_EQ(request.endpoint.port, (*reseeder)->port());
     EXPECT_EQ(request.endpoint.ip, IpAddress::V4({192, 0, 2, 1}));
@@ -134,12 +139,12 @@ TEST(ReseederTest, TrackersAreToldOfABadPeer) {
   const auto source = std::make_shared<const EmptySource>();
   (*reseeder)->Serve(source, {kFirst});
   const PeerId liar = RandomPeerId();
-  (*reseeder)->Report(source->manifest()->id(), liar, PeerReport::Reason::kLying);
+  (*reseeder)->Report(source->manifest()->id(), liar, tracking::PeerReport::Reason::kLying);
 
   MutexLock lock(&heard.mutex);
   while (heard.reports.empty()) heard.changed.Wait(&heard.mutex);
   EXPECT_EQ(heard.reports.front().peer, liar);
-  EXPECT_EQ(heard.reports.front().reason, PeerReport::Reason::kLying);
+  EXPECT_EQ(heard.reports.front().reason, tracking::PeerReport::Reason::kLying);
 }
 
 TEST(ReseederTest, WhatIsWithdrawnIsServedNoMore) {

@@ -39,7 +39,7 @@ AnnounceRequest AnnounceAt(const uint8_t* from) {
   return request;
 }
 
-void WriteReplyHead(uint32_t action, uint32_t transaction_id, uint8_t* to) {
+void WriteResponseHead(uint32_t action, uint32_t transaction_id, uint8_t* to) {
   StoreBig(action, to);
   StoreBig(transaction_id, to + 4);
 }
@@ -99,15 +99,15 @@ std::optional<InfoHash> AnnouncedSwarm(ByteView datagram) {
   return InfoHashAt(datagram.data() + 16);
 }
 
-size_t WriteConnectReply(uint32_t transaction_id, uint64_t connection_id, uint8_t* to) {
-  WriteReplyHead(kConnect, transaction_id, to);
+size_t WriteConnectResponse(uint32_t transaction_id, uint64_t connection_id, uint8_t* to) {
+  WriteResponseHead(kConnect, transaction_id, to);
   StoreBig(connection_id, to + 8);
-  return kConnectReplyBytes;
+  return kConnectResponseBytes;
 }
 
 size_t WriteAnnounceHead(uint32_t transaction_id, uint32_t interval_seconds, const SwarmCounts& counts,
                          uint8_t* to) {
-  WriteReplyHead(kAnnounce, transaction_id, to);
+  WriteResponseHead(kAnnounce, transaction_id, to);
   StoreBig(interval_seconds, to + 8);
   StoreBig(counts.leechers, to + 12);
   StoreBig(counts.seeders, to + 16);
@@ -115,7 +115,7 @@ size_t WriteAnnounceHead(uint32_t transaction_id, uint32_t interval_seconds, con
 }
 
 size_t WriteScrapeHead(uint32_t transaction_id, uint8_t* to) {
-  WriteReplyHead(kScrape, transaction_id, to);
+  WriteResponseHead(kScrape, transaction_id, to);
   return kScrapeHeadBytes;
 }
 
@@ -128,7 +128,7 @@ size_t WriteScrapeEntry(const SwarmCounts& counts, uint8_t* to) {
 }
 
 size_t WriteError(uint32_t transaction_id, absl::string_view message, uint8_t* to) {
-  WriteReplyHead(kError, transaction_id, to);
+  WriteResponseHead(kError, transaction_id, to);
   const size_t size = std::min(message.size(), kMaxErrorBytes);
   std::memcpy(to + 8, message.data(), size);
   return 8 + size;
@@ -162,40 +162,40 @@ std::string BuildScrape(uint64_t connection_id, uint32_t transaction_id,
   return out;
 }
 
-Reply ParseReply(ByteView datagram, bool v6) {
+Response ParseResponse(ByteView datagram, bool v6) {
   ByteReader reader(datagram);
   const auto action = reader.ReadBig<uint32_t>();
   const auto transaction_id = reader.ReadBig<uint32_t>();
   if (!reader.ok()) return std::monostate();
   switch (action) {
     case kConnect: {
-      const ConnectReply reply{transaction_id, reader.ReadBig<uint64_t>()};
-      return reader.ok() ? Reply(reply) : Reply();
+      const ConnectResponse response{transaction_id, reader.ReadBig<uint64_t>()};
+      return reader.ok() ? Response(response) : Response();
     }
     case kAnnounce: {
-      AnnounceReply reply;
-      reply.transaction_id = transaction_id;
-      reply.interval_seconds = reader.ReadBig<uint32_t>();
-      reply.counts.leechers = reader.ReadBig<uint32_t>();
-      reply.counts.seeders = reader.ReadBig<uint32_t>();
+      AnnounceResponse response;
+      response.transaction_id = transaction_id;
+      response.interval_seconds = reader.ReadBig<uint32_t>();
+      response.counts.leechers = reader.ReadBig<uint32_t>();
+      response.counts.seeders = reader.ReadBig<uint32_t>();
       if (!reader.ok()) return std::monostate();
       while (reader.remaining() >= (v6 ? kPeerBytesV6 : kPeerBytesV4))
-        reply.peers.push_back(PeerFrom(&reader, v6));
-      return reply;
+        response.peers.push_back(PeerFrom(&reader, v6));
+      return response;
     }
     case kScrape: {
-      ScrapeReply reply;
-      reply.transaction_id = transaction_id;
+      ScrapeResponse response;
+      response.transaction_id = transaction_id;
       while (reader.remaining() >= kScrapeEntryBytes) {
-        SwarmCounts& counts = reply.counts.emplace_back();
+        SwarmCounts& counts = response.counts.emplace_back();
         counts.seeders = reader.ReadBig<uint32_t>();
         counts.completed = reader.ReadBig<uint32_t>();
         counts.leechers = reader.ReadBig<uint32_t>();
       }
-      return reply;
+      return response;
     }
     case kError:
-      return ErrorReply{transaction_id, reader.ReadString(reader.remaining())};
+      return ErrorResponse{transaction_id, reader.ReadString(reader.remaining())};
     default:
       return std::monostate();
   }

@@ -19,9 +19,9 @@
 namespace shoal::tracker::bep15 {
 
 // No reply is larger, so that it fits one packet of any network.
-inline constexpr size_t kMaxReplyBytes = 1200;
+inline constexpr size_t kMaxResponseBytes = 1200;
 inline constexpr size_t kConnectRequestBytes = 16;
-inline constexpr size_t kConnectReplyBytes = 16;
+inline constexpr size_t kConnectResponseBytes = 16;
 inline constexpr size_t kAnnounceRequestBytes = 98;
 inline constexpr size_t kAnnounceHeadBytes = 20;  // of the reply; the peers follow
 inline constexpr size_t kScrapeHeadBytes = 8;     // of the reply; the counts follow
@@ -63,7 +63,7 @@ std::optional<InfoHash> AnnouncedSwarm(ByteView datagram);
 
 // Each writes a reply into `to`, which has room for it, and says how long it is. An announce's peers are
 // written by whoever has them, behind the kAnnounceHeadBytes that WriteAnnounceHead fills.
-size_t WriteConnectReply(uint32_t transaction_id, uint64_t connection_id, uint8_t* to);
+size_t WriteConnectResponse(uint32_t transaction_id, uint64_t connection_id, uint8_t* to);
 size_t WriteAnnounceHead(uint32_t transaction_id, uint32_t interval_seconds, const SwarmCounts& counts,
                          uint8_t* to);
 size_t WriteScrapeHead(uint32_t transaction_id, uint8_t* to);
@@ -81,27 +81,28 @@ std::string BuildConnect(const ConnectRequest& request);
 std::string BuildAnnounce(const AnnounceRequest& request, const std::string& peer_id_20_bytes);
 std::string BuildScrape(uint64_t connection_id, uint32_t transaction_id, const std::vector<InfoHash>& hashes);
 
-struct ConnectReply {
+struct ConnectResponse {
   uint32_t transaction_id = 0;
   uint64_t connection_id = 0;
 };
-struct AnnounceReply {
+struct AnnounceResponse {
   uint32_t transaction_id = 0;
   uint32_t interval_seconds = 0;
   SwarmCounts counts;  // without `completed`
   std::vector<Endpoint> peers;
 };
-struct ScrapeReply {
+struct ScrapeResponse {
   uint32_t transaction_id = 0;
   std::vector<SwarmCounts> counts;
 };
-struct ErrorReply {
+struct ErrorResponse {
   uint32_t transaction_id = 0;
   std::string message;
 };
-using Reply = std::variant<std::monostate, ConnectReply, AnnounceReply, ScrapeReply, ErrorReply>;
+using Response =
+    std::variant<std::monostate, ConnectResponse, AnnounceResponse, ScrapeResponse, ErrorResponse>;
 
 // `v6`: whether the datagram came over IPv6, which is what tells the two forms of a peer apart.
-Reply ParseReply(ByteView datagram, bool v6);
+Response ParseResponse(ByteView datagram, bool v6);
 
 }  // namespace shoal::tracker::bep15

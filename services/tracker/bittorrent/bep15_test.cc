@@ -137,12 +137,12 @@ TEST(Bep15Test, ScrapeTakesWholeHashesUpToTheMost) {
   }
 }
 
-TEST(Bep15Test, RepliesToTheByte) {
+TEST(Bep15Test, ResponsesToTheByte) {
   std::array<uint8_t, 200> room{};
   const auto hex = [&](size_t size) {
     return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(room.data()), size));
   };
-  EXPECT_EQ(hex(WriteConnectReply(0xcafebabe, 0x1122334455667788, room.data())),
+  EXPECT_EQ(hex(WriteConnectResponse(0xcafebabe, 0x1122334455667788, room.data())),
             "00000000"
             "cafebabe"
             "1122334455667788");
@@ -185,7 +185,7 @@ TEST(Bep15Test, TheClientsSideBuildsTheSameBytes) {
                   kHash));
 }
 
-TEST(Bep15Test, TheClientsSideReadsReplies) {
+TEST(Bep15Test, TheClientsSideReadsResponses) {
   const std::string announce = Bytes(
       "00000001"
       "cafebabe"
@@ -197,16 +197,16 @@ TEST(Bep15Test, TheClientsSideReadsReplies) {
                                         "1ae1"
                                         "c0000202"
                                         "1ae2");
-  const auto reply = std::get<AnnounceReply>(ParseReply(AsBytes(v4), false));
-  EXPECT_EQ(reply.interval_seconds, 300u);
-  EXPECT_EQ(reply.counts.leechers, 5u);
-  EXPECT_EQ(reply.counts.seeders, 3u);
-  EXPECT_THAT(reply.peers,
+  const auto response = std::get<AnnounceResponse>(ParseResponse(AsBytes(v4), false));
+  EXPECT_EQ(response.interval_seconds, 300u);
+  EXPECT_EQ(response.counts.leechers, 5u);
+  EXPECT_EQ(response.counts.seeders, 3u);
+  EXPECT_THAT(response.peers,
               ElementsAre(*Endpoint::Parse("192.0.2.1:6881"), *Endpoint::Parse("192.0.2.2:6882")));
   const std::string v6 = announce + Bytes(
                                         "20010db8000000000000000000000001"
                                         "1ae1");
-  EXPECT_THAT(std::get<AnnounceReply>(ParseReply(AsBytes(v6), true)).peers,
+  EXPECT_THAT(std::get<AnnounceResponse>(ParseResponse(AsBytes(v6), true)).peers,
               ElementsAre(*Endpoint::Parse("[2001:db8::1]:6881")));
   const std::string scrape = Bytes(
       "00000002"
@@ -214,14 +214,14 @@ TEST(Bep15Test, TheClientsSideReadsReplies) {
       "00000003"
       "00000007"
       "00000005");
-  const auto scraped = std::get<ScrapeReply>(ParseReply(AsBytes(scrape), false));
+  const auto scraped = std::get<ScrapeResponse>(ParseResponse(AsBytes(scrape), false));
   ASSERT_THAT(scraped.counts, SizeIs(1));
   EXPECT_EQ(scraped.counts[0].completed, 7u);
   const std::string error = Bytes(
                                 "00000003"
                                 "cafebabe") +
                             "no";
-  EXPECT_EQ(std::get<ErrorReply>(ParseReply(AsBytes(error), false)).message, "no");
+  EXPECT_EQ(std::get<ErrorResponse>(ParseResponse(AsBytes(error), false)).message, "no");
   for (const char* hex : {"", "00000000",
                           "00000000"
                           "cafebabe"
@@ -230,7 +230,7 @@ TEST(Bep15Test, TheClientsSideReadsReplies) {
                           "cafebabe",
                           "00000009"
                           "cafebabe"}) {
-    EXPECT_TRUE(std::holds_alternative<std::monostate>(ParseReply(AsBytes(Bytes(hex)), false))) << hex;
+    EXPECT_TRUE(std::holds_alternative<std::monostate>(ParseResponse(AsBytes(Bytes(hex)), false))) << hex;
   }
 }
 

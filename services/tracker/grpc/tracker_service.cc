@@ -37,17 +37,17 @@ class Parsed {
   bool ok_ = false;
 };
 
-template <typename Message, typename Reply>
-std::string Encode(const Reply& reply) {
+template <typename Message, typename Response>
+std::string Encode(const Response& response) {
   Message message;
-  ToProto(reply, &message);
+  ToProto(response, &message);
   return message.SerializeAsString();
 }
 
 // By far the most of what a tracker says, so it has a way of its own.
 template <>
-std::string Encode<v1::LookupReply>(const LookupReply& reply) {
-  return EncodeLookupReply(reply);
+std::string Encode<v1::LookupResponse>(const tracking::LookupResponse& response) {
+  return tracking::EncodeLookupResponse(response);
 }
 
 // What a call counts as: one, and more where it asks for many contents.
@@ -68,39 +68,53 @@ class RegistryTrackerService final : public TrackerService {
                          const Clock* clock)
       : registry_(registry), metrics_(metrics), limiter_(limiter), clock_(clock), watches_(registry) {}
 
-  void AddTo(GrpcMethods* methods) override {
-    Add<v1::RegisterRequest, v1::RegisterReply>(
+  void AddTo(service::GrpcMethods* methods) override {
+    Add<v1::RegisterRequest, v1::RegisterResponse>(
         methods, "Register", Call::kRegister,
-        [this](GrpcCall* call, RegisterRequest& request) { return Register(call, request); });
-    Add<v1::RegisterManyRequest, v1::RegisterManyReply>(
+        [this](service::GrpcCall* call, tracking::RegisterRequest& request) {
+          return Register(call, request);
+        });
+    Add<v1::RegisterManyRequest, v1::RegisterManyResponse>(
         methods, "RegisterMany", Call::kRegisterMany,
-        [this](GrpcCall* call, RegisterManyRequest& request) { return RegisterEach(call, request); });
-    Add<v1::HeartbeatRequest, v1::HeartbeatReply>(
+        [this](service::GrpcCall* call, tracking::RegisterManyRequest& request) {
+          return RegisterEach(call, request);
+        });
+    Add<v1::HeartbeatRequest, v1::HeartbeatResponse>(
         methods, "Heartbeat", Call::kHeartbeat,
-        [this](GrpcCall*, const HeartbeatRequest& request) { return registry_->Heartbeat(request); });
-    Add<v1::LookupRequest, v1::LookupReply>(
-        methods, "Lookup", Call::kLookup,
-        [this](GrpcCall*, const LookupRequest& request) { return registry_->Lookup(request); });
-    Add<v1::LookupManyRequest, v1::LookupManyReply>(
+        [this](service::GrpcCall*, const tracking::HeartbeatRequest& request) {
+          return registry_->Heartbeat(request);
+        });
+    Add<v1::LookupRequest, v1::LookupResponse>(
+        methods, "Lookup", Call::kLookup, [this](service::GrpcCall*, const tracking::LookupRequest& request) {
+          return registry_->Lookup(request);
+        });
+    Add<v1::LookupManyRequest, v1::LookupManyResponse>(
         methods, "LookupMany", Call::kLookupMany,
-        [this](GrpcCall*, const LookupManyRequest& request) { return LookUpEach(request); });
-    Add<v1::ListContentsRequest, v1::ListContentsReply>(
+        [this](service::GrpcCall*, const tracking::LookupManyRequest& request) {
+          return LookUpEach(request);
+        });
+    Add<v1::ListContentsRequest, v1::ListContentsResponse>(
         methods, "ListContents", Call::kListContents,
-        [this](GrpcCall*, const ListContentsRequest& request) { return registry_->ListContents(request); });
-    Add<v1::GetSwarmRequest, v1::GetSwarmReply>(
+        [this](service::GrpcCall*, const tracking::ListContentsRequest& request) {
+          return registry_->ListContents(request);
+        });
+    Add<v1::GetSwarmRequest, v1::GetSwarmResponse>(
         methods, "GetSwarm", Call::kGetSwarm,
-        [this](GrpcCall*, const ContentKey& content) { return registry_->GetSwarm(content); });
-    Add<v1::LeaveRequest, v1::LeaveReply>(methods, "Leave", Call::kLeave,
-                                          [this](GrpcCall*, const LeaveRequest& request) {
-                                            return absl::StatusOr<LeaveReply>(registry_->Leave(request));
-                                          });
-    methods->Add(kName, "Watch",
-                 GrpcMethods::ServerStream{
-                     [this](GrpcCall* call, ByteView request, const std::shared_ptr<GrpcStream>& stream) {
-                       auto opened = Watch(call, request, stream);
-                       metrics_->CountCall(Door::kGrpc, Call::kWatch, opened.status().code());
-                       return opened;
-                     }});
+        [this](service::GrpcCall*, const tracking::ContentKey& content) {
+          return registry_->GetSwarm(content);
+        });
+    Add<v1::LeaveRequest, v1::LeaveResponse>(
+        methods, "Leave", Call::kLeave, [this](service::GrpcCall*, const tracking::LeaveRequest& request) {
+          return absl::StatusOr<tracking::LeaveResponse>(registry_->Leave(request));
+        });
+    methods->Add(
+        kName, "Watch",
+        service::GrpcMethods::ServerStream{[this](service::GrpcCall* call, ByteView request,
+                                                  const std::shared_ptr<service::GrpcStream>& stream) {
+          auto opened = Watch(call, request, stream);
+          metrics_->CountCall(Door::kGrpc, Call::kWatch, opened.status().code());
+          return opened;
+        }});
   }
 
   void EndWatches() override { watches_.End(); }
@@ -108,25 +122,26 @@ class RegistryTrackerService final : public TrackerService {
  private:
   // A unary method: `perform` gets the request as values, and gives a StatusOr of the reply.
   template <typename In, typename Out, typename Perform>
-  void Add(GrpcMethods* methods, const char* name, Call kind, Perform perform) {
-    methods->Add(kName, name, GrpcMethods::Unary{[this, kind, perform](GrpcCall* call, ByteView bytes) {
+  void Add(service::GrpcMethods* methods, const char* name, Call kind, Perform perform) {
+    methods->Add(kName, name,
+                 service::GrpcMethods::Unary{[this, kind, perform](service::GrpcCall* call, ByteView bytes) {
                    const absl::Duration began = clock_->Uptime();
-                   const absl::StatusOr<std::string> reply = Answer<In, Out>(call, began, bytes, perform);
+                   const absl::StatusOr<std::string> response = Answer<In, Out>(call, began, bytes, perform);
                    metrics_->RecordCall(kind, clock_->Uptime() - began);
-                   metrics_->CountCall(Door::kGrpc, kind, reply.status().code());
-                   return reply;
+                   metrics_->CountCall(Door::kGrpc, kind, response.status().code());
+                   return response;
                  }});
   }
 
   template <typename In, typename Out, typename Perform>
-  absl::StatusOr<std::string> Answer(GrpcCall* call, absl::Duration now, ByteView bytes,
+  absl::StatusOr<std::string> Answer(service::GrpcCall* call, absl::Duration now, ByteView bytes,
                                      const Perform& perform) {
     const Parsed<In> in(bytes);
     SHOAL_RETURN_IF_ERROR(Admit(call, now, CostOf(*in)));
     if (!in.ok()) return NotAMessage();
-    SHOAL_ASSIGN_OR_RETURN(auto request, FromProto(*in));
-    SHOAL_ASSIGN_OR_RETURN(const auto reply, perform(call, request));
-    return Encode<Out>(reply);
+    SHOAL_ASSIGN_OR_RETURN(auto request, tracking::FromProto(*in));
+    SHOAL_ASSIGN_OR_RETURN(const auto response, perform(call, request));
+    return Encode<Out>(response);
   }
 
   static absl::Status NotAMessage() {
@@ -135,7 +150,7 @@ class RegistryTrackerService final : public TrackerService {
 
   // RESOURCE_EXHAUSTED when the caller's address asks too often. Callers that are at no address (a Unix
   // socket) are of this machine.
-  absl::Status Admit(GrpcCall* call, absl::Duration now, uint32_t cost) {
+  absl::Status Admit(service::GrpcCall* call, absl::Duration now, uint32_t cost) {
     if (!limiter_->limits_sources()) return absl::OkStatus();
     const absl::StatusOr<Endpoint> source = call->source();
     if (!source.ok() || limiter_->Admit(source->ip, now, cost)) return absl::OkStatus();
@@ -145,7 +160,8 @@ class RegistryTrackerService final : public TrackerService {
                      " times a second that this tracker grants an address: try again in a second"));
   }
 
-  absl::StatusOr<RegisterReply> Register(GrpcCall* call, RegisterRequest& request) {
+  absl::StatusOr<tracking::RegisterResponse> Register(service::GrpcCall* call,
+                                                      tracking::RegisterRequest& request) {
     if (request.endpoint.ip.is_unspecified()) {
       const absl::StatusOr<Endpoint> source = call->source();
       if (!source.ok()) {
@@ -157,48 +173,50 @@ class RegistryTrackerService final : public TrackerService {
     return registry_->Register(request);
   }
 
-  absl::StatusOr<RegisterManyReply> RegisterEach(GrpcCall* call, RegisterManyRequest& request) {
-    RegisterManyReply reply;
-    reply.outcomes.reserve(request.registrations.size());
-    uint32_t room = kMaxPeersPerRegisterMany;
-    for (absl::StatusOr<RegisterRequest>& one : request.registrations) {
+  absl::StatusOr<tracking::RegisterManyResponse> RegisterEach(service::GrpcCall* call,
+                                                              tracking::RegisterManyRequest& request) {
+    tracking::RegisterManyResponse response;
+    response.outcomes.reserve(request.registrations.size());
+    uint32_t room = tracking::kMaxPeersPerRegisterMany;
+    for (absl::StatusOr<tracking::RegisterRequest>& one : request.registrations) {
       if (!one.ok()) {
-        reply.outcomes.emplace_back(one.status());
+        response.outcomes.emplace_back(one.status());
         continue;
       }
       one->max_peers = std::min(one->max_peers, room);
-      reply.outcomes.push_back(Register(call, *one));
-      if (reply.outcomes.back().ok()) room -= static_cast<uint32_t>(reply.outcomes.back()->peers.size());
+      response.outcomes.push_back(Register(call, *one));
+      if (response.outcomes.back().ok())
+        room -= static_cast<uint32_t>(response.outcomes.back()->peers.size());
     }
-    return reply;
+    return response;
   }
 
   // What is not known has an empty result; any other error is the call's.
-  absl::StatusOr<LookupManyReply> LookUpEach(const LookupManyRequest& request) {
-    LookupManyReply reply;
-    reply.results.reserve(request.contents.size());
-    uint32_t room = kMaxPeersPerLookupMany;
-    LookupRequest one{ContentId(), request.exclude, 0, request.site};
+  absl::StatusOr<tracking::LookupManyResponse> LookUpEach(const tracking::LookupManyRequest& request) {
+    tracking::LookupManyResponse response;
+    response.results.reserve(request.contents.size());
+    uint32_t room = tracking::kMaxPeersPerLookupMany;
+    tracking::LookupRequest one{ContentId(), request.exclude, 0, request.site};
     for (const ContentId& content : request.contents) {
       one.content = content;
-      one.max_peers = request.max_peers == 0 ? kDefaultPeersPerReply : request.max_peers;
-      absl::StatusOr<LookupReply> found = registry_->Lookup(one);
+      one.max_peers = request.max_peers == 0 ? tracking::kDefaultPeersPerResponse : request.max_peers;
+      absl::StatusOr<tracking::LookupResponse> found = registry_->Lookup(one);
       if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
-      LookupReply& result = reply.results.emplace_back();
+      tracking::LookupResponse& result = response.results.emplace_back();
       if (!found.ok()) continue;
       result = *std::move(found);
       if (result.peers.size() > room) result.peers.resize(room);
       room -= static_cast<uint32_t>(result.peers.size());
     }
-    return reply;
+    return response;
   }
 
-  absl::StatusOr<std::unique_ptr<GrpcStreamSource>> Watch(GrpcCall* call, ByteView bytes,
-                                                          const std::shared_ptr<GrpcStream>& stream) {
+  absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> Watch(
+      service::GrpcCall* call, ByteView bytes, const std::shared_ptr<service::GrpcStream>& stream) {
     const Parsed<v1::WatchRequest> in(bytes);
     SHOAL_RETURN_IF_ERROR(Admit(call, clock_->Uptime(), 1));
     if (!in.ok()) return NotAMessage();
-    SHOAL_ASSIGN_OR_RETURN(const WatchRequest request, FromProto(*in));
+    SHOAL_ASSIGN_OR_RETURN(const tracking::WatchRequest request, tracking::FromProto(*in));
     return watches_.Open(request, stream);
   }
 

@@ -21,7 +21,7 @@ class TrackerService {
                                                 RateLimiter* limiter, const Clock* clock);
   virtual ~TrackerService() = default;
 
-  virtual void AddTo(GrpcMethods* methods) = 0;
+  virtual void AddTo(service::GrpcMethods* methods) = 0;
   // Ends all Watch streams with UNAVAILABLE, now and from now on: they would hold up a server that drains.
   virtual void EndWatches() = 0;
 };

@@ -10,7 +10,7 @@
 namespace shoal::tracker {
 
 // A watcher's events as messages, until it is lost or the tracker ends.
-class WatchStreams::Source final : public GrpcStreamSource {
+class WatchStreams::Source final : public service::GrpcStreamSource {
  public:
   Source(const WatchStreams* streams, const ContentId& content, std::shared_ptr<SwarmWatcher> watcher)
       : streams_(streams), content_(content), watcher_(std::move(watcher)) {}
@@ -22,10 +22,10 @@ class WatchStreams::Source final : public GrpcStreamSource {
       return absl::ResourceExhaustedError(
           "this watcher reads more slowly than the swarm changes: watch again");
     }
-    const std::optional<SwarmEvent> event = watcher_->Next();
+    const std::optional<tracking::SwarmEvent> event = watcher_->Next();
     if (!event) return Nothing();
     v1::SwarmEvent out;
-    ToProto(*event, &out);
+    tracking::ToProto(*event, &out);
     return out.SerializeAsString();
   }
 
@@ -35,9 +35,9 @@ class WatchStreams::Source final : public GrpcStreamSource {
   const std::shared_ptr<SwarmWatcher> watcher_;
 };
 
-absl::StatusOr<std::unique_ptr<GrpcStreamSource>> WatchStreams::Open(
-    const WatchRequest& request, const std::shared_ptr<GrpcStream>& stream) {
-  const std::weak_ptr<GrpcStream> weak = stream;
+absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
+    const tracking::WatchRequest& request, const std::shared_ptr<service::GrpcStream>& stream) {
+  const std::weak_ptr<service::GrpcStream> weak = stream;
   auto watcher =
       std::make_shared<SwarmWatcher>(request.exclude, registry_->options().limits.max_watch_backlog, [weak] {
         if (const auto alive = weak.lock()) alive->Wake();
@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<GrpcStreamSource>> WatchStreams::Open(
 }
 
 void WatchStreams::End() {
-  std::vector<std::weak_ptr<GrpcStream>> streams;
+  std::vector<std::weak_ptr<service::GrpcStream>> streams;
   {
     MutexLock lock(&mutex_);
     ended_ = true;

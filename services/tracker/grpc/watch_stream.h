@@ -19,8 +19,8 @@ class WatchStreams {
   explicit WatchStreams(Registry* registry) : registry_(registry) {}
 
   // What one call has to say: its swarm's peers, then each change.
-  absl::StatusOr<std::unique_ptr<GrpcStreamSource>> Open(const WatchRequest& request,
-                                                         const std::shared_ptr<GrpcStream>& stream);
+  absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> Open(
+      const tracking::WatchRequest& request, const std::shared_ptr<service::GrpcStream>& stream);
   // Ends all with UNAVAILABLE, now and from now on: they would hold up a server that drains.
   void End();
 
@@ -32,7 +32,7 @@ class WatchStreams {
   Registry* const registry_;
   mutable Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::weak_ptr<GrpcStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<service::GrpcStream>> streams_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace shoal::tracker

@@ -118,8 +118,8 @@ void AppendContents(const StatusView& view, std::string* out) {
                   "<h2>Contents</h2><div class=box><table><tr><th>name<th>id<th>size<th>chunks<th>seeders"
                   "<th>leechers<th>first seen</tr>");
   if (view.page.empty()) absl::StrAppend(out, "<tr><td class=soft colspan=7>None has a peer.</tr>");
-  for (const ContentStatus& content : view.page) {
-    const ContentSummary& summary = content.summary;
+  for (const tracking::ContentStatus& content : view.page) {
+    const tracking::ContentSummary& summary = content.summary;
     absl::StrAppend(out, "<tr><td class=name>", Escaped(summary.name), "<td><code>",
                     summary.id.ToHex().substr(0, 12), "</code><td>", FormatBytes(summary.length_bytes),
                     "<td>", Grouped(summary.chunk_count), "<td", content.seeders == 0 ? " class=bad>" : ">",

@@ -36,8 +36,8 @@ struct StatusView {
   std::vector<Door> doors;
   std::vector<LimitUse> limits;
   std::vector<Rate> rates;
-  std::vector<ContentStatus> page;  // of contents
-  std::string next_page;            // the query of the next page; empty: this is the last
+  std::vector<tracking::ContentStatus> page;  // of contents
+  std::string next_page;                      // the query of the next page; empty: this is the last
   bool first_page = true;
 };
 

@@ -51,7 +51,7 @@ std::string RateText(double per_second) {
 
 // The page that the query asks for; the first when it makes no sense.
 void FillPage(const std::string& query, Registry* registry, StatusView* view) {
-  ListContentsRequest request;
+  tracking::ListContentsRequest request;
   request.page_size = kContentsPerPage;
   absl::string_view token = query;
   if (absl::ConsumePrefix(&token, kAfter)) request.page_token = absl::HexStringToBytes(token);
@@ -101,31 +101,31 @@ StatusView Look(const StatusSources& sources, absl::Duration started, const std:
 
 }  // namespace
 
-HttpServer::Routes StatusPages(const StatusSources& sources) {
-  HttpServer::Routes routes;
+service::HttpServer::Routes StatusPages(const StatusSources& sources) {
+  service::HttpServer::Routes routes;
   const absl::Duration started = sources.clock->Uptime();
   // Handlers run on the server's one thread.
   routes["/"] = [sources, started,
-                 seen = std::make_shared<SeenBefore>(started, 0, 0)](const HttpRequest& request) {
-    HttpResponse response;
+                 seen = std::make_shared<SeenBefore>(started, 0, 0)](const service::HttpRequest& request) {
+    service::HttpResponse response;
     response.content_type = "text/html; charset=utf-8";
     response.body = StatusPageHtml(Look(sources, started, request.query, seen.get()));
     return response;
   };
-  routes["/healthz"] = [](const HttpRequest&) {
-    HttpResponse response;
+  routes["/healthz"] = [](const service::HttpRequest&) {
+    service::HttpResponse response;
     response.body = "ok\n";
     return response;
   };
-  routes["/readyz"] = [ready = sources.ready](const HttpRequest&) {
-    HttpResponse response;
+  routes["/readyz"] = [ready = sources.ready](const service::HttpRequest&) {
+    service::HttpResponse response;
     response.status = *ready ? 200 : 503;
     response.body = *ready ? "ready\n" : "not taking calls\n";
     return response;
   };
-  routes["/metrics"] = [sources](const HttpRequest&) {
+  routes["/metrics"] = [sources](const service::HttpRequest&) {
     sources.listener_metrics->Refresh();
-    HttpResponse response;
+    service::HttpResponse response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     response.body = sources.metrics->Render();
     return response;

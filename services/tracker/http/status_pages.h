@@ -15,7 +15,7 @@ namespace shoal::tracker {
 // What the HTTP door shows of. All must outlive the server.
 struct StatusSources {
   Registry* registry;
-  Metrics* metrics;
+  service::Metrics* metrics;
   ListenerMetrics* listener_metrics;
   const RateLimiter* limiter;
   const Clock* clock;
@@ -25,6 +25,6 @@ struct StatusSources {
 
 // "/" (a page for people), "/healthz" (200 as long as the process answers), "/readyz" (503 when the tracker
 // is not taking calls: starting or draining) and "/metrics".
-HttpServer::Routes StatusPages(const StatusSources& sources);
+service::HttpServer::Routes StatusPages(const StatusSources& sources);
 
 }  // namespace shoal::tracker

@@ -154,7 +154,8 @@ struct ListenerMetrics::Families {
   std::atomic<Counter*> call_counters[kDoors.size()][kCalls.size()][kCodes] = {};
 };
 
-ListenerMetrics::ListenerMetrics(Metrics* metrics, const Registry* registry, const RateLimiter* limiter)
+ListenerMetrics::ListenerMetrics(service::Metrics* metrics, const Registry* registry,
+                                 const RateLimiter* limiter)
     : families_(std::make_unique<Families>(&metrics->registry())), registry_(registry), limiter_(limiter) {}
 
 ListenerMetrics::~ListenerMetrics() = default;

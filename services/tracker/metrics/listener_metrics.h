@@ -54,7 +54,7 @@ std::vector<LimitUse> LimitUses(const Registry& registry);
 class ListenerMetrics {
  public:
   // All must outlive it.
-  ListenerMetrics(Metrics* metrics, const Registry* registry, const RateLimiter* limiter);
+  ListenerMetrics(service::Metrics* metrics, const Registry* registry, const RateLimiter* limiter);
   ~ListenerMetrics();
 
   void CountCall(Door door, Call call, absl::StatusCode code);

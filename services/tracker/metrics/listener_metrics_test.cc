@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   ManualClock clock;
   Registry registry({}, &clock);
-  Metrics metrics;
+  service::Metrics metrics;
   RateLimiter limiter({.per_source_per_second = 1, .per_source_burst = 1, .unproven_per_second = 0}, 1);
   ListenerMetrics doors(&metrics, &registry, &limiter);
   for (int i = 0; i < 3; ++i) limiter.Admit(TestEndpoint(1).ip, clock.Uptime());

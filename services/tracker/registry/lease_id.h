@@ -20,8 +20,10 @@ struct LeaseIdParts {
   uint32_t nonce = 0;
   uint32_t slot = 0;
 
-  LeaseId Join() const { return LeaseId(uint64_t{shard} << 56 | uint64_t{nonce} << 24 | slot); }
-  static LeaseIdParts Split(LeaseId id) {
+  tracking::LeaseId Join() const {
+    return tracking::LeaseId(uint64_t{shard} << 56 | uint64_t{nonce} << 24 | slot);
+  }
+  static LeaseIdParts Split(tracking::LeaseId id) {
     return {static_cast<uint32_t>(id.value() >> 56), static_cast<uint32_t>(id.value() >> 24),
             static_cast<uint32_t>(id.value()) & (kMaxSlots - 1)};
   }

@@ -26,7 +26,7 @@ constexpr uint32_t kMaxPageSize = 1000;
 constexpr uint32_t kMaxScannedPerPage = 50'000;
 constexpr uint32_t kScanStep = 512;
 
-absl::Status CheckRegister(const RegisterRequest& request) {
+absl::Status CheckRegister(const tracking::RegisterRequest& request) {
   if (request.peer_id.is_zero()) return absl::InvalidArgumentError("peer_id: is missing");
   if (request.content.id.is_zero()) return absl::InvalidArgumentError("content.content_id: is missing");
   if (request.content.name.empty()) return absl::InvalidArgumentError("content.name: is missing");
@@ -41,7 +41,7 @@ absl::Status CheckRegister(const RegisterRequest& request) {
   return absl::OkStatus();
 }
 
-constexpr uint32_t kMaxBitTorrentPeersInSwarmReply = 1000;
+constexpr uint32_t kMaxBitTorrentPeersInSwarmResponse = 1000;
 // Goes before the place in BitTorrent's swarms, which are listed when all contents were: no name has a slash,
 // so no other token begins with one.
 constexpr absl::string_view kBitTorrentToken = "/bittorrent/";
@@ -84,7 +84,7 @@ BitTorrentSwarms::Options BitTorrentOptions(const Registry::Options& options) {
   return bittorrent;
 }
 
-bool HasPeers(const ContentStatus& content) {
+bool HasPeers(const tracking::ContentStatus& content) {
   return content.seeders + content.leechers > 0;
 }
 
@@ -109,68 +109,69 @@ Registry::Registry(const Options& options, const Clock* clock)
   }
 }
 
-absl::StatusOr<RegisterReply> Registry::Register(const RegisterRequest& request) {
+absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::RegisterRequest& request) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   SHOAL_ASSIGN_OR_RETURN(auto registered,
                          ShardOf(request.content.id).Register(request, Tick(), clock_->Now()));
-  return RegisterReply{registered.lease_id, options_.lease, heartbeat_interval(),
-                       std::move(registered.peers)};
+  return tracking::RegisterResponse{registered.lease_id, options_.lease, heartbeat_interval(),
+                                    std::move(registered.peers)};
 }
 
-absl::StatusOr<HeartbeatReply> Registry::Heartbeat(const HeartbeatRequest& request) {
-  if (request.leases.size() > kMaxLeasesPerHeartbeat) {
+absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::HeartbeatRequest& request) {
+  if (request.leases.size() > tracking::kMaxLeasesPerHeartbeat) {
     return absl::InvalidArgumentError(
-        absl::StrCat("leases: ", request.leases.size(), " are more than ", kMaxLeasesPerHeartbeat));
+        absl::StrCat("leases: ", request.leases.size(), " are more than ", tracking::kMaxLeasesPerHeartbeat));
   }
   const uint64_t now = Tick();
-  HeartbeatReply reply{options_.lease, heartbeat_interval(), {}};
+  tracking::HeartbeatResponse response{options_.lease, heartbeat_interval(), {}};
   absl::Status first_error;
-  for (const LeaseBeat& beat : request.leases) {
+  for (const tracking::LeaseBeat& beat : request.leases) {
     const uint32_t shard = LeaseIdParts::Split(beat.lease_id).shard;
     const absl::Status beaten = shard < shards_.size() ? shards_[shard]->Beat(request.peer_id, beat, now)
                                                        : absl::NotFoundError("register again");
     if (absl::IsNotFound(beaten)) {
-      reply.register_again.push_back(beat.lease_id);
+      response.register_again.push_back(beat.lease_id);
     } else if (!beaten.ok()) {
       // The other leases are renewed all the same.
       first_error.Update(beaten);
     }
   }
-  for (const PeerReport& report : request.reports) {
+  for (const tracking::PeerReport& report : request.reports) {
     const uint32_t shard = LeaseIdParts::Split(report.lease_id).shard;
     if (shard < shards_.size()) shards_[shard]->Report(request.peer_id, report, now);
   }
   if (!first_error.ok()) return first_error;
-  return reply;
+  return response;
 }
 
-absl::StatusOr<LookupReply> Registry::Lookup(const LookupRequest& request) {
-  LookupReply reply;
+absl::StatusOr<tracking::LookupResponse> Registry::Lookup(const tracking::LookupRequest& request) {
+  tracking::LookupResponse response;
   ContentId id;
   if (const auto* name = std::get_if<std::string>(&request.content)) {
-    reply.contents = WithName(*name);
-    if (reply.contents.empty()) {
+    response.contents = WithName(*name);
+    if (response.contents.empty()) {
       return absl::NotFoundError(
           absl::StrCat("no content of the name \"", *name, "\" is known to this tracker"));
     }
-    if (reply.contents.size() > kMaxContentsPerName) reply.contents.resize(kMaxContentsPerName);
-    if (reply.contents.size() > 1) return reply;
-    id = reply.contents[0].summary.id;
+    if (response.contents.size() > kMaxContentsPerName) response.contents.resize(kMaxContentsPerName);
+    if (response.contents.size() > 1) return response;
+    id = response.contents[0].summary.id;
   } else {
     const auto* given = std::get_if<ContentId>(&request.content);
     if (given == nullptr)
       return absl::InvalidArgumentError("content: peers of BitTorrent are found over BEP 15");
     id = *given;
   }
-  const uint32_t max_peers = request.max_peers == 0 ? kDefaultPeersPerReply : request.max_peers;
+  const uint32_t max_peers = request.max_peers == 0 ? tracking::kDefaultPeersPerResponse : request.max_peers;
   SHOAL_ASSIGN_OR_RETURN(
       auto found, ShardOf(id).Lookup(id, request.exclude, max_peers, sites_.Find(request.site), Tick()));
-  reply.contents = {std::move(found.content)};
-  reply.peers = std::move(found.peers);
-  return reply;
+  response.contents = {std::move(found.content)};
+  response.peers = std::move(found.peers);
+  return response;
 }
 
-absl::StatusOr<ListContentsReply> Registry::ListContents(const ListContentsRequest& request) {
+absl::StatusOr<tracking::ListContentsResponse> Registry::ListContents(
+    const tracking::ListContentsRequest& request) {
   if (const auto cursor = ParseBitTorrentToken(request.page_token)) return ListBitTorrent(request, *cursor);
   std::optional<NameIndex::Entry> after;
   if (!request.page_token.empty()) {
@@ -178,76 +179,76 @@ absl::StatusOr<ListContentsReply> Registry::ListContents(const ListContentsReque
   }
   const uint32_t page_size =
       request.page_size == 0 ? kMaxPageSize : std::min(request.page_size, kMaxPageSize);
-  ListContentsReply reply;
+  tracking::ListContentsResponse response;
   for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += kScanStep) {
     const std::vector<NameIndex::Entry> entries = names_.Page(after, kScanStep);
     for (const NameIndex::Entry& entry : entries) {
-      if (reply.contents.size() == page_size) {
-        reply.next_page_token = PageToken(*after);
-        return reply;
+      if (response.contents.size() == page_size) {
+        response.next_page_token = PageToken(*after);
+        return response;
       }
       after = entry;
       if (!absl::StrContains(entry.name, request.name_contains)) continue;
       auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, kNoSite, Tick());
-      if (found.ok() && HasPeers(found->content)) reply.contents.push_back(std::move(found->content));
+      if (found.ok() && HasPeers(found->content)) response.contents.push_back(std::move(found->content));
     }
     if (entries.size() < kScanStep) {
       if (bittorrent_.usage().swarms.count() > 0)
-        reply.next_page_token = PageToken(BitTorrentSwarms::Cursor());
-      return reply;
+        response.next_page_token = PageToken(BitTorrentSwarms::Cursor());
+      return response;
     }
   }
-  reply.next_page_token = PageToken(*after);
-  return reply;
+  response.next_page_token = PageToken(*after);
+  return response;
 }
 
-ListContentsReply Registry::ListBitTorrent(const ListContentsRequest& request,
-                                           BitTorrentSwarms::Cursor cursor) const {
+tracking::ListContentsResponse Registry::ListBitTorrent(const tracking::ListContentsRequest& request,
+                                                        BitTorrentSwarms::Cursor cursor) const {
   const uint32_t page_size =
       request.page_size == 0 ? kMaxPageSize : std::min(request.page_size, kMaxPageSize);
-  ListContentsReply reply;
+  tracking::ListContentsResponse response;
   std::vector<BitTorrentSwarms::Swarm> swarms;
   for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += page_size) {
     swarms.clear();
-    const uint32_t room = page_size - static_cast<uint32_t>(reply.bittorrent_swarms.size());
+    const uint32_t room = page_size - static_cast<uint32_t>(response.bittorrent_swarms.size());
     const bool more = bittorrent_.Page(&cursor, room, &swarms);
     for (const BitTorrentSwarms::Swarm& swarm : swarms) {
       if (!absl::StrContains(swarm.info_hash.ToHex(), request.name_contains)) continue;
-      reply.bittorrent_swarms.push_back(Describe(swarm));
+      response.bittorrent_swarms.push_back(Describe(swarm));
     }
-    if (!more) return reply;
-    if (reply.bittorrent_swarms.size() == page_size) break;
+    if (!more) return response;
+    if (response.bittorrent_swarms.size() == page_size) break;
   }
-  reply.next_page_token = PageToken(cursor);
-  return reply;
+  response.next_page_token = PageToken(cursor);
+  return response;
 }
 
-absl::StatusOr<GetSwarmReply> Registry::GetBitTorrentSwarm(const InfoHash& info_hash) const {
+absl::StatusOr<tracking::GetSwarmResponse> Registry::GetBitTorrentSwarm(const InfoHash& info_hash) const {
   std::vector<BitTorrentShard::Peer> peers;
   const auto swarm =
-      bittorrent_.Describe(info_hash, clock_->Uptime(), kMaxBitTorrentPeersInSwarmReply, &peers);
+      bittorrent_.Describe(info_hash, clock_->Uptime(), kMaxBitTorrentPeersInSwarmResponse, &peers);
   if (!swarm) {
     return absl::NotFoundError(
         absl::StrCat("no BitTorrent swarm ", info_hash.ToHex(), " is known to this tracker"));
   }
-  GetSwarmReply reply;
-  reply.bittorrent_swarm = Describe(*swarm);
+  tracking::GetSwarmResponse response;
+  response.bittorrent_swarm = Describe(*swarm);
   for (const BitTorrentShard::Peer& peer : peers) {
-    reply.bittorrent_peers.push_back({peer.endpoint, peer.seeder, bittorrent_.Ticks(peer.age_ticks)});
+    response.bittorrent_peers.push_back({peer.endpoint, peer.seeder, bittorrent_.Ticks(peer.age_ticks)});
   }
-  return reply;
+  return response;
 }
 
-BitTorrentSwarm Registry::Describe(const BitTorrentSwarms::Swarm& swarm) const {
+tracking::BitTorrentSwarm Registry::Describe(const BitTorrentSwarms::Swarm& swarm) const {
   return {swarm.info_hash, started_ + bittorrent_.Ticks(swarm.first_tick), swarm.counts.seeders,
           swarm.counts.leechers, swarm.counts.completed};
 }
 
-absl::StatusOr<GetSwarmReply> Registry::GetSwarm(const ContentKey& key) {
+absl::StatusOr<tracking::GetSwarmResponse> Registry::GetSwarm(const tracking::ContentKey& key) {
   if (const auto* info_hash = std::get_if<InfoHash>(&key)) return GetBitTorrentSwarm(*info_hash);
   ContentId id;
   if (const auto* name = std::get_if<std::string>(&key)) {
-    const std::vector<ContentStatus> contents = WithName(*name);
+    const std::vector<tracking::ContentStatus> contents = WithName(*name);
     if (contents.empty()) {
       return absl::NotFoundError(
           absl::StrCat("no content of the name \"", *name, "\" is known to this tracker"));
@@ -255,11 +256,12 @@ absl::StatusOr<GetSwarmReply> Registry::GetSwarm(const ContentKey& key) {
     if (contents.size() > 1) {
       const auto shown =
           contents.begin() + static_cast<ptrdiff_t>(std::min(contents.size(), kMaxContentsPerName));
-      return absl::FailedPreconditionError(absl::StrCat(
-          contents.size(), " contents have the name \"", *name, "\", ask by content_hex: ",
-          absl::StrJoin(contents.begin(), shown, ", ", [](std::string* out, const ContentStatus& content) {
-            absl::StrAppend(out, content.summary.id.ToHex());
-          })));
+      return absl::FailedPreconditionError(
+          absl::StrCat(contents.size(), " contents have the name \"", *name, "\", ask by content_hex: ",
+                       absl::StrJoin(contents.begin(), shown, ", ",
+                                     [](std::string* out, const tracking::ContentStatus& content) {
+                                       absl::StrAppend(out, content.summary.id.ToHex());
+                                     })));
     }
     id = contents[0].summary.id;
   } else {
@@ -268,17 +270,17 @@ absl::StatusOr<GetSwarmReply> Registry::GetSwarm(const ContentKey& key) {
   return ShardOf(id).GetSwarm(id, Tick(), started_);
 }
 
-LeaveReply Registry::Leave(const LeaveRequest& request) {
+tracking::LeaveResponse Registry::Leave(const tracking::LeaveRequest& request) {
   const uint64_t now = Tick();
-  LeaveReply reply;
+  tracking::LeaveResponse response;
   if (request.lease_ids.empty()) {
-    for (const auto& shard : shards_) reply.ended += shard->LeaveAll(request.peer_id, now);
+    for (const auto& shard : shards_) response.ended += shard->LeaveAll(request.peer_id, now);
   }
-  for (const LeaseId lease : request.lease_ids) {
+  for (const tracking::LeaseId lease : request.lease_ids) {
     const uint32_t shard = LeaseIdParts::Split(lease).shard;
-    if (shard < shards_.size() && shards_[shard]->Leave(request.peer_id, lease, now)) ++reply.ended;
+    if (shard < shards_.size() && shards_[shard]->Leave(request.peer_id, lease, now)) ++response.ended;
   }
-  return reply;
+  return response;
 }
 
 absl::Status Registry::Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher) {
@@ -293,7 +295,7 @@ void Registry::Export(StateSink* sink) const {
   for (const auto& shard : shards_) shard->Export(sink);
 }
 
-absl::Status Registry::RestoreLease(const RegisterRequest& request, absl::Time first_seen) {
+absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   RegistryShard& shard = ShardOf(request.content.id);
   SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
@@ -346,17 +348,18 @@ RegistryShard& Registry::ShardOf(const ContentId& content) const {
   return *shards_[LoadBig<uint32_t>(content.bytes().data()) % shards_.size()];
 }
 
-std::vector<ContentStatus> Registry::WithName(const std::string& name) const {
-  std::vector<ContentStatus> with_peers;
-  std::vector<ContentStatus> without;
+std::vector<tracking::ContentStatus> Registry::WithName(const std::string& name) const {
+  std::vector<tracking::ContentStatus> with_peers;
+  std::vector<tracking::ContentStatus> without;
   for (const ContentId& id : names_.WithName(name)) {
     auto found = ShardOf(id).Lookup(id, std::nullopt, 0, kNoSite, Tick());
     if (found.ok()) (HasPeers(found->content) ? with_peers : without).push_back(std::move(found->content));
   }
-  std::vector<ContentStatus>& contents = with_peers.empty() ? without : with_peers;
-  std::sort(contents.begin(), contents.end(), [](const ContentStatus& a, const ContentStatus& b) {
-    return std::tie(b.first_seen, a.summary.id) < std::tie(a.first_seen, b.summary.id);
-  });
+  std::vector<tracking::ContentStatus>& contents = with_peers.empty() ? without : with_peers;
+  std::sort(contents.begin(), contents.end(),
+            [](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
+              return std::tie(b.first_seen, a.summary.id) < std::tie(a.first_seen, b.summary.id);
+            });
   return std::move(contents);
 }
 

@@ -52,12 +52,12 @@ class Registry {
   Registry(const Options& options, const Clock* clock);
 
   // Needs an address in the request: whoever took the call fills in where it came from.
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request);
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request);
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request);
-  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest& request);
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey& key);
-  LeaveReply Leave(const LeaveRequest& request);
+  absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request);
+  absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request);
+  absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest& request);
+  absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest& request);
+  absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey& key);
+  tracking::LeaveResponse Leave(const tracking::LeaveRequest& request);
 
   // Fills `watcher` with the peers that are there, then with each change, until Unwatch or until it is lost.
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
@@ -67,7 +67,7 @@ class Registry {
   // other, under its lock.
   void Export(StateSink* sink) const;
   // Registers a peer that an earlier life of this tracker knew, for two heartbeat intervals only.
-  absl::Status RestoreLease(const RegisterRequest& request, absl::Time first_seen);
+  absl::Status RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen);
 
   // From now on; what is over a limit stays until it ends by itself. Of what watchers may have, only how many
   // there may be: the rest is as the options say.
@@ -104,11 +104,12 @@ class Registry {
  private:
   uint64_t Tick() const;
   RegistryShard& ShardOf(const ContentId& content) const;
-  ListContentsReply ListBitTorrent(const ListContentsRequest& request, BitTorrentSwarms::Cursor cursor) const;
-  absl::StatusOr<GetSwarmReply> GetBitTorrentSwarm(const InfoHash& info_hash) const;
-  BitTorrentSwarm Describe(const BitTorrentSwarms::Swarm& swarm) const;
+  tracking::ListContentsResponse ListBitTorrent(const tracking::ListContentsRequest& request,
+                                                BitTorrentSwarms::Cursor cursor) const;
+  absl::StatusOr<tracking::GetSwarmResponse> GetBitTorrentSwarm(const InfoHash& info_hash) const;
+  tracking::BitTorrentSwarm Describe(const BitTorrentSwarms::Swarm& swarm) const;
   // What is known under a name: those with a peer if there are any, or else those without; newest first.
-  std::vector<ContentStatus> WithName(const std::string& name) const;
+  std::vector<tracking::ContentStatus> WithName(const std::string& name) const;
 
   const Options options_;
   const Clock* const clock_;

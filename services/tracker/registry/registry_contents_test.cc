@@ -20,10 +20,12 @@ using ::testing::SizeIs;
 
 TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRefused) {
   Register(TestSeeder(1, TestContent(1)));
-  for (const auto& change : std::vector<std::function<void(ContentSummary*)>>{
-           [](ContentSummary* c) { c->name = "other"; }, [](ContentSummary* c) { ++c->length_bytes; },
-           [](ContentSummary* c) { c->chunk_size_bytes *= 2; }, [](ContentSummary* c) { ++c->file_count; }}) {
-    ContentSummary lie = TestContent(1);
+  for (const auto& change : std::vector<std::function<void(tracking::ContentSummary*)>>{
+           [](tracking::ContentSummary* c) { c->name = "other"; },
+           [](tracking::ContentSummary* c) { ++c->length_bytes; },
+           [](tracking::ContentSummary* c) { c->chunk_size_bytes *= 2; },
+           [](tracking::ContentSummary* c) { ++c->file_count; }}) {
+    tracking::ContentSummary lie = TestContent(1);
     change(&lie);
     EXPECT_EQ(registry_->Register(TestSeeder(2, lie)).status().code(), absl::StatusCode::kAlreadyExists);
   }
@@ -33,9 +35,9 @@ TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRefused) {
 }
 
 TEST_F(RegistryTest, GetSwarmTellsEverything) {
-  const LeaseId lease = Register(TestRegister(1, TestContent(1), 2));
+  const tracking::LeaseId lease = Register(TestRegister(1, TestContent(1), 2));
   clock_.Advance(absl::Seconds(5));
-  HeartbeatRequest request = TestHeartbeat(1, {lease});
+  tracking::HeartbeatRequest request = TestHeartbeat(1, {lease});
   request.leases[0].sent_bytes = 1'000'000'000'000;
   request.leases[0].received_bytes = 2;
   request.leases[0].send_rate_bytes_per_second = 123'456;
@@ -45,7 +47,7 @@ TEST_F(RegistryTest, GetSwarmTellsEverything) {
   const auto swarm = registry_->GetSwarm(std::string("content-1"));
   ASSERT_TRUE(swarm.ok()) << swarm.status();
   ASSERT_THAT(swarm->peers, SizeIs(1));
-  const SwarmPeer& peer = swarm->peers[0];
+  const tracking::SwarmPeer& peer = swarm->peers[0];
   EXPECT_EQ(peer.lease_id, lease);
   EXPECT_EQ(peer.lease_left, kLease - absl::Seconds(1));
   EXPECT_EQ(peer.registered, clock_.Now() - absl::Seconds(6));
@@ -59,7 +61,7 @@ TEST_F(RegistryTest, GetSwarmTellsEverything) {
 TEST_F(RegistryTest, TwoContentsOfOneName) {
   Register(TestSeeder(1, TestContent(1, "same")));
   clock_.Advance(absl::Seconds(1));
-  const LeaseId newer = Register(TestSeeder(2, TestContent(2, "same")));
+  const tracking::LeaseId newer = Register(TestSeeder(2, TestContent(2, "same")));
   const auto both = registry_->Lookup({std::string("same"), std::nullopt, 0});
   ASSERT_TRUE(both.ok()) << both.status();
   ASSERT_THAT(both->contents, SizeIs(2));
@@ -77,7 +79,7 @@ TEST_F(RegistryTest, TwoContentsOfOneName) {
 }
 
 TEST_F(RegistryTest, ContentWithoutPeersIsKnownForAWhileButNotListed) {
-  const LeaseId lease = Register(TestSeeder(1, TestContent(1)));
+  const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   const absl::Time first_seen = clock_.Now();
   EXPECT_THAT(Listed(), ElementsAre("content-1"));
   registry_->Leave({TestPeerId(1), {lease}});
@@ -106,13 +108,13 @@ TEST_F(RegistryTest, ListsByNameInPages) {
     Register(TestSeeder(1, TestContent(content, std::string(1, static_cast<char>('a' + content)) + "-file")));
   }
   std::vector<std::string> names;
-  ListContentsRequest request{"", 10, ""};
+  tracking::ListContentsRequest request{"", 10, ""};
   int pages = 0;
   do {
     const auto page = registry_->ListContents(request);
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_LE(page->contents.size(), 10u);
-    for (const ContentStatus& content : page->contents) names.push_back(content.summary.name);
+    for (const tracking::ContentStatus& content : page->contents) names.push_back(content.summary.name);
     request.page_token = page->next_page_token;
     ++pages;
   } while (!request.page_token.empty());
@@ -139,12 +141,12 @@ TEST_F(RegistryTest, ListsAndShowsBitTorrentsSwarmsBesideItsOwn) {
   EXPECT_EQ(registry_->stats().bittorrent_swarms, 25u);
   const auto list = [&](const std::string& name_contains) {
     std::set<InfoHash> listed;
-    ListContentsRequest request{name_contains, 10, ""};
+    tracking::ListContentsRequest request{name_contains, 10, ""};
     do {
       const auto page = registry_->ListContents(request);
       EXPECT_TRUE(page.ok()) << page.status();
       EXPECT_LE(page->contents.size() + page->bittorrent_swarms.size(), 10u);
-      for (const BitTorrentSwarm& swarm : page->bittorrent_swarms) listed.insert(swarm.info_hash);
+      for (const tracking::BitTorrentSwarm& swarm : page->bittorrent_swarms) listed.insert(swarm.info_hash);
       request.page_token = page->next_page_token;
     } while (!request.page_token.empty());
     return listed;
@@ -165,7 +167,7 @@ TEST_F(RegistryTest, ListsAndShowsBitTorrentsSwarmsBesideItsOwn) {
 }
 
 TEST_F(RegistryTest, ContentWithoutChunksIsComplete) {
-  const LeaseId lease = Register(TestSeeder(1, TestContent(1, "empty", 0)));
+  const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1, "empty", 0)));
   EXPECT_TRUE(registry_->GetSwarm(TestContentId(1))->peers[0].peer.complete);
   EXPECT_TRUE(registry_->Heartbeat(TestHeartbeat(1, {lease})).ok());
 }

@@ -20,7 +20,7 @@ constexpr uint32_t kContents = 6;
 constexpr uint32_t kChunks = 10;
 
 struct NaiveLease {
-  LeaseId id;
+  tracking::LeaseId id;
   absl::Duration deadline;
   std::set<uint32_t> held;
 };
@@ -41,33 +41,33 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   }
 
   void Register(uint32_t peer, uint32_t content) {
-    RegisterRequest request = TestRegister(peer, TestContent(content), 0, 50);
+    tracking::RegisterRequest request = TestRegister(peer, TestContent(content), 0, 50);
     const uint32_t many = random_.Below(3);
     for (uint32_t chunk = 0; chunk < kChunks; ++chunk) {
       if (many == 2 || (many == 1 && random_.Below(2) == 0)) request.held.Insert(ChunkIndex(chunk));
     }
-    const auto reply = registry_.Register(request);
-    ASSERT_TRUE(reply.ok()) << reply.status();
+    const auto response = registry_.Register(request);
+    ASSERT_TRUE(response.ok()) << response.status();
     const auto known = model_.find({peer, content});
     if (known != model_.end()) {
-      ASSERT_EQ(reply->lease_id, known->second.id);
+      ASSERT_EQ(response->lease_id, known->second.id);
     }
     NaiveLease& lease = model_[{peer, content}];
-    lease.id = reply->lease_id;
+    lease.id = response->lease_id;
     lease.deadline = clock_.Uptime() + absl::Seconds(30);
     lease.held.clear();
     request.held.ForEach([&](ChunkIndex chunk) { lease.held.insert(chunk.value()); });
     past_.push_back({peer, lease.id});
-    CheckPeers(content, reply->peers, peer);
+    CheckPeers(content, response->peers, peer);
   }
 
   void Heartbeat(uint32_t peer) {
-    HeartbeatRequest request;
+    tracking::HeartbeatRequest request;
     request.peer_id = TestPeerId(peer);
-    std::vector<LeaseId> unknown;
+    std::vector<tracking::LeaseId> unknown;
     for (int i = 0; i < 4 && !past_.empty(); ++i) {
       const auto& [owner, id] = past_[random_.Below(static_cast<uint32_t>(past_.size()))];
-      LeaseBeat beat;
+      tracking::LeaseBeat beat;
       beat.lease_id = id;
       const uint32_t first = random_.Below(kChunks);
       beat.gained = {{ChunkIndex(first), 1 + random_.Below(kChunks - first)}};
@@ -82,13 +82,13 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
       }
       request.leases.push_back(beat);
     }
-    const auto reply = registry_.Heartbeat(request);
-    ASSERT_TRUE(reply.ok()) << reply.status();
-    ASSERT_EQ(reply->register_again, unknown);
+    const auto response = registry_.Heartbeat(request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    ASSERT_EQ(response->register_again, unknown);
   }
 
   void Leave(uint32_t peer) {
-    LeaveRequest request{TestPeerId(peer), {}};
+    tracking::LeaveRequest request{TestPeerId(peer), {}};
     uint32_t ended = 0;
     if (random_.Below(4) != 0 && !past_.empty()) {
       request.lease_ids = {past_[random_.Below(static_cast<uint32_t>(past_.size()))].second};
@@ -103,13 +103,13 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   }
 
   // With a swarm as small as this one, everybody is named.
-  void CheckPeers(uint32_t content, const std::vector<PeerInfo>& peers, uint32_t exclude) {
+  void CheckPeers(uint32_t content, const std::vector<tracking::PeerInfo>& peers, uint32_t exclude) {
     std::map<PeerId, size_t> expected;
     for (const auto& [key, lease] : model_) {
       if (key.second == content && key.first != exclude) expected[TestPeerId(key.first)] = lease.held.size();
     }
     std::map<PeerId, size_t> actual;
-    for (const PeerInfo& peer : peers) {
+    for (const tracking::PeerInfo& peer : peers) {
       actual[peer.id] = peer.chunks_held;
       ASSERT_EQ(peer.complete, peer.chunks_held == kChunks);
     }
@@ -118,13 +118,13 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   }
 
   void Lookup(uint32_t content, uint32_t exclude) {
-    const auto reply = registry_.Lookup({TestContentId(content), TestPeerId(exclude), 50});
-    if (!reply.ok()) {
-      ASSERT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
+    const auto response = registry_.Lookup({TestContentId(content), TestPeerId(exclude), 50});
+    if (!response.ok()) {
+      ASSERT_EQ(response.status().code(), absl::StatusCode::kNotFound);
       CheckPeers(content, {}, exclude);
       return;
     }
-    CheckPeers(content, reply->peers, exclude);
+    CheckPeers(content, response->peers, exclude);
   }
 
   void CheckTotals() {
@@ -147,7 +147,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   ManualClock clock_;
   Registry registry_{FewShards(), &clock_};
   std::map<Key, NaiveLease> model_;
-  std::vector<std::pair<uint32_t, LeaseId>> past_;
+  std::vector<std::pair<uint32_t, tracking::LeaseId>> past_;
 };
 
 TEST_P(RegistryModelTest, AgreesWithTheNaiveOne) {

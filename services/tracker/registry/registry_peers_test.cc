@@ -28,7 +28,7 @@ TEST_F(RegistryTest, HandsOutPeersButNotTheCaller) {
 
   const auto second = registry_->Register(TestRegister(2, TestContent(1), 3, 50));
   ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_THAT(second->peers, ElementsAre(PeerInfo{TestPeerId(1), TestEndpoint(1), true, 10, 4}));
+  EXPECT_THAT(second->peers, ElementsAre(tracking::PeerInfo{TestPeerId(1), TestEndpoint(1), true, 10, 4}));
 
   EXPECT_THAT(PeersOf(TestContentId(1)), UnorderedElementsAre(TestPeerId(1), TestPeerId(2)));
   EXPECT_THAT(PeersOf(TestContentId(1), TestPeerId(1)), ElementsAre(TestPeerId(2)));
@@ -39,11 +39,11 @@ TEST_F(RegistryTest, HandsOutPeersButNotTheCaller) {
 }
 
 TEST_F(RegistryTest, APeerThatSeveralReportIsHandedToNobodyUntilItRegistersAgain) {
-  const ContentSummary content = TestContent(1);
-  const LeaseId reported = Register(TestSeeder(100, content));
-  const auto report = [&](uint32_t reporter, PeerReport::Reason reason) {
-    const LeaseId own = Register(TestRegister(reporter, content, 1));
-    HeartbeatRequest beat = TestHeartbeat(reporter, {own});
+  const tracking::ContentSummary content = TestContent(1);
+  const tracking::LeaseId reported = Register(TestSeeder(100, content));
+  const auto report = [&](uint32_t reporter, tracking::PeerReport::Reason reason) {
+    const tracking::LeaseId own = Register(TestRegister(reporter, content, 1));
+    tracking::HeartbeatRequest beat = TestHeartbeat(reporter, {own});
     beat.reports = {{own, TestPeerId(100), reason}};
     EXPECT_TRUE(registry_->Heartbeat(beat).ok());
     EXPECT_TRUE(registry_->Heartbeat(beat).ok());
@@ -51,39 +51,39 @@ TEST_F(RegistryTest, APeerThatSeveralReportIsHandedToNobodyUntilItRegistersAgain
   const auto handed_out = [&] {
     const auto found = registry_->Lookup({content.id, std::nullopt, 50});
     return std::any_of(found->peers.begin(), found->peers.end(),
-                       [](const PeerInfo& peer) { return peer.id == TestPeerId(100); });
+                       [](const tracking::PeerInfo& peer) { return peer.id == TestPeerId(100); });
   };
   // One that says it twice is one, and who has no lease of that content has no say.
-  report(1, PeerReport::Reason::kDead);
-  report(2, PeerReport::Reason::kDead);
-  HeartbeatRequest stranger = TestHeartbeat(50, {});
-  stranger.reports = {{reported, TestPeerId(100), PeerReport::Reason::kDead}};
+  report(1, tracking::PeerReport::Reason::kDead);
+  report(2, tracking::PeerReport::Reason::kDead);
+  tracking::HeartbeatRequest stranger = TestHeartbeat(50, {});
+  stranger.reports = {{reported, TestPeerId(100), tracking::PeerReport::Reason::kDead}};
   EXPECT_TRUE(registry_->Heartbeat(stranger).ok());
   EXPECT_TRUE(handed_out());
-  report(3, PeerReport::Reason::kDead);
+  report(3, tracking::PeerReport::Reason::kDead);
   EXPECT_FALSE(handed_out());
   // It is not dead, so it hears that it has to register, and is there again.
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(100, {reported}))->register_again, ElementsAre(reported));
   Register(TestSeeder(100, content));
   EXPECT_TRUE(handed_out());
   // Who lies is not told.
-  for (const uint32_t reporter : {4u, 5u, 6u}) report(reporter, PeerReport::Reason::kLying);
+  for (const uint32_t reporter : {4u, 5u, 6u}) report(reporter, tracking::PeerReport::Reason::kLying);
   EXPECT_FALSE(handed_out());
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(100, {reported}))->register_again, IsEmpty());
   EXPECT_FALSE(handed_out());
 }
 
 TEST_F(RegistryTest, PeersOfTheSameSiteComeFirst) {
-  const ContentSummary content = TestContent(1);
+  const tracking::ContentSummary content = TestContent(1);
   for (uint32_t peer = 1; peer <= 200; ++peer) {
-    RegisterRequest seeder = TestSeeder(peer, content);
+    tracking::RegisterRequest seeder = TestSeeder(peer, content);
     seeder.site = peer % 2 == 0 ? "berlin" : "oslo";
     Register(seeder);
   }
   const auto near = [&](const std::string& site) {
     const auto found = registry_->Lookup({content.id, std::nullopt, 40, site});
     EXPECT_EQ(found->peers.size(), 40u);
-    return std::count_if(found->peers.begin(), found->peers.end(), [](const PeerInfo& peer) {
+    return std::count_if(found->peers.begin(), found->peers.end(), [](const tracking::PeerInfo& peer) {
       return LoadBig<uint32_t>(peer.id.bytes().data()) % 2 == 0;
     });
   };
@@ -98,19 +98,21 @@ TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
   uint32_t next_content = 1;
   for (const uint32_t size : {20u, 200u, 1000u}) {
     for (const uint32_t told : {10u, 20u, 50u}) {
-      const ContentSummary content = TestContent(next_content++);
+      const tracking::ContentSummary content = TestContent(next_content++);
       std::vector<std::set<uint32_t>> neighbours(size);
-      const auto number = [](const PeerInfo& peer) { return LoadBig<uint32_t>(peer.id.bytes().data()) - 1; };
+      const auto number = [](const tracking::PeerInfo& peer) {
+        return LoadBig<uint32_t>(peer.id.bytes().data()) - 1;
+      };
       for (uint32_t peer = 0; peer < size; ++peer) {
         // A few have everything, and some have no slot left.
-        RegisterRequest request =
+        tracking::RegisterRequest request =
             TestRegister(peer + 1, content, peer % 16 == 0 ? content.chunk_count : 1, told);
         request.site = "site-" + std::to_string(peer % 4);
         request.free_slots = peer % 5;
         const auto registered = registry_->Register(request);
         ASSERT_TRUE(registered.ok()) << registered.status();
         EXPECT_EQ(registered->peers.size(), std::min(told, peer));
-        for (const PeerInfo& other : registered->peers) {
+        for (const tracking::PeerInfo& other : registered->peers) {
           neighbours[peer].insert(number(other));
           neighbours[number(other)].insert(peer);
         }
@@ -132,11 +134,11 @@ TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
   }
 }
 
-TEST_F(RegistryTest, ReplyIsCappedAndSampled) {
+TEST_F(RegistryTest, ResponseIsCappedAndSampled) {
   for (uint32_t peer = 1; peer <= 1000; ++peer) Register(TestSeeder(peer, TestContent(1)));
-  EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(kDefaultPeersPerReply));
+  EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(tracking::kDefaultPeersPerResponse));
   const auto most = registry_->Lookup({TestContentId(1), std::nullopt, 5000});
-  EXPECT_THAT(most->peers, SizeIs(kMaxPeersPerReply));
+  EXPECT_THAT(most->peers, SizeIs(tracking::kMaxPeersPerResponse));
   std::set<PeerId> seen;
   for (int i = 0; i < 200; ++i) {
     for (const PeerId& peer : PeersOf(TestContentId(1))) seen.insert(peer);

@@ -41,7 +41,7 @@ static_assert(sizeof(LeaseRecord) <= 112);
 
 // What the registry keeps of a content.
 struct ContentRecord {
-  ContentSummary summary;
+  tracking::ContentSummary summary;
   absl::Time first_seen;
   // The swarm: slots of leases, unordered, one list for the peers that have everything and one for the
   // others.

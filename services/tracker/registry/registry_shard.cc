@@ -16,9 +16,9 @@ namespace {
 constexpr uint32_t kLeasesPerCall = 16;
 constexpr uint32_t kLeasesPerTick = 2048;
 
-constexpr size_t kMaxPeersInSwarmReply = 1000;
+constexpr size_t kMaxPeersInSwarmResponse = 1000;
 // A swarm reply stays below gRPC's usual 4 MiB, and what it takes in memory on the way below this.
-constexpr uint64_t kMaxSwarmReplyBytes = 3u << 20;
+constexpr uint64_t kMaxSwarmResponseBytes = 3u << 20;
 constexpr uint64_t kMaxSwarmSetsBytes = 64u << 20;
 
 uint64_t BitmapBytes(uint32_t chunk_count) {
@@ -49,7 +49,7 @@ RegistryShard::RegistryShard(const Options& options, uint64_t now, RegistryUsage
       tables_(options.number, options.lease_ticks, options.forget_ticks, now),
       watchers_(&usage->watchers) {}
 
-absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const RegisterRequest& request,
+absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking::RegisterRequest& request,
                                                                   uint64_t now, absl::Time wall) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
@@ -58,7 +58,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const Register
   uint32_t content = tables_.FindContent(request.content.id);
   uint32_t lease = kNoSlot;
   if (content != kNoSlot) {
-    const ContentSummary& known = tables_.content(content).summary;
+    const tracking::ContentSummary& known = tables_.content(content).summary;
     if (known != request.content) {
       return absl::AlreadyExistsError(absl::StrCat("content ", request.content.id.ToHex(), " is known as \"",
                                                    known.name, "\", of ", known.length_bytes, " bytes in ",
@@ -93,7 +93,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const Register
   }
 
   LeaseRecord& record = tables_.lease(lease);
-  const PeerInfo before = tables_.Describe(lease);
+  const tracking::PeerInfo before = tables_.Describe(lease);
   if (!is_new) tables_.LeaveSwarm(lease);
   DropChunkSet(std::exchange(record.held, std::move(held)));
   record.chunks_held = request.held.count();
@@ -107,7 +107,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const Register
   tables_.Renew(lease);
   tables_.JoinSwarm(lease);
 
-  const PeerInfo after = tables_.Describe(lease);
+  const tracking::PeerInfo after = tables_.Describe(lease);
   if (is_new || after.endpoint != before.endpoint || after.complete != before.complete) {
     watchers_.Tell(request.content.id, after, request.peer_id, &wakeups);
   }
@@ -115,7 +115,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const Register
                     Select(content, request.peer_id, record.site, request.max_peers, &wakeups)};
 }
 
-absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseBeat& beat, uint64_t now) {
+absl::Status RegistryShard::Beat(const PeerId& peer, const tracking::LeaseBeat& beat, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
@@ -149,7 +149,7 @@ absl::StatusOr<RegistryShard::Found> RegistryShard::Lookup(const ContentId& id,
   return found;
 }
 
-void RegistryShard::Report(const PeerId& reporter, const PeerReport& report, uint64_t now) {
+void RegistryShard::Report(const PeerId& reporter, const tracking::PeerReport& report, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, 0, &wakeups);
@@ -158,11 +158,12 @@ void RegistryShard::Report(const PeerId& reporter, const PeerReport& report, uin
   const uint32_t reported = tables_.FindLease(report.peer, tables_.lease(own).content);
   if (reported == kNoSlot) return;
   LeaseRecord& record = tables_.lease(reported);
-  if (report.reason == PeerReport::Reason::kLying) record.lies = true;
+  if (report.reason == tracking::PeerReport::Reason::kLying) record.lies = true;
   record.shunned = reports_.Add(reported, reporter);
 }
 
-absl::StatusOr<GetSwarmReply> RegistryShard::GetSwarm(const ContentId& id, uint64_t now, absl::Time started) {
+absl::StatusOr<tracking::GetSwarmResponse> RegistryShard::GetSwarm(const ContentId& id, uint64_t now,
+                                                                   absl::Time started) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
@@ -170,33 +171,33 @@ absl::StatusOr<GetSwarmReply> RegistryShard::GetSwarm(const ContentId& id, uint6
   if (content == kNoSlot) return UnknownContent(id);
 
   const ContentRecord& record = tables_.content(content);
-  GetSwarmReply reply;
-  reply.content = tables_.Status(content);
+  tracking::GetSwarmResponse response;
+  response.content = tables_.Status(content);
   const uint64_t set_bytes = ChunkSetBytes(record.summary.chunk_count);
-  uint64_t reply_bytes = 0;
+  uint64_t response_bytes = 0;
   for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
     for (const uint32_t slot : *list) {
       if (!tables_.Alive(slot)) continue;
       const LeaseRecord& lease = tables_.lease(slot);
-      reply_bytes += 256 + (lease.held == nullptr ? 0 : set_bytes);
-      if (reply.peers.size() == kMaxPeersInSwarmReply || reply_bytes > kMaxSwarmReplyBytes ||
-          (reply.peers.size() + 1) * set_bytes > kMaxSwarmSetsBytes) {
-        return reply;
+      response_bytes += 256 + (lease.held == nullptr ? 0 : set_bytes);
+      if (response.peers.size() == kMaxPeersInSwarmResponse || response_bytes > kMaxSwarmResponseBytes ||
+          (response.peers.size() + 1) * set_bytes > kMaxSwarmSetsBytes) {
+        return response;
       }
-      SwarmPeer peer = tables_.DescribeInFull(slot);
+      tracking::SwarmPeer peer = tables_.DescribeInFull(slot);
       peer.registered = started + absl::Seconds(lease.registered_seconds);
       peer.site = sites_->Name(lease.site);
-      reply.peers.push_back(std::move(peer));
+      response.peers.push_back(std::move(peer));
     }
   }
-  return reply;
+  return response;
 }
 
 absl::Status RegistryShard::Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
-  std::vector<PeerInfo> peers;
+  std::vector<tracking::PeerInfo> peers;
   if (const uint32_t content = tables_.FindContent(id); content != kNoSlot) {
     const ContentRecord& record = tables_.content(content);
     if (record.complete.size() + record.partial.size() > options_.limits.max_watched_peers) {
@@ -221,7 +222,7 @@ void RegistryShard::Unwatch(const ContentId& id, const SwarmWatcher* watcher) {
   watchers_.Remove(id, watcher);
 }
 
-bool RegistryShard::Leave(const PeerId& peer, LeaseId id, uint64_t now) {
+bool RegistryShard::Leave(const PeerId& peer, tracking::LeaseId id, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
@@ -278,7 +279,7 @@ void RegistryShard::Export(StateSink* sink) const {
   });
 }
 
-void RegistryShard::ShortenLease(const PeerId& peer, LeaseId id, uint64_t ticks) {
+void RegistryShard::ShortenLease(const PeerId& peer, tracking::LeaseId id, uint64_t ticks) {
   MutexLock lock(&mutex_);
   const uint32_t lease = tables_.FindLease(peer, id);
   if (lease != kNoSlot) tables_.LetLapse(lease, ticks);
@@ -298,7 +299,7 @@ void RegistryShard::Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wake
   });
 }
 
-absl::StatusOr<uint32_t> RegistryShard::AddContent(const ContentSummary& summary, absl::Time wall) {
+absl::StatusOr<uint32_t> RegistryShard::AddContent(const tracking::ContentSummary& summary, absl::Time wall) {
   if (!usage_->contents.TryAdd(1)) return LimitReached("contents", usage_->contents.limit());
   if (!names_->Add(summary.name, summary.id)) {
     usage_->contents.Subtract(1);
@@ -309,7 +310,7 @@ absl::StatusOr<uint32_t> RegistryShard::AddContent(const ContentSummary& summary
 }
 
 void RegistryShard::ForgetContent(uint32_t content) {
-  const ContentSummary& summary = tables_.content(content).summary;
+  const tracking::ContentSummary& summary = tables_.content(content).summary;
   names_->Remove(summary.name, summary.id);
   tables_.ForgetContent(content);
   usage_->contents.Subtract(1);
@@ -362,7 +363,7 @@ void RegistryShard::DropChunkSet(std::unique_ptr<ChunkSet> held) {
 absl::Status RegistryShard::AddHeld(uint32_t lease, const std::vector<ChunkRange>& gained,
                                     WatcherWakeups* wakeups) {
   LeaseRecord& record = tables_.lease(lease);
-  const ContentSummary& summary = tables_.content(record.content).summary;
+  const tracking::ContentSummary& summary = tables_.content(record.content).summary;
   if (tables_.Complete(lease)) return absl::OkStatus();
   ChunkSet first_chunks(record.held ? 0 : summary.chunk_count);
   ChunkSet& held = record.held ? *record.held : first_chunks;
@@ -386,8 +387,9 @@ absl::Status RegistryShard::AddHeld(uint32_t lease, const std::vector<ChunkRange
   return absl::OkStatus();
 }
 
-std::vector<PeerInfo> RegistryShard::Select(uint32_t content, const std::optional<PeerId>& exclude,
-                                            SiteNumber site, uint32_t max_peers, WatcherWakeups* wakeups) {
+std::vector<tracking::PeerInfo> RegistryShard::Select(uint32_t content, const std::optional<PeerId>& exclude,
+                                                      SiteNumber site, uint32_t max_peers,
+                                                      WatcherWakeups* wakeups) {
   const ContentRecord& swarm = tables_.content(content);
   absl::InlinedVector<uint32_t, 16> lapsed;
   const auto look = [&](PeerPlace place) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -404,8 +406,8 @@ std::vector<PeerInfo> RegistryShard::Select(uint32_t content, const std::optiona
   };
   const PeerChoice choice =
       SelectPeers(static_cast<uint32_t>(swarm.complete.size()), static_cast<uint32_t>(swarm.partial.size()),
-                  std::min(max_peers, kMaxPeersPerReply), look, &random_);
-  std::vector<PeerInfo> peers;
+                  std::min(max_peers, tracking::kMaxPeersPerResponse), look, &random_);
+  std::vector<tracking::PeerInfo> peers;
   peers.reserve(choice.size());
   for (const PeerPlace& place : choice) {
     peers.push_back(tables_.Describe((place.complete ? swarm.complete : swarm.partial)[place.place]));

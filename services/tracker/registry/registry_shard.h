@@ -43,12 +43,12 @@ class RegistryShard {
   };
 
   struct Registered {
-    LeaseId lease_id;
-    std::vector<PeerInfo> peers;
+    tracking::LeaseId lease_id;
+    std::vector<tracking::PeerInfo> peers;
   };
   struct Found {
-    ContentStatus content;
-    std::vector<PeerInfo> peers;
+    tracking::ContentStatus content;
+    std::vector<tracking::PeerInfo> peers;
   };
 
   // `usage`, `names` and `sites` are shared by all shards and outlive them.
@@ -57,28 +57,29 @@ class RegistryShard {
 
   // Errors as TrackerService.Register; the request's fields were checked by the caller. `wall` is for
   // first_seen.
-  absl::StatusOr<Registered> Register(const RegisterRequest& request, uint64_t now, absl::Time wall);
+  absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, uint64_t now,
+                                      absl::Time wall);
   // NOT_FOUND when the lease is to be registered again; INVALID_ARGUMENT for chunks that the content has not
   // (the lease is renewed all the same).
-  absl::Status Beat(const PeerId& peer, const LeaseBeat& beat, uint64_t now);
+  absl::Status Beat(const PeerId& peer, const tracking::LeaseBeat& beat, uint64_t now);
   // NOT_FOUND when the content is not known.
   absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
                                SiteNumber site, uint64_t now);
   // Somebody with a lease says that another peer of that content is no good. One that enough say it of is
   // handed to nobody until it registers again; when it was reported as dead and is not, its next beat tells
   // it to.
-  void Report(const PeerId& reporter, const PeerReport& report, uint64_t now);
+  void Report(const PeerId& reporter, const tracking::PeerReport& report, uint64_t now);
   // `started`: the time of tick 0, to date a lease.
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
+  absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
   absl::Status Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now);
   void Unwatch(const ContentId& id, const SwarmWatcher* watcher);
   // Whether the lease was there and that peer's.
-  bool Leave(const PeerId& peer, LeaseId lease, uint64_t now);
+  bool Leave(const PeerId& peer, tracking::LeaseId lease, uint64_t now);
   uint32_t LeaveAll(const PeerId& peer, uint64_t now);
   // Tells every content that has a peer, and its peers.
   void Export(StateSink* sink) const;
   // Lets a lease lapse `ticks` from now, unless it is renewed.
-  void ShortenLease(const PeerId& peer, LeaseId lease, uint64_t ticks);
+  void ShortenLease(const PeerId& peer, tracking::LeaseId lease, uint64_t ticks);
   // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.
   bool Advance(uint64_t now);
 
@@ -88,7 +89,7 @@ class RegistryShard {
   // Moves the clock on, and the expiry with it by a few leases. Every call begins with it.
   void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  absl::StatusOr<uint32_t> AddContent(const ContentSummary& summary, absl::Time wall)
+  absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, absl::Time wall)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A lease in the tables, not yet in the swarm.
@@ -106,8 +107,8 @@ class RegistryShard {
   void DropChunkSet(std::unique_ptr<ChunkSet> held);
 
   // `site`: the asker's.
-  std::vector<PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude, SiteNumber site,
-                               uint32_t max_peers, WatcherWakeups* wakeups)
+  std::vector<tracking::PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude,
+                                         SiteNumber site, uint32_t max_peers, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;

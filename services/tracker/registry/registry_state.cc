@@ -15,7 +15,7 @@ class Restoring final : public StateSink {
  public:
   Restoring(Registry* registry, absl::Duration now) : registry_(registry), now_(now) {}
 
-  void Content(const ContentSummary& summary, absl::Time first_seen) override {
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {
     request_.content = summary;
     first_seen_ = first_seen;
   }
@@ -38,7 +38,7 @@ class Restoring final : public StateSink {
  private:
   Registry* const registry_;
   const absl::Duration now_;
-  RegisterRequest request_;
+  tracking::RegisterRequest request_;
   absl::Time first_seen_;
   InfoHash info_hash_;
   uint32_t completed_ = 0;

@@ -22,31 +22,31 @@ TEST_F(RegistryTest, LeaseLapsesExactly) {
   clock_.Advance(kLease - absl::Milliseconds(1));
   EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(1));
   clock_.Advance(absl::Milliseconds(1));
-  const auto reply = registry_->Lookup({TestContentId(1), std::nullopt, 0});
-  ASSERT_TRUE(reply.ok()) << reply.status();
-  EXPECT_THAT(reply->peers, IsEmpty());
-  EXPECT_EQ(reply->contents[0].seeders, 0u);
+  const auto response = registry_->Lookup({TestContentId(1), std::nullopt, 0});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_THAT(response->peers, IsEmpty());
+  EXPECT_EQ(response->contents[0].seeders, 0u);
   EXPECT_EQ(registry_->stats().lapsed_leases, 1u);
 }
 
 TEST_F(RegistryTest, HeartbeatRenewsAndALapsedOneIsToldToRegister) {
-  const LeaseId lease = Register(TestSeeder(1, TestContent(1)));
+  const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   for (int i = 0; i < 10; ++i) {
     clock_.Advance(kLease - absl::Milliseconds(1));
-    const auto reply = registry_->Heartbeat(TestHeartbeat(1, {lease}));
-    ASSERT_TRUE(reply.ok()) << reply.status();
-    EXPECT_THAT(reply->register_again, IsEmpty());
+    const auto response = registry_->Heartbeat(TestHeartbeat(1, {lease}));
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_THAT(response->register_again, IsEmpty());
     registry_->Advance();
   }
   clock_.Advance(kLease);
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, {lease}))->register_again, ElementsAre(lease));
-  const LeaseId again = Register(TestSeeder(1, TestContent(1)));
+  const tracking::LeaseId again = Register(TestSeeder(1, TestContent(1)));
   EXPECT_NE(again, lease);
   EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(1));
 }
 
 TEST_F(RegistryTest, ALeaseIsItsPeersAlone) {
-  const LeaseId lease = Register(TestSeeder(1, TestContent(1)));
+  const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(2, {lease}))->register_again, ElementsAre(lease));
   EXPECT_EQ(registry_->Leave({TestPeerId(2), {lease}}).ended, 0u);
   EXPECT_EQ(registry_->Leave({TestPeerId(2), {}}).ended, 0u);
@@ -54,7 +54,7 @@ TEST_F(RegistryTest, ALeaseIsItsPeersAlone) {
 }
 
 TEST_F(RegistryTest, RestartedTrackerIsWholeAgain) {
-  std::vector<LeaseId> leases;
+  std::vector<tracking::LeaseId> leases;
   for (uint32_t content = 0; content < 100; ++content)
     leases.push_back(Register(TestSeeder(1, TestContent(content))));
   Restart({});
@@ -70,25 +70,28 @@ TEST_F(RegistryTest, RestartedTrackerIsWholeAgain) {
 }
 
 TEST_F(RegistryTest, RegisteringAgainReplacesAndKeepsTheLease) {
-  const LeaseId lease = Register(TestRegister(1, TestContent(1), 3));
-  RegisterRequest moved = TestSeeder(1, TestContent(1));
+  const tracking::LeaseId lease = Register(TestRegister(1, TestContent(1), 3));
+  tracking::RegisterRequest moved = TestSeeder(1, TestContent(1));
   moved.endpoint = TestEndpoint(99);
   moved.free_slots = 100'000;
   EXPECT_EQ(Register(moved), lease);
-  auto reply = registry_->Lookup({TestContentId(1), std::nullopt, 0});
-  EXPECT_THAT(reply->peers, ElementsAre(PeerInfo{TestPeerId(1), TestEndpoint(99), true, 10, 65'535}));
+  auto response = registry_->Lookup({TestContentId(1), std::nullopt, 0});
+  EXPECT_THAT(response->peers,
+              ElementsAre(tracking::PeerInfo{TestPeerId(1), TestEndpoint(99), true, 10, 65'535}));
   EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);
 
   EXPECT_EQ(Register(TestRegister(1, TestContent(1), 0)), lease);
-  reply = registry_->Lookup({TestContentId(1), std::nullopt, 0});
-  EXPECT_THAT(reply->peers, ElementsAre(PeerInfo{TestPeerId(1), TestEndpoint(1), false, 0, 4}));
-  EXPECT_EQ(reply->contents[0].seeders, 0u);
-  EXPECT_EQ(reply->contents[0].leechers, 1u);
+  response = registry_->Lookup({TestContentId(1), std::nullopt, 0});
+  EXPECT_THAT(response->peers, ElementsAre(tracking::PeerInfo{TestPeerId(1), TestEndpoint(1), false, 0, 4}));
+  EXPECT_EQ(response->contents[0].seeders, 0u);
+  EXPECT_EQ(response->contents[0].leechers, 1u);
 }
 
 TEST_F(RegistryTest, InvalidRegistrations) {
-  const auto refused = [&](RegisterRequest request) { return registry_->Register(request).status(); };
-  RegisterRequest request = TestSeeder(1, TestContent(1));
+  const auto refused = [&](tracking::RegisterRequest request) {
+    return registry_->Register(request).status();
+  };
+  tracking::RegisterRequest request = TestSeeder(1, TestContent(1));
   request.endpoint.port = 0;
   EXPECT_THAT(std::string(refused(request).message()), HasSubstr("endpoint.port"));
   request = TestSeeder(1, TestContent(1));
@@ -104,7 +107,7 @@ TEST_F(RegistryTest, InvalidRegistrations) {
 }
 
 TEST_F(RegistryTest, HeartbeatsBringChunksUntilThePeerIsComplete) {
-  const LeaseId lease = Register(TestRegister(1, TestContent(1), 0));
+  const tracking::LeaseId lease = Register(TestRegister(1, TestContent(1), 0));
   const auto beat = [&](const std::vector<ChunkRange>& gained) {
     return registry_->Heartbeat(TestHeartbeat(1, {lease}, gained)).status();
   };
@@ -130,40 +133,40 @@ TEST_F(RegistryTest, HeartbeatsBringChunksUntilThePeerIsComplete) {
 }
 
 TEST_F(RegistryTest, AllAtOnceInTheFirstHeartbeat) {
-  const LeaseId lease = Register(TestRegister(1, TestContent(1), 0));
+  const tracking::LeaseId lease = Register(TestRegister(1, TestContent(1), 0));
   EXPECT_TRUE(registry_->Heartbeat(TestHeartbeat(1, {lease}, {{ChunkIndex(0), 10}})).ok());
   EXPECT_EQ(registry_->stats().complete_peers, 1u);
   EXPECT_EQ(registry_->stats().partial_peers, 0u);
 }
 
 TEST_F(RegistryTest, ABadBeatDoesNotHarmTheOthersOfItsMessage) {
-  const LeaseId bad = Register(TestRegister(1, TestContent(1), 1));
-  const LeaseId good = Register(TestRegister(1, TestContent(2), 1));
-  HeartbeatRequest request = TestHeartbeat(1, {bad, good});
+  const tracking::LeaseId bad = Register(TestRegister(1, TestContent(1), 1));
+  const tracking::LeaseId good = Register(TestRegister(1, TestContent(2), 1));
+  tracking::HeartbeatRequest request = TestHeartbeat(1, {bad, good});
   request.leases[0].gained = {{ChunkIndex(10), 1}};
   clock_.Advance(kLease / 2);
   EXPECT_EQ(registry_->Heartbeat(request).status().code(), absl::StatusCode::kInvalidArgument);
   clock_.Advance(kLease / 2);
   EXPECT_THAT(PeersOf(TestContentId(2)), SizeIs(1));
-  request.leases.resize(kMaxLeasesPerHeartbeat + 1);
+  request.leases.resize(tracking::kMaxLeasesPerHeartbeat + 1);
   EXPECT_EQ(registry_->Heartbeat(request).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(RegistryTest, UnknownLeasesOfAnyShape) {
-  const LeaseId lease = Register(TestSeeder(1, TestContent(1)));
-  const std::vector<LeaseId> unknown = {LeaseId(0),
-                                        LeaseId(1),
-                                        LeaseId(~0ull),
-                                        LeaseId(lease.value() ^ (1ull << 30)),
-                                        LeaseId(lease.value() + 1),
-                                        LeaseId(lease.value() ^ (1ull << 63))};
+  const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
+  const std::vector<tracking::LeaseId> unknown = {tracking::LeaseId(0),
+                                                  tracking::LeaseId(1),
+                                                  tracking::LeaseId(~0ull),
+                                                  tracking::LeaseId(lease.value() ^ (1ull << 30)),
+                                                  tracking::LeaseId(lease.value() + 1),
+                                                  tracking::LeaseId(lease.value() ^ (1ull << 63))};
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, unknown))->register_again,
               ::testing::ElementsAreArray(unknown));
   EXPECT_EQ(registry_->Leave({TestPeerId(1), unknown}).ended, 0u);
 }
 
 TEST_F(RegistryTest, LeaveEndsNamedOrAllLeases) {
-  std::vector<LeaseId> leases;
+  std::vector<tracking::LeaseId> leases;
   for (uint32_t content = 0; content < 200; ++content) {
     leases.push_back(Register(TestSeeder(1, TestContent(content))));
     Register(TestSeeder(2, TestContent(content)));
@@ -185,7 +188,7 @@ TEST_F(RegistryTest, LimitsAreSaidClearly) {
   options.limits.max_contents_per_name = 2;
   options.limits.max_chunk_set_bytes = 50;
   Restart(options);
-  const auto refusal = [&](const RegisterRequest& request) {
+  const auto refusal = [&](const tracking::RegisterRequest& request) {
     const absl::Status status = registry_->Register(request).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
     return std::string(status.message());
@@ -203,7 +206,7 @@ TEST_F(RegistryTest, LimitsAreSaidClearly) {
   EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);
   Register(TestRegister(1, TestContent(3), 1));
   EXPECT_THAT(refusal(TestRegister(2, TestContent(3), 1)), HasSubstr("chunk sets"));
-  const LeaseId empty = Register(TestRegister(2, TestContent(3), 0));
+  const tracking::LeaseId empty = Register(TestRegister(2, TestContent(3), 0));
   EXPECT_EQ(registry_->Heartbeat(TestHeartbeat(2, {empty}, {{ChunkIndex(0), 1}})).status().code(),
             absl::StatusCode::kResourceExhausted);
 }
@@ -225,12 +228,12 @@ TEST_F(RegistryTest, ManyThreadsAtOnce) {
   for (uint32_t thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&, thread] {
       RandomSource random(thread);
-      std::vector<LeaseId> leases;
+      std::vector<tracking::LeaseId> leases;
       for (int i = 0; i < 500; ++i) {
-        const auto reply = registry_->Register(TestRegister(
+        const auto response = registry_->Register(TestRegister(
             thread * 100 + random.Below(20), TestContent(random.Below(9)), random.Below(11), 10));
-        ASSERT_TRUE(reply.ok());
-        static_cast<void>(registry_->Heartbeat(TestHeartbeat(thread * 100, {reply->lease_id})));
+        ASSERT_TRUE(response.ok());
+        static_cast<void>(registry_->Heartbeat(TestHeartbeat(thread * 100, {response->lease_id})));
         static_cast<void>(registry_->Lookup({std::string("content-3"), std::nullopt, 10}));
         static_cast<void>(registry_->ListContents({}));
         static_cast<void>(registry_->GetSwarm(TestContentId(random.Below(9))));

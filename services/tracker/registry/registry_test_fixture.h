@@ -26,27 +26,27 @@ class RegistryTest : public ::testing::Test {
     registry_ = std::make_unique<Registry>(seeded, &clock_);
   }
 
-  LeaseId Register(const RegisterRequest& request) {
-    const auto reply = registry_->Register(request);
-    EXPECT_TRUE(reply.ok()) << reply.status();
-    return reply.ok() ? reply->lease_id : LeaseId();
+  tracking::LeaseId Register(const tracking::RegisterRequest& request) {
+    const auto response = registry_->Register(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+    return response.ok() ? response->lease_id : tracking::LeaseId();
   }
 
-  std::vector<PeerId> PeersOf(const ContentKey& key, std::optional<PeerId> exclude = std::nullopt) {
-    const auto reply = registry_->Lookup({key, exclude, 0});
-    EXPECT_TRUE(reply.ok()) << reply.status();
+  std::vector<PeerId> PeersOf(const tracking::ContentKey& key, std::optional<PeerId> exclude = std::nullopt) {
+    const auto response = registry_->Lookup({key, exclude, 0});
+    EXPECT_TRUE(response.ok()) << response.status();
     std::vector<PeerId> peers;
-    if (reply.ok()) {
-      for (const PeerInfo& peer : reply->peers) peers.push_back(peer.id);
+    if (response.ok()) {
+      for (const tracking::PeerInfo& peer : response->peers) peers.push_back(peer.id);
     }
     return peers;
   }
 
   std::vector<std::string> Listed(const std::string& contains = "") {
-    const auto reply = registry_->ListContents({contains, 0, ""});
-    EXPECT_TRUE(reply.ok()) << reply.status();
+    const auto response = registry_->ListContents({contains, 0, ""});
+    EXPECT_TRUE(response.ok()) << response.status();
     std::vector<std::string> names;
-    for (const ContentStatus& content : reply->contents) names.push_back(content.summary.name);
+    for (const tracking::ContentStatus& content : response->contents) names.push_back(content.summary.name);
     return names;
   }
 

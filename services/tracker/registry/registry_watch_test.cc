@@ -14,10 +14,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-SwarmEvent There(uint32_t peer, uint32_t chunks_held) {
-  return PeerInfo{TestPeerId(peer), TestEndpoint(peer), chunks_held == 10, chunks_held, 4};
+tracking::SwarmEvent There(uint32_t peer, uint32_t chunks_held) {
+  return tracking::PeerInfo{TestPeerId(peer), TestEndpoint(peer), chunks_held == 10, chunks_held, 4};
 }
-SwarmEvent Gone(uint32_t peer) {
+tracking::SwarmEvent Gone(uint32_t peer) {
   return TestPeerId(peer);
 }
 
@@ -35,12 +35,14 @@ class RegistryWatchTest : public ::testing::Test {
     EXPECT_TRUE(registry_.Watch(TestContentId(content), watcher).ok());
     return watcher;
   }
-  static std::vector<SwarmEvent> Read(SwarmWatcher* watcher) {
-    std::vector<SwarmEvent> events;
+  static std::vector<tracking::SwarmEvent> Read(SwarmWatcher* watcher) {
+    std::vector<tracking::SwarmEvent> events;
     while (auto event = watcher->Next()) events.push_back(*event);
     return events;
   }
-  LeaseId Register(const RegisterRequest& request) { return registry_.Register(request)->lease_id; }
+  tracking::LeaseId Register(const tracking::RegisterRequest& request) {
+    return registry_.Register(request)->lease_id;
+  }
 
   int wakes_ = 0;
   ManualClock clock_;
@@ -53,7 +55,7 @@ TEST_F(RegistryWatchTest, AllPeersFirstThenEachChange) {
   EXPECT_EQ(wakes_, 1);
   EXPECT_THAT(Read(watcher.get()), ElementsAre(There(1, 10)));
 
-  const LeaseId second = Register(TestRegister(2, TestContent(1), 3));
+  const tracking::LeaseId second = Register(TestRegister(2, TestContent(1), 3));
   Register(TestSeeder(3, TestContent(2)));  // another content
   EXPECT_THAT(Read(watcher.get()), ElementsAre(There(2, 3)));
   EXPECT_EQ(wakes_, 2);

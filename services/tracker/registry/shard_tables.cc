@@ -29,7 +29,7 @@ uint32_t ShardTables::FindContent(const ContentId& id) const {
   return FindSlot(content_by_id_, id);
 }
 
-uint32_t ShardTables::FindLease(const PeerId& peer, LeaseId id) const {
+uint32_t ShardTables::FindLease(const PeerId& peer, tracking::LeaseId id) const {
   const LeaseIdParts parts = LeaseIdParts::Split(id);
   if (parts.shard != shard_ || parts.nonce == 0 || !leases_.table.Reaches(parts.slot)) return kNoSlot;
   const LeaseRecord& record = lease(parts.slot);
@@ -44,7 +44,7 @@ uint32_t ShardTables::AnyLeaseOf(const PeerId& peer) const {
   return FindSlot(first_of_peer_, peer);
 }
 
-LeaseId ShardTables::IdOf(uint32_t slot) const {
+tracking::LeaseId ShardTables::IdOf(uint32_t slot) const {
   return LeaseIdParts{shard_, lease(slot).nonce, slot}.Join();
 }
 
@@ -53,15 +53,15 @@ bool ShardTables::Complete(uint32_t slot) const {
   return record.chunks_held == content(record.content).summary.chunk_count;
 }
 
-PeerInfo ShardTables::Describe(uint32_t slot) const {
+tracking::PeerInfo ShardTables::Describe(uint32_t slot) const {
   const LeaseRecord& record = lease(slot);
   return {record.peer, record.endpoint, Complete(slot), record.chunks_held, record.free_slots};
 }
 
-SwarmPeer ShardTables::DescribeInFull(uint32_t slot) const {
+tracking::SwarmPeer ShardTables::DescribeInFull(uint32_t slot) const {
   const LeaseRecord& record = lease(slot);
   const uint32_t chunk_count = content(record.content).summary.chunk_count;
-  SwarmPeer peer;
+  tracking::SwarmPeer peer;
   peer.peer = Describe(slot);
   peer.lease_id = IdOf(slot);
   peer.held = peer.peer.complete ? ChunkSet::All(chunk_count)
@@ -77,13 +77,13 @@ SwarmPeer ShardTables::DescribeInFull(uint32_t slot) const {
   return peer;
 }
 
-ContentStatus ShardTables::Status(uint32_t slot) const {
+tracking::ContentStatus ShardTables::Status(uint32_t slot) const {
   const ContentRecord& record = content(slot);
   return {record.summary, record.first_seen, static_cast<uint32_t>(record.complete.size()),
           static_cast<uint32_t>(record.partial.size())};
 }
 
-uint32_t ShardTables::AddContent(const ContentSummary& summary, absl::Time first_seen) {
+uint32_t ShardTables::AddContent(const tracking::ContentSummary& summary, absl::Time first_seen) {
   const uint32_t slot = *contents_.table.Take();  // never out of slots: they outnumber what memory holds
   ContentRecord& record = content(slot);
   record.summary = summary;

@@ -32,7 +32,7 @@ class ShardTables {
 
   uint32_t FindContent(const ContentId& id) const;
   // One that is alive, and that peer's.
-  uint32_t FindLease(const PeerId& peer, LeaseId id) const;
+  uint32_t FindLease(const PeerId& peer, tracking::LeaseId id) const;
   uint32_t FindLease(const PeerId& peer, uint32_t content) const;
   uint32_t AnyLeaseOf(const PeerId& peer) const;
 
@@ -50,16 +50,16 @@ class ShardTables {
 
   bool Alive(uint32_t lease) const { return leases_.deadline(lease) > leases_.now; }
   uint64_t TicksLeft(uint32_t lease) const { return leases_.deadline(lease) - leases_.now; }
-  LeaseId IdOf(uint32_t lease) const;
+  tracking::LeaseId IdOf(uint32_t lease) const;
   bool Complete(uint32_t lease) const;
-  PeerInfo Describe(uint32_t lease) const;
+  tracking::PeerInfo Describe(uint32_t lease) const;
   // All that people may want to know, but for when it registered and its site's name.
-  SwarmPeer DescribeInFull(uint32_t lease) const;
-  ContentStatus Status(uint32_t content) const;
+  tracking::SwarmPeer DescribeInFull(uint32_t lease) const;
+  tracking::ContentStatus Status(uint32_t content) const;
 
   // ---- Changes.
 
-  uint32_t AddContent(const ContentSummary& summary, absl::Time first_seen);
+  uint32_t AddContent(const tracking::ContentSummary& summary, absl::Time first_seen);
   // One that no peer has.
   void ForgetContent(uint32_t content);
 

@@ -26,7 +26,7 @@ struct StatePeer {
 class StateSink {
  public:
   virtual ~StateSink() = default;
-  virtual void Content(const ContentSummary& summary, absl::Time first_seen) = 0;
+  virtual void Content(const tracking::ContentSummary& summary, absl::Time first_seen) = 0;
   virtual void Peer(const StatePeer& peer) = 0;
   // `completed`: downloads that came to their end.
   virtual void Swarm(const InfoHash& info_hash, uint32_t completed) = 0;

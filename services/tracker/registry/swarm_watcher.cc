@@ -5,10 +5,10 @@ namespace shoal::tracker {
 SwarmWatcher::SwarmWatcher(std::optional<PeerId> exclude, uint32_t max_backlog, std::function<void()> wake)
     : exclude_(std::move(exclude)), max_backlog_(max_backlog), wake_(std::move(wake)) {}
 
-std::optional<SwarmEvent> SwarmWatcher::Next() {
+std::optional<tracking::SwarmEvent> SwarmWatcher::Next() {
   MutexLock lock(&mutex_);
   if (events_.empty()) return std::nullopt;
-  SwarmEvent event = std::move(events_.front());
+  tracking::SwarmEvent event = std::move(events_.front());
   events_.pop_front();
   if (left_of_start_ > 0) --left_of_start_;
   return event;
@@ -19,13 +19,13 @@ bool SwarmWatcher::lost() const {
   return lost_;
 }
 
-void SwarmWatcher::Begin(std::vector<PeerInfo> peers) {
+void SwarmWatcher::Begin(std::vector<tracking::PeerInfo> peers) {
   MutexLock lock(&mutex_);
   left_of_start_ = peers.size();
-  for (PeerInfo& peer : peers) events_.emplace_back(std::move(peer));
+  for (tracking::PeerInfo& peer : peers) events_.emplace_back(std::move(peer));
 }
 
-bool SwarmWatcher::Add(const SwarmEvent& event) {
+bool SwarmWatcher::Add(const tracking::SwarmEvent& event) {
   MutexLock lock(&mutex_);
   if (lost_) return false;
   if (events_.size() - left_of_start_ >= max_backlog_) {

@@ -24,13 +24,13 @@ class SwarmWatcher {
   SwarmWatcher(std::optional<PeerId> exclude, uint32_t max_backlog, std::function<void()> wake);
 
   // For the reader: the next event, if there is one.
-  std::optional<SwarmEvent> Next();
+  std::optional<tracking::SwarmEvent> Next();
   bool lost() const;
 
   // For the registry. The peers that are there at the start; they do not count as backlog.
-  void Begin(std::vector<PeerInfo> peers);
+  void Begin(std::vector<tracking::PeerInfo> peers);
   // False when the watcher is lost and can be forgotten.
-  bool Add(const SwarmEvent& event);
+  bool Add(const tracking::SwarmEvent& event);
   void Wake() { wake_(); }
   const std::optional<PeerId>& exclude() const { return exclude_; }
 
@@ -39,7 +39,7 @@ class SwarmWatcher {
   const uint32_t max_backlog_;
   const std::function<void()> wake_;
   mutable Mutex mutex_;
-  std::deque<SwarmEvent> events_ ABSL_GUARDED_BY(mutex_);
+  std::deque<tracking::SwarmEvent> events_ ABSL_GUARDED_BY(mutex_);
   size_t left_of_start_ ABSL_GUARDED_BY(mutex_) = 0;  // events of the start that are not read yet
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
 };

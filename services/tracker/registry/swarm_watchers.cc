@@ -17,7 +17,7 @@ void SwarmWatchers::Remove(const ContentId& content, const SwarmWatcher* watcher
   if (watched->second.empty()) watchers_.erase(watched);
 }
 
-void SwarmWatchers::Tell(const ContentId& content, const SwarmEvent& event, const PeerId& about,
+void SwarmWatchers::Tell(const ContentId& content, const tracking::SwarmEvent& event, const PeerId& about,
                          WatcherWakeups* wakeups) {
   if (watchers_.empty()) return;
   const auto watched = watchers_.find(content);

@@ -21,7 +21,8 @@ class SwarmWatchers {
   bool Add(const ContentId& content, std::shared_ptr<SwarmWatcher> watcher);
   void Remove(const ContentId& content, const SwarmWatcher* watcher);
   // To all that watch `content` and want to hear about that peer; lets go of those that are lost.
-  void Tell(const ContentId& content, const SwarmEvent& event, const PeerId& about, WatcherWakeups* wakeups);
+  void Tell(const ContentId& content, const tracking::SwarmEvent& event, const PeerId& about,
+            WatcherWakeups* wakeups);
 
  private:
   BoundedCount* const count_;

@@ -31,8 +31,9 @@ inline Endpoint TestEndpoint(uint32_t peer) {
   return {IpAddress::V4(ip), static_cast<uint16_t>(7000 + peer % 1000)};
 }
 
-inline ContentSummary TestContent(uint32_t number, const std::string& name = "", uint32_t chunk_count = 10) {
-  ContentSummary content;
+inline tracking::ContentSummary TestContent(uint32_t number, const std::string& name = "",
+                                            uint32_t chunk_count = 10) {
+  tracking::ContentSummary content;
   content.id = TestContentId(number);
   content.name = name.empty() ? "content-" + std::to_string(number) : name;
   content.chunk_size_bytes = 512 * 1024;
@@ -42,9 +43,9 @@ inline ContentSummary TestContent(uint32_t number, const std::string& name = "",
   return content;
 }
 
-inline RegisterRequest TestRegister(uint32_t peer, const ContentSummary& content, uint32_t chunks_held,
-                                    uint32_t max_peers = 0) {
-  RegisterRequest request;
+inline tracking::RegisterRequest TestRegister(uint32_t peer, const tracking::ContentSummary& content,
+                                              uint32_t chunks_held, uint32_t max_peers = 0) {
+  tracking::RegisterRequest request;
   request.peer_id = TestPeerId(peer);
   request.endpoint = TestEndpoint(peer);
   request.content = content;
@@ -55,16 +56,17 @@ inline RegisterRequest TestRegister(uint32_t peer, const ContentSummary& content
   return request;
 }
 
-inline RegisterRequest TestSeeder(uint32_t peer, const ContentSummary& content, uint32_t max_peers = 0) {
+inline tracking::RegisterRequest TestSeeder(uint32_t peer, const tracking::ContentSummary& content,
+                                            uint32_t max_peers = 0) {
   return TestRegister(peer, content, content.chunk_count, max_peers);
 }
 
-inline HeartbeatRequest TestHeartbeat(uint32_t peer, const std::vector<LeaseId>& leases,
-                                      const std::vector<ChunkRange>& gained = {}) {
-  HeartbeatRequest request;
+inline tracking::HeartbeatRequest TestHeartbeat(uint32_t peer, const std::vector<tracking::LeaseId>& leases,
+                                                const std::vector<ChunkRange>& gained = {}) {
+  tracking::HeartbeatRequest request;
   request.peer_id = TestPeerId(peer);
-  for (const LeaseId lease : leases) {
-    LeaseBeat beat;
+  for (const tracking::LeaseId lease : leases) {
+    tracking::LeaseBeat beat;
     beat.lease_id = lease;
     beat.gained = gained;
     beat.free_slots = 4;

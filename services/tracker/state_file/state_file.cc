@@ -27,7 +27,7 @@ constexpr absl::Duration kMaxAge = absl::Hours(1);
 class CountingSink : public StateSink {
  public:
   explicit CountingSink(StateSink* next) : next_(next) {}
-  void Content(const ContentSummary& summary, absl::Time first_seen) override {
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {
     ++counts.contents;
     next_->Content(summary, first_seen);
   }

@@ -79,7 +79,7 @@ TEST_F(StateFileTest, RestoredLeasesLapseSoonerUnlessTheyAreRenewed) {
 
 TEST_F(StateFileTest, SitesAndCompletedDownloadsAreKept) {
   Registry before({}, &clock_);
-  RegisterRequest here = TestSeeder(1, TestContent(1));
+  tracking::RegisterRequest here = TestSeeder(1, TestContent(1));
   here.site = "rack-7";
   ASSERT_TRUE(before.Register(here).ok());
   BitTorrentAnnounce announce;

@@ -95,7 +95,7 @@ class RecordReader {
   }
 
   absl::Status ReadContent(ByteReader* reader) {
-    ContentSummary summary;
+    tracking::ContentSummary summary;
     summary.id = ReadId<ContentId>(reader);
     summary.length_bytes = reader->ReadBig<uint64_t>();
     summary.chunk_size_bytes = reader->ReadBig<uint32_t>();
@@ -120,7 +120,7 @@ class RecordReader {
     peer.endpoint = ReadEndpoint(flags & kIpv4, reader);
     peer.free_slots = reader->ReadBig<uint16_t>();
     peer.site = reader->ReadString(reader->ReadBig<uint8_t>());
-    if (!CheckSite(peer.site).ok()) return Broken("a site that can't be");
+    if (!tracking::CheckSite(peer.site).ok()) return Broken("a site that can't be");
     if (!(flags & kComplete)) {
       const ByteView encoded = reader->ReadBytes(reader->ReadBig<uint32_t>());
       if (!reader->ok()) return absl::OkStatus();
@@ -149,7 +149,7 @@ StateWriter::StateWriter(absl::Time saved, Write write) : write_(std::move(write
   status_ = write_(AsBytes(head));
 }
 
-void StateWriter::Content(const ContentSummary& summary, absl::Time first_seen) {
+void StateWriter::Content(const tracking::ContentSummary& summary, absl::Time first_seen) {
   std::string record(1, kContent);
   record += summary.id.ToString();
   AppendBig(summary.length_bytes, &record);

@@ -23,7 +23,7 @@ class StateWriter final : public StateSink {
   using Write = std::function<absl::Status(ByteView)>;
   StateWriter(absl::Time saved, Write write);
 
-  void Content(const ContentSummary& summary, absl::Time first_seen) override;
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override;
   void Peer(const StatePeer& peer) override;
   void Swarm(const InfoHash& info_hash, uint32_t completed) override;
   void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override;

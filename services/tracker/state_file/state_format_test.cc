@@ -18,7 +18,7 @@ const absl::Time kSaved = absl::FromUnixMillis(1'700'000'000'123);
 // Writes down what it is told, a line each.
 class Lines final : public StateSink {
  public:
-  void Content(const ContentSummary& summary, absl::Time first_seen) override {
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {
     absl::StrAppend(&text, "content ", summary.name, " ", summary.length_bytes, " ", summary.chunk_count, " ",
                     absl::ToUnixMillis(first_seen), "\n");
   }

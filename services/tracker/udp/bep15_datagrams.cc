@@ -13,7 +13,8 @@ constexpr uint32_t kDefaultPeers = 50;
 
 uint32_t PeersWanted(const bep15::AnnounceRequest& request, const IpAddress& source) {
   const size_t peer_bytes = source.is_v4() ? bep15::kPeerBytesV4 : bep15::kPeerBytesV6;
-  const auto most = static_cast<uint32_t>((bep15::kMaxReplyBytes - bep15::kAnnounceHeadBytes) / peer_bytes);
+  const auto most =
+      static_cast<uint32_t>((bep15::kMaxResponseBytes - bep15::kAnnounceHeadBytes) / peer_bytes);
   return std::min(request.wanted < 0 ? kDefaultPeers : static_cast<uint32_t>(request.wanted), most);
 }
 
@@ -36,19 +37,19 @@ Datagram Bep15Datagrams::Answer(absl::Duration now, bool pressed, IncomingDatagr
     if (!ids_->Check(datagram->source.ip, now, announce->connection_id)) return Datagram::kUnproven;
     if (!limiter_->Admit(datagram->source.ip, now)) return Datagram::kOverRate;
     Datagram result = Datagram::kAnswered;
-    datagram->reply_bytes = Announce(*announce, datagram->source, now, to, &result);
+    datagram->response_bytes = Announce(*announce, datagram->source, now, to, &result);
     return result;
   }
   if (const auto* scrape = std::get_if<bep15::ScrapeRequest>(&request)) {
     if (!ids_->Check(datagram->source.ip, now, scrape->connection_id)) return Datagram::kUnproven;
     if (!limiter_->Admit(datagram->source.ip, now)) return Datagram::kOverRate;
-    datagram->reply_bytes = Scrape(*scrape, to);
+    datagram->response_bytes = Scrape(*scrape, to);
     return Datagram::kAnswered;
   }
   if (const auto* connect = std::get_if<bep15::ConnectRequest>(&request)) {
     if (pressed || !limiter_->AdmitUnproven(now)) return Datagram::kOverRate;
-    datagram->reply_bytes =
-        bep15::WriteConnectReply(connect->transaction_id, ids_->Make(datagram->source.ip, now), to);
+    datagram->response_bytes =
+        bep15::WriteConnectResponse(connect->transaction_id, ids_->Make(datagram->source.ip, now), to);
     return Datagram::kCookieGiven;
   }
   return Datagram::kMalformed;

@@ -30,7 +30,7 @@ class Bep15Datagrams {
   // that the waits for it overlap.
   void Prefetch(std::span<const IncomingDatagram> batch) const;
 
-  // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxReplyBytes at the least), and
+  // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxResponseBytes at the least), and
   // says what became of it. `pressed`: who has proven nothing gets nothing.
   Datagram Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const;
 

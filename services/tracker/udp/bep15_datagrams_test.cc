@@ -17,16 +17,16 @@ using ::testing::SizeIs;
 class Bep15DatagramsTest : public ::testing::Test {
  protected:
   std::string Answer(const std::string& datagram, const Endpoint& source) {
-    std::array<uint8_t, DatagramServer::kMaxReplyBytes> room;
+    std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), source, room};
     result_ = door_.Answer(now_, pressed_, &incoming);
-    return {reinterpret_cast<const char*>(room.data()), incoming.reply_bytes};
+    return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
   uint64_t Connect(const Endpoint& source) {
     const std::string request = bep15::BuildConnect({9});
-    const std::string reply = Answer(request, source);
-    EXPECT_LE(reply.size(), request.size());
-    const auto parsed = std::get<bep15::ConnectReply>(bep15::ParseReply(AsBytes(reply), false));
+    const std::string response = Answer(request, source);
+    EXPECT_LE(response.size(), request.size());
+    const auto parsed = std::get<bep15::ConnectResponse>(bep15::ParseResponse(AsBytes(response), false));
     EXPECT_EQ(parsed.transaction_id, 9u);
     return parsed.connection_id;
   }
@@ -39,9 +39,9 @@ class Bep15DatagramsTest : public ::testing::Test {
     request.port = port;
     return request;
   }
-  bep15::Reply Ask(const bep15::AnnounceRequest& request, const Endpoint& source) {
+  bep15::Response Ask(const bep15::AnnounceRequest& request, const Endpoint& source) {
     last_ = Answer(bep15::BuildAnnounce(request, "-SH0010-"), source);
-    return bep15::ParseReply(AsBytes(last_), !source.ip.is_v4());
+    return bep15::ParseResponse(AsBytes(last_), !source.ip.is_v4());
   }
 
   const Endpoint home_{IpAddress::V4({192, 0, 2, 1}), 4000};
@@ -57,17 +57,17 @@ class Bep15DatagramsTest : public ::testing::Test {
 
 TEST_F(Bep15DatagramsTest, AnnouncesAreAnsweredWithTheOthers) {
   Ask(Request(home_, 6881, 0), home_);
-  const auto reply = std::get<bep15::AnnounceReply>(Ask(Request(home_, 6882, 100), home_));
-  EXPECT_EQ(reply.transaction_id, 77u);
-  EXPECT_EQ(reply.interval_seconds, 300u);
-  EXPECT_EQ(reply.counts.seeders, 1u);
-  EXPECT_EQ(reply.counts.leechers, 1u);
-  ASSERT_THAT(reply.peers, SizeIs(1));
-  EXPECT_EQ(reply.peers[0], (Endpoint{home_.ip, 6881}));
+  const auto response = std::get<bep15::AnnounceResponse>(Ask(Request(home_, 6882, 100), home_));
+  EXPECT_EQ(response.transaction_id, 77u);
+  EXPECT_EQ(response.interval_seconds, 300u);
+  EXPECT_EQ(response.counts.seeders, 1u);
+  EXPECT_EQ(response.counts.leechers, 1u);
+  ASSERT_THAT(response.peers, SizeIs(1));
+  EXPECT_EQ(response.peers[0], (Endpoint{home_.ip, 6881}));
   EXPECT_EQ(result_, Datagram::kAnswered);
   const std::string scrape =
       Answer(bep15::BuildScrape(Connect(home_), 5, {InfoHash({1, 2, 3}), InfoHash({4})}), home_);
-  const auto scraped = std::get<bep15::ScrapeReply>(bep15::ParseReply(AsBytes(scrape), false));
+  const auto scraped = std::get<bep15::ScrapeResponse>(bep15::ParseResponse(AsBytes(scrape), false));
   EXPECT_EQ(scraped.transaction_id, 5u);
   ASSERT_THAT(scraped.counts, SizeIs(2));
   EXPECT_EQ(scraped.counts[0], (SwarmCounts{1, 1, 0}));
@@ -107,9 +107,9 @@ TEST_F(Bep15DatagramsTest, WhenPressedOnlyWhoHasAConnectionIdIsAnswered) {
 }
 
 TEST_F(Bep15DatagramsTest, PortZeroIsAnError) {
-  const auto reply = std::get<bep15::ErrorReply>(Ask(Request(home_, 0, 0), home_));
-  EXPECT_EQ(reply.transaction_id, 77u);
-  EXPECT_THAT(reply.message, HasSubstr("port"));
+  const auto response = std::get<bep15::ErrorResponse>(Ask(Request(home_, 0, 0), home_));
+  EXPECT_EQ(response.transaction_id, 77u);
+  EXPECT_THAT(response.message, HasSubstr("port"));
   EXPECT_EQ(result_, Datagram::kRefused);
 }
 
@@ -129,10 +129,10 @@ TEST_F(Bep15DatagramsTest, AsManyPeersAsAreWantedAndFit) {
   for (const auto& one : cases) {
     auto request = Request(one.source, 1000, 1);
     request.wanted = one.wanted;
-    const auto reply = std::get<bep15::AnnounceReply>(Ask(request, one.source));
-    EXPECT_EQ(reply.peers.size(), one.given) << one.wanted;
-    EXPECT_LE(last_.size(), bep15::kMaxReplyBytes);
-    for (const Endpoint& peer : reply.peers) {
+    const auto response = std::get<bep15::AnnounceResponse>(Ask(request, one.source));
+    EXPECT_EQ(response.peers.size(), one.given) << one.wanted;
+    EXPECT_LE(last_.size(), bep15::kMaxResponseBytes);
+    for (const Endpoint& peer : response.peers) {
       EXPECT_EQ(peer.ip, one.source.ip);
       EXPECT_TRUE(peer.port >= 1 && peer.port <= 400) << peer.port;
     }
@@ -144,9 +144,9 @@ TEST_F(Bep15DatagramsTest, WhoStopsGetsNobody) {
   Ask(Request(home_, 2, 1), home_);
   auto request = Request(home_, 2, 1);
   request.event = bep15::Event::kStopped;
-  const auto reply = std::get<bep15::AnnounceReply>(Ask(request, home_));
-  EXPECT_EQ(reply.counts.leechers, 1u);
-  EXPECT_THAT(reply.peers, SizeIs(0));
+  const auto response = std::get<bep15::AnnounceResponse>(Ask(request, home_));
+  EXPECT_EQ(response.counts.leechers, 1u);
+  EXPECT_THAT(response.peers, SizeIs(0));
 }
 
 }  // namespace

@@ -24,17 +24,17 @@ SipHashKey DatagramCookies::RandomKey() {
 
 std::string DatagramCookies::Make(const Endpoint& source) const {
   const auto hash = Hash(source, Epoch());
-  static_assert(std::tuple_size_v<decltype(hash)> == kCookieBytes);
+  static_assert(std::tuple_size_v<decltype(hash)> == tracking::kCookieBytes);
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
 bool DatagramCookies::Check(const Endpoint& source, const std::string& cookie) const {
-  if (cookie.size() != kCookieBytes) return false;
+  if (cookie.size() != tracking::kCookieBytes) return false;
   const uint64_t epoch = Epoch();
   const auto current = Hash(source, epoch);
   const auto previous = Hash(source, epoch - 1);
-  const bool is_current = CRYPTO_memcmp(cookie.data(), current.data(), kCookieBytes) == 0;
-  const bool is_previous = CRYPTO_memcmp(cookie.data(), previous.data(), kCookieBytes) == 0;
+  const bool is_current = CRYPTO_memcmp(cookie.data(), current.data(), tracking::kCookieBytes) == 0;
+  const bool is_previous = CRYPTO_memcmp(cookie.data(), previous.data(), tracking::kCookieBytes) == 0;
   return is_current || is_previous;
 }
 

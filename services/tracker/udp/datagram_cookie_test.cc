@@ -17,7 +17,7 @@ class DatagramCookieTest : public ::testing::Test {
 
 TEST_F(DatagramCookieTest, HoldsForItsAddressAlone) {
   const std::string cookie = cookies_.Make(At(1, 1000));
-  EXPECT_EQ(cookie.size(), kCookieBytes);
+  EXPECT_EQ(cookie.size(), tracking::kCookieBytes);
   EXPECT_TRUE(cookies_.Check(At(1, 1000), cookie));
   EXPECT_FALSE(cookies_.Check(At(2, 1000), cookie));
   EXPECT_FALSE(cookies_.Check(At(1, 1001), cookie));

@@ -19,7 +19,7 @@ void DatagramDispatch::Answer(std::span<IncomingDatagram> batch, bool pressed) c
   std::array<uint64_t, kDatagramKinds> counts{};
   if (batch.size() >= kWorthPrefetching) bep15_->Prefetch(batch);
   for (IncomingDatagram& datagram : batch) {
-    const Datagram result = LooksLikeDatagramRequest(datagram.bytes)
+    const Datagram result = tracking::LooksLikeDatagramRequest(datagram.bytes)
                                 ? shoal_->Answer(now, pressed, &datagram)
                                 : bep15_->Answer(now, pressed, &datagram);
     ++counts[static_cast<size_t>(result)];

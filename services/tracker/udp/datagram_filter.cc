@@ -72,7 +72,7 @@ constexpr std::array kProgram = Resolved(std::array{
     LoadWord(8),
     IfEqual(0, kKeep, kDrop),
     /* kShoal: */ LoadLength(),
-    IfAtLeast(kMaxDatagramBytes + 1, kDrop, kKeep),
+    IfAtLeast(tracking::kMaxDatagramBytes + 1, kDrop, kKeep),
     /* kKeep: */ Return(UINT32_MAX),
     /* kDrop: */ Return(0),
 });

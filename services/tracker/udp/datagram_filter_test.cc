@@ -50,17 +50,17 @@ TEST_F(DatagramFilterTest, KeepsEachKindOfRequest) {
   EXPECT_TRUE(Keeps(bep15::BuildAnnounce(announce, "-XX0000-")));
   EXPECT_TRUE(Keeps(bep15::BuildAnnounce(announce, "-XX0000-") + "options"));
   EXPECT_TRUE(Keeps(bep15::BuildScrape(uint64_t{1} << 63, 7, {InfoHash()})));
-  DatagramRequest request;
-  request.body = LeaveRequest{TestPeerId(1), {}};
+  tracking::DatagramRequest request;
+  request.body = tracking::LeaveRequest{TestPeerId(1), {}};
   EXPECT_TRUE(Keeps(*request.Encode()));
-  EXPECT_TRUE(Keeps(*request.Encode(kMaxDatagramBytes)));
+  EXPECT_TRUE(Keeps(*request.Encode(tracking::kMaxDatagramBytes)));
 }
 
 TEST_F(DatagramFilterTest, DropsWhatCannotBeOne) {
   EXPECT_FALSE(Keeps(""));
   EXPECT_FALSE(Keeps("SHD1"));
   EXPECT_FALSE(Keeps("SHR1" + std::string(100, '\0')));
-  EXPECT_FALSE(Keeps("SHD1" + std::string(kMaxDatagramBytes, '\0')));
+  EXPECT_FALSE(Keeps("SHD1" + std::string(tracking::kMaxDatagramBytes, '\0')));
   EXPECT_FALSE(Keeps(std::string(200, '\xff')));
   EXPECT_FALSE(Keeps(std::string(200, '\0')));
   EXPECT_FALSE(Keeps(bep15::BuildConnect({7}).substr(0, 15)));

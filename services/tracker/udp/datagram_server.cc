@@ -136,7 +136,7 @@ struct Batch {
   }
 
   std::array<std::array<uint8_t, kMaxReceivedBytes>, kBatch> buffers;
-  std::array<std::array<uint8_t, DatagramServer::kMaxReplyBytes>, kBatch> rooms;
+  std::array<std::array<uint8_t, DatagramServer::kMaxResponseBytes>, kBatch> rooms;
   std::array<sockaddr_storage, kBatch> sources;
   std::array<iovec, kBatch> in_vectors;
   std::array<iovec, kBatch> out_vectors;
@@ -199,23 +199,23 @@ class ThreadedDatagramServer final : public DatagramServer {
                              FromSockaddr(batch->sources[i]), batch->rooms[i]};
     }
     handler_->Answer(std::span(batch->datagrams).first(count), count == kBatch && HalfFull(fd));
-    size_t replies = 0;
+    size_t responses = 0;
     for (size_t i = 0; i < count; ++i) {
-      if (batch->datagrams[i].reply_bytes == 0) continue;
-      msghdr& out = batch->out[replies++].msg_hdr;
-      *out.msg_iov = {batch->rooms[i].data(), batch->datagrams[i].reply_bytes};
+      if (batch->datagrams[i].response_bytes == 0) continue;
+      msghdr& out = batch->out[responses++].msg_hdr;
+      *out.msg_iov = {batch->rooms[i].data(), batch->datagrams[i].response_bytes};
       out.msg_name = &batch->sources[i];
       out.msg_namelen = batch->in[i].msg_hdr.msg_namelen;
     }
-    Send(fd, batch, replies);
+    Send(fd, batch, responses);
     return count;
   }
 
-  void Send(int fd, Batch* batch, size_t replies) {
+  void Send(int fd, Batch* batch, size_t responses) {
     uint64_t unsendable = 0;
-    for (size_t sent = 0; sent < replies;) {
+    for (size_t sent = 0; sent < responses;) {
       const int count =
-          ::sendmmsg(fd, batch->out.data() + sent, static_cast<unsigned>(replies - sent), MSG_DONTWAIT);
+          ::sendmmsg(fd, batch->out.data() + sent, static_cast<unsigned>(responses - sent), MSG_DONTWAIT);
       if (count > 0) {
         sent += static_cast<size_t>(count);
       } else if (errno != EINTR) {

@@ -17,8 +17,8 @@ namespace shoal::tracker {
 struct IncomingDatagram {
   ByteView bytes;  // empty: it was larger than any protocol's
   Endpoint source;
-  std::span<uint8_t> room;  // DatagramServer::kMaxReplyBytes
-  size_t reply_bytes = 0;   // what of the room is sent; 0: nothing is
+  std::span<uint8_t> room;    // DatagramServer::kMaxResponseBytes
+  size_t response_bytes = 0;  // what of the room is sent; 0: nothing is
 };
 
 // What answers datagrams: the protocols' part of a DatagramServer. Called on the server's threads, several at
@@ -38,7 +38,7 @@ class DatagramHandler {
 // system call, without memory for each. What is in the datagrams is the handler's business.
 class DatagramServer {
  public:
-  static constexpr size_t kMaxReplyBytes = 1200;
+  static constexpr size_t kMaxResponseBytes = 1200;
 
   struct Options {
     Endpoint listen;  // port 0: the system chooses
@@ -47,7 +47,7 @@ class DatagramServer {
     // What the kernel asks for each datagram whether to keep it (classic BPF); none: it keeps all. Lives as
     // long as the program. Where the system allows no such thing, everything is kept.
     std::span<const sock_filter> filter;
-    // Replies that the system would not send. Called on the same threads as the handler.
+    // Responses that the system would not send. Called on the same threads as the handler.
     std::function<void(uint64_t count)> on_unsendable;
   };
 

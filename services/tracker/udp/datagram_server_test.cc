@@ -70,9 +70,9 @@ class OneByOne final : public DatagramHandler {
 
   void Answer(std::span<IncomingDatagram> batch, bool) const override {
     for (IncomingDatagram& datagram : batch) {
-      const std::string reply = one_(datagram.bytes, datagram.source);
-      std::copy(reply.begin(), reply.end(), datagram.room.begin());
-      datagram.reply_bytes = reply.size();
+      const std::string response = one_(datagram.bytes, datagram.source);
+      std::copy(response.begin(), response.end(), datagram.room.begin());
+      datagram.response_bytes = response.size();
     }
   }
 
@@ -118,7 +118,7 @@ TEST(DatagramServerTest, TellsWhereADatagramComesFrom) {
   EXPECT_EQ(client.Receive(), "127.0.0.1");
 }
 
-TEST(DatagramServerTest, SilenceForEmptyRepliesAndNoWholeDatagram) {
+TEST(DatagramServerTest, SilenceForEmptyResponsesAndNoWholeDatagram) {
   const OneByOne handler([](ByteView datagram, const Endpoint&) {
     if (datagram.empty()) return std::string("cut off");
     return datagram[0] == 'q' ? std::string() : std::string("reply");

@@ -16,29 +16,31 @@ struct Perform {
   Registry* registry;
   ListenerMetrics* metrics;
   const Endpoint& source;
-  DatagramReply* reply;
+  tracking::DatagramResponse* response;
 
-  void operator()(RegisterRequest& request) const {
+  void operator()(tracking::RegisterRequest& request) const {
     if (request.endpoint.ip.is_unspecified()) request.endpoint.ip = source.ip;
     Set(Call::kRegister, registry->Register(request));
   }
-  void operator()(const HeartbeatRequest& request) const {
+  void operator()(const tracking::HeartbeatRequest& request) const {
     Set(Call::kHeartbeat, registry->Heartbeat(request));
   }
-  void operator()(const LookupRequest& request) const { Set(Call::kLookup, registry->Lookup(request)); }
-  void operator()(const LeaveRequest& request) const {
-    Set(Call::kLeave, absl::StatusOr<LeaveReply>(registry->Leave(request)));
+  void operator()(const tracking::LookupRequest& request) const {
+    Set(Call::kLookup, registry->Lookup(request));
+  }
+  void operator()(const tracking::LeaveRequest& request) const {
+    Set(Call::kLeave, absl::StatusOr<tracking::LeaveResponse>(registry->Leave(request)));
   }
 
-  void operator()(const absl::Status& ill_formed) const { reply->body = ill_formed; }
+  void operator()(const absl::Status& ill_formed) const { response->body = ill_formed; }
 
-  template <typename Reply>
-  void Set(Call call, absl::StatusOr<Reply> result) const {
+  template <typename Response>
+  void Set(Call call, absl::StatusOr<Response> result) const {
     metrics->CountCall(Door::kUdp, call, result.status().code());
     if (result.ok()) {
-      reply->body = *std::move(result);
+      response->body = *std::move(result);
     } else {
-      reply->body = result.status();
+      response->body = result.status();
     }
   }
 };
@@ -46,31 +48,31 @@ struct Perform {
 }  // namespace
 
 Datagram ShoalDatagrams::Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const {
-  absl::StatusOr<DatagramRequest> request = DatagramRequest::Decode(datagram->bytes);
+  absl::StatusOr<tracking::DatagramRequest> request = tracking::DatagramRequest::Decode(datagram->bytes);
   if (!request.ok()) return Datagram::kMalformed;
-  DatagramReply reply;
-  reply.transaction_id = request->transaction_id;
-  reply.grpc_port = grpc_port_;
+  tracking::DatagramResponse response;
+  response.transaction_id = request->transaction_id;
+  response.grpc_port = grpc_port_;
   const bool proven = cookies_->Check(datagram->source, request->cookie);
   const bool admitted =
       proven ? limiter_->Admit(datagram->source.ip, now) : !pressed && limiter_->AdmitUnproven(now);
   if (!admitted) return Datagram::kOverRate;
   if (proven) {
-    std::visit(Perform{registry_, metrics_, datagram->source, &reply}, request->body);
+    std::visit(Perform{registry_, metrics_, datagram->source, &response}, request->body);
   } else {
-    reply.body = DatagramCookie{cookies_->Make(datagram->source)};
+    response.body = tracking::DatagramCookie{cookies_->Make(datagram->source)};
   }
   const size_t asked = datagram->bytes.size();
   // Who sends what nobody should gets no more back than that: the words go if need be, the code always fits.
   const bool ill_formed = proven && std::holds_alternative<absl::Status>(request->body);
-  std::string encoded = reply.Encode(ill_formed ? asked : kMaxDatagramBytes);
+  std::string encoded = response.Encode(ill_formed ? asked : tracking::kMaxDatagramBytes);
   if (ill_formed && encoded.size() > asked) {
-    reply.body = absl::InvalidArgumentError("");
-    encoded = reply.Encode();
+    response.body = absl::InvalidArgumentError("");
+    encoded = response.Encode();
   }
   if (!proven && encoded.size() > asked) return Datagram::kTooShort;
   std::copy(encoded.begin(), encoded.end(), datagram->room.begin());
-  datagram->reply_bytes = encoded.size();
+  datagram->response_bytes = encoded.size();
   if (ill_formed) return Datagram::kRefused;
   return proven ? Datagram::kAnswered : Datagram::kCookieGiven;
 }

@@ -24,15 +24,15 @@ class ShoalDatagramsTest : public ::testing::Test {
   static Endpoint Source() { return {IpAddress::V4({192, 0, 2, 1}), 4000}; }
 
   std::string Answer(const std::string& datagram, bool pressed = false) {
-    std::array<uint8_t, DatagramServer::kMaxReplyBytes> room;
+    std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), Source(), room};
     dispatch_.Answer({&incoming, 1}, pressed);
-    return {reinterpret_cast<const char*>(room.data()), incoming.reply_bytes};
+    return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
 
   template <typename Body>
   std::string Encode(const Body& body, const std::string& cookie, size_t min_bytes = 0) {
-    DatagramRequest request;
+    tracking::DatagramRequest request;
     request.transaction_id = 77;
     request.cookie = cookie;
     request.body = body;
@@ -42,17 +42,17 @@ class ShoalDatagramsTest : public ::testing::Test {
   }
 
   // With a good cookie.
-  template <typename Reply, typename Body>
-  Reply Ask(const Body& body, size_t min_bytes = 0) {
+  template <typename Response, typename Body>
+  Response Ask(const Body& body, size_t min_bytes = 0) {
     last_ = Answer(Encode(body, cookies_.Make(Source()), min_bytes));
-    const auto reply = DatagramReply::Decode(AsBytes(last_));
-    EXPECT_TRUE(reply.ok()) << reply.status();
-    EXPECT_EQ(reply->transaction_id, 77u);
-    EXPECT_EQ(reply->grpc_port, 50051);
-    truncated_ = reply->truncated;
-    const Reply* body_of_reply = std::get_if<Reply>(&reply->body);
-    EXPECT_NE(body_of_reply, nullptr);
-    return body_of_reply ? *body_of_reply : Reply();
+    const auto response = tracking::DatagramResponse::Decode(AsBytes(last_));
+    EXPECT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->transaction_id, 77u);
+    EXPECT_EQ(response->grpc_port, 50051);
+    truncated_ = response->truncated;
+    const Response* body_of_response = std::get_if<Response>(&response->body);
+    EXPECT_NE(body_of_response, nullptr);
+    return body_of_response ? *body_of_response : Response();
   }
 
   bool Counted(const std::string& result, int count) {
@@ -62,7 +62,7 @@ class ShoalDatagramsTest : public ::testing::Test {
 
   ManualClock clock_;
   Registry registry_{{}, &clock_};
-  Metrics metrics_;
+  service::Metrics metrics_;
   RateLimiter limiter_{{}, 1};
   ListenerMetrics listener_metrics_{&metrics_, &registry_, &limiter_};
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
@@ -76,53 +76,56 @@ class ShoalDatagramsTest : public ::testing::Test {
 
 TEST_F(ShoalDatagramsTest, WithoutACookieNothingIsDoneButOneIsGiven) {
   for (const std::string& cookie : {std::string(), std::string(16, 'x')}) {
-    const std::string request = Encode(TestSeeder(1, TestContent(1)), cookie, kMinRequestBytes);
+    const std::string request = Encode(TestSeeder(1, TestContent(1)), cookie, tracking::kMinRequestBytes);
     const std::string answer = Answer(request);
     EXPECT_LE(answer.size(), request.size());
-    const auto reply = DatagramReply::Decode(AsBytes(answer));
-    ASSERT_TRUE(reply.ok()) << reply.status();
-    ASSERT_TRUE(std::holds_alternative<DatagramCookie>(reply->body));
-    EXPECT_EQ(std::get<DatagramCookie>(reply->body).cookie, cookies_.Make(Source()));
+    const auto response = tracking::DatagramResponse::Decode(AsBytes(answer));
+    ASSERT_TRUE(response.ok()) << response.status();
+    ASSERT_TRUE(std::holds_alternative<tracking::DatagramCookie>(response->body));
+    EXPECT_EQ(std::get<tracking::DatagramCookie>(response->body).cookie, cookies_.Make(Source()));
   }
   EXPECT_EQ(registry_.stats().known_contents, 0u);
   EXPECT_TRUE(Counted("cookie_given", 2));
 }
 
 TEST_F(ShoalDatagramsTest, WhenPressedOnlyWhoHasACookieIsAnswered) {
-  EXPECT_EQ(Answer(Encode(TestSeeder(1, TestContent(1)), "", kMinRequestBytes), true), "");
+  EXPECT_EQ(Answer(Encode(TestSeeder(1, TestContent(1)), "", tracking::kMinRequestBytes), true), "");
   EXPECT_TRUE(Counted("over_rate", 1));
   EXPECT_NE(Answer(Encode(TestSeeder(1, TestContent(1)), cookies_.Make(Source())), true), "");
   EXPECT_TRUE(Counted("answered", 1));
 }
 
 TEST_F(ShoalDatagramsTest, TooShortForACookieGetsNothing) {
-  EXPECT_EQ(Answer(Encode(LeaveRequest{TestPeerId(1), {}}, "")), "");
+  EXPECT_EQ(Answer(Encode(tracking::LeaveRequest{TestPeerId(1), {}}, "")), "");
   EXPECT_TRUE(Counted("too_short", 1));
 }
 
 TEST_F(ShoalDatagramsTest, AllFourCalls) {
-  RegisterRequest seeder = TestSeeder(1, TestContent(1));
+  tracking::RegisterRequest seeder = TestSeeder(1, TestContent(1));
   seeder.endpoint.ip = IpAddress();
-  const auto registered = Ask<RegisterReply>(seeder);
+  const auto registered = Ask<tracking::RegisterResponse>(seeder);
   EXPECT_EQ(registered.ttl, absl::Seconds(30));
-  const auto found = Ask<LookupReply>(LookupRequest{std::string("content-1"), std::nullopt, 10});
+  const auto found =
+      Ask<tracking::LookupResponse>(tracking::LookupRequest{std::string("content-1"), std::nullopt, 10});
   ASSERT_THAT(found.peers, SizeIs(1));
   EXPECT_EQ(found.peers[0].endpoint.ip, Source().ip);  // where the datagram came from
   EXPECT_EQ(found.peers[0].endpoint.port, seeder.endpoint.port);
-  const auto beat = Ask<HeartbeatReply>(TestHeartbeat(1, {registered.lease_id, LeaseId(5)}));
-  EXPECT_THAT(beat.register_again, ElementsAre(LeaseId(5)));
-  EXPECT_EQ(Ask<LeaveReply>(LeaveRequest{TestPeerId(1), {registered.lease_id}}).ended, 1u);
+  const auto beat =
+      Ask<tracking::HeartbeatResponse>(TestHeartbeat(1, {registered.lease_id, tracking::LeaseId(5)}));
+  EXPECT_THAT(beat.register_again, ElementsAre(tracking::LeaseId(5)));
+  EXPECT_EQ(Ask<tracking::LeaveResponse>(tracking::LeaveRequest{TestPeerId(1), {registered.lease_id}}).ended,
+            1u);
   EXPECT_TRUE(Counted("answered", 4));
 }
 
 TEST_F(ShoalDatagramsTest, ErrorsComeBack) {
-  const auto error = Ask<absl::Status>(LookupRequest{TestContentId(1), std::nullopt, 10});
+  const auto error = Ask<absl::Status>(tracking::LookupRequest{TestContentId(1), std::nullopt, 10});
   EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(error.message()), HasSubstr(TestContentId(1).ToHex()));
 }
 
 TEST_F(ShoalDatagramsTest, AnIllFormedBodyIsToldInNoMoreBytesThanItHas) {
-  LookupRequest nameless;
+  tracking::LookupRequest nameless;
   nameless.content = std::string();
   const auto error = Ask<absl::Status>(nameless);
   EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument) << error;
@@ -133,24 +136,27 @@ TEST_F(ShoalDatagramsTest, AnIllFormedBodyIsToldInNoMoreBytesThanItHas) {
     const std::string request = Encode(no_body, cookies_.Make(Source()), size);
     const std::string answer = Answer(request);
     EXPECT_LE(answer.size(), request.size());
-    EXPECT_TRUE(std::holds_alternative<absl::Status>(DatagramReply::Decode(AsBytes(answer))->body));
+    EXPECT_TRUE(
+        std::holds_alternative<absl::Status>(tracking::DatagramResponse::Decode(AsBytes(answer))->body));
   }
   // Who has no cookie gets one, whatever it says.
-  const auto reply = DatagramReply::Decode(AsBytes(Answer(Encode(no_body, "", kMinRequestBytes))));
-  EXPECT_TRUE(reply.ok() && std::holds_alternative<DatagramCookie>(reply->body));
+  const auto response =
+      tracking::DatagramResponse::Decode(AsBytes(Answer(Encode(no_body, "", tracking::kMinRequestBytes))));
+  EXPECT_TRUE(response.ok() && std::holds_alternative<tracking::DatagramCookie>(response->body));
 }
 
 TEST_F(ShoalDatagramsTest, WhatDoesNotFitIsCutAndSaid) {
   for (uint32_t peer = 1; peer <= 200; ++peer)
     ASSERT_TRUE(registry_.Register(TestSeeder(peer, TestContent(1))).ok());
-  const auto found = Ask<LookupReply>(LookupRequest{TestContentId(1), std::nullopt, 200});
+  const auto found =
+      Ask<tracking::LookupResponse>(tracking::LookupRequest{TestContentId(1), std::nullopt, 200});
   EXPECT_TRUE(truncated_);
   EXPECT_GT(found.peers.size(), 10u);
-  EXPECT_LE(last_.size(), kMaxDatagramBytes);
+  EXPECT_LE(last_.size(), tracking::kMaxDatagramBytes);
 }
 
 TEST_F(ShoalDatagramsTest, MalformedIsDroppedAndCounted) {
-  const std::string good = Encode(LeaveRequest{TestPeerId(1), {}}, cookies_.Make(Source()));
+  const std::string good = Encode(tracking::LeaveRequest{TestPeerId(1), {}}, cookies_.Make(Source()));
   EXPECT_EQ(Answer(""), "");
   EXPECT_EQ(Answer("SHD"), "");
   EXPECT_EQ(Answer("SHD1"), "");

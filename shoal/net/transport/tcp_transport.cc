@@ -15,7 +15,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/net/transport/transport.h"
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 namespace asio = boost::asio;
@@ -239,4 +239,4 @@ std::unique_ptr<Transport> MakeTcpTransport(asio::io_context& context, const End
   return std::make_unique<TcpTransport>(context, peer);
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -11,7 +11,7 @@
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/raw_connection.h"
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 class TcpTransportTest : public ::testing::Test {
@@ -43,7 +43,7 @@ TEST_F(TcpTransportTest, CarriesBytesBothWays) {
   const auto count = Run(transport_->ReadSome(bytes));
   ASSERT_TRUE(count.ok());
   EXPECT_EQ(std::string(bytes, bytes + *count), "hello");
-  const std::string frame = RawConnection::FrameBytes(FrameType::kHave, std::string(500'000, 'h'));
+  const std::string frame = RawConnection::FrameBytes(stream::FrameType::kHave, std::string(500'000, 'h'));
   auto written = std::async(std::launch::async, [&] { return Run(transport_->Write(AsBytes(frame))); });
   EXPECT_EQ(peer.ReadFrame()->body.size(), 500'000);
   EXPECT_TRUE(written.get().ok());
@@ -55,8 +55,8 @@ TEST_F(TcpTransportTest, CarriesBytesBothWays) {
 TEST_F(TcpTransportTest, SendsARegionAfterItsHeader) {
   const auto source = FileChunkSource::Make(30'000'000, 16 * 1024 * 1024);
   RawConnection peer = Connect();
-  FrameHeader header;
-  header.type = FrameType::kChunk;
+  stream::FrameHeader header;
+  header.type = stream::FrameType::kChunk;
   header.length_bytes = 30'000'000 - 16 * 1024 * 1024;
   const auto bytes = header.Encode();
   const FileRegion region = *source->Open(ChunkIndex(1));
@@ -123,4 +123,4 @@ TEST_F(TcpTransportTest, EndWritingEndsThePeersReadingOnly) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::net

@@ -6,7 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 namespace asio = boost::asio;
@@ -123,4 +123,4 @@ std::unique_ptr<Transport> Throttled(std::unique_ptr<Transport> transport, asio:
                                               std::move(write_limit));
 }
 
-}  // namespace shoal
+}  // namespace shoal::net

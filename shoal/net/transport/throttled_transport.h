@@ -7,7 +7,7 @@
 #include "shoal/net/rate_limit.h"
 #include "shoal/net/transport/transport.h"
 
-namespace shoal {
+namespace shoal::net {
 
 // The same stream, with what is read and what is written of chunks held to these limits (null: none). Other
 // bytes are counted and go at once. A limit that is not set costs nothing but a look at it. `transport`
@@ -16,4 +16,4 @@ std::unique_ptr<Transport> Throttled(std::unique_ptr<Transport> transport, boost
                                      std::shared_ptr<RateLimit> read_limit,
                                      std::shared_ptr<RateLimit> write_limit);
 
-}  // namespace shoal
+}  // namespace shoal::net

@@ -15,7 +15,7 @@
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/raw_connection.h"
 
-namespace shoal {
+namespace shoal::net {
 namespace {
 
 constexpr uint64_t kRate = 10'000;
@@ -72,17 +72,17 @@ class ThrottledTransportTest : public ::testing::Test {
 TEST_F(ThrottledTransportTest, ARegionWaitsAndOtherBytesDoNot) {
   RawConnection peer = listener_.Accept();
   write_limit_->Set(kRate);
-  FrameHeader header;
-  header.type = FrameType::kChunk;
+  stream::FrameHeader header;
+  header.type = stream::FrameType::kChunk;
   header.length_bytes = 32 * 1024;
   const auto bytes = header.Encode();
   const FileRegion region = *source_->Open(ChunkIndex(0));
   auto written = Begin(transport_->WriteRegion(bytes, region));
   WaitUntilHeldBack();
   EXPECT_EQ(SentBytes(), 0);
-  const std::string ping = RawConnection::FrameBytes(FrameType::kPing, "");
+  const std::string ping = RawConnection::FrameBytes(stream::FrameType::kPing, "");
   EXPECT_TRUE(Run(transport_->Write(AsBytes(ping))).ok());
-  EXPECT_TRUE(peer.ReadFrame(FrameType::kPing).has_value());
+  EXPECT_TRUE(peer.ReadFrame(stream::FrameType::kPing).has_value());
   auto frame = std::async(std::launch::async, [&] { return peer.ReadFrame(); });
   write_limit_->Set(RateLimit::kUnlimited);
   EXPECT_TRUE(written.get().ok());
@@ -94,7 +94,7 @@ TEST_F(ThrottledTransportTest, ARegionWaitsAndOtherBytesDoNot) {
 TEST_F(ThrottledTransportTest, GatheredChunksWait) {
   RawConnection peer = listener_.Accept();
   write_limit_->Set(kRate);
-  const std::string frames = RawConnection::FrameBytes(FrameType::kChunk, std::string(5000, 'c'), 1);
+  const std::string frames = RawConnection::FrameBytes(stream::FrameType::kChunk, std::string(5000, 'c'), 1);
   auto written = Begin(transport_->WriteChunks(AsBytes(frames)));
   WaitUntilHeldBack();
   EXPECT_EQ(SentBytes(), 0);
@@ -133,4 +133,4 @@ TEST(ThrottledTest, WithoutLimitsItIsTheTransportItself) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::net

@@ -14,7 +14,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/content/publish/chunk_source.h"
 
-namespace shoal {
+namespace shoal::net {
 
 // A byte stream to one peer, as the chunk stream needs it: today a TCP socket; an encrypted one would be a
 // second implementation, and whether a file region goes out without passing user space is the transport's own
@@ -62,4 +62,4 @@ std::unique_ptr<Transport> MakeTcpTransport(boost::asio::ip::tcp::socket socket)
 // The same, still to be connected to `peer`.
 std::unique_ptr<Transport> MakeTcpTransport(boost::asio::io_context& context, const Endpoint& peer);
 
-}  // namespace shoal
+}  // namespace shoal::net

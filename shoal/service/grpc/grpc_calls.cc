@@ -7,7 +7,7 @@
 
 #include "shoal/service/grpc/grpc_server.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 // Calls that a queue can take before its thread comes to arm the next ones.
@@ -120,13 +120,13 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
     grpc::Slice slice;
     if (!request_.TrySingleSlice(&slice).ok() && !request_.DumpToSingleSlice(&slice).ok()) slice = {};
     if (dialogue) {
-      const absl::StatusOr<std::string> reply = dialogue->answer(this, View(slice));
-      if (!reply.ok()) return Finish(reply.status());
-      io_.Write(ToBuffer(*reply), &written_);
+      const absl::StatusOr<std::string> response = dialogue->answer(this, View(slice));
+      if (!response.ok()) return Finish(response.status());
+      io_.Write(ToBuffer(*response), &written_);
     } else if (const auto* const unary = std::get_if<GrpcMethods::Unary>(method_)) {
-      const absl::StatusOr<std::string> reply = unary->answer(this, View(slice));
-      if (!reply.ok()) return Finish(reply.status());
-      io_.WriteAndFinish(ToBuffer(*reply), grpc::WriteOptions(), grpc::Status::OK, &finished_);
+      const absl::StatusOr<std::string> response = unary->answer(this, View(slice));
+      if (!response.ok()) return Finish(response.status());
+      io_.WriteAndFinish(ToBuffer(*response), grpc::WriteOptions(), grpc::Status::OK, &finished_);
     } else {
       OpenStream(View(slice));
     }
@@ -280,4 +280,4 @@ void GrpcCalls::OnCallGone() {
   if (--calls_ == 0) none_left_.NotifyAll();
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

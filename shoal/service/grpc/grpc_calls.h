@@ -10,7 +10,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/service/grpc/grpc_methods.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // Takes a server's calls and has GrpcMethods answer them, on threads of its own, each with a completion queue
 // of its own. Every message stays bytes.
@@ -46,4 +46,4 @@ class GrpcCalls {
   size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;  // armed ones included
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -10,7 +10,7 @@
 #include "grpc/grpc.h"
 #include "grpc/support/alloc.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 namespace protobuf = ::google::protobuf;
@@ -76,4 +76,4 @@ void AddChannelz(GrpcMethods* methods) {
   }
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

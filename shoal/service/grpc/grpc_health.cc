@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 namespace health_pb = ::grpc::health::v1;
@@ -106,4 +106,4 @@ void GrpcHealth::Change(State state) {
   }
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -8,7 +8,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/service/grpc/grpc_methods.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // grpc.health.v1: whether this process serves, as a whole ("") and for each of its services, which are all
 // alike. Check answers at once, Watch tells each change. Thread-safe.
@@ -37,4 +37,4 @@ class GrpcHealth {
   std::vector<std::weak_ptr<GrpcStream>> watching_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -14,7 +14,7 @@
 #include "shoal/base/byte_order.h"
 #include "shoal/base/endpoint.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // One call, as whoever answers it sees it.
 class GrpcCall {
@@ -85,4 +85,4 @@ class GrpcMethods {
   std::vector<std::string> services_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

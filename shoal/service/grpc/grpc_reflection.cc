@@ -8,7 +8,7 @@
 #include "google/protobuf/descriptor.pb.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 namespace reflection_pb = ::grpc::reflection::v1alpha;
@@ -96,4 +96,4 @@ void AddReflection(GrpcMethods* methods) {
                }});
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

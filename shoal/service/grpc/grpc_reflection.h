@@ -7,7 +7,7 @@
 #include "shoal/base/byte_order.h"
 #include "shoal/service/grpc/grpc_methods.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // One question of server reflection and its answer, both as bytes of the messages of
 // protos/grpc/reflection/v1alpha/reflection.proto. Knows the files that are linked into this program.
@@ -17,4 +17,4 @@ absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vecto
 // Adds the service, which will name all services that `methods` has when it is asked, itself among them.
 void AddReflection(GrpcMethods* methods);
 
-}  // namespace shoal
+}  // namespace shoal::service

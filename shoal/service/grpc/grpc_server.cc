@@ -22,7 +22,7 @@
 #include "shoal/service/grpc/grpc_health.h"
 #include "shoal/service/grpc/grpc_reflection.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 constexpr int kMaxMetadataBytes = 16 * 1024;
@@ -54,7 +54,7 @@ void QuietProtobufOnce() {
 // one.
 class ExternallyFedServer final : public GrpcServer {
  public:
-  ExternallyFedServer(GrpcMethods methods, Listener listener)
+  ExternallyFedServer(GrpcMethods methods, net::Listener listener)
       : listener_(std::move(listener)), methods_(std::move(methods)), health_(methods_.services()) {
     health_.AddTo(&methods_);
     AddChannelz(&methods_);
@@ -108,13 +108,13 @@ class ExternallyFedServer final : public GrpcServer {
   }
 
  private:
-  Listener listener_;  // until the accept loop has it
+  net::Listener listener_;  // until the accept loop has it
   GrpcMethods methods_;
   GrpcHealth health_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<GrpcCalls> calls_;  // outlives the server, which gives back calls that were armed
   std::unique_ptr<grpc::Server> server_;
-  std::optional<AcceptLoop> accept_loop_;
+  std::optional<net::AcceptLoop> accept_loop_;
   Mutex stop_mutex_;
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
 };
@@ -122,7 +122,7 @@ class ExternallyFedServer final : public GrpcServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, GrpcMethods methods) {
-  SHOAL_ASSIGN_OR_RETURN(Listener listener, Listener::Open(options.listen));
+  SHOAL_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(options.listen));
   QuietProtobufOnce();
   auto server = std::make_unique<ExternallyFedServer>(std::move(methods), std::move(listener));
   SHOAL_RETURN_IF_ERROR(server->Open(options));
@@ -142,4 +142,4 @@ absl::StatusOr<Endpoint> ParseGrpcPeer(absl::string_view peer) {
   return Endpoint::Parse(absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%5b", "["}, {"%5d", "]"}}));
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -13,7 +13,7 @@ namespace grpc {
 class Status;
 }  // namespace grpc
 
-namespace shoal {
+namespace shoal::service {
 
 // A gRPC server as every daemon needs it: server reflection, grpc.health.v1 and channelz on, message and
 // metadata sizes bounded, connections bounded, and a listener that survives running out of descriptors. The
@@ -50,4 +50,4 @@ grpc::Status ToGrpc(const absl::Status& status);
 // "ipv6:%5B2001:db8::1%5D:4711"). INVALID_ARGUMENT for what is no IP address, such as a Unix socket.
 absl::StatusOr<Endpoint> ParseGrpcPeer(absl::string_view peer);
 
-}  // namespace shoal
+}  // namespace shoal::service

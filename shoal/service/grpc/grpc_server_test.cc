@@ -17,7 +17,7 @@
 #include "shoal/service/grpc/health_client.h"
 #include "shoal/service/http/loopback_client.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 using ::testing::HasSubstr;
@@ -141,12 +141,12 @@ class GrpcServerTest : public ::testing::Test {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     const grpc::ByteBuffer sent = Bytes(request);
-    grpc::ByteBuffer reply;
+    grpc::ByteBuffer response;
     std::promise<grpc::Status> done;
-    stub.UnaryCall(&context, method, {}, &sent, &reply,
+    stub.UnaryCall(&context, method, {}, &sent, &response,
                    [&](grpc::Status status) { done.set_value(std::move(status)); });
     const grpc::Status status = done.get_future().get();
-    return {status, status.ok() ? Text(reply) : std::string()};
+    return {status, status.ok() ? Text(response) : std::string()};
   }
 
   // A stream over a connection of its own; every operation waits for its end.
@@ -211,7 +211,7 @@ TEST_F(GrpcServerTest, KnowsWhereACallComesFrom) {
 }
 
 TEST_F(GrpcServerTest, KnowsWhereACallOverIpv6ComesFrom) {
-  if (!Listener::Open(*Endpoint::Parse("[::1]:0")).ok()) GTEST_SKIP() << "no IPv6 here";
+  if (!net::Listener::Open(*Endpoint::Parse("[::1]:0")).ok()) GTEST_SKIP() << "no IPv6 here";
   Start("[::]:0");
   const auto [status, peer] = Call(Target("[::1]"), "/test.Sample/Who", "");
   ASSERT_TRUE(status.ok()) << status.error_message();
@@ -360,4 +360,4 @@ TEST(GrpcConversionTest, StatusAndPeers) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

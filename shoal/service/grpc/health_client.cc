@@ -7,7 +7,7 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 // HealthCheckResponse{status: SERVING}: field 1, varint 1. The two messages of grpc.health.v1 are so small
@@ -27,18 +27,18 @@ absl::Status CheckHealth(const HostPort& address, absl::Duration timeout) {
   grpc::CompletionQueue queue;
   grpc::Slice empty;
   const grpc::ByteBuffer request(&empty, 1);
-  grpc::ByteBuffer reply;
+  grpc::ByteBuffer response;
   grpc::Status status;
   auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
   call->StartCall();
-  call->Finish(&reply, &status, nullptr);
+  call->Finish(&response, &status, nullptr);
   void* tag = nullptr;
   bool done = false;
   queue.Next(&tag, &done);
   if (!status.ok())
     return absl::UnavailableError(absl::StrCat(target, " does not answer: ", status.error_message()));
   grpc::Slice answer;
-  if (!reply.DumpToSingleSlice(&answer).ok() ||
+  if (!response.DumpToSingleSlice(&answer).ok() ||
       absl::string_view(reinterpret_cast<const char*>(answer.begin()), answer.size()) !=
           absl::string_view(kServing, sizeof(kServing))) {
     return absl::UnavailableError(absl::StrCat(target, " is not serving"));
@@ -46,4 +46,4 @@ absl::Status CheckHealth(const HostPort& address, absl::Duration timeout) {
   return absl::OkStatus();
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

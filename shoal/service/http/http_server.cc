@@ -22,7 +22,7 @@
 #include "shoal/net/listener.h"
 #include "shoal/service/http/http_target.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 namespace asio = boost::asio;
@@ -54,7 +54,7 @@ HttpResponse ErrorPage(int status, const char* text) {
 
 class BeastHttpServer final : public HttpServer {
  public:
-  BeastHttpServer(const Options& options, Routes routes, Listener listener)
+  BeastHttpServer(const Options& options, Routes routes, net::Listener listener)
       : max_connections_(options.max_connections), routes_(std::move(routes)), port_(listener.port) {
     error_code ignored;
     // The protocol only matters for calls that open sockets; this one is open.
@@ -194,8 +194,8 @@ class BeastHttpServer final : public HttpServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& options, Routes routes) {
-  SHOAL_ASSIGN_OR_RETURN(Listener listener, Listener::Open(options.listen));
+  SHOAL_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(options.listen));
   return std::make_unique<BeastHttpServer>(options, std::move(routes), std::move(listener));
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
 
-namespace shoal {
+namespace shoal::service {
 
 struct HttpRequest {
   std::string method;
@@ -48,4 +48,4 @@ class HttpServer {
   virtual void Stop() = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

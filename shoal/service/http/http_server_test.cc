@@ -4,7 +4,7 @@
 #include "gtest/gtest.h"
 #include "shoal/service/http/loopback_client.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 using ::testing::EndsWith;
@@ -35,19 +35,19 @@ class HttpServerTest : public ::testing::Test {
 
 TEST_F(HttpServerTest, AnswersRoutes) {
   Start();
-  const std::string reply = Ask("GET /hello?q=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK\r\n"));
-  EXPECT_THAT(reply, HasSubstr("Content-Length: 14\r\n"));
-  EXPECT_THAT(reply, EndsWith("\r\n\r\nGET /hello?q=1"));
+  const std::string response = Ask("GET /hello?q=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(response, HasSubstr("Content-Length: 14\r\n"));
+  EXPECT_THAT(response, EndsWith("\r\n\r\nGET /hello?q=1"));
   EXPECT_THAT(Ask("GET /a%20b HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.0 503 "));
 }
 
 TEST_F(HttpServerTest, HeadHasNoBody) {
   Start();
-  const std::string reply = Ask("HEAD /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK\r\n"));
-  EXPECT_THAT(reply, HasSubstr("Content-Length: 12\r\n"));
-  EXPECT_THAT(reply, EndsWith("\r\n\r\n"));
+  const std::string response = Ask("HEAD /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(response, HasSubstr("Content-Length: 12\r\n"));
+  EXPECT_THAT(response, EndsWith("\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, KeepsConnectionsAlive) {
@@ -105,4 +105,4 @@ TEST_F(HttpServerTest, StopsWithConnectionsOpenAndTwice) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

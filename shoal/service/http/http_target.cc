@@ -4,7 +4,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 
-namespace shoal {
+namespace shoal::service {
 
 absl::StatusOr<HttpTarget> HttpTarget::Parse(absl::string_view target) {
   if (target.empty() || target[0] != '/') return absl::InvalidArgumentError("the target is no path");
@@ -30,4 +30,4 @@ absl::StatusOr<HttpTarget> HttpTarget::Parse(absl::string_view target) {
   return parsed;
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // The target of an HTTP request, taken apart. Pure.
 struct HttpTarget {
@@ -16,4 +16,4 @@ struct HttpTarget {
   static absl::StatusOr<HttpTarget> Parse(absl::string_view target);
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 TEST(HttpTargetTest, TakesTargetsApart) {
@@ -20,4 +20,4 @@ TEST(HttpTargetTest, RefusesMalformedOnes) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

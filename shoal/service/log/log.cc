@@ -10,7 +10,7 @@
 #include "spdlog/logger.h"
 #include "spdlog/sinks/stdout_sinks.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 // What StartLog sets. The program's name and the format are written before threads start, and only read
@@ -70,4 +70,4 @@ void Log(LogLevel level, absl::string_view message, std::initializer_list<LogFie
   state.logger.log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

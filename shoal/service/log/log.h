@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // A daemon's log: one line an event on stderr, a short message and key=value fields ("--log-format=text") or
 // one JSON object ("--log-format=json"). Thread-safe. Never called per chunk, datagram or call.
@@ -36,4 +36,4 @@ inline void LogError(absl::string_view message, std::initializer_list<LogField> 
   Log(LogLevel::kError, message, fields);
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 absl::string_view NameOf(LogLevel level) {
@@ -107,4 +107,4 @@ std::string LogLine::ToJson() const {
   return object.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "shoal/service/log/log.h"
 
-namespace shoal {
+namespace shoal::service {
 
 // One event of the log as the text of one line, without its end. Pure: whatever bytes come in, no control
 // character and no line break goes out, so that a name from outside can neither forge a line nor drive a
@@ -28,4 +28,4 @@ struct LogLine {
   std::string ToJson() const;
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 LogLine Line(absl::string_view message, const std::vector<LogField>& fields = {}) {
@@ -59,4 +59,4 @@ TEST(LogLineTest, Json) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 using ::testing::EndsWith;
@@ -38,4 +38,4 @@ TEST(LogTest, ParsesLevelsAndFormats) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

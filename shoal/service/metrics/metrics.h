@@ -8,7 +8,7 @@ namespace prometheus {
 class Registry;
 }
 
-namespace shoal {
+namespace shoal::service {
 
 // The counters of a process, for Prometheus. Thread-safe. Whoever counts creates its families in registry(),
 // and keeps references to the counters: counting is an atomic addition.
@@ -25,4 +25,4 @@ class Metrics {
   const std::shared_ptr<prometheus::Registry> registry_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::service

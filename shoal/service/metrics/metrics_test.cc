@@ -5,7 +5,7 @@
 #include "prometheus/counter.h"
 #include "prometheus/registry.h"
 
-namespace shoal {
+namespace shoal::service {
 namespace {
 
 TEST(MetricsTest, RendersWhatWasCounted) {
@@ -19,4 +19,4 @@ TEST(MetricsTest, RendersWhatWasCounted) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::service

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace shoal {
+namespace shoal::stream {
 
 FreshChunks::FreshChunks(uint32_t chunk_count, uint64_t seed, uint32_t run_chunks)
     : run_chunks_(run_chunks), random_(seed), chunks_(chunk_count) {
@@ -122,4 +122,4 @@ void FreshChunks::MakeStale(ChunkIndex index) {
   chunk.place = kNowhere;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -12,7 +12,7 @@
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // A peer's place in one FreshChunks. Not used again for another peer.
 using FreshPeer = StrongIndex<struct FreshPeerTag, uint64_t>;
@@ -83,4 +83,4 @@ class FreshChunks {
   uint64_t next_peer_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
@@ -176,4 +176,4 @@ TEST(FreshChunksTest, ChunksPastTheEndChangeNothing) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

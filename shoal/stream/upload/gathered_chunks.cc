@@ -5,7 +5,7 @@
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 absl::Status GatheredChunks::Add(const FrameHeader& header, const FileRegion& region) {
   if (bytes_ == nullptr) {
@@ -21,4 +21,4 @@ absl::Status GatheredChunks::Add(const FrameHeader& header, const FileRegion& re
   return absl::OkStatus();
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

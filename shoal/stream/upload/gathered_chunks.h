@@ -9,7 +9,7 @@
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/stream/wire/frame.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Small chunks, each with its frame's header, read out of their files one behind the other, so that they
 // leave with one call: below 64 KiB, two system calls for a chunk cost more than a copy of its bytes. Takes
@@ -38,4 +38,4 @@ class GatheredChunks {
   uint32_t count_ = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

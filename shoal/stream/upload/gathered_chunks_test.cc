@@ -6,7 +6,7 @@
 
 #include "tests/support/file_chunk_source.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 constexpr uint32_t kChunk = 16 * 1024;
@@ -63,4 +63,4 @@ TEST(GatheredChunksTest, ChunksOf64KiBAreNotSmall) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

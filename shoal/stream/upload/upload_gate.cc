@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace shoal {
+namespace shoal::stream {
 
 UploadGate::UploadGate(uint32_t parallel, const Clock& clock) : clock_(clock), turns_(parallel) {}
 
@@ -52,4 +52,4 @@ UploadGate::Wakes UploadGate::WakesOf(const std::vector<Uploader>& uploaders) co
   return wakes;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

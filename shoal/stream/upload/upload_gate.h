@@ -11,7 +11,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/stream/upload/upload_turns.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // The UploadTurns of a server, for its sessions on all loops. Thread-safe.
 class UploadGate {
@@ -42,4 +42,4 @@ class UploadGate {
   absl::flat_hash_map<Uploader, std::shared_ptr<const std::function<void()>>> wakes_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -7,7 +7,7 @@
 
 #include "shoal/base/manual_clock.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 TEST(UploadGateTest, WakesWhoseTurnHasCome) {
@@ -80,4 +80,4 @@ TEST(UploadGateTest, ThreadsTakeTurns) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

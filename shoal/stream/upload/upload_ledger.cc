@@ -1,6 +1,6 @@
 #include "shoal/stream/upload/upload_ledger.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 UploadLedger::Account::Account(const PeerId& peer, const Endpoint& endpoint, absl::Duration now)
     : upload_{.peer = peer, .endpoint = endpoint}, rate_(now) {}
@@ -57,4 +57,4 @@ ContentTotals UploadLedger::Read() const {
   return totals;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -11,7 +11,7 @@
 #include "shoal/base/rate_meter.h"
 #include "shoal/content/manifest/ids.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // What was sent to one peer over one connection.
 struct PeerUpload {
@@ -66,4 +66,4 @@ class UploadLedger {
   absl::flat_hash_map<PeerId, PeerUpload> gone_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

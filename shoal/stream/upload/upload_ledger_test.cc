@@ -4,7 +4,7 @@
 
 #include "shoal/base/manual_clock.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 TEST(UploadLedgerTest, CountsByPeerAndInAll) {
@@ -74,4 +74,4 @@ TEST(UploadLedgerTest, RemembersABoundedNumberOfPeers) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

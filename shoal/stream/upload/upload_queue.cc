@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 absl::StatusOr<std::vector<Refuse>> UploadQueue::Add(const Request& request, const ChunkSource& source) {
   const uint32_t chunk_count = source.manifest()->chunk_count();
@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<Refuse>> UploadQueue::Add(const Request& request, con
   return refusals;
 }
 
-void UploadQueue::Cancel(const shoal::Cancel& cancel) {
+void UploadQueue::Cancel(const stream::Cancel& cancel) {
   if (queued_.empty()) return;
   // A stranger wrote the ranges, and there may be many: each queued chunk looks at few of them.
   std::vector<ChunkRange> ranges = cancel.chunks;
@@ -99,4 +99,4 @@ std::vector<ChunkRange> RunsOf(const std::vector<ChunkIndex>& chunks) {
   return runs;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -9,7 +9,7 @@
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/stream/wire/control.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // The chunks that one peer has asked for and not got yet, in the order of asking, and the bounds on how many
 // there may be and on their bytes. Pure state: no sockets. One thread.
@@ -22,7 +22,7 @@ class UploadQueue {
   // is queued already is not queued twice. INVALID_ARGUMENT when a range reaches past the content. Looks at a
   // bounded number of chunks, however many are named.
   absl::StatusOr<std::vector<Refuse>> Add(const Request& request, const ChunkSource& source);
-  void Cancel(const shoal::Cancel& cancel);
+  void Cancel(const stream::Cancel& cancel);
   // The next one to send.
   std::optional<ChunkIndex> Pop();
 
@@ -47,4 +47,4 @@ class UploadQueue {
 // The same chunks in the same order, neighbours that ascend by one made one range.
 std::vector<ChunkRange> RunsOf(const std::vector<ChunkIndex>& chunks);
 
-}  // namespace shoal
+}  // namespace shoal::stream

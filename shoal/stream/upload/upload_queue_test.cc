@@ -5,7 +5,7 @@
 
 #include "tests/support/file_chunk_source.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST(RunsOfTest, JoinsAscendingNeighboursOnly) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 // So many times as much on each place of the others makes a turn a slow one. Connections that share a link
@@ -116,4 +116,4 @@ std::vector<Uploader> UploadTurns::Grant(absl::Duration now) {
   return granted;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "shoal/base/strong_index.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Somebody who sends chunks, in one UploadTurns. Not used again for another one.
 using Uploader = StrongIndex<struct UploaderTag, uint64_t>;
@@ -70,4 +70,4 @@ class UploadTurns {
   size_t turns_ = 0;                           // that ended
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

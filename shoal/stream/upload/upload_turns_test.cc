@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
@@ -136,4 +136,4 @@ INSTANTIATE_TEST_SUITE_P(Cases, PatienceTest,
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace shoal {
+namespace shoal::stream {
 
 CanonicalManifests& CanonicalManifests::Shared() {
   static CanonicalManifests& shared =
@@ -44,4 +44,4 @@ void CanonicalManifests::Forget() {
   forget_at_ = std::max<size_t>(64, 2 * entries_.size());
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

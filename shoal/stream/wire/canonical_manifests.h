@@ -9,7 +9,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/manifest.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // The canonical bytes of the manifests that are being handed out, encoded once for all the peers that ask at
 // the same time and gone when the last of them is served: what hundreds of sessions about one content hold is
@@ -36,4 +36,4 @@ class CanonicalManifests {
   size_t forget_at_ ABSL_GUARDED_BY(mutex_) = 64;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -4,7 +4,7 @@
 
 #include "tests/support/file_chunk_source.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 TEST(CanonicalManifestsTest, EncodesOnceWhileSomebodyHoldsTheBytes) {
@@ -36,4 +36,4 @@ TEST(CanonicalManifestsTest, ManyManifestsComeAndGo) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -8,7 +8,7 @@
 #include "shoal/peer/v1/chunk_stream.pb.h"
 #include "shoal/stream/wire/frame.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 constexpr size_t kMaxTicketBytes = 4096;
@@ -224,4 +224,4 @@ const char* ReasonName(Refuse::Reason reason) {
   return "no reason given";
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

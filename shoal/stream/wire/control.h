@@ -10,7 +10,7 @@
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // The control messages of the chunk stream as plain values; their bytes are protobuf (protos/shoal/peer/v1),
 // which only control.cc sees. Decoding bounds every field; what is malformed is INVALID_ARGUMENT and ends the
@@ -110,4 +110,4 @@ inline constexpr uint32_t kMaxCredits = 4096;
 // "busy", "content not served here", ...: for people and logs.
 const char* ReasonName(Refuse::Reason reason);
 
-}  // namespace shoal
+}  // namespace shoal::stream

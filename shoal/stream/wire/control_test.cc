@@ -5,7 +5,7 @@
 
 #include "shoal/content/manifest/manifest.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
@@ -165,4 +165,4 @@ TEST(ManifestRequestTest, IsBounded) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 struct LengthLimits {
@@ -61,4 +61,4 @@ bool FrameHeader::known() const {
   return type >= FrameType::kHello && type <= FrameType::kNothingFresh;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -8,7 +8,7 @@
 #include "shoal/base/byte_order.h"
 #include "shoal/content/manifest/manifest.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // Every message of the chunk stream is a frame: this header, then `length_bytes` bytes. All integers
 // big-endian:
@@ -58,4 +58,4 @@ struct FrameHeader {
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

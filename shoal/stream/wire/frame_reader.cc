@@ -7,7 +7,7 @@
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/net/transport/transport.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 constexpr size_t kAheadBytes = 1024;
@@ -19,7 +19,7 @@ constexpr size_t kGrowBytes = 64 * 1024;
 
 namespace asio = boost::asio;
 
-FrameReader::FrameReader(Transport& transport) : transport_(transport), ahead_(kAheadBytes) {}
+FrameReader::FrameReader(net::Transport& transport) : transport_(transport), ahead_(kAheadBytes) {}
 
 asio::awaitable<absl::StatusOr<FrameHeader>> FrameReader::ReadHeader() {
   if (end_ - begin_ < kFrameHeaderBytes) {
@@ -90,4 +90,4 @@ size_t FrameReader::TakeAhead(std::span<uint8_t> into) {
   return count;
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

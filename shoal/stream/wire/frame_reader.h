@@ -12,9 +12,11 @@
 #include "absl/status/statusor.h"
 #include "shoal/stream/wire/frame.h"
 
-namespace shoal {
-
+namespace shoal::net {
 class Transport;
+}  // namespace shoal::net
+
+namespace shoal::stream {
 
 // Takes the bytes of a transport apart into frames: a header, then what follows it in one of three ways.
 // Reads ahead a little, so that small frames that come together cost one read together; of a large one no
@@ -23,7 +25,7 @@ class Transport;
 // for bytes that are no frame.
 class FrameReader {
  public:
-  explicit FrameReader(Transport& transport);
+  explicit FrameReader(net::Transport& transport);
 
   boost::asio::awaitable<absl::StatusOr<FrameHeader>> ReadHeader();
 
@@ -40,11 +42,11 @@ class FrameReader {
   boost::asio::awaitable<absl::Status> ReadAll(std::span<uint8_t> into);
   size_t TakeAhead(std::span<uint8_t> into);
 
-  Transport& transport_;
+  net::Transport& transport_;
   std::vector<uint8_t> ahead_;
   bool in_small_chunks_ = false;  // the last chunk was one
   size_t begin_ = 0;              // of what is in ahead_ and was not taken yet
   size_t end_ = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 FrameHeader Header(FrameType type, uint32_t length_bytes) {
@@ -66,4 +66,4 @@ TEST(FrameHeaderTest, KnowsWhatItKnows) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -4,7 +4,7 @@
 
 #include "shoal/stream/wire/frame.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 constexpr uint32_t kSlicesOnTheWay = 4;
@@ -32,4 +32,4 @@ absl::Status ManifestAssembly::Add(uint32_t slice, ByteView bytes) {
   return absl::OkStatus();
 }
 
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -8,7 +8,7 @@
 #include "shoal/base/byte_order.h"
 #include "shoal/stream/wire/control.h"
 
-namespace shoal {
+namespace shoal::stream {
 
 // A manifest on its way from a peer, slice by slice and in order, with a few slices asked for at a time. Pure
 // state: no sockets. Memory grows with what has come. One thread.
@@ -33,4 +33,4 @@ class ManifestAssembly {
   std::string bytes_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::stream

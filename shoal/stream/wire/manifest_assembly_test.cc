@@ -4,7 +4,7 @@
 
 #include "shoal/stream/wire/frame.h"
 
-namespace shoal {
+namespace shoal::stream {
 namespace {
 
 const std::string kWholeSlice(kManifestSliceBytes, 's');
@@ -48,4 +48,4 @@ TEST(ManifestAssemblyTest, OneShortSlice) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::stream

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
@@ -111,34 +111,34 @@ std::optional<AnnounceSchedule::Register> AnnounceSchedule::NextRegister(absl::D
 }
 
 std::vector<AnnounceSchedule::Verdict> AnnounceSchedule::OnRegister(
-    const std::vector<absl::StatusOr<RegisterReply>>& replies, absl::Duration now) {
+    const std::vector<absl::StatusOr<RegisterResponse>>& responses, absl::Duration now) {
   std::vector<Verdict> verdicts;
   const std::vector<Offered> called = std::move(calling_);
   calling_.clear();
   bool away = false;  // however many contents such a tracker is asked about, it is away once
-  for (size_t i = 0; i < called.size() && i < replies.size(); ++i) {
-    verdicts.push_back(OnRegister(called[i], replies[i], away, now));
+  for (size_t i = 0; i < called.size() && i < responses.size(); ++i) {
+    verdicts.push_back(OnRegister(called[i], responses[i], away, now));
     away = away || verdicts.back() == Verdict::kUnreachable;
   }
   return verdicts;
 }
 
 AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const Offered& offered,
-                                                       const absl::StatusOr<RegisterReply>& reply,
+                                                       const absl::StatusOr<RegisterResponse>& response,
                                                        bool known_away, absl::Duration now) {
   const auto found = entries_.find(offered.first);
   Entry* const entry = found == entries_.end() ? nullptr : &found->second;
   const bool current = entry != nullptr && entry->generation == offered.second;
-  if (reply.ok()) {
+  if (response.ok()) {
     OnReachable();
-    NoteInterval(reply->heartbeat_interval);
+    NoteInterval(response->heartbeat_interval);
     next_round_ = by_lease_.empty() ? now + *interval_ : std::min(next_round_, now + *interval_);
     if (entry == nullptr) {
       // The tracker gives a peer one lease per content: this one is nobody's now.
-      leaving_.push_back(reply->lease_id);
+      leaving_.push_back(response->lease_id);
       return Verdict::kStale;
     }
-    SetLease(offered.first, entry, reply->lease_id);
+    SetLease(offered.first, entry, response->lease_id);
     if (!current) return Verdict::kStale;
     SetState(entry, State::kLeased);
     entry->refusals = 0;
@@ -146,9 +146,9 @@ AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const Offered& offered,
   }
 
   if (entry == nullptr) return Verdict::kStale;
-  const Blame blame = BlameOf(reply.status().code());
+  const Blame blame = BlameOf(response.status().code());
   if (blame == Blame::kTracker) {
-    if (!known_away) OnUnreachable(reply.status(), now);
+    if (!known_away) OnUnreachable(response.status(), now);
     if (current) Enqueue(offered.first, entry);
     return Verdict::kUnreachable;
   }
@@ -164,15 +164,15 @@ AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const Offered& offered,
   return entry->refusals++ == 0 ? Verdict::kPutOff : Verdict::kPutOffAgain;
 }
 
-void AnnounceSchedule::OnHeartbeat(const absl::StatusOr<HeartbeatReply>& reply, absl::Duration now) {
-  if (BlameOf(reply.status().code()) == Blame::kContent) {
+void AnnounceSchedule::OnHeartbeat(const absl::StatusOr<HeartbeatResponse>& response, absl::Duration now) {
+  if (BlameOf(response.status().code()) == Blame::kContent) {
     // One of these leases is not what the tracker thinks it is; Register will say which.
     OnReachable();
     for (const LeaseId lease : TakeBeat()) AskAgain(lease);
     return;
   }
-  if (!reply.ok()) {
-    OnUnreachable(reply.status(), now);
+  if (!response.ok()) {
+    OnUnreachable(response.status(), now);
     // All of it again, as soon as there is somebody to hear it.
     round_.clear();
     next_round_ = now;
@@ -180,12 +180,12 @@ void AnnounceSchedule::OnHeartbeat(const absl::StatusOr<HeartbeatReply>& reply, 
   }
   OnReachable();
   TakeBeat();
-  NoteInterval(reply->heartbeat_interval);
+  NoteInterval(response->heartbeat_interval);
   next_round_ = std::min(next_round_, now + *interval_);
   // A round that takes longer than the interval (many leases, a long way) leaves time for other calls all the
   // same.
   if (round_.empty()) next_round_ = std::max(next_round_, now + *interval_ / 2);
-  for (const LeaseId lease : reply->register_again) AskAgain(lease);
+  for (const LeaseId lease : response->register_again) AskAgain(lease);
 }
 
 std::vector<LeaseId> AnnounceSchedule::TakeBeat() {
@@ -245,4 +245,4 @@ absl::Duration AnnounceSchedule::Backoff(int failures) {
   return whole * std::uniform_real_distribution<double>(0.5, 1.0)(random_);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -16,7 +16,7 @@
 #include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // When to say what to one tracker: which contents are registered, what is due now, and what an answer
 // changes. Pure: it makes no calls, knows no clock (every `now` is an uptime that never goes back) and draws
@@ -68,9 +68,9 @@ class AnnounceSchedule {
     kUnreachable,
   };
   // One answer for each content, in their order, and so the verdicts.
-  std::vector<Verdict> OnRegister(const std::vector<absl::StatusOr<RegisterReply>>& replies,
+  std::vector<Verdict> OnRegister(const std::vector<absl::StatusOr<RegisterResponse>>& responses,
                                   absl::Duration now);
-  void OnHeartbeat(const absl::StatusOr<HeartbeatReply>& reply, absl::Duration now);
+  void OnHeartbeat(const absl::StatusOr<HeartbeatResponse>& response, absl::Duration now);
   void OnLeave(const absl::Status& status, absl::Duration now);
 
   // What the last answers say of the tracker as a whole; reachable until the opposite is known.
@@ -95,8 +95,8 @@ class AnnounceSchedule {
 
   using Offered = std::pair<ContentId, uint64_t>;  // with the offer's generation
 
-  Verdict OnRegister(const Offered& offered, const absl::StatusOr<RegisterReply>& reply, bool known_away,
-                     absl::Duration now);
+  Verdict OnRegister(const Offered& offered, const absl::StatusOr<RegisterResponse>& response,
+                     bool known_away, absl::Duration now);
   void Enqueue(const ContentId& content, Entry* entry);
   void SetState(Entry* entry, State state);
   void SetLease(const ContentId& content, Entry* entry, LeaseId lease);
@@ -131,4 +131,4 @@ class AnnounceSchedule {
   absl::Duration quiet_until_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::tracking

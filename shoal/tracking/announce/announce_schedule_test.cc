@@ -5,7 +5,7 @@
 #include "shoal/base/manual_clock.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 using Verdict = AnnounceSchedule::Verdict;
@@ -37,14 +37,14 @@ class AnnounceScheduleTest : public ::testing::Test {
     return next.contents.empty() ? ContentId() : next.contents[0];
   }
 
-  Verdict Register(absl::StatusOr<RegisterReply> reply) {
-    return schedule_.OnRegister({std::move(reply)}, now()).at(0);
+  Verdict Register(absl::StatusOr<RegisterResponse> response) {
+    return schedule_.OnRegister({std::move(response)}, now()).at(0);
   }
   Verdict Register(uint64_t lease) { return Register(Granted(lease)); }
-  static RegisterReply Granted(uint64_t lease) {
+  static RegisterResponse Granted(uint64_t lease) {
     return {LeaseId(lease), absl::Seconds(30), absl::Seconds(10), {}};
   }
-  static HeartbeatReply Renewed(std::vector<LeaseId> register_again = {}) {
+  static HeartbeatResponse Renewed(std::vector<LeaseId> register_again = {}) {
     return {absl::Seconds(30), absl::Seconds(10), std::move(register_again)};
   }
 
@@ -304,7 +304,7 @@ TEST_F(AnnounceScheduleTest, AHeartbeatThatIsRefusedAsAWholeFindsTheCulpritByReg
 TEST_F(AnnounceScheduleTest, NoTrackerMakesAClientSpin) {
   schedule_.Offer(Numbered(0));
   Next<AnnounceSchedule::Register>();
-  Register(RegisterReply{LeaseId(1), absl::Nanoseconds(2), absl::Nanoseconds(1), {}});
+  Register(RegisterResponse{LeaseId(1), absl::Nanoseconds(2), absl::Nanoseconds(1), {}});
   EXPECT_GE(NextWait(), absl::Milliseconds(100));
 }
 
@@ -347,4 +347,4 @@ TEST_F(ManyAtOnceTest, ATrackerThatIsAwayIsAwayOnce) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -10,7 +10,7 @@
 #include "shoal/tracking/announce/announce_schedule.h"
 #include "shoal/tracking/announce/chunk_gain.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 constexpr absl::Duration kGoodbyeTimeout = absl::Seconds(1);
@@ -137,36 +137,37 @@ class ThreadedAnnouncer final : public Announcer {
       held.back() = std::move(progress.held);
     }
     const auto answers = CallRegister(request);
-    std::vector<absl::StatusOr<RegisterReply>> replies;
+    std::vector<absl::StatusOr<RegisterResponse>> responses;
     size_t next = 0;
     for (size_t i = 0; i < offerings.size(); ++i) {
       if (offerings[i] == nullptr) {
-        replies.emplace_back(absl::AbortedError("withdrawn"));
+        responses.emplace_back(absl::AbortedError("withdrawn"));
         continue;
       }
-      replies.push_back(answers[next++]);
-      if (replies.back().ok()) offerings[i]->told = std::move(held[i]);
+      responses.push_back(answers[next++]);
+      if (responses.back().ok()) offerings[i]->told = std::move(held[i]);
     }
     std::vector<AnnounceSchedule::Verdict> verdicts;
     {
       MutexLock lock(&mutex_);
-      verdicts = schedule_.OnRegister(replies, Now());
+      verdicts = schedule_.OnRegister(responses, Now());
     }
     for (size_t i = 0; i < verdicts.size(); ++i) {
-      if (offerings[i] != nullptr) Tell(*offerings[i], verdicts[i], replies[i]);
+      if (offerings[i] != nullptr) Tell(*offerings[i], verdicts[i], responses[i]);
     }
   }
 
   // Hands on what its owner is to know of one registration.
   void Tell(const Offering& offering, AnnounceSchedule::Verdict verdict,
-            const absl::StatusOr<RegisterReply>& reply) {
+            const absl::StatusOr<RegisterResponse>& response) {
     switch (verdict) {
       case AnnounceSchedule::Verdict::kTaken:
-        if (offering.max_peers > 0 && options_.on_peers) options_.on_peers(offering.summary.id, reply->peers);
+        if (offering.max_peers > 0 && options_.on_peers)
+          options_.on_peers(offering.summary.id, response->peers);
         break;
       case AnnounceSchedule::Verdict::kRejected:
       case AnnounceSchedule::Verdict::kPutOff:
-        if (options_.on_rejected) options_.on_rejected(offering.summary, reply.status());
+        if (options_.on_rejected) options_.on_rejected(offering.summary, response.status());
         break;
       case AnnounceSchedule::Verdict::kStale:
       case AnnounceSchedule::Verdict::kPutOffAgain:
@@ -176,8 +177,8 @@ class ThreadedAnnouncer final : public Announcer {
   }
 
   // One answer for each registration, in as many messages as their chunk sets need.
-  std::vector<absl::StatusOr<RegisterReply>> CallRegister(const RegisterManyRequest& request) {
-    std::vector<absl::StatusOr<RegisterReply>> answers;
+  std::vector<absl::StatusOr<RegisterResponse>> CallRegister(const RegisterManyRequest& request) {
+    std::vector<absl::StatusOr<RegisterResponse>> answers;
     const auto& all = request.registrations;
     while (answers.size() < all.size()) {
       RegisterManyRequest message;
@@ -187,19 +188,19 @@ class ThreadedAnnouncer final : public Announcer {
         if (!message.registrations.empty() && bytes > kMaxRegisterBytes) break;
         message.registrations.push_back(all[i]);
       }
-      const auto reply = CallOnce(message);
+      const auto response = CallOnce(message);
       for (size_t i = 0; i < message.registrations.size(); ++i) {
-        answers.push_back(reply.ok() ? reply->outcomes[i] : reply.status());
+        answers.push_back(response.ok() ? response->outcomes[i] : response.status());
       }
     }
     return answers;
   }
 
-  absl::StatusOr<RegisterManyReply> CallOnce(const RegisterManyRequest& message) {
+  absl::StatusOr<RegisterManyResponse> CallOnce(const RegisterManyRequest& message) {
     if (message.registrations.size() > 1) return client_->RegisterMany(message, options_.call_timeout);
-    RegisterManyReply reply;
-    reply.outcomes.push_back(client_->Register(*message.registrations[0], options_.call_timeout));
-    return reply;
+    RegisterManyResponse response;
+    response.outcomes.push_back(client_->Register(*message.registrations[0], options_.call_timeout));
+    return response;
   }
 
   // At most, in a message.
@@ -235,13 +236,13 @@ class ThreadedAnnouncer final : public Announcer {
       }
     }
     const std::vector<PendingReport> reported = TakeReports(due, &request.reports);
-    const auto reply = client_->Heartbeat(request, options_.call_timeout);
-    if (reply.ok()) {
+    const auto response = client_->Heartbeat(request, options_.call_timeout);
+    if (response.ok()) {
       for (auto& [offering, held] : told) offering->told = std::move(held);
     }
     MutexLock lock(&mutex_);
-    if (!reply.ok()) reports_.insert(reports_.begin(), reported.begin(), reported.end());
-    schedule_.OnHeartbeat(reply, Now());
+    if (!response.ok()) reports_.insert(reports_.begin(), reported.begin(), reported.end());
+    schedule_.OnHeartbeat(response, Now());
     for (const ContentId& content : not_a_delta) schedule_.RegisterAgain(content);
   }
 
@@ -263,9 +264,9 @@ class ThreadedAnnouncer final : public Announcer {
   }
 
   void DoLeave(std::vector<LeaseId> leases) {
-    const auto reply = client_->Leave({options_.self, std::move(leases)}, options_.call_timeout);
+    const auto response = client_->Leave({options_.self, std::move(leases)}, options_.call_timeout);
     MutexLock lock(&mutex_);
-    schedule_.OnLeave(reply.status(), Now());
+    schedule_.OnLeave(response.status(), Now());
   }
 
   // Somebody waits for the destructor: a tracker that is away is left alone, and its leases lapse.
@@ -313,4 +314,4 @@ std::unique_ptr<Announcer> Announcer::Start(std::unique_ptr<TrackerClient> clien
   return std::make_unique<ThreadedAnnouncer>(std::move(client), std::move(options));
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -14,7 +14,7 @@
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // Keeps one tracker told of what this process serves: registers each content, sends one heartbeat for all of
 // them, does again what the tracker asks for again, and goes on trying with backoff (1 s doubling to 30 s or
@@ -67,4 +67,4 @@ class Announcer {
   static std::unique_ptr<Announcer> Start(std::unique_ptr<TrackerClient> client, Options options);
 };
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -10,7 +10,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 // What a call said, in the order of the calls.
@@ -41,29 +41,29 @@ class FakeTracker {
     Set([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { forgotten_ = true; });
   }
 
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request) {
+  absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request) {
     MutexLock lock(&mutex_);
     Note(request);
     if (!register_status_.ok()) return register_status_;
-    return RegisterReply{
+    return RegisterResponse{
         LeaseId(++last_lease_), absl::Seconds(30), absl::Milliseconds(100), {sample::Info(3)}};
   }
 
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request) {
+  absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request) {
     MutexLock lock(&mutex_);
     Note(request);
     if (!heartbeat_status_.ok()) return heartbeat_status_;
-    HeartbeatReply reply{absl::Seconds(30), absl::Milliseconds(100), {}};
+    HeartbeatResponse response{absl::Seconds(30), absl::Milliseconds(100), {}};
     if (std::exchange(forgotten_, false)) {
-      for (const LeaseBeat& beat : request.leases) reply.register_again.push_back(beat.lease_id);
+      for (const LeaseBeat& beat : request.leases) response.register_again.push_back(beat.lease_id);
     }
-    return reply;
+    return response;
   }
 
-  absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request) {
+  absl::StatusOr<LeaveResponse> Leave(const LeaveRequest& request) {
     MutexLock lock(&mutex_);
     Note(request);
-    return LeaveReply{1};
+    return LeaveResponse{1};
   }
 
  private:
@@ -90,22 +90,22 @@ class FakeTracker {
 class FakeClient final : public TrackerClient {
  public:
   explicit FakeClient(FakeTracker* tracker) : tracker_(tracker) {}
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration) override {
+  absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration) override {
     return tracker_->Register(request);
   }
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration) override {
+  absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request, absl::Duration) override {
     return tracker_->Heartbeat(request);
   }
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest&, absl::Duration) override {
+  absl::StatusOr<LookupResponse> Lookup(const LookupRequest&, absl::Duration) override {
     return absl::UnimplementedError("an announcer does not ask");
   }
-  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+  absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest&, absl::Duration) override {
     return absl::UnimplementedError("an announcer does not ask");
   }
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override {
+  absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey&, absl::Duration) override {
     return absl::UnimplementedError("an announcer does not ask");
   }
-  absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration timeout) override {
+  absl::StatusOr<LeaveResponse> Leave(const LeaveRequest& request, absl::Duration timeout) override {
     EXPECT_LE(timeout, absl::Seconds(5));
     return tracker_->Leave(request);
   }
@@ -364,4 +364,4 @@ TEST_F(AnnouncerTest, TenThousandContentsAreAllRegistered) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -1,6 +1,6 @@
 #include "shoal/tracking/announce/chunk_gain.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 std::optional<std::vector<ChunkRange>> ChunksGained(const ChunkSet& before, const ChunkSet& now,
                                                     size_t max_ranges) {
@@ -25,4 +25,4 @@ std::optional<std::vector<ChunkRange>> ChunksGained(const ChunkSet& before, cons
   return gained;
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

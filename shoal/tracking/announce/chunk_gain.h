@@ -5,7 +5,7 @@
 
 #include "shoal/content/manifest/chunk_set.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // The chunks of `now` that `before` lacks, as runs. Nothing when no delta can say it: `before` has chunks
 // that `now` lacks, or the sizes differ, or there are more than `max_ranges` runs. O(1) when both hold the
@@ -13,4 +13,4 @@ namespace shoal {
 std::optional<std::vector<ChunkRange>> ChunksGained(const ChunkSet& before, const ChunkSet& now,
                                                     size_t max_ranges);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 ChunkSet Set(uint32_t size, std::initializer_list<uint32_t> chunks) {
@@ -38,4 +38,4 @@ TEST(ChunkGainTest, BeforeAndGainTogetherAreNow) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

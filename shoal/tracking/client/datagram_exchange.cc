@@ -16,7 +16,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/base/status_macros.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 constexpr absl::Duration kFirstWait = absl::Milliseconds(250);
@@ -45,13 +45,13 @@ void Wait(int socket, absl::Duration until) {
 
 DatagramExchange::DatagramExchange(const TrackerUrl& url) : url_(url), random_(RandomSeed()) {}
 
-absl::StatusOr<DatagramReply> DatagramExchange::Ask(const Body& body, absl::Duration timeout) {
-  auto reply = TryAsk(body, /*cookie_is_enough=*/false, Now() + timeout);
-  if (!reply.ok()) return reply;
-  if (const auto* error = std::get_if<absl::Status>(&reply->body)) {
+absl::StatusOr<DatagramResponse> DatagramExchange::Ask(const Body& body, absl::Duration timeout) {
+  auto response = TryAsk(body, /*cookie_is_enough=*/false, Now() + timeout);
+  if (!response.ok()) return response;
+  if (const auto* error = std::get_if<absl::Status>(&response->body)) {
     return absl::Status(error->code(), absl::StrCat("tracker ", url_.ToString(), ": ", error->message()));
   }
-  return reply;
+  return response;
 }
 
 absl::StatusOr<uint16_t> DatagramExchange::GrpcPort(absl::Duration timeout) {
@@ -67,8 +67,8 @@ absl::StatusOr<uint16_t> DatagramExchange::GrpcPort(absl::Duration timeout) {
   return *grpc_port_;
 }
 
-absl::StatusOr<DatagramReply> DatagramExchange::TryAsk(const Body& body, bool cookie_is_enough,
-                                                       absl::Duration deadline) {
+absl::StatusOr<DatagramResponse> DatagramExchange::TryAsk(const Body& body, bool cookie_is_enough,
+                                                          absl::Duration deadline) {
   DatagramRequest request{random_(), {}, body};
   absl::Duration wait = kFirstWait;
   int refusals = 0;
@@ -82,8 +82,8 @@ absl::StatusOr<DatagramReply> DatagramExchange::TryAsk(const Body& body, bool co
       send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     }
     const absl::Duration until = std::min(deadline, Now() + wait);
-    auto reply = Receive(request.transaction_id, until);
-    if (absl::IsUnavailable(reply.status())) {
+    auto response = Receive(request.transaction_id, until);
+    if (absl::IsUnavailable(response.status())) {
       if (++refusals == kRefusalsToBelieve) {
         socket_.Close();
         return absl::UnavailableError(
@@ -92,11 +92,11 @@ absl::StatusOr<DatagramReply> DatagramExchange::TryAsk(const Body& body, bool co
                          "host and port right?"));
       }
       Wait(-1, until);
-    } else if (!reply.ok()) {
+    } else if (!response.ok()) {
       socket_.Close();
-      return reply.status();
-    } else if (reply->has_value()) {
-      DatagramReply& answer = **reply;
+      return response.status();
+    } else if (response->has_value()) {
+      DatagramResponse& answer = **response;
       grpc_port_ = answer.grpc_port;
       const auto* cookie = std::get_if<DatagramCookie>(&answer.body);
       if (cookie == nullptr) return std::move(answer);
@@ -149,24 +149,24 @@ absl::Status DatagramExchange::Connect() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<DatagramReply>> DatagramExchange::Receive(uint64_t transaction_id,
-                                                                       absl::Duration until) {
+absl::StatusOr<std::optional<DatagramResponse>> DatagramExchange::Receive(uint64_t transaction_id,
+                                                                          absl::Duration until) {
   std::array<uint8_t, kMaxDatagramBytes + 1> buffer;
   for (;;) {
     const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (size >= 0) {
-      auto reply = DatagramReply::Decode({buffer.data(), static_cast<size_t>(size)});
-      if (reply.ok() && reply->transaction_id == transaction_id)
-        return std::optional<DatagramReply>(*std::move(reply));
+      auto response = DatagramResponse::Decode({buffer.data(), static_cast<size_t>(size)});
+      if (response.ok() && response->transaction_id == transaction_id)
+        return std::optional<DatagramResponse>(*std::move(response));
       // A late reply to an earlier request, or somebody who guesses the port.
     } else if (errno == ECONNREFUSED) {
       return absl::UnavailableError("refused");
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
       return absl::InternalError(absl::StrCat("tracker ", url_.ToString(), ": ", strerrordesc_np(errno)));
     }
-    if (Now() >= until) return std::optional<DatagramReply>();
+    if (Now() >= until) return std::optional<DatagramResponse>();
     if (size < 0) Wait(socket_.get(), until);
   }
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

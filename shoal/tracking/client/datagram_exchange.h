@@ -12,7 +12,7 @@
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/datagram.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // One request and its reply over a tracker's UDP door, with all that a lossy way and a cookie need: retries,
 // transaction ids, the handshake. Blocks. One thread at a time.
@@ -26,7 +26,7 @@ class DatagramExchange {
 
   // The reply to `body`; an error in the reply is an error here. UNAVAILABLE (name not known, nothing
   // listens), DEADLINE_EXCEEDED (silence), RESOURCE_EXHAUSTED (the request fits into no datagram).
-  absl::StatusOr<DatagramReply> Ask(const Body& body, absl::Duration timeout);
+  absl::StatusOr<DatagramResponse> Ask(const Body& body, absl::Duration timeout);
 
   // The tracker's gRPC port, as its last reply said; asks for a cookie when there was none yet. NOT_FOUND
   // when the tracker has no such door.
@@ -35,11 +35,11 @@ class DatagramExchange {
   std::optional<uint16_t> known_grpc_port() const { return grpc_port_; }
 
  private:
-  absl::StatusOr<DatagramReply> TryAsk(const Body& body, bool cookie_is_enough, absl::Duration deadline);
+  absl::StatusOr<DatagramResponse> TryAsk(const Body& body, bool cookie_is_enough, absl::Duration deadline);
   absl::Status Connect();
   // The reply to `transaction_id`, waiting until `until`; nothing when none came. Other datagrams are
   // dropped.
-  absl::StatusOr<std::optional<DatagramReply>> Receive(uint64_t transaction_id, absl::Duration until);
+  absl::StatusOr<std::optional<DatagramResponse>> Receive(uint64_t transaction_id, absl::Duration until);
 
   const TrackerUrl url_;
   std::mt19937_64 random_;
@@ -48,4 +48,4 @@ class DatagramExchange {
   std::optional<uint16_t> grpc_port_;
 };
 
-}  // namespace shoal
+}  // namespace shoal::tracking

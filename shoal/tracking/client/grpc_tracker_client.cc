@@ -9,11 +9,11 @@
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 // A reply of GetSwarm with 1,000 peers of a large content is the largest there is.
-constexpr int kMaxReplyBytes = 64 * 1024 * 1024;
+constexpr int kMaxResponseBytes = 64 * 1024 * 1024;
 constexpr int kFirstReconnectMs = 200;
 constexpr int kMaxReconnectMs = 5000;
 // A tracker that vanished without a word is noticed in less than a minute, even while nothing is asked.
@@ -22,7 +22,7 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 
 std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url) {
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);
+  arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
@@ -39,62 +39,63 @@ class GrpcTrackerClient final : public TrackerClient {
   explicit GrpcTrackerClient(const TrackerUrl& url)
       : url_(url), stub_(pb::TrackerService::NewStub(MakeChannel(url))) {}
 
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration timeout) override {
-    return Call<pb::RegisterRequest, pb::RegisterReply>(&pb::TrackerService::Stub::Register, request,
-                                                        timeout);
+  absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
+    return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
+                                                           timeout);
   }
-  absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
-                                                 absl::Duration timeout) override {
-    auto reply = Call<pb::RegisterManyRequest, pb::RegisterManyReply>(&pb::TrackerService::Stub::RegisterMany,
-                                                                      request, timeout);
-    if (reply.ok() && reply->outcomes.size() != request.registrations.size()) {
+  absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
+                                                    absl::Duration timeout) override {
+    auto response = Call<pb::RegisterManyRequest, pb::RegisterManyResponse>(
+        &pb::TrackerService::Stub::RegisterMany, request, timeout);
+    if (response.ok() && response->outcomes.size() != request.registrations.size()) {
       return absl::InternalError(absl::StrCat("tracker ", url_.ToString(), " answered ",
-                                              reply->outcomes.size(), " of ", request.registrations.size(),
+                                              response->outcomes.size(), " of ", request.registrations.size(),
                                               " registrations"));
     }
-    return reply;
+    return response;
   }
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration timeout) override {
-    return Call<pb::HeartbeatRequest, pb::HeartbeatReply>(&pb::TrackerService::Stub::Heartbeat, request,
-                                                          timeout);
+  absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
+                                              absl::Duration timeout) override {
+    return Call<pb::HeartbeatRequest, pb::HeartbeatResponse>(&pb::TrackerService::Stub::Heartbeat, request,
+                                                             timeout);
   }
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration timeout) override {
-    return Call<pb::LookupRequest, pb::LookupReply>(&pb::TrackerService::Stub::Lookup, request, timeout);
+  absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) override {
+    return Call<pb::LookupRequest, pb::LookupResponse>(&pb::TrackerService::Stub::Lookup, request, timeout);
   }
-  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest& request,
-                                                 absl::Duration timeout) override {
-    return Call<pb::ListContentsRequest, pb::ListContentsReply>(&pb::TrackerService::Stub::ListContents,
-                                                                request, timeout);
+  absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
+                                                    absl::Duration timeout) override {
+    return Call<pb::ListContentsRequest, pb::ListContentsResponse>(&pb::TrackerService::Stub::ListContents,
+                                                                   request, timeout);
   }
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey& content, absl::Duration timeout) override {
-    return Call<pb::GetSwarmRequest, pb::GetSwarmReply>(&pb::TrackerService::Stub::GetSwarm, content,
-                                                        timeout);
+  absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey& content, absl::Duration timeout) override {
+    return Call<pb::GetSwarmRequest, pb::GetSwarmResponse>(&pb::TrackerService::Stub::GetSwarm, content,
+                                                           timeout);
   }
-  absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration timeout) override {
-    return Call<pb::LeaveRequest, pb::LeaveReply>(&pb::TrackerService::Stub::Leave, request, timeout);
+  absl::StatusOr<LeaveResponse> Leave(const LeaveRequest& request, absl::Duration timeout) override {
+    return Call<pb::LeaveRequest, pb::LeaveResponse>(&pb::TrackerService::Stub::Leave, request, timeout);
   }
 
   const TrackerUrl& url() const override { return url_; }
 
  private:
-  template <typename ProtoRequest, typename ProtoReply, typename Request>
+  template <typename ProtoRequest, typename ProtoResponse, typename Request>
   auto Call(grpc::Status (pb::TrackerService::Stub::*method)(grpc::ClientContext*, const ProtoRequest&,
-                                                             ProtoReply*),
+                                                             ProtoResponse*),
             const Request& request, absl::Duration timeout)
-      -> decltype(FromProto(std::declval<ProtoReply>())) {
+      -> decltype(FromProto(std::declval<ProtoResponse>())) {
     ProtoRequest proto_request;
     ToProto(request, &proto_request);
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
-    ProtoReply proto_reply;
-    const grpc::Status status = ((*stub_).*method)(&context, proto_request, &proto_reply);
+    ProtoResponse proto_response;
+    const grpc::Status status = ((*stub_).*method)(&context, proto_request, &proto_response);
     if (!status.ok()) return ErrorOf(status);
-    auto reply = FromProto(proto_reply);
-    if (!reply.ok()) {
-      return absl::InternalError(
-          absl::StrCat("tracker ", url_.ToString(), " sent a malformed reply: ", reply.status().message()));
+    auto response = FromProto(proto_response);
+    if (!response.ok()) {
+      return absl::InternalError(absl::StrCat("tracker ", url_.ToString(),
+                                              " sent a malformed reply: ", response.status().message()));
     }
-    return reply;
+    return response;
   }
 
   absl::Status ErrorOf(const grpc::Status& status) const {
@@ -125,4 +126,4 @@ std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url) {
   return std::make_unique<GrpcTrackerClient>(url);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 // What protobuf takes at most, with tags and lengths: the peer id; a beat without its runs (fixed64, a uint32
@@ -72,4 +72,4 @@ std::vector<LeaveRequest> SplitLeave(const LeaveRequest& request, size_t max_byt
   return messages;
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -5,7 +5,7 @@
 
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // `request` as several that each take `max_bytes` at most as protobuf, in the same order. A beat with more
 // gained chunks than one message has room for is spread over several messages, with the same numbers in each:
@@ -15,4 +15,4 @@ std::vector<HeartbeatRequest> SplitHeartbeat(const HeartbeatRequest& request, si
 // The same for the leases of a Leave. One without leases (all of them) stays one.
 std::vector<LeaveRequest> SplitLeave(const LeaveRequest& request, size_t max_bytes);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

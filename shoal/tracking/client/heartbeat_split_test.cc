@@ -4,7 +4,7 @@
 #include "shoal/tracking/messages/datagram.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 constexpr size_t kRoom = kMaxDatagramBytes - 48;
@@ -82,4 +82,4 @@ TEST(HeartbeatSplitTest, LeavesAreSplitTooButNotTheOneThatMeansAll) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -3,11 +3,11 @@
 #include "shoal/tracking/client/grpc_tracker_client.h"
 #include "shoal/tracking/client/udp_tracker_client.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
   if (url.door == TrackerUrl::Door::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
   return MakeGrpcTrackerClient(url);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -11,7 +11,7 @@
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // The client's end of a tracker, whichever door it uses. Calls block until the answer is there or `timeout`
 // has passed, so they are made from a thread that may wait. Thread-safe: calls of several threads do not wait
@@ -26,18 +26,19 @@ class TrackerClient {
  public:
   virtual ~TrackerClient() = default;
 
-  virtual absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request,
+                                                    absl::Duration timeout) = 0;
   // For many contents at once, each with an outcome of its own. Where a door has no such message, one
   // Register after the other; when the tracker is away, the rest is not tried and has the same error.
-  virtual absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
-                                                         absl::Duration timeout);
-  virtual absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request,
-                                                   absl::Duration timeout) = 0;
-  virtual absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration timeout) = 0;
-  virtual absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest& request,
-                                                         absl::Duration timeout) = 0;
-  virtual absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey& content, absl::Duration timeout) = 0;
-  virtual absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
+                                                            absl::Duration timeout);
+  virtual absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
+                                                      absl::Duration timeout) = 0;
+  virtual absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
+                                                            absl::Duration timeout) = 0;
+  virtual absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey& content, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<LeaveResponse> Leave(const LeaveRequest& request, absl::Duration timeout) = 0;
 
   virtual const TrackerUrl& url() const = 0;
 };
@@ -46,4 +47,4 @@ class TrackerClient {
 // tracker's gRPC door for what datagrams don't carry (ListContents, GetSwarm) or what does not fit into one.
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -7,7 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 absl::Status BadUrl(absl::string_view text, absl::string_view why) {
@@ -54,4 +54,4 @@ std::string TrackerUrl::ToString() const {
   return absl::StrCat(door == Door::kUdp ? "udp://" : "grpc://", address.ToString());
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

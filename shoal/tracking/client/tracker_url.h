@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "shoal/base/endpoint.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // How a person names a tracker: "grpc://host:port", "udp://host:port", or "host:port" (gRPC). Immutable
 // value.
@@ -25,4 +25,4 @@ struct TrackerUrl {
   friend bool operator==(const TrackerUrl& a, const TrackerUrl& b) { return a.ToString() == b.ToString(); }
 };
 
-}  // namespace shoal
+}  // namespace shoal::tracking

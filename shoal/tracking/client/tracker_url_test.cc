@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 using ::testing::HasSubstr;
@@ -46,4 +46,4 @@ TEST(TrackerUrlTest, ListsAreSeparatedByCommas) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

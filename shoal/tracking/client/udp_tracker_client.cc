@@ -12,7 +12,7 @@
 #include "shoal/tracking/client/datagram_exchange.h"
 #include "shoal/tracking/client/heartbeat_split.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 // The body of a datagram: the whole without head, transaction id and cookie.
@@ -26,40 +26,41 @@ class UdpTrackerClient final : public TrackerClient {
   UdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door)
       : url_(url), grpc_door_(std::move(grpc_door)), exchange_(url) {}
 
-  absl::StatusOr<RegisterReply> Register(const RegisterRequest& request, absl::Duration timeout) override {
+  absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
     const absl::Duration deadline = Clock::Real().Uptime() + timeout;
-    auto reply = Ask<RegisterReply>(request, deadline);
-    if (!absl::IsResourceExhausted(reply.status())) return reply;
+    auto response = Ask<RegisterResponse>(request, deadline);
+    if (!absl::IsResourceExhausted(response.status())) return response;
     // The chunk set, most likely: a leecher's may be larger than a datagram.
-    return OverGrpc(reply.status(), deadline, &TrackerClient::Register, request);
+    return OverGrpc(response.status(), deadline, &TrackerClient::Register, request);
   }
 
-  absl::StatusOr<RegisterManyReply> RegisterMany(const RegisterManyRequest& request,
-                                                 absl::Duration timeout) override {
+  absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
+                                                    absl::Duration timeout) override {
     if (request.registrations.size() > kManyDatagrams) {
-      auto reply =
+      auto response =
           OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::RegisterMany, request);
-      if (reply.ok()) return reply;
+      if (response.ok()) return response;
     }
     return TrackerClient::RegisterMany(request, timeout);
   }
 
-  absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest& request, absl::Duration timeout) override {
+  absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
+                                              absl::Duration timeout) override {
     const absl::Duration deadline = Clock::Real().Uptime() + timeout;
     const auto messages = SplitHeartbeat(request, kMaxBodyBytes);
     if (messages.size() > kManyDatagrams) {
-      auto reply =
+      auto response =
           OverGrpc(absl::ResourceExhaustedError("many leases"), deadline, &TrackerClient::Heartbeat, request);
-      if (reply.ok()) return reply;
+      if (response.ok()) return response;
     }
-    HeartbeatReply whole;
+    HeartbeatResponse whole;
     for (size_t i = 0; i < messages.size(); ++i) {
-      SHOAL_ASSIGN_OR_RETURN(HeartbeatReply reply, Ask<HeartbeatReply>(messages[i], deadline));
-      whole.ttl = i == 0 ? reply.ttl : std::min(whole.ttl, reply.ttl);
-      whole.heartbeat_interval =
-          i == 0 ? reply.heartbeat_interval : std::min(whole.heartbeat_interval, reply.heartbeat_interval);
-      whole.register_again.insert(whole.register_again.end(), reply.register_again.begin(),
-                                  reply.register_again.end());
+      SHOAL_ASSIGN_OR_RETURN(HeartbeatResponse response, Ask<HeartbeatResponse>(messages[i], deadline));
+      whole.ttl = i == 0 ? response.ttl : std::min(whole.ttl, response.ttl);
+      whole.heartbeat_interval = i == 0 ? response.heartbeat_interval
+                                        : std::min(whole.heartbeat_interval, response.heartbeat_interval);
+      whole.register_again.insert(whole.register_again.end(), response.register_again.begin(),
+                                  response.register_again.end());
     }
     // A lease whose beat went out in two datagrams is named in both replies.
     std::sort(whole.register_again.begin(), whole.register_again.end());
@@ -68,35 +69,35 @@ class UdpTrackerClient final : public TrackerClient {
     return whole;
   }
 
-  absl::StatusOr<LookupReply> Lookup(const LookupRequest& request, absl::Duration timeout) override {
+  absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) override {
     const absl::Duration deadline = Clock::Real().Uptime() + timeout;
-    auto reply = Ask<LookupReply>(request, deadline);
-    if (absl::IsResourceExhausted(reply.status())) {
-      return OverGrpc(reply.status(), deadline, &TrackerClient::Lookup, request);
+    auto response = Ask<LookupResponse>(request, deadline);
+    if (absl::IsResourceExhausted(response.status())) {
+      return OverGrpc(response.status(), deadline, &TrackerClient::Lookup, request);
     }
-    if (reply.ok() && reply->truncated) {
+    if (response.ok() && response->truncated) {
       auto whole = OverGrpc(absl::OkStatus(), deadline, &TrackerClient::Lookup, request);
       if (whole.ok()) return whole;
     }
-    return reply;
+    return response;
   }
 
-  absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest& request,
-                                                 absl::Duration timeout) override {
+  absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
+                                                    absl::Duration timeout) override {
     return OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::ListContents,
                     request);
   }
 
-  absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey& content, absl::Duration timeout) override {
+  absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey& content, absl::Duration timeout) override {
     return OverGrpc(absl::OkStatus(), Clock::Real().Uptime() + timeout, &TrackerClient::GetSwarm, content);
   }
 
-  absl::StatusOr<LeaveReply> Leave(const LeaveRequest& request, absl::Duration timeout) override {
+  absl::StatusOr<LeaveResponse> Leave(const LeaveRequest& request, absl::Duration timeout) override {
     const absl::Duration deadline = Clock::Real().Uptime() + timeout;
-    LeaveReply whole;
+    LeaveResponse whole;
     for (const LeaveRequest& message : SplitLeave(request, kMaxBodyBytes)) {
-      SHOAL_ASSIGN_OR_RETURN(const LeaveReply reply, Ask<LeaveReply>(message, deadline));
-      whole.ended += reply.ended;
+      SHOAL_ASSIGN_OR_RETURN(const LeaveResponse response, Ask<LeaveResponse>(message, deadline));
+      whole.ended += response.ended;
     }
     return whole;
   }
@@ -104,21 +105,23 @@ class UdpTrackerClient final : public TrackerClient {
   const TrackerUrl& url() const override { return url_; }
 
  private:
-  template <typename Reply, typename Request>
-  absl::StatusOr<Reply> Ask(const Request& request, absl::Duration deadline) {
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> Ask(const Request& request, absl::Duration deadline) {
     MutexLock lock(&mutex_);
-    SHOAL_ASSIGN_OR_RETURN(DatagramReply reply, exchange_.Ask(request, deadline - Clock::Real().Uptime()));
-    if (auto* wanted = std::get_if<Reply>(&reply.body)) return std::move(*wanted);
+    SHOAL_ASSIGN_OR_RETURN(DatagramResponse response,
+                           exchange_.Ask(request, deadline - Clock::Real().Uptime()));
+    if (auto* wanted = std::get_if<Response>(&response.body)) return std::move(*wanted);
     return absl::InternalError(
         absl::StrCat("tracker ", url_.ToString(), " answered something else than was asked"));
   }
 
   // The call over the tracker's gRPC door. When there is none: `why_not_udp`, if that is an error, as it says
   // what the caller can do something about.
-  template <typename Reply, typename Request>
-  absl::StatusOr<Reply> OverGrpc(const absl::Status& why_not_udp, absl::Duration deadline,
-                                 absl::StatusOr<Reply> (TrackerClient::*call)(const Request&, absl::Duration),
-                                 const Request& request) {
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> OverGrpc(const absl::Status& why_not_udp, absl::Duration deadline,
+                                    absl::StatusOr<Response> (TrackerClient::*call)(const Request&,
+                                                                                    absl::Duration),
+                                    const Request& request) {
     auto door = Door(deadline);
     if (absl::IsNotFound(door.status()) && !why_not_udp.ok()) return why_not_udp;
     if (!door.ok()) return door.status();
@@ -147,4 +150,4 @@ std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, GrpcD
   return std::make_unique<UdpTrackerClient>(url, std::move(grpc_door));
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

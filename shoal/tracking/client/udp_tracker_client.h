@@ -5,7 +5,7 @@
 
 #include "shoal/tracking/client/tracker_client.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // A TrackerClient over datagrams. Requests are sent again (after 250 ms, then twice as long each time) until
 // `timeout`; a tracker of which three tries in a row hear that nothing listens is UNAVAILABLE before that. A
@@ -16,4 +16,4 @@ namespace shoal {
 using GrpcDoor = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
 std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -18,7 +18,7 @@
 #include "shoal/tracking/messages/datagram.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 using ::testing::HasSubstr;
@@ -37,7 +37,7 @@ sockaddr_in Loopback(uint16_t port) {
 class FakeDoor {
  public:
   // The replies to a request, none to stay silent. `n` counts requests from 0 on, those for cookies left out.
-  using Answer = std::function<std::vector<DatagramReply>(const DatagramRequest& request, int n)>;
+  using Answer = std::function<std::vector<DatagramResponse>(const DatagramRequest& request, int n)>;
 
   explicit FakeDoor(Answer answer, uint16_t grpc_port = 0)
       : answer_(std::move(answer)),
@@ -76,16 +76,16 @@ class FakeDoor {
       const auto request = DatagramRequest::Decode({buffer.data(), static_cast<size_t>(size)});
       ASSERT_TRUE(request.ok()) << request.status();
       ASSERT_GE(size, static_cast<ssize_t>(kMinRequestBytes));
-      std::vector<DatagramReply> replies;
+      std::vector<DatagramResponse> responses;
       if (request->cookie != kCookie) {
         ++cookies_given_;
-        replies.push_back({request->transaction_id, 0, false, DatagramCookie{kCookie}});
+        responses.push_back({request->transaction_id, 0, false, DatagramCookie{kCookie}});
       } else {
-        replies = answer_(*request, requests_++);
+        responses = answer_(*request, requests_++);
       }
-      for (DatagramReply& reply : replies) {
-        reply.grpc_port = grpc_port_;
-        const std::string bytes = reply.Encode();
+      for (DatagramResponse& response : responses) {
+        response.grpc_port = grpc_port_;
+        const std::string bytes = response.Encode();
         sendto(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), from_size);
       }
     }
@@ -102,14 +102,14 @@ class FakeDoor {
 };
 
 template <typename Body>
-std::vector<DatagramReply> With(const DatagramRequest& request, Body body) {
+std::vector<DatagramResponse> With(const DatagramRequest& request, Body body) {
   return {{request.transaction_id, 0, false, std::move(body)}};
 }
 
 // The gRPC door: answers what the test set, and counts.
 struct FakeGrpc {
-  absl::StatusOr<LookupReply> lookup = absl::UnavailableError("not here");
-  absl::StatusOr<RegisterReply> registered = sample::Registered();
+  absl::StatusOr<LookupResponse> lookup = absl::UnavailableError("not here");
+  absl::StatusOr<RegisterResponse> registered = sample::Registered();
   int calls = 0;
   TrackerUrl url;
 
@@ -123,29 +123,29 @@ struct FakeGrpc {
   class Client final : public TrackerClient {
    public:
     explicit Client(FakeGrpc* fake) : fake_(fake) {}
-    absl::StatusOr<RegisterReply> Register(const RegisterRequest&, absl::Duration) override {
+    absl::StatusOr<RegisterResponse> Register(const RegisterRequest&, absl::Duration) override {
       ++fake_->calls;
       return fake_->registered;
     }
-    absl::StatusOr<HeartbeatReply> Heartbeat(const HeartbeatRequest&, absl::Duration) override {
+    absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest&, absl::Duration) override {
       ++fake_->calls;
       return sample::Beaten();
     }
-    absl::StatusOr<LookupReply> Lookup(const LookupRequest&, absl::Duration) override {
+    absl::StatusOr<LookupResponse> Lookup(const LookupRequest&, absl::Duration) override {
       ++fake_->calls;
       return fake_->lookup;
     }
-    absl::StatusOr<ListContentsReply> ListContents(const ListContentsRequest&, absl::Duration) override {
+    absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest&, absl::Duration) override {
       ++fake_->calls;
-      return ListContentsReply{{sample::Status(1)}, "next"};
+      return ListContentsResponse{{sample::Status(1)}, "next"};
     }
-    absl::StatusOr<GetSwarmReply> GetSwarm(const ContentKey&, absl::Duration) override {
+    absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey&, absl::Duration) override {
       ++fake_->calls;
-      return GetSwarmReply{sample::Status(1), {}};
+      return GetSwarmResponse{sample::Status(1), {}};
     }
-    absl::StatusOr<LeaveReply> Leave(const LeaveRequest&, absl::Duration) override {
+    absl::StatusOr<LeaveResponse> Leave(const LeaveRequest&, absl::Duration) override {
       ++fake_->calls;
-      return LeaveReply{1};
+      return LeaveResponse{1};
     }
     const TrackerUrl& url() const override { return fake_->url; }
 
@@ -159,11 +159,11 @@ constexpr absl::Duration kPatience = absl::Seconds(60);
 
 TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) -> std::vector<DatagramReply> {
+  FakeDoor door([](const DatagramRequest& request, int) -> std::vector<DatagramResponse> {
     if (std::holds_alternative<RegisterRequest>(request.body)) return With(request, sample::Registered());
     if (std::holds_alternative<HeartbeatRequest>(request.body)) return With(request, sample::Beaten());
     if (std::holds_alternative<LookupRequest>(request.body)) return With(request, sample::Found());
-    return With(request, LeaveReply{2});
+    return With(request, LeaveResponse{2});
   });
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
   const auto registered = client->Register(sample::Register(), kPatience);
@@ -179,11 +179,11 @@ TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
 
 TEST(UdpTrackerClientTest, SendsAgainWhatWasLostAndDropsWhatIsNotAsked) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int n) -> std::vector<DatagramReply> {
+  FakeDoor door([](const DatagramRequest& request, int n) -> std::vector<DatagramResponse> {
     if (n == 0) return {};
-    auto replies = With(request, LeaveReply{1});
-    replies.insert(replies.begin(), {request.transaction_id + 1, 0, false, LeaveReply{99}});
-    return replies;
+    auto responses = With(request, LeaveResponse{1});
+    responses.insert(responses.begin(), {request.transaction_id + 1, 0, false, LeaveResponse{99}});
+    return responses;
   });
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience)->ended, 1u);
@@ -195,26 +195,26 @@ TEST(UdpTrackerClientTest, ErrorsComeWithTheirCodeAndTheTrackersName) {
   FakeDoor door(
       [](const DatagramRequest& request, int) { return With(request, absl::NotFoundError("no content")); });
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
-  const auto reply = client->Lookup(sample::Lookup(), kPatience);
-  EXPECT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(reply.status().message()), HasSubstr(door.url().ToString() + ": no content"));
+  const auto response = client->Lookup(sample::Lookup(), kPatience);
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(response.status().message()), HasSubstr(door.url().ToString() + ": no content"));
 }
 
 TEST(UdpTrackerClientTest, WhereNothingListensItIsUnavailableLongBeforeTheTimeout) {
   FakeGrpc grpc;
   std::optional<FakeDoor> door;
-  door.emplace([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  door.emplace([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
   const TrackerUrl url = door->url();
   door.reset();
   const auto client = MakeUdpTrackerClient(url, grpc.Door());
-  const auto reply = client->Leave(sample::Leave(), kPatience);
-  EXPECT_EQ(reply.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(reply.status().message()), HasSubstr(url.ToString()));
+  const auto response = client->Leave(sample::Leave(), kPatience);
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(response.status().message()), HasSubstr(url.ToString()));
 }
 
 TEST(UdpTrackerClientTest, SilenceEndsWithTheTimeout) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
   EXPECT_EQ(client->Leave(sample::Leave(), absl::Milliseconds(400)).status().code(),
             absl::StatusCode::kDeadlineExceeded);
@@ -235,7 +235,7 @@ TEST(UdpTrackerClientTest, ATrackerThatNeverLikesItsOwnCookieIsGivenUp) {
 
 TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheGrpcDoor) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); }, 50051);
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
   EXPECT_EQ(client->ListContents({}, kPatience)->next_page_token, "next");
   EXPECT_EQ(grpc.url.ToString(), "grpc://127.0.0.1:50051");
@@ -247,11 +247,11 @@ TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheGrpcDoor) {
 
 TEST(UdpTrackerClientTest, WithoutAGrpcDoorTheErrorSaysSo) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
-  const auto reply = client->ListContents({}, kPatience);
-  EXPECT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(reply.status().message()), HasSubstr("no gRPC door"));
+  const auto response = client->ListContents({}, kPatience);
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(response.status().message()), HasSubstr("no gRPC door"));
 }
 
 TEST(UdpTrackerClientTest, AChunkSetThatFitsIntoNoDatagramGoesToTheGrpcDoor) {
@@ -261,13 +261,13 @@ TEST(UdpTrackerClientTest, AChunkSetThatFitsIntoNoDatagramGoesToTheGrpcDoor) {
   large.held = ChunkSet(100'000);
   for (uint32_t i = 0; i < 100'000; i += 2) large.held.Insert(ChunkIndex(i));
   FakeGrpc grpc;
-  FakeDoor with_grpc([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); }, 50051);
+  FakeDoor with_grpc([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
   EXPECT_TRUE(MakeUdpTrackerClient(with_grpc.url(), grpc.Door())->Register(large, kPatience).ok());
   EXPECT_EQ(grpc.calls, 1);
 
-  FakeDoor without_grpc([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); });
-  const auto reply = MakeUdpTrackerClient(without_grpc.url(), grpc.Door())->Register(large, kPatience);
-  EXPECT_EQ(reply.status().code(), absl::StatusCode::kResourceExhausted);
+  FakeDoor without_grpc([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
+  const auto response = MakeUdpTrackerClient(without_grpc.url(), grpc.Door())->Register(large, kPatience);
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(UdpTrackerClientTest, ATruncatedLookupIsCompletedOverGrpcOrKept) {
@@ -290,25 +290,25 @@ TEST(UdpTrackerClientTest, ATruncatedLookupIsCompletedOverGrpcOrKept) {
 TEST(UdpTrackerClientTest, AHeartbeatOfManyLeasesIsSeveralDatagrams) {
   FakeGrpc grpc;
   FakeDoor door([](const DatagramRequest& request, int) {
-    HeartbeatReply reply{absl::Seconds(30), absl::Seconds(10), {}};
+    HeartbeatResponse response{absl::Seconds(30), absl::Seconds(10), {}};
     for (const LeaseBeat& beat : std::get<HeartbeatRequest>(request.body).leases) {
-      reply.register_again.push_back(beat.lease_id);
+      response.register_again.push_back(beat.lease_id);
     }
-    return With(request, reply);
+    return With(request, response);
   });
   HeartbeatRequest many{sample::Peer(1), {}};
   for (uint64_t i = 1; i <= 100; ++i) many.leases.push_back(sample::Beat(i));
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
-  const auto reply = client->Heartbeat(many, kPatience);
-  ASSERT_TRUE(reply.ok()) << reply.status();
-  EXPECT_EQ(reply->register_again.size(), 100u);
+  const auto response = client->Heartbeat(many, kPatience);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->register_again.size(), 100u);
   EXPECT_GT(door.requests(), 1);
   EXPECT_EQ(grpc.calls, 0);
 }
 
 TEST(UdpTrackerClientTest, AHeartbeatOfVeryManyLeasesIsOneGrpcMessage) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramReply>(); }, 50051);
+  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
   HeartbeatRequest many{sample::Peer(1), {}};
   for (uint64_t i = 1; i <= 10'000; ++i) many.leases.push_back(sample::Beat(i));
   EXPECT_TRUE(MakeUdpTrackerClient(door.url(), grpc.Door())->Heartbeat(many, kPatience).ok());
@@ -317,15 +317,15 @@ TEST(UdpTrackerClientTest, AHeartbeatOfVeryManyLeasesIsOneGrpcMessage) {
 
 TEST(UdpTrackerClientTest, ThreadsTakeTurns) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) { return With(request, LeaveReply{1}); });
+  FakeDoor door([](const DatagramRequest& request, int) { return With(request, LeaveResponse{1}); });
   const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
   std::atomic<uint32_t> ended = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 25; ++i) {
-        const auto reply = client->Leave(sample::Leave(), kPatience);
-        if (reply.ok()) ended += reply->ended;
+        const auto response = client->Leave(sample::Leave(), kPatience);
+        if (response.ok()) ended += response->ended;
       }
     });
   }
@@ -334,4 +334,4 @@ TEST(UdpTrackerClientTest, ThreadsTakeTurns) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

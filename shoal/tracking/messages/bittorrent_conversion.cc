@@ -6,7 +6,7 @@
 #include "shoal/tracking/messages/lease_conversion.h"
 #include "shoal/tracking/messages/peer_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 namespace pb = ::shoal::tracker::v1;
@@ -68,4 +68,4 @@ void ToProto(const BitTorrentPeer& in, pb::BitTorrentPeer* out) {
   ToProto(in.silent_for, out->mutable_silent_for());
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

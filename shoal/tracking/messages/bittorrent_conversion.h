@@ -8,7 +8,7 @@
 #include "shoal/tracking/messages/message_field.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // What messages say of BitTorrent's swarms, between its plain form and protobuf, as in proto_conversion.h.
 
@@ -22,4 +22,4 @@ absl::StatusOr<std::vector<BitTorrentPeer>> BitTorrentPeersFrom(
 void ToProto(const BitTorrentSwarm& in, tracker::v1::BitTorrentSwarm* out);
 void ToProto(const BitTorrentPeer& in, tracker::v1::BitTorrentPeer* out);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

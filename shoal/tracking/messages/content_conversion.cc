@@ -6,7 +6,7 @@
 #include "shoal/content/manifest/manifest.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 namespace content_pb = ::shoal::content::v1;
@@ -114,4 +114,4 @@ absl::StatusOr<std::vector<ContentStatus>> ContentsFrom(
   return out;
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -9,7 +9,7 @@
 #include "shoal/tracking/messages/message_field.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // What messages say of a content, between its plain form and protobuf, as in proto_conversion.h.
 
@@ -28,4 +28,4 @@ void ToProto(const ContentStatus& in, tracker::v1::ContentStatus* out);
 absl::Time TimeFrom(const google::protobuf::Timestamp& in);
 void ToProto(absl::Time in, google::protobuf::Timestamp* out);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -12,11 +12,11 @@
 #include "shoal/tracker/v1/datagram.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 constexpr char kRequestMagic[] = "SHD1";
-constexpr char kReplyMagic[] = "SHR1";
+constexpr char kResponseMagic[] = "SHR1";
 constexpr size_t kMagicBytes = 4;
 constexpr size_t kHeadBytes = kMagicBytes + sizeof(uint16_t);
 constexpr size_t kMaxErrorBytes = 256;
@@ -120,7 +120,7 @@ void DropPeersHex(Peers* peers) {
 }
 
 // Leaves out what can be left out until the envelope has at most `max_bytes`; true when it has.
-bool FitEnvelope(size_t max_bytes, pb::DatagramReply* envelope) {
+bool FitEnvelope(size_t max_bytes, pb::DatagramResponse* envelope) {
   size_t size = envelope->ByteSizeLong();
   if (size <= max_bytes) return true;
   envelope->set_truncated(true);
@@ -180,16 +180,16 @@ absl::StatusOr<DatagramRequest> DatagramRequest::Decode(ByteView bytes) {
   };
   switch (envelope->body_case()) {
     case pb::DatagramRequest::kRegister:
-      take(shoal::FromProto(envelope->register_()));
+      take(tracking::FromProto(envelope->register_()));
       break;
     case pb::DatagramRequest::kHeartbeat:
-      take(shoal::FromProto(envelope->heartbeat()));
+      take(tracking::FromProto(envelope->heartbeat()));
       break;
     case pb::DatagramRequest::kLookup:
-      take(shoal::FromProto(envelope->lookup()));
+      take(tracking::FromProto(envelope->lookup()));
       break;
     case pb::DatagramRequest::kLeave:
-      take(shoal::FromProto(envelope->leave()));
+      take(tracking::FromProto(envelope->leave()));
       break;
     case pb::DatagramRequest::BODY_NOT_SET:
       out.body = absl::InvalidArgumentError("body: is not set");
@@ -198,11 +198,11 @@ absl::StatusOr<DatagramRequest> DatagramRequest::Decode(ByteView bytes) {
   return out;
 }
 
-std::string DatagramReply::Encode(size_t max_bytes) const {
+std::string DatagramResponse::Encode(size_t max_bytes) const {
   max_bytes = std::clamp(max_bytes, kMinRequestBytes, kMaxDatagramBytes);
   ArenaBlock block;
   google::protobuf::Arena arena(block.Options());
-  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramReply>(&arena);
+  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramResponse>(&arena);
   envelope->set_transaction_id(transaction_id);
   envelope->set_grpc_port(grpc_port);
   envelope->set_truncated(truncated);
@@ -210,21 +210,21 @@ std::string DatagramReply::Encode(size_t max_bytes) const {
   const size_t most = max_bytes - kHeadBytes;
   const size_t error_room = most - envelope->ByteSizeLong() - 12;
   struct Writer {
-    pb::DatagramReply* to;
+    pb::DatagramResponse* to;
     size_t error_room;
     void operator()(const DatagramCookie& in) const { to->set_cookie(in.cookie); }
-    void operator()(const RegisterReply& in) const {
+    void operator()(const RegisterResponse& in) const {
       ToProto(in, to->mutable_register_());
       DropPeersHex(to->mutable_register_()->mutable_peers());
     }
-    void operator()(const HeartbeatReply& in) const { ToProto(in, to->mutable_heartbeat()); }
-    void operator()(const LookupReply& in) const {
+    void operator()(const HeartbeatResponse& in) const { ToProto(in, to->mutable_heartbeat()); }
+    void operator()(const LookupResponse& in) const {
       ToProto(in, to->mutable_lookup());
       DropPeersHex(to->mutable_lookup()->mutable_peers());
       for (auto& content : *to->mutable_lookup()->mutable_contents())
         content.mutable_summary()->clear_content_hex();
     }
-    void operator()(const LeaveReply& in) const { ToProto(in, to->mutable_leave()); }
+    void operator()(const LeaveResponse& in) const { ToProto(in, to->mutable_leave()); }
     void operator()(const absl::Status& in) const { ToProto(in, error_room, to->mutable_error()); }
   };
   std::visit(Writer{envelope, error_room}, body);
@@ -233,47 +233,47 @@ std::string DatagramReply::Encode(size_t max_bytes) const {
     ToProto(absl::ResourceExhaustedError("no datagram carries the reply: use gRPC"), error_room,
             envelope->mutable_error());
   }
-  return Pack(kReplyMagic, *envelope, envelope->ByteSizeLong(), 0);
+  return Pack(kResponseMagic, *envelope, envelope->ByteSizeLong(), 0);
 }
 
-absl::StatusOr<DatagramReply> DatagramReply::Decode(ByteView bytes) {
+absl::StatusOr<DatagramResponse> DatagramResponse::Decode(ByteView bytes) {
   ArenaBlock block;
   google::protobuf::Arena arena(block.Options());
-  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramReply>(&arena);
-  SHOAL_RETURN_IF_ERROR(Unpack(kReplyMagic, bytes, envelope));
+  auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramResponse>(&arena);
+  SHOAL_RETURN_IF_ERROR(Unpack(kResponseMagic, bytes, envelope));
   if (envelope->grpc_port() > 65535) return absl::InvalidArgumentError("grpc_port: is no port");
-  DatagramReply out;
+  DatagramResponse out;
   out.transaction_id = envelope->transaction_id();
   out.grpc_port = static_cast<uint16_t>(envelope->grpc_port());
   out.truncated = envelope->truncated();
   switch (envelope->body_case()) {
-    case pb::DatagramReply::kCookie: {
+    case pb::DatagramResponse::kCookie: {
       SHOAL_ASSIGN_OR_RETURN(std::string cookie, CookieFrom(envelope->cookie()));
       out.body = DatagramCookie{std::move(cookie)};
       return out;
     }
-    case pb::DatagramReply::kRegister: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->register_()));
+    case pb::DatagramResponse::kRegister: {
+      SHOAL_ASSIGN_OR_RETURN(out.body, tracking::FromProto(envelope->register_()));
       return out;
     }
-    case pb::DatagramReply::kHeartbeat: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->heartbeat()));
+    case pb::DatagramResponse::kHeartbeat: {
+      SHOAL_ASSIGN_OR_RETURN(out.body, tracking::FromProto(envelope->heartbeat()));
       return out;
     }
-    case pb::DatagramReply::kLookup: {
-      SHOAL_ASSIGN_OR_RETURN(LookupReply lookup, shoal::FromProto(envelope->lookup()));
+    case pb::DatagramResponse::kLookup: {
+      SHOAL_ASSIGN_OR_RETURN(LookupResponse lookup, tracking::FromProto(envelope->lookup()));
       lookup.truncated = out.truncated;
       out.body = std::move(lookup);
       return out;
     }
-    case pb::DatagramReply::kLeave: {
-      SHOAL_ASSIGN_OR_RETURN(out.body, shoal::FromProto(envelope->leave()));
+    case pb::DatagramResponse::kLeave: {
+      SHOAL_ASSIGN_OR_RETURN(out.body, tracking::FromProto(envelope->leave()));
       return out;
     }
-    case pb::DatagramReply::kError:
+    case pb::DatagramResponse::kError:
       out.body = FromProto(envelope->error());
       return out;
-    case pb::DatagramReply::BODY_NOT_SET:
+    case pb::DatagramResponse::BODY_NOT_SET:
       break;
   }
   return absl::InvalidArgumentError("body: is not set");
@@ -283,4 +283,4 @@ bool LooksLikeDatagramRequest(ByteView bytes) {
   return StartsWith(bytes, kRequestMagic);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

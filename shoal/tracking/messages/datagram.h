@@ -9,7 +9,7 @@
 #include "shoal/base/byte_order.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // The tracker's datagrams as plain values; their bytes are docs/wire_format.md, "Tracker datagrams": four
 // magic bytes
@@ -38,19 +38,21 @@ struct DatagramCookie {
   std::string cookie;
 };
 
-struct DatagramReply {
+struct DatagramResponse {
   uint64_t transaction_id = 0;
   uint16_t grpc_port = 0;
   bool truncated = false;
-  std::variant<DatagramCookie, RegisterReply, HeartbeatReply, LookupReply, LeaveReply, absl::Status> body;
+  std::variant<DatagramCookie, RegisterResponse, HeartbeatResponse, LookupResponse, LeaveResponse,
+               absl::Status>
+      body;
 
   // Always fits `max_bytes` (>= 128): peers are left out from the end until it does, and `truncated` says so;
   // what can't be cut down becomes a RESOURCE_EXHAUSTED error that names gRPC.
   std::string Encode(size_t max_bytes = kMaxDatagramBytes) const;
-  static absl::StatusOr<DatagramReply> Decode(ByteView bytes);
+  static absl::StatusOr<DatagramResponse> Decode(ByteView bytes);
 };
 
 // Whether these bytes claim to be a request of this protocol at all (their first four bytes).
 bool LooksLikeDatagramRequest(ByteView bytes);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

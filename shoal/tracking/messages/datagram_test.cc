@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 const std::string kCookie(kCookieBytes, 'c');
@@ -17,12 +17,12 @@ DatagramRequest Request(Body body) {
 }
 
 template <typename Body>
-DatagramReply Reply(Body body) {
-  DatagramReply reply;
-  reply.transaction_id = 0x1122334455667788;
-  reply.grpc_port = 50051;
-  reply.body = std::move(body);
-  return reply;
+DatagramResponse Response(Body body) {
+  DatagramResponse response;
+  response.transaction_id = 0x1122334455667788;
+  response.grpc_port = 50051;
+  response.body = std::move(body);
+  return response;
 }
 
 TEST(DatagramTest, RequestsComeBackAsTheyWere) {
@@ -40,17 +40,18 @@ TEST(DatagramTest, RequestsComeBackAsTheyWere) {
   }
 }
 
-TEST(DatagramTest, RepliesComeBackAsTheyWere) {
-  for (const DatagramReply& reply :
-       {Reply(DatagramCookie{kCookie}), Reply(sample::Registered()), Reply(sample::Beaten()),
-        Reply(sample::Found()), Reply(LeaveReply{2}), Reply(absl::NotFoundError("no such content"))}) {
-    const std::string bytes = reply.Encode();
-    const auto back = DatagramReply::Decode(AsBytes(bytes));
+TEST(DatagramTest, ResponsesComeBackAsTheyWere) {
+  for (const DatagramResponse& response :
+       {Response(DatagramCookie{kCookie}), Response(sample::Registered()), Response(sample::Beaten()),
+        Response(sample::Found()), Response(LeaveResponse{2}),
+        Response(absl::NotFoundError("no such content"))}) {
+    const std::string bytes = response.Encode();
+    const auto back = DatagramResponse::Decode(AsBytes(bytes));
     ASSERT_TRUE(back.ok()) << back.status();
-    EXPECT_EQ(back->transaction_id, reply.transaction_id);
+    EXPECT_EQ(back->transaction_id, response.transaction_id);
     EXPECT_EQ(back->grpc_port, 50051);
     EXPECT_FALSE(back->truncated);
-    EXPECT_EQ(back->body.index(), reply.body.index());
+    EXPECT_EQ(back->body.index(), response.body.index());
     EXPECT_EQ(back->Encode(), bytes);
   }
 }
@@ -61,7 +62,7 @@ TEST(DatagramTest, TheHeadIsAsDocumented) {
   const size_t length = LoadBig<uint16_t>(AsBytes(bytes).data() + 4);
   ASSERT_EQ(bytes.size(), 200u);
   EXPECT_EQ(bytes.substr(6 + length), std::string(200 - 6 - length, '\0'));
-  EXPECT_EQ(Reply(LeaveReply{1}).Encode().substr(0, 4), "SHR1");
+  EXPECT_EQ(Response(LeaveResponse{1}).Encode().substr(0, 4), "SHR1");
 }
 
 TEST(DatagramTest, PaddingIsNotLookedAt) {
@@ -70,9 +71,9 @@ TEST(DatagramTest, PaddingIsNotLookedAt) {
   EXPECT_TRUE(DatagramRequest::Decode(AsBytes(bytes)).ok());
 }
 
-TEST(DatagramTest, AReplyWithACookieIsNeverLargerThanARequest) {
+TEST(DatagramTest, AResponseWithACookieIsNeverLargerThanARequest) {
   DatagramRequest smallest{0, {}, LookupRequest{.content = "x", .exclude = {}}};
-  DatagramReply largest = Reply(DatagramCookie{kCookie});
+  DatagramResponse largest = Response(DatagramCookie{kCookie});
   largest.transaction_id = UINT64_MAX;
   largest.grpc_port = 65535;
   EXPECT_LE(largest.Encode().size(), smallest.Encode(kMinRequestBytes)->size());
@@ -89,15 +90,15 @@ TEST(DatagramTest, ATooLargeRequestSaysUseGrpc) {
   EXPECT_THAT(std::string(bytes.status().message()), ::testing::HasSubstr("gRPC"));
 }
 
-TEST(DatagramTest, RepliesAreCutDownToAnySize) {
-  const DatagramReply whole = Reply(sample::Found(1, 200));
+TEST(DatagramTest, ResponsesAreCutDownToAnySize) {
+  const DatagramResponse whole = Response(sample::Found(1, 200));
   size_t peers_before = 0;
   for (size_t max = kMinRequestBytes; max <= kMaxDatagramBytes; ++max) {
     const std::string bytes = whole.Encode(max);
     ASSERT_LE(bytes.size(), max);
-    const auto back = DatagramReply::Decode(AsBytes(bytes));
+    const auto back = DatagramResponse::Decode(AsBytes(bytes));
     ASSERT_TRUE(back.ok()) << back.status();
-    const auto* found = std::get_if<LookupReply>(&back->body);
+    const auto* found = std::get_if<LookupResponse>(&back->body);
     if (found == nullptr) {
       EXPECT_EQ(std::get<absl::Status>(back->body).code(), absl::StatusCode::kResourceExhausted);
       EXPECT_EQ(peers_before, 0u);
@@ -113,32 +114,32 @@ TEST(DatagramTest, RepliesAreCutDownToAnySize) {
 }
 
 TEST(DatagramTest, OfSeveralContentsTwoAreKeptSoThatNobodyTakesOneForTheOnlyOne) {
-  LookupReply reply = sample::Found(20, 0);
-  for (auto& content : reply.contents) content.summary.name = std::string(255, 'n');
-  const auto back = DatagramReply::Decode(AsBytes(Reply(reply).Encode()));
+  LookupResponse response = sample::Found(20, 0);
+  for (auto& content : response.contents) content.summary.name = std::string(255, 'n');
+  const auto back = DatagramResponse::Decode(AsBytes(Response(response).Encode()));
   ASSERT_TRUE(back.ok());
-  const auto& found = std::get<LookupReply>(back->body);
+  const auto& found = std::get<LookupResponse>(back->body);
   EXPECT_TRUE(found.truncated);
   EXPECT_GE(found.contents.size(), 2u);
-  const auto small = DatagramReply::Decode(AsBytes(Reply(reply).Encode(400)));
+  const auto small = DatagramResponse::Decode(AsBytes(Response(response).Encode(400)));
   EXPECT_EQ(std::get<absl::Status>(small->body).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(DatagramTest, RegisterLeavesOutPeersAndAHeartbeatNothing) {
-  const auto registered = DatagramReply::Decode(AsBytes(Reply(sample::Registered(200)).Encode()));
+  const auto registered = DatagramResponse::Decode(AsBytes(Response(sample::Registered(200)).Encode()));
   EXPECT_TRUE(registered->truncated);
-  EXPECT_EQ(std::get<RegisterReply>(registered->body).lease_id, sample::Registered().lease_id);
-  HeartbeatReply beaten = sample::Beaten();
+  EXPECT_EQ(std::get<RegisterResponse>(registered->body).lease_id, sample::Registered().lease_id);
+  HeartbeatResponse beaten = sample::Beaten();
   beaten.register_again.assign(1000, LeaseId(7));
-  const auto refused = DatagramReply::Decode(AsBytes(Reply(beaten).Encode()));
+  const auto refused = DatagramResponse::Decode(AsBytes(Response(beaten).Encode()));
   EXPECT_EQ(std::get<absl::Status>(refused->body).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(DatagramTest, ErrorsAreCutAndMadePrintable) {
   const std::string bytes =
-      Reply(absl::InternalError("\xFF\n" + std::string(5000, 'x'))).Encode(kMinRequestBytes);
+      Response(absl::InternalError("\xFF\n" + std::string(5000, 'x'))).Encode(kMinRequestBytes);
   EXPECT_LE(bytes.size(), kMinRequestBytes);
-  const auto back = DatagramReply::Decode(AsBytes(bytes));
+  const auto back = DatagramResponse::Decode(AsBytes(bytes));
   ASSERT_TRUE(back.ok());
   const auto& status = std::get<absl::Status>(back->body);
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
@@ -150,8 +151,8 @@ TEST(DatagramTest, OtherBytesAreRefused) {
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_FALSE(DatagramRequest::Decode(AsBytes(good.substr(0, size))).ok()) << size;
   }
-  EXPECT_FALSE(DatagramRequest::Decode(AsBytes(Reply(LeaveReply{1}).Encode())).ok());
-  EXPECT_FALSE(DatagramReply::Decode(AsBytes(good)).ok());
+  EXPECT_FALSE(DatagramRequest::Decode(AsBytes(Response(LeaveResponse{1}).Encode())).ok());
+  EXPECT_FALSE(DatagramResponse::Decode(AsBytes(good)).ok());
   EXPECT_FALSE(DatagramRequest::Decode(AsBytes(good + std::string(kMaxDatagramBytes, '\0'))).ok());
   const auto no_body = DatagramRequest::Decode(AsBytes(std::string("SHD1\0\0", 6)));
   ASSERT_TRUE(no_body.ok()) << no_body.status();
@@ -163,4 +164,4 @@ TEST(DatagramTest, OtherBytesAreRefused) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -8,15 +8,15 @@
 #include "shoal/tracking/messages/peer_conversion.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 // Longer leases than this are a fault of whoever grants them.
 constexpr absl::Duration kMaxLease = absl::Hours(24 * 7);
 
 // The lease's times, in all replies that grant one.
-template <typename Reply, typename Out>
-absl::Status LeaseTimesFrom(const Reply& in, Out* out) {
+template <typename Response, typename Out>
+absl::Status LeaseTimesFrom(const Response& in, Out* out) {
   out->ttl = DurationFrom(in.ttl());
   out->heartbeat_interval = DurationFrom(in.heartbeat_interval());
   if (out->ttl <= absl::ZeroDuration() || out->ttl > kMaxLease)
@@ -108,15 +108,15 @@ void ToProto(const RegisterRequest& in, pb::RegisterRequest* out) {
   out->set_site(in.site);
 }
 
-absl::StatusOr<RegisterReply> FromProto(const pb::RegisterReply& in) {
-  RegisterReply out;
+absl::StatusOr<RegisterResponse> FromProto(const pb::RegisterResponse& in) {
+  RegisterResponse out;
   SHOAL_ASSIGN_OR_RETURN(out.lease_id, LeaseFrom(in.lease_id(), "lease_id"));
   SHOAL_RETURN_IF_ERROR(LeaseTimesFrom(in, &out));
   SHOAL_ASSIGN_OR_RETURN(out.peers, PeersFrom(in.peers()));
   return out;
 }
 
-void ToProto(const RegisterReply& in, pb::RegisterReply* out) {
+void ToProto(const RegisterResponse& in, pb::RegisterResponse* out) {
   out->Clear();
   out->set_lease_id(in.lease_id.value());
   ToProto(in.ttl, out->mutable_ttl());
@@ -144,11 +144,11 @@ void ToProto(const RegisterManyRequest& in, pb::RegisterManyRequest* out) {
   }
 }
 
-absl::StatusOr<RegisterManyReply> FromProto(const pb::RegisterManyReply& in) {
+absl::StatusOr<RegisterManyResponse> FromProto(const pb::RegisterManyResponse& in) {
   if (static_cast<uint32_t>(in.outcomes_size()) > kMaxRegistrationsPerMessage) {
     return Bad("outcomes", absl::StrCat("has ", in.outcomes_size(), " entries"));
   }
-  RegisterManyReply out;
+  RegisterManyResponse out;
   out.outcomes.reserve(in.outcomes_size());
   for (const auto& outcome : in.outcomes()) {
     if (outcome.has_registered()) {
@@ -162,7 +162,7 @@ absl::StatusOr<RegisterManyReply> FromProto(const pb::RegisterManyReply& in) {
   return out;
 }
 
-void ToProto(const RegisterManyReply& in, pb::RegisterManyReply* out) {
+void ToProto(const RegisterManyResponse& in, pb::RegisterManyResponse* out) {
   out->Clear();
   for (const auto& outcome : in.outcomes) {
     pb::RegisterOutcome* const one = out->add_outcomes();
@@ -216,8 +216,8 @@ void ToProto(const HeartbeatRequest& in, pb::HeartbeatRequest* out) {
   }
 }
 
-absl::StatusOr<HeartbeatReply> FromProto(const pb::HeartbeatReply& in) {
-  HeartbeatReply out;
+absl::StatusOr<HeartbeatResponse> FromProto(const pb::HeartbeatResponse& in) {
+  HeartbeatResponse out;
   SHOAL_RETURN_IF_ERROR(LeaseTimesFrom(in, &out));
   if (static_cast<uint32_t>(in.directives_size()) > kMaxLeasesPerHeartbeat) {
     return Bad("directives", absl::StrCat("has ", in.directives_size(), " entries"));
@@ -231,7 +231,7 @@ absl::StatusOr<HeartbeatReply> FromProto(const pb::HeartbeatReply& in) {
   return out;
 }
 
-void ToProto(const HeartbeatReply& in, pb::HeartbeatReply* out) {
+void ToProto(const HeartbeatResponse& in, pb::HeartbeatResponse* out) {
   out->Clear();
   ToProto(in.ttl, out->mutable_ttl());
   ToProto(in.heartbeat_interval, out->mutable_heartbeat_interval());
@@ -258,13 +258,13 @@ void ToProto(const LeaveRequest& in, pb::LeaveRequest* out) {
   for (const LeaseId lease : in.lease_ids) out->add_lease_ids(lease.value());
 }
 
-absl::StatusOr<LeaveReply> FromProto(const pb::LeaveReply& in) {
-  return LeaveReply{in.ended()};
+absl::StatusOr<LeaveResponse> FromProto(const pb::LeaveResponse& in) {
+  return LeaveResponse{in.ended()};
 }
 
-void ToProto(const LeaveReply& in, pb::LeaveReply* out) {
+void ToProto(const LeaveResponse& in, pb::LeaveResponse* out) {
   out->Clear();
   out->set_ended(in.ended);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

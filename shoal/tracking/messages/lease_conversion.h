@@ -4,7 +4,7 @@
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // What messages say of leases, between its plain form and protobuf, as in proto_conversion.h.
 
@@ -29,4 +29,4 @@ void SetNumbers(const LeaseBeat& in, Out* out) {
   out->set_receive_rate_bytes_per_second(in.receive_rate_bytes_per_second);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

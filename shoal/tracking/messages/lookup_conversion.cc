@@ -13,7 +13,7 @@
 #include "shoal/tracking/messages/peer_conversion.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 constexpr int kMaxRangesInText = 64;
@@ -104,12 +104,12 @@ absl::StatusOr<SwarmPeer> SwarmPeerFrom(const pb::SwarmPeer& in, uint32_t chunk_
 }
 
 void ToProto(const SwarmPeer& in, pb::SwarmPeer* out) {
-  ToProto(in.peer, out->mutable_peer());
+  tracking::ToProto(in.peer, out->mutable_peer());
   out->set_lease_id(in.lease_id.value());
-  ToProto(in.held, out->mutable_held());
+  tracking::ToProto(in.held, out->mutable_held());
   out->mutable_held()->set_ranges(RangesInText(in.held));
-  shoal::ToProto(in.lease_left, out->mutable_lease_left());
-  shoal::ToProto(in.registered, out->mutable_registered());
+  tracking::ToProto(in.lease_left, out->mutable_lease_left());
+  tracking::ToProto(in.registered, out->mutable_registered());
   SetNumbers(in.totals, out);
   out->set_site(in.site);
 }
@@ -135,14 +135,14 @@ void ToProto(const LookupRequest& in, pb::LookupRequest* out) {
   out->set_site(in.site);
 }
 
-absl::StatusOr<LookupReply> FromProto(const pb::LookupReply& in) {
-  LookupReply out;
+absl::StatusOr<LookupResponse> FromProto(const pb::LookupResponse& in) {
+  LookupResponse out;
   SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
   SHOAL_ASSIGN_OR_RETURN(out.peers, PeersFrom(in.peers()));
   return out;
 }
 
-void ToProto(const LookupReply& in, pb::LookupReply* out) {
+void ToProto(const LookupResponse& in, pb::LookupResponse* out) {
   out->Clear();
   for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
   for (const PeerInfo& peer : in.peers) ToProto(peer, out->add_peers());
@@ -175,21 +175,21 @@ void ToProto(const LookupManyRequest& in, pb::LookupManyRequest* out) {
   out->set_site(in.site);
 }
 
-absl::StatusOr<LookupManyReply> FromProto(const pb::LookupManyReply& in) {
+absl::StatusOr<LookupManyResponse> FromProto(const pb::LookupManyResponse& in) {
   if (static_cast<uint32_t>(in.results_size()) > kMaxContentsPerLookup) {
     return Bad("results", absl::StrCat("has ", in.results_size(), " entries"));
   }
-  LookupManyReply out;
+  LookupManyResponse out;
   out.results.reserve(in.results_size());
-  for (const pb::LookupReply& result : in.results()) {
+  for (const pb::LookupResponse& result : in.results()) {
     SHOAL_ASSIGN_OR_RETURN(out.results.emplace_back(), FromProto(result));
   }
   return out;
 }
 
-void ToProto(const LookupManyReply& in, pb::LookupManyReply* out) {
+void ToProto(const LookupManyResponse& in, pb::LookupManyResponse* out) {
   out->Clear();
-  for (const LookupReply& result : in.results) ToProto(result, out->add_results());
+  for (const LookupResponse& result : in.results) ToProto(result, out->add_results());
 }
 
 // ---- ListContents
@@ -209,8 +209,8 @@ void ToProto(const ListContentsRequest& in, pb::ListContentsRequest* out) {
   out->set_page_token(in.page_token);
 }
 
-absl::StatusOr<ListContentsReply> FromProto(const pb::ListContentsReply& in) {
-  ListContentsReply out;
+absl::StatusOr<ListContentsResponse> FromProto(const pb::ListContentsResponse& in) {
+  ListContentsResponse out;
   SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
   if (in.next_page_token().size() > kMaxPageTokenBytes) return Bad("next_page_token", "is too long");
   out.next_page_token = in.next_page_token();
@@ -218,7 +218,7 @@ absl::StatusOr<ListContentsReply> FromProto(const pb::ListContentsReply& in) {
   return out;
 }
 
-void ToProto(const ListContentsReply& in, pb::ListContentsReply* out) {
+void ToProto(const ListContentsResponse& in, pb::ListContentsResponse* out) {
   out->Clear();
   for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
   for (const BitTorrentSwarm& swarm : in.bittorrent_swarms) ToProto(swarm, out->add_bittorrent_swarms());
@@ -236,8 +236,8 @@ void ToProto(const ContentKey& in, pb::GetSwarmRequest* out) {
   SetKey(in, out);
 }
 
-absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in) {
-  GetSwarmReply out;
+absl::StatusOr<GetSwarmResponse> FromProto(const pb::GetSwarmResponse& in) {
+  GetSwarmResponse out;
   if (in.has_bittorrent_swarm()) {
     SHOAL_ASSIGN_OR_RETURN(out.bittorrent_swarm,
                            BitTorrentSwarmFrom(in.bittorrent_swarm(), "bittorrent_swarm"));
@@ -255,7 +255,7 @@ absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in) {
   return out;
 }
 
-void ToProto(const GetSwarmReply& in, pb::GetSwarmReply* out) {
+void ToProto(const GetSwarmResponse& in, pb::GetSwarmResponse* out) {
   out->Clear();
   if (in.bittorrent_swarm) {
     ToProto(*in.bittorrent_swarm, out->mutable_bittorrent_swarm());
@@ -299,4 +299,4 @@ void ToProto(const SwarmEvent& in, pb::SwarmEvent* out) {
   }
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -8,7 +8,7 @@
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/messages/content_conversion.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 namespace pb = ::shoal::tracker::v1;
@@ -87,19 +87,19 @@ uint8_t* PutPeer(const PeerInfo& peer, uint8_t* to) {
 
 }  // namespace
 
-std::string EncodeLookupReply(const LookupReply& reply) {
-  pb::LookupReply contents;
-  for (const ContentStatus& content : reply.contents) ToProto(content, contents.add_contents());
+std::string EncodeLookupResponse(const LookupResponse& response) {
+  pb::LookupResponse contents;
+  for (const ContentStatus& content : response.contents) ToProto(content, contents.add_contents());
   std::string bytes;
-  bytes.reserve(contents.ByteSizeLong() + reply.peers.size() * kMaxPeerBytes);
+  bytes.reserve(contents.ByteSizeLong() + response.peers.size() * kMaxPeerBytes);
   contents.AppendToString(&bytes);
-  for (const PeerInfo& peer : reply.peers) {
+  for (const PeerInfo& peer : response.peers) {
     uint8_t encoded[kMaxPeerBytes];
-    const uint8_t* const end =
-        PutBytes(pb::LookupReply::kPeersFieldNumber, encoded, [&](uint8_t* at) { return PutPeer(peer, at); });
+    const uint8_t* const end = PutBytes(pb::LookupResponse::kPeersFieldNumber, encoded,
+                                        [&](uint8_t* at) { return PutPeer(peer, at); });
     bytes.append(reinterpret_cast<const char*>(encoded), static_cast<size_t>(end - encoded));
   }
   return bytes;
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

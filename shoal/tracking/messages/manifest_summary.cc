@@ -1,6 +1,6 @@
 #include "shoal/tracking/messages/manifest_summary.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 ContentSummary SummaryOf(const Manifest& manifest) {
   return {.id = manifest.id(),
@@ -11,4 +11,4 @@ ContentSummary SummaryOf(const Manifest& manifest) {
           .file_count = static_cast<uint32_t>(manifest.files().size())};
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -13,7 +13,7 @@
 #include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // How a message's fields are named in errors, and the checks of those that stand in many messages. For the
 // conversions of this folder.
@@ -67,4 +67,4 @@ inline absl::StatusOr<LeaseId> LeaseFrom(uint64_t lease_id, const Field& field) 
   return LeaseId(lease_id);
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -13,7 +13,7 @@
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // What is said between a tracker and its clients, as plain values: the same fields and the same limits as in
 // protos/shoal/tracker/v1/messages.proto, where each is described. The registry and all code that can be
@@ -22,8 +22,8 @@ namespace shoal {
 
 using LeaseId = StrongIndex<struct LeaseIdTag, uint64_t>;
 
-inline constexpr uint32_t kMaxPeersPerReply = 200;
-inline constexpr uint32_t kDefaultPeersPerReply = 50;
+inline constexpr uint32_t kMaxPeersPerResponse = 200;
+inline constexpr uint32_t kDefaultPeersPerResponse = 50;
 inline constexpr uint32_t kMaxLeasesPerHeartbeat = 10'000;
 inline constexpr uint32_t kMaxReportsPerHeartbeat = 200;
 inline constexpr uint32_t kMaxRegistrationsPerMessage = 1000;
@@ -69,7 +69,7 @@ struct RegisterRequest {
   std::string site = {};  // as CheckSite lets it through; empty: none
 };
 
-struct RegisterReply {
+struct RegisterResponse {
   LeaseId lease_id;
   absl::Duration ttl;
   absl::Duration heartbeat_interval;
@@ -80,8 +80,8 @@ struct RegisterManyRequest {
   std::vector<absl::StatusOr<RegisterRequest>> registrations;  // an error: that one is malformed; never sent
 };
 
-struct RegisterManyReply {
-  std::vector<absl::StatusOr<RegisterReply>> outcomes;  // in the order of the request
+struct RegisterManyResponse {
+  std::vector<absl::StatusOr<RegisterResponse>> outcomes;  // in the order of the request
 };
 
 struct LeaseBeat {
@@ -111,7 +111,7 @@ struct HeartbeatRequest {
   std::vector<PeerReport> reports = {};
 };
 
-struct HeartbeatReply {
+struct HeartbeatResponse {
   absl::Duration ttl;
   absl::Duration heartbeat_interval;
   std::vector<LeaseId> register_again;  // leases that the tracker does not know
@@ -123,11 +123,11 @@ using ContentKey = std::variant<ContentId, std::string, InfoHash>;
 struct LookupRequest {
   ContentKey content;
   std::optional<PeerId> exclude;
-  uint32_t max_peers = 0;  // 0: kDefaultPeersPerReply
+  uint32_t max_peers = 0;  // 0: kDefaultPeersPerResponse
   std::string site = {};   // as in RegisterRequest
 };
 
-struct LookupReply {
+struct LookupResponse {
   std::vector<ContentStatus> contents;  // several only when a name was asked for; newest first
   std::vector<PeerInfo> peers;          // only with exactly one content
   bool truncated = false;               // by the UDP door: there are more peers than fitted
@@ -136,12 +136,13 @@ struct LookupReply {
 struct LookupManyRequest {
   std::vector<ContentId> contents;
   std::optional<PeerId> exclude;
-  uint32_t max_peers = 0;  // of each; 0: kDefaultPeersPerReply
+  uint32_t max_peers = 0;  // of each; 0: kDefaultPeersPerResponse
   std::string site = {};
 };
 
-struct LookupManyReply {
-  std::vector<LookupReply> results;  // in the order of the request; without contents where one is not known
+struct LookupManyResponse {
+  std::vector<LookupResponse>
+      results;  // in the order of the request; without contents where one is not known
 };
 
 struct ListContentsRequest {
@@ -164,7 +165,7 @@ struct BitTorrentPeer {
   absl::Duration silent_for;
 };
 
-struct ListContentsReply {
+struct ListContentsResponse {
   std::vector<ContentStatus> contents;
   std::string next_page_token;
   std::vector<BitTorrentSwarm> bittorrent_swarms = {};
@@ -180,7 +181,7 @@ struct SwarmPeer {
   std::string site = {};
 };
 
-struct GetSwarmReply {
+struct GetSwarmResponse {
   ContentStatus content;
   std::vector<SwarmPeer> peers;
   std::optional<BitTorrentSwarm> bittorrent_swarm = {};  // instead of both, when an info hash was asked for
@@ -200,8 +201,8 @@ struct LeaveRequest {
   std::vector<LeaseId> lease_ids;  // empty: all
 };
 
-struct LeaveReply {
+struct LeaveResponse {
   uint32_t ended = 0;
 };
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -3,7 +3,7 @@
 #include "shoal/tracking/messages/proto_conversion.h"
 #include "shoal/tracking/messages/site.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 absl::StatusOr<Endpoint> EndpointFrom(const pb::Endpoint& in, bool may_be_unspecified, const Field& field) {
   Endpoint out;
@@ -60,4 +60,4 @@ absl::StatusOr<std::string> SiteFrom(const std::string& in, const Field& field) 
   return in;
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -9,7 +9,7 @@
 #include "shoal/tracking/messages/message_field.h"
 #include "shoal/tracking/messages/messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 // What messages say of a peer, between its plain form and protobuf, as in proto_conversion.h.
 
@@ -26,4 +26,4 @@ absl::StatusOr<std::string> SiteFrom(const std::string& in, const Field& field);
 void ToProto(const Endpoint& in, tracker::v1::Endpoint* out);
 void ToProto(const PeerInfo& in, tracker::v1::Peer* out);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -6,26 +6,26 @@
 // Forward declarations keep the generated headers out of everything that only names these functions.
 namespace shoal::tracker::v1 {
 class RegisterRequest;
-class RegisterReply;
+class RegisterResponse;
 class RegisterManyRequest;
-class RegisterManyReply;
+class RegisterManyResponse;
 class HeartbeatRequest;
-class HeartbeatReply;
+class HeartbeatResponse;
 class LookupRequest;
-class LookupReply;
+class LookupResponse;
 class LookupManyRequest;
-class LookupManyReply;
+class LookupManyResponse;
 class ListContentsRequest;
-class ListContentsReply;
+class ListContentsResponse;
 class GetSwarmRequest;
-class GetSwarmReply;
+class GetSwarmResponse;
 class WatchRequest;
 class SwarmEvent;
 class LeaveRequest;
-class LeaveReply;
+class LeaveResponse;
 }  // namespace shoal::tracker::v1
 
-namespace shoal {
+namespace shoal::tracking {
 
 // Between the plain messages and their protobuf forms. FromProto checks everything that a stranger may have
 // got wrong (lengths of ids, bounds, chunk sets that fit): INVALID_ARGUMENT that names the field. ToProto
@@ -34,40 +34,40 @@ namespace shoal {
 namespace pb = ::shoal::tracker::v1;
 
 absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in);
-absl::StatusOr<RegisterReply> FromProto(const pb::RegisterReply& in);
+absl::StatusOr<RegisterResponse> FromProto(const pb::RegisterResponse& in);
 absl::StatusOr<RegisterManyRequest> FromProto(const pb::RegisterManyRequest& in);
-absl::StatusOr<RegisterManyReply> FromProto(const pb::RegisterManyReply& in);
+absl::StatusOr<RegisterManyResponse> FromProto(const pb::RegisterManyResponse& in);
 absl::StatusOr<HeartbeatRequest> FromProto(const pb::HeartbeatRequest& in);
-absl::StatusOr<HeartbeatReply> FromProto(const pb::HeartbeatReply& in);
+absl::StatusOr<HeartbeatResponse> FromProto(const pb::HeartbeatResponse& in);
 absl::StatusOr<LookupRequest> FromProto(const pb::LookupRequest& in);
-absl::StatusOr<LookupReply> FromProto(const pb::LookupReply& in);
+absl::StatusOr<LookupResponse> FromProto(const pb::LookupResponse& in);
 absl::StatusOr<LookupManyRequest> FromProto(const pb::LookupManyRequest& in);
-absl::StatusOr<LookupManyReply> FromProto(const pb::LookupManyReply& in);
+absl::StatusOr<LookupManyResponse> FromProto(const pb::LookupManyResponse& in);
 absl::StatusOr<ListContentsRequest> FromProto(const pb::ListContentsRequest& in);
-absl::StatusOr<ListContentsReply> FromProto(const pb::ListContentsReply& in);
+absl::StatusOr<ListContentsResponse> FromProto(const pb::ListContentsResponse& in);
 absl::StatusOr<ContentKey> FromProto(const pb::GetSwarmRequest& in);
-absl::StatusOr<GetSwarmReply> FromProto(const pb::GetSwarmReply& in);
+absl::StatusOr<GetSwarmResponse> FromProto(const pb::GetSwarmResponse& in);
 absl::StatusOr<WatchRequest> FromProto(const pb::WatchRequest& in);
 absl::StatusOr<SwarmEvent> FromProto(const pb::SwarmEvent& in);
 absl::StatusOr<LeaveRequest> FromProto(const pb::LeaveRequest& in);
-absl::StatusOr<LeaveReply> FromProto(const pb::LeaveReply& in);
+absl::StatusOr<LeaveResponse> FromProto(const pb::LeaveResponse& in);
 
 void ToProto(const RegisterRequest& in, pb::RegisterRequest* out);
-void ToProto(const RegisterReply& in, pb::RegisterReply* out);
+void ToProto(const RegisterResponse& in, pb::RegisterResponse* out);
 void ToProto(const RegisterManyRequest& in, pb::RegisterManyRequest* out);
-void ToProto(const RegisterManyReply& in, pb::RegisterManyReply* out);
+void ToProto(const RegisterManyResponse& in, pb::RegisterManyResponse* out);
 void ToProto(const HeartbeatRequest& in, pb::HeartbeatRequest* out);
-void ToProto(const HeartbeatReply& in, pb::HeartbeatReply* out);
+void ToProto(const HeartbeatResponse& in, pb::HeartbeatResponse* out);
 void ToProto(const LookupRequest& in, pb::LookupRequest* out);
-void ToProto(const LookupReply& in, pb::LookupReply* out);
+void ToProto(const LookupResponse& in, pb::LookupResponse* out);
 void ToProto(const LookupManyRequest& in, pb::LookupManyRequest* out);
-void ToProto(const LookupManyReply& in, pb::LookupManyReply* out);
+void ToProto(const LookupManyResponse& in, pb::LookupManyResponse* out);
 void ToProto(const ListContentsRequest& in, pb::ListContentsRequest* out);
-void ToProto(const ListContentsReply& in, pb::ListContentsReply* out);
+void ToProto(const ListContentsResponse& in, pb::ListContentsResponse* out);
 void ToProto(const ContentKey& in, pb::GetSwarmRequest* out);
-void ToProto(const GetSwarmReply& in, pb::GetSwarmReply* out);
+void ToProto(const GetSwarmResponse& in, pb::GetSwarmResponse* out);
 void ToProto(const SwarmEvent& in, pb::SwarmEvent* out);
 void ToProto(const LeaveRequest& in, pb::LeaveRequest* out);
-void ToProto(const LeaveReply& in, pb::LeaveReply* out);
+void ToProto(const LeaveResponse& in, pb::LeaveResponse* out);
 
-}  // namespace shoal
+}  // namespace shoal::tracking

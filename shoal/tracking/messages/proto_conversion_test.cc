@@ -8,7 +8,7 @@
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 using ::testing::StartsWith;
@@ -37,11 +37,11 @@ TEST(ProtoConversionTest, Register) {
   EXPECT_EQ(back.free_slots, 8u);
   EXPECT_EQ(back.max_peers, 50u);
 
-  const RegisterReply reply = RoundTrip<pb::RegisterReply>(sample::Registered());
-  EXPECT_EQ(reply.lease_id, sample::Registered().lease_id);
-  EXPECT_EQ(reply.ttl, absl::Seconds(30));
-  EXPECT_EQ(reply.heartbeat_interval, absl::Milliseconds(10'500));
-  EXPECT_EQ(reply.peers, sample::Registered().peers);
+  const RegisterResponse response = RoundTrip<pb::RegisterResponse>(sample::Registered());
+  EXPECT_EQ(response.lease_id, sample::Registered().lease_id);
+  EXPECT_EQ(response.ttl, absl::Seconds(30));
+  EXPECT_EQ(response.heartbeat_interval, absl::Milliseconds(10'500));
+  EXPECT_EQ(response.peers, sample::Registered().peers);
 }
 
 TEST(ProtoConversionTest, RegisterFromWhereverTheCallComesFrom) {
@@ -64,7 +64,8 @@ TEST(ProtoConversionTest, Heartbeat) {
   EXPECT_EQ(back.leases[1].gained, sample::Beat(8).gained);
   EXPECT_EQ(back.leases[1].send_rate_bytes_per_second, 3'000'000'000u);
   EXPECT_EQ(back.reports, sample::Heartbeat().reports);
-  EXPECT_EQ(RoundTrip<pb::HeartbeatReply>(sample::Beaten()).register_again, sample::Beaten().register_again);
+  EXPECT_EQ(RoundTrip<pb::HeartbeatResponse>(sample::Beaten()).register_again,
+            sample::Beaten().register_again);
 }
 
 TEST(ProtoConversionTest, HeartbeatPassesOverReportsForReasonsThatItDoesNotKnow) {
@@ -75,7 +76,7 @@ TEST(ProtoConversionTest, HeartbeatPassesOverReportsForReasonsThatItDoesNotKnow)
 }
 
 TEST(ProtoConversionTest, HeartbeatIgnoresDirectivesThatItDoesNotKnow) {
-  pb::HeartbeatReply proto;
+  pb::HeartbeatResponse proto;
   ToProto(sample::Beaten(), &proto);
   proto.mutable_directives(0)->set_kind(static_cast<pb::Directive::Kind>(77));
   EXPECT_EQ(FromProto(proto)->register_again, std::vector<LeaseId>{LeaseId(9)});
@@ -88,10 +89,10 @@ TEST(ProtoConversionTest, Lookup) {
   EXPECT_EQ(std::get<std::string>(RoundTrip<pb::LookupRequest>(LookupRequest{"a name", {}, 0}).content),
             "a name");
 
-  const LookupReply reply = RoundTrip<pb::LookupReply>(sample::Found(2, 3));
-  EXPECT_EQ(reply.contents[1].summary, sample::Summary(1));
-  EXPECT_EQ(reply.contents[1].first_seen, sample::Status(1).first_seen);
-  EXPECT_EQ(reply.peers, sample::Found(2, 3).peers);
+  const LookupResponse response = RoundTrip<pb::LookupResponse>(sample::Found(2, 3));
+  EXPECT_EQ(response.contents[1].summary, sample::Summary(1));
+  EXPECT_EQ(response.contents[1].first_seen, sample::Status(1).first_seen);
+  EXPECT_EQ(response.peers, sample::Found(2, 3).peers);
 }
 
 TEST(ProtoConversionTest, RegisterMany) {
@@ -109,13 +110,13 @@ TEST(ProtoConversionTest, RegisterMany) {
   for (uint32_t i = 0; i < kMaxRegistrationsPerMessage; ++i) proto.add_registrations();
   EXPECT_THAT(std::string(FromProto(proto).status().message()), StartsWith("registrations: has 1002"));
 
-  RegisterManyReply reply;
-  reply.outcomes = {sample::Registered(), absl::AlreadyExistsError("known as another")};
-  const auto answered = RoundTrip<pb::RegisterManyReply>(reply);
+  RegisterManyResponse response;
+  response.outcomes = {sample::Registered(), absl::AlreadyExistsError("known as another")};
+  const auto answered = RoundTrip<pb::RegisterManyResponse>(response);
   ASSERT_EQ(answered.outcomes.size(), 2u);
   EXPECT_EQ(answered.outcomes[0]->lease_id, sample::Registered().lease_id);
   EXPECT_EQ(answered.outcomes[1].status(), absl::AlreadyExistsError("known as another"));
-  pb::RegisterManyReply neither;
+  pb::RegisterManyResponse neither;
   neither.add_outcomes();
   EXPECT_FALSE(FromProto(neither).ok());
 }
@@ -128,11 +129,11 @@ TEST(ProtoConversionTest, LookupMany) {
   EXPECT_EQ(back.max_peers, 20u);
   EXPECT_EQ(back.site, "berlin");
 
-  const LookupManyReply reply =
-      RoundTrip<pb::LookupManyReply>(LookupManyReply{{sample::Found(1, 3), sample::Found(0, 0)}});
-  ASSERT_EQ(reply.results.size(), 2u);
-  EXPECT_EQ(reply.results[0].peers, sample::Found(1, 3).peers);
-  EXPECT_TRUE(reply.results[1].contents.empty());
+  const LookupManyResponse response =
+      RoundTrip<pb::LookupManyResponse>(LookupManyResponse{{sample::Found(1, 3), sample::Found(0, 0)}});
+  ASSERT_EQ(response.results.size(), 2u);
+  EXPECT_EQ(response.results[0].peers, sample::Found(1, 3).peers);
+  EXPECT_TRUE(response.results[1].contents.empty());
 }
 
 TEST(ProtoConversionTest, ContentsAreAskedForInHexAsWell) {
@@ -155,8 +156,9 @@ TEST(ProtoConversionTest, ListContents) {
   EXPECT_EQ(back.name_contains, "part");
   EXPECT_EQ(back.page_size, 10u);
   EXPECT_EQ(back.page_token, "token");
-  EXPECT_EQ(RoundTrip<pb::ListContentsReply>(ListContentsReply{{sample::Status(1)}, "next"}).next_page_token,
-            "next");
+  EXPECT_EQ(
+      RoundTrip<pb::ListContentsResponse>(ListContentsResponse{{sample::Status(1)}, "next"}).next_page_token,
+      "next");
 }
 
 TEST(ProtoConversionTest, GetSwarm) {
@@ -169,7 +171,7 @@ TEST(ProtoConversionTest, GetSwarm) {
                  absl::FromUnixSeconds(1'700'000'000),
                  sample::Beat(7),
                  "berlin"};
-  const GetSwarmReply back = RoundTrip<pb::GetSwarmReply>(GetSwarmReply{sample::Status(1), {peer}});
+  const GetSwarmResponse back = RoundTrip<pb::GetSwarmResponse>(GetSwarmResponse{sample::Status(1), {peer}});
   ASSERT_EQ(back.peers.size(), 1u);
   EXPECT_EQ(back.peers[0].held, sample::Held());
   EXPECT_EQ(back.peers[0].lease_left, absl::Milliseconds(1500));
@@ -177,8 +179,8 @@ TEST(ProtoConversionTest, GetSwarm) {
   EXPECT_EQ(back.peers[0].totals.sent_bytes, 1'000'000u);
   EXPECT_EQ(back.peers[0].site, "berlin");
 
-  pb::GetSwarmReply proto;
-  ToProto(GetSwarmReply{sample::Status(1), {peer}}, &proto);
+  pb::GetSwarmResponse proto;
+  ToProto(GetSwarmResponse{sample::Status(1), {peer}}, &proto);
   EXPECT_EQ(proto.peers(0).held().ranges(), "0-2,50,99");
 }
 
@@ -194,15 +196,15 @@ TEST(ProtoConversionTest, SwarmsOfBitTorrent) {
   EXPECT_EQ(FromProto(by_hex).status().code(), absl::StatusCode::kInvalidArgument);
 
   const BitTorrentSwarm swarm{hash, absl::FromUnixSeconds(1'700'000'000), 1, 2, 3};
-  const auto listed = RoundTrip<pb::ListContentsReply>(ListContentsReply{{}, "next", {swarm}});
+  const auto listed = RoundTrip<pb::ListContentsResponse>(ListContentsResponse{{}, "next", {swarm}});
   ASSERT_EQ(listed.bittorrent_swarms.size(), 1u);
   EXPECT_EQ(listed.bittorrent_swarms[0].info_hash, hash);
   EXPECT_EQ(listed.bittorrent_swarms[0].completed, 3u);
 
-  GetSwarmReply reply;
-  reply.bittorrent_swarm = swarm;
-  reply.bittorrent_peers = {{sample::Info(1).endpoint, true, absl::Seconds(90)}};
-  const auto back = RoundTrip<pb::GetSwarmReply>(reply);
+  GetSwarmResponse response;
+  response.bittorrent_swarm = swarm;
+  response.bittorrent_peers = {{sample::Info(1).endpoint, true, absl::Seconds(90)}};
+  const auto back = RoundTrip<pb::GetSwarmResponse>(response);
   ASSERT_TRUE(back.bittorrent_swarm.has_value());
   EXPECT_EQ(back.bittorrent_swarm->leechers, 2u);
   ASSERT_EQ(back.bittorrent_peers.size(), 1u);
@@ -214,8 +216,8 @@ TEST(ProtoConversionTest, RangesForPeopleEndAfterSixtyFourRuns) {
   ContentStatus status = sample::Status(1);
   SwarmPeer peer{sample::Info(1), LeaseId(7), ChunkSet(1000), absl::Seconds(1), absl::UnixEpoch(), {}};
   for (uint32_t i = 0; i < 1000; i += 2) peer.held.Insert(ChunkIndex(i));
-  pb::GetSwarmReply proto;
-  ToProto(GetSwarmReply{status, {peer}}, &proto);
+  pb::GetSwarmResponse proto;
+  ToProto(GetSwarmResponse{status, {peer}}, &proto);
   EXPECT_THAT(proto.peers(0).held().ranges(), ::testing::EndsWith(",126,..."));
 }
 
@@ -226,14 +228,14 @@ TEST(ProtoConversionTest, SwarmEvents) {
 
 TEST(ProtoConversionTest, Leave) {
   EXPECT_EQ(RoundTrip<pb::LeaveRequest>(sample::Leave()).lease_ids, sample::Leave().lease_ids);
-  EXPECT_EQ(RoundTrip<pb::LeaveReply>(LeaveReply{3}).ended, 3u);
+  EXPECT_EQ(RoundTrip<pb::LeaveResponse>(LeaveResponse{3}).ended, 3u);
 }
 
-TEST(ProtoConversionTest, RepliesShowIdsInHexAndRequestsDoNot) {
-  pb::LookupReply reply;
-  ToProto(sample::Found(), &reply);
-  EXPECT_EQ(reply.contents(0).summary().content_hex(), sample::Content(0).ToHex());
-  EXPECT_EQ(reply.peers(1).peer_hex(), sample::Peer(1).ToHex());
+TEST(ProtoConversionTest, ResponsesShowIdsInHexAndRequestsDoNot) {
+  pb::LookupResponse response;
+  ToProto(sample::Found(), &response);
+  EXPECT_EQ(response.contents(0).summary().content_hex(), sample::Content(0).ToHex());
+  EXPECT_EQ(response.peers(1).peer_hex(), sample::Peer(1).ToHex());
   pb::RegisterRequest request;
   ToProto(sample::Register(), &request);
   EXPECT_EQ(request.content().content_hex(), "");
@@ -337,17 +339,17 @@ TEST(ProtoConversionTest, OtherRequestsNameTheFieldThatIsWrong) {
   EXPECT_THAT(std::string(FromProto(pb::LeaveRequest()).status().message()), StartsWith("peer_id: has 0"));
 }
 
-TEST(ProtoConversionTest, RepliesOfALyingTrackerAreRefused) {
-  pb::RegisterReply reply;
-  ToProto(sample::Registered(), &reply);
-  reply.mutable_heartbeat_interval()->set_seconds(-1);
-  EXPECT_THAT(std::string(FromProto(reply).status().message()), StartsWith("heartbeat_interval: "));
-  ToProto(sample::Registered(), &reply);
-  reply.mutable_ttl()->set_seconds(INT64_MAX);
-  EXPECT_THAT(std::string(FromProto(reply).status().message()), StartsWith("ttl: "));
-  ToProto(sample::Registered(), &reply);
-  reply.mutable_peers(1)->mutable_endpoint()->clear_ip();
-  EXPECT_THAT(std::string(FromProto(reply).status().message()), StartsWith("peers[1].endpoint.ip: "));
+TEST(ProtoConversionTest, ResponsesOfALyingTrackerAreRefused) {
+  pb::RegisterResponse response;
+  ToProto(sample::Registered(), &response);
+  response.mutable_heartbeat_interval()->set_seconds(-1);
+  EXPECT_THAT(std::string(FromProto(response).status().message()), StartsWith("heartbeat_interval: "));
+  ToProto(sample::Registered(), &response);
+  response.mutable_ttl()->set_seconds(INT64_MAX);
+  EXPECT_THAT(std::string(FromProto(response).status().message()), StartsWith("ttl: "));
+  ToProto(sample::Registered(), &response);
+  response.mutable_peers(1)->mutable_endpoint()->clear_ip();
+  EXPECT_THAT(std::string(FromProto(response).status().message()), StartsWith("peers[1].endpoint.ip: "));
 }
 
 TEST(ProtoConversionTest, AnEmptyContentIsAContent) {
@@ -360,4 +362,4 @@ TEST(ProtoConversionTest, AnEmptyContentIsAContent) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

@@ -6,7 +6,7 @@
 #include "shoal/tracking/messages/messages.h"
 
 // Messages with every field set, for the tests of this folder and for the seeds of the fuzz targets.
-namespace shoal::sample {
+namespace shoal::tracking::sample {
 
 inline ContentId Content(uint8_t n) {
   std::array<uint8_t, 32> bytes{};
@@ -27,7 +27,7 @@ inline Endpoint At(uint8_t n) {
 }
 
 // Of 100 chunks in 3 files.
-inline ContentSummary Summary(uint8_t n, std::string name = "content.bin") {
+inline tracking::ContentSummary Summary(uint8_t n, std::string name = "content.bin") {
   return {Content(n), std::move(name), 98 * 65536 + 5, 65536, 100, 3};
 }
 
@@ -37,52 +37,54 @@ inline ChunkSet Held() {
   return held;
 }
 
-inline PeerInfo Info(uint8_t n) {
+inline tracking::PeerInfo Info(uint8_t n) {
   return {Peer(n), At(n), n % 2 == 0, 100u - n % 2, 4};
 }
 
-inline ContentStatus Status(uint8_t n) {
+inline tracking::ContentStatus Status(uint8_t n) {
   return {Summary(n), absl::FromUnixMillis(1'700'000'000'123), 3, 4};
 }
 
-inline RegisterRequest Register() {
+inline tracking::RegisterRequest Register() {
   return {Peer(1), At(1), Summary(1), Held(), 8, 50, "berlin/7"};
 }
 
-inline RegisterReply Registered(int peers = 2) {
-  RegisterReply reply{LeaseId(0xFEEDFACECAFEBEEF), absl::Seconds(30), absl::Milliseconds(10'500), {}};
-  for (int i = 0; i < peers; ++i) reply.peers.push_back(Info(static_cast<uint8_t>(i)));
-  return reply;
+inline tracking::RegisterResponse Registered(int peers = 2) {
+  tracking::RegisterResponse response{
+      tracking::LeaseId(0xFEEDFACECAFEBEEF), absl::Seconds(30), absl::Milliseconds(10'500), {}};
+  for (int i = 0; i < peers; ++i) response.peers.push_back(Info(static_cast<uint8_t>(i)));
+  return response;
 }
 
-inline LeaseBeat Beat(uint64_t lease) {
-  return {LeaseId(lease), {{ChunkIndex(3), 4}, {ChunkIndex(70), 1}}, 2, 1'000'000, 2, 3'000'000'000, 4};
-}
-
-inline HeartbeatRequest Heartbeat() {
+inline tracking::LeaseBeat Beat(uint64_t lease) {
   return {
-      Peer(1),
-      {Beat(7), Beat(8)},
-      {{LeaseId(7), Peer(2), PeerReport::Reason::kDead}, {LeaseId(8), Peer(3), PeerReport::Reason::kLying}}};
+      tracking::LeaseId(lease), {{ChunkIndex(3), 4}, {ChunkIndex(70), 1}}, 2, 1'000'000, 2, 3'000'000'000, 4};
 }
 
-inline HeartbeatReply Beaten() {
-  return {absl::Seconds(30), absl::Seconds(10), {LeaseId(8), LeaseId(9)}};
+inline tracking::HeartbeatRequest Heartbeat() {
+  return {Peer(1),
+          {Beat(7), Beat(8)},
+          {{tracking::LeaseId(7), Peer(2), tracking::PeerReport::Reason::kDead},
+           {tracking::LeaseId(8), Peer(3), tracking::PeerReport::Reason::kLying}}};
 }
 
-inline LookupRequest Lookup() {
+inline tracking::HeartbeatResponse Beaten() {
+  return {absl::Seconds(30), absl::Seconds(10), {tracking::LeaseId(8), tracking::LeaseId(9)}};
+}
+
+inline tracking::LookupRequest Lookup() {
   return {Content(1), Peer(1), 20, "berlin/7"};
 }
 
-inline LookupReply Found(int contents = 1, int peers = 3) {
-  LookupReply reply;
-  for (int i = 0; i < contents; ++i) reply.contents.push_back(Status(static_cast<uint8_t>(i)));
-  for (int i = 0; i < peers; ++i) reply.peers.push_back(Info(static_cast<uint8_t>(i)));
-  return reply;
+inline tracking::LookupResponse Found(int contents = 1, int peers = 3) {
+  LookupResponse response;
+  for (int i = 0; i < contents; ++i) response.contents.push_back(Status(static_cast<uint8_t>(i)));
+  for (int i = 0; i < peers; ++i) response.peers.push_back(Info(static_cast<uint8_t>(i)));
+  return response;
 }
 
 inline LeaveRequest Leave() {
   return {Peer(1), {LeaseId(7), LeaseId(8)}};
 }
 
-}  // namespace shoal::sample
+}  // namespace shoal::tracking::sample

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace shoal {
+namespace shoal::tracking {
 
 absl::Status CheckSite(absl::string_view site) {
   if (site.size() > kMaxSiteBytes) {
@@ -17,4 +17,4 @@ absl::Status CheckSite(absl::string_view site) {
   return absl::OkStatus();
 }
 
-}  // namespace shoal
+}  // namespace shoal::tracking

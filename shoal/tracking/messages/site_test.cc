@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace shoal {
+namespace shoal::tracking {
 namespace {
 
 TEST(SiteTest, TakesWhatPeopleCallTheirRooms) {
@@ -21,4 +21,4 @@ TEST(SiteTest, RefusesWhatNoLogLineShouldShow) {
 }
 
 }  // namespace
-}  // namespace shoal
+}  // namespace shoal::tracking

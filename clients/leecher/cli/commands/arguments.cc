@@ -19,18 +19,18 @@ absl::Status About(absl::string_view flag, const absl::Status& status) {
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
 }
 
-absl::StatusOr<std::vector<TrackerUrl>> Trackers(const Words& words) {
-  std::vector<TrackerUrl> trackers;
+absl::StatusOr<std::vector<tracking::TrackerUrl>> Trackers(const Words& words) {
+  std::vector<tracking::TrackerUrl> trackers;
   for (const std::string& text : words.trackers) {
-    absl::StatusOr<std::vector<TrackerUrl>> more = TrackerUrl::ParseList(text);
+    absl::StatusOr<std::vector<tracking::TrackerUrl>> more = tracking::TrackerUrl::ParseList(text);
     if (!more.ok()) return About("--tracker", more.status());
     trackers.insert(trackers.end(), more->begin(), more->end());
   }
   return trackers;
 }
 
-absl::StatusOr<std::vector<TrackerUrl>> AtLeastOneTracker(const Words& words) {
-  SHOAL_ASSIGN_OR_RETURN(std::vector<TrackerUrl> trackers, Trackers(words));
+absl::StatusOr<std::vector<tracking::TrackerUrl>> AtLeastOneTracker(const Words& words) {
+  SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, Trackers(words));
   if (trackers.empty()) {
     return absl::InvalidArgumentError(
         "no tracker: give one with --tracker=HOST:PORT (or udp://HOST:PORT), or set SHOAL_TRACKER");
@@ -62,7 +62,7 @@ absl::StatusOr<ServeOptions> Serve(const Words& words) {
   SHOAL_ASSIGN_OR_RETURN(serve.listen, AddressOrNone("--listen", words.listen));
   SHOAL_ASSIGN_OR_RETURN(serve.grpc, AddressOrNone("--grpc", words.grpc));
   serve.advertise = words.advertise;
-  if (const absl::Status site = CheckSite(words.site); !site.ok()) return About("--site", site);
+  if (const absl::Status site = tracking::CheckSite(words.site); !site.ok()) return About("--site", site);
   serve.site = words.site;
   return serve;
 }
@@ -210,11 +210,11 @@ absl::StatusOr<Command> Interpret(const Words& words) {
     case CommandName::kGet:
       return Get(words);
     case CommandName::kList: {
-      SHOAL_ASSIGN_OR_RETURN(std::vector<TrackerUrl> trackers, AtLeastOneTracker(words));
+      SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, AtLeastOneTracker(words));
       return Command(ListOptions{std::move(trackers), words.subject, words.json});
     }
     case CommandName::kInfo: {
-      SHOAL_ASSIGN_OR_RETURN(std::vector<TrackerUrl> trackers,
+      SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers,
                              NamesItsTrackers(words.subject) ? Trackers(words) : AtLeastOneTracker(words));
       return Command(InfoOptions{words.subject, std::move(trackers), words.json});
     }

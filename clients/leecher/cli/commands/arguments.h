@@ -24,8 +24,8 @@ struct ServeOptions {
 };
 
 struct GetOptions {
-  std::vector<std::string> contents;  // names, ids, .shoal files
-  std::vector<TrackerUrl> trackers;   // may be empty when all contents are .shoal files
+  std::vector<std::string> contents;           // names, ids, .shoal files
+  std::vector<tracking::TrackerUrl> trackers;  // may be empty when all contents are .shoal files
   std::string output_folder = ".";
   ServeOptions serve;
   // Serve on after the download: for how long; unset: ask on a terminal, otherwise don't.
@@ -34,8 +34,8 @@ struct GetOptions {
   absl::Duration wait = absl::Minutes(1);
   uint32_t max_peers = 32;
   // For all contents of the process together; RateLimit::kUnlimited: none.
-  uint64_t limit_down_bytes_per_second = RateLimit::kUnlimited;
-  uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
+  uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
+  uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   SelectionRules selection;
   bool sequential = false;
   std::string on_complete;
@@ -45,14 +45,14 @@ struct GetOptions {
 };
 
 struct ListOptions {
-  std::vector<TrackerUrl> trackers;
+  std::vector<tracking::TrackerUrl> trackers;
   std::string name_contains;
   bool json = false;
 };
 
 struct InfoOptions {
   std::string content;
-  std::vector<TrackerUrl> trackers;  // may be empty for a .shoal file
+  std::vector<tracking::TrackerUrl> trackers;  // may be empty for a .shoal file
   bool json = false;
 };
 
@@ -60,16 +60,16 @@ struct MakeOptions {
   std::string path;
   std::string output_path;  // empty: the content's name with ".shoal" in the current folder
   std::optional<uint32_t> chunk_size_bytes;
-  std::vector<TrackerUrl> trackers;
+  std::vector<tracking::TrackerUrl> trackers;
   bool json = false;
   bool quiet = false;
 };
 
 struct SeedOptions {
   std::string path;
-  std::vector<TrackerUrl> trackers;
+  std::vector<tracking::TrackerUrl> trackers;
   ServeOptions serve;
-  uint64_t limit_up_bytes_per_second = RateLimit::kUnlimited;
+  uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   absl::Duration duration = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;

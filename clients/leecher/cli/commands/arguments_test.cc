@@ -93,8 +93,8 @@ TEST(ArgumentsTest, WaysToSaySeed) {
 
 TEST(ArgumentsTest, LimitsAreRates) {
   Words words = Typed(CommandName::kGet);
-  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_down_bytes_per_second, RateLimit::kUnlimited);
-  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_up_bytes_per_second, RateLimit::kUnlimited);
+  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_down_bytes_per_second, net::RateLimit::kUnlimited);
+  EXPECT_EQ(InterpretAs<GetOptions>(words).limit_up_bytes_per_second, net::RateLimit::kUnlimited);
   words.limit_down = "2MiB";
   words.limit_up = "8Mbit/s";
   EXPECT_EQ(InterpretAs<GetOptions>(words).limit_down_bytes_per_second, 2u * 1024 * 1024);

@@ -23,19 +23,19 @@ ContentWord Classify(absl::string_view word) {
   return ContentWord::kName;
 }
 
-absl::StatusOr<ContentKey> ResolvePrefix(const std::string& prefix,
-                                         const std::vector<ContentStatus>& contents) {
+absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
+                                                   const std::vector<tracking::ContentStatus>& contents) {
   const std::string digits = absl::AsciiStrToLower(prefix);
   std::vector<ContentId> ids;
-  for (const ContentStatus& content : contents) {
-    if (content.summary.name == prefix) return ContentKey(prefix);
+  for (const tracking::ContentStatus& content : contents) {
+    if (content.summary.name == prefix) return tracking::ContentKey(prefix);
     if (absl::StartsWith(content.summary.id.ToHex(), digits) &&
         std::find(ids.begin(), ids.end(), content.summary.id) == ids.end()) {
       ids.push_back(content.summary.id);
     }
   }
-  if (ids.empty()) return ContentKey(prefix);
-  if (ids.size() == 1) return ContentKey(ids.front());
+  if (ids.empty()) return tracking::ContentKey(prefix);
+  if (ids.size() == 1) return tracking::ContentKey(ids.front());
   std::string message = absl::StrCat(ids.size(), " ids begin with ", prefix, "; give more digits:");
   for (const ContentId& id : ids) absl::StrAppend(&message, " ", id.ToHex());
   return absl::FailedPreconditionError(message);

@@ -21,7 +21,7 @@ ContentWord Classify(absl::string_view word);
 // The id that `prefix` begins, among contents that a tracker listed; the prefix itself, as a name, when one
 // of them has that name or none begins so. FAILED_PRECONDITION when several begin so (the message lists
 // them).
-absl::StatusOr<ContentKey> ResolvePrefix(const std::string& prefix,
-                                         const std::vector<ContentStatus>& contents);
+absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
+                                                   const std::vector<tracking::ContentStatus>& contents);
 
 }  // namespace shoal::leecher

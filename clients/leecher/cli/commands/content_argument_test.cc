@@ -10,8 +10,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-ContentStatus Content(const std::string& hex_beginning, const std::string& name) {
-  ContentStatus content;
+tracking::ContentStatus Content(const std::string& hex_beginning, const std::string& name) {
+  tracking::ContentStatus content;
   content.summary.id = *ContentId::FromHex(hex_beginning + std::string(64 - hex_beginning.size(), '0'));
   content.summary.name = name;
   return content;
@@ -30,7 +30,8 @@ TEST(ContentArgumentTest, TellsWordsApart) {
 }
 
 TEST(ContentArgumentTest, APrefixOfOneIdIsThatId) {
-  const std::vector<ContentStatus> contents = {Content("deadbeef01", "a"), Content("deadbeef02", "b")};
+  const std::vector<tracking::ContentStatus> contents = {Content("deadbeef01", "a"),
+                                                         Content("deadbeef02", "b")};
   const auto key = ResolvePrefix("DEADBEEF02", contents);
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(std::get<ContentId>(*key), contents[1].summary.id);

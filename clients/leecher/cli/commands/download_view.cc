@@ -8,7 +8,8 @@
 
 namespace shoal::leecher {
 
-DownloadView::DownloadView(std::string argument, std::vector<TrackerUrl> trackers, absl::Duration now)
+DownloadView::DownloadView(std::string argument, std::vector<tracking::TrackerUrl> trackers,
+                           absl::Duration now)
     : trackers_(trackers), record_(std::move(argument), std::move(trackers), now) {}
 
 void DownloadView::GiveUpAfter(absl::Duration patience, absl::Duration now) {

@@ -17,12 +17,12 @@ namespace shoal::leecher {
 // One thread.
 class DownloadView {
  public:
-  DownloadView(std::string argument, std::vector<TrackerUrl> trackers, absl::Duration now);
+  DownloadView(std::string argument, std::vector<tracking::TrackerUrl> trackers, absl::Duration now);
 
   void Attach(std::unique_ptr<Download> download) { download_ = std::move(download); }
   Download& download() { return *download_; }
   const DownloadRecord& record() const { return record_; }
-  const std::vector<TrackerUrl>& trackers() const { return trackers_; }
+  const std::vector<tracking::TrackerUrl>& trackers() const { return trackers_; }
 
   void Observe(const DownloadEvent& event, absl::Duration now) { record_.Observe(event, now); }
   std::optional<std::string> Tell(const DownloadEvent& event) { return teller_.Tell(event); }
@@ -35,7 +35,7 @@ class DownloadView {
   void GiveUpAfter(absl::Duration patience, absl::Duration now);
 
  private:
-  const std::vector<TrackerUrl> trackers_;
+  const std::vector<tracking::TrackerUrl> trackers_;
   DownloadRecord record_;
   EventTeller teller_;
   std::unique_ptr<Download> download_;

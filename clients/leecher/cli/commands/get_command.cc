@@ -44,8 +44,8 @@ class Get {
       : options_(options),
         interrupts_(interrupts),
         console_(VoiceOf(options)),
-        limits_{std::make_shared<RateLimit>(options.limit_down_bytes_per_second),
-                std::make_shared<RateLimit>(options.limit_up_bytes_per_second)},
+        limits_{std::make_shared<net::RateLimit>(options.limit_down_bytes_per_second),
+                std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second)},
         queue_([this] { interrupts_.Nudge(); }) {}
 
   ExitCode Run() {
@@ -78,7 +78,7 @@ class Get {
   }
 
   void TellLimits() {
-    const auto text = [](const RateLimit& limit) {
+    const auto text = [](const net::RateLimit& limit) {
       return limit.limited() ? FormatRate(static_cast<double>(limit.bytes_per_second()))
                              : std::string("none");
     };
@@ -107,7 +107,7 @@ class Get {
         reseeder->Gained(id, chunks);
       };
       request->on_bad_peer = [reseeder = reseeder_.get()](const ContentId& id, const PeerId& peer,
-                                                          PeerReport::Reason reason) {
+                                                          tracking::PeerReport::Reason reason) {
         reseeder->Report(id, peer, reason);
       };
     }

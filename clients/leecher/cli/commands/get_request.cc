@@ -21,7 +21,7 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.verify_all = options.verify;
   request.sequential = options.sequential;
   request.selection = options.selection;
-  request.make_tracker_client = MakeTrackerClient;
+  request.make_tracker_client = tracking::MakeTrackerClient;
   if (Classify(content) != ContentWord::kManifestFile) {
     SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers));
     return request;
@@ -29,7 +29,7 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
 
   SHOAL_ASSIGN_OR_RETURN(ManifestFile file, ManifestFile::Read(content));
   for (const std::string& text : file.trackers) {
-    SHOAL_ASSIGN_OR_RETURN(TrackerUrl tracker, TrackerUrl::Parse(text));
+    SHOAL_ASSIGN_OR_RETURN(tracking::TrackerUrl tracker, tracking::TrackerUrl::Parse(text));
     if (std::find(request.trackers.begin(), request.trackers.end(), tracker) == request.trackers.end()) {
       request.trackers.push_back(std::move(tracker));
     }

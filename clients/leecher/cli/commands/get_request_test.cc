@@ -16,9 +16,9 @@ class GetRequestTest : public testing::Test {
     EXPECT_TRUE(ManifestFile({*sample_.manifest(), std::move(trackers)}).Write(path).ok());
     return path;
   }
-  static std::vector<std::string> Names(const std::vector<TrackerUrl>& trackers) {
+  static std::vector<std::string> Names(const std::vector<tracking::TrackerUrl>& trackers) {
     std::vector<std::string> names;
-    for (const TrackerUrl& tracker : trackers) names.push_back(tracker.ToString());
+    for (const tracking::TrackerUrl& tracker : trackers) names.push_back(tracker.ToString());
     return names;
   }
 
@@ -28,14 +28,14 @@ class GetRequestTest : public testing::Test {
 
 TEST_F(GetRequestTest, ANameIsAskedForAsItIs) {
   GetOptions options;
-  options.trackers = {*TrackerUrl::Parse("grpc://one:1")};
+  options.trackers = {*tracking::TrackerUrl::Parse("grpc://one:1")};
   options.output_folder = "pond";
   options.max_peers = 5;
   options.verify = true;
   options.sequential = true;
   const absl::StatusOr<DownloadOptions> request = MakeGetRequest("carp", options);
   ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_EQ(request->content, ContentKey(std::string("carp")));
+  EXPECT_EQ(request->content, tracking::ContentKey(std::string("carp")));
   EXPECT_EQ(request->manifest, nullptr);
   EXPECT_EQ(request->output_folder, "pond");
   EXPECT_EQ(request->max_peers, 5u);
@@ -46,11 +46,11 @@ TEST_F(GetRequestTest, ANameIsAskedForAsItIs) {
 
 TEST_F(GetRequestTest, AFileBringsItsManifestAndItsTrackers) {
   GetOptions options;
-  options.trackers = {*TrackerUrl::Parse("grpc://one:1")};
+  options.trackers = {*tracking::TrackerUrl::Parse("grpc://one:1")};
   const absl::StatusOr<DownloadOptions> request =
       MakeGetRequest(WriteManifestFile({"grpc://two:2", "grpc://one:1"}), options);
   ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_EQ(request->content, ContentKey(sample_.manifest()->id()));
+  EXPECT_EQ(request->content, tracking::ContentKey(sample_.manifest()->id()));
   EXPECT_EQ(request->manifest->id(), sample_.manifest()->id());
   EXPECT_THAT(Names(request->trackers), testing::ElementsAre("grpc://one:1", "grpc://two:2"));
 }

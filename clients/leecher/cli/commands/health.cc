@@ -17,21 +17,22 @@ constexpr absl::Duration kPatience = absl::Seconds(2);
 
 }  // namespace
 
-Health::Health(std::unique_ptr<GrpcServer> server) : server_(std::move(server)) {}
+Health::Health(std::unique_ptr<service::GrpcServer> server) : server_(std::move(server)) {}
 Health::~Health() = default;
 
 absl::StatusOr<std::unique_ptr<Health>> Health::Start(const std::optional<HostPort>& address) {
   if (!address.has_value()) return std::unique_ptr<Health>();
-  GrpcServer::Options options;
+  service::GrpcServer::Options options;
   SHOAL_ASSIGN_OR_RETURN(options.listen.ip, ResolveHost(address->host));
   options.listen.port = address->port;
-  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<GrpcServer> server, GrpcServer::Start(options, {}));
+  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<service::GrpcServer> server,
+                         service::GrpcServer::Start(options, {}));
   server->SetServing(true);
   return std::unique_ptr<Health>(new Health(std::move(server)));
 }
 
 ExitCode RunHealthCheck(const HealthCheckOptions& options) {
-  const absl::Status health = CheckHealth(options.address, kPatience);
+  const absl::Status health = service::CheckHealth(options.address, kPatience);
   if (health.ok()) return ExitCode::kOk;
   Console console(Console::Voice::kQuiet);
   console.Error(absl::StrCat("shoal-leecher: ", Printable(std::string(health.message()))));

@@ -6,9 +6,9 @@
 #include "absl/status/statusor.h"
 #include "shoal/base/endpoint.h"
 
-namespace shoal {
+namespace shoal::service {
 class GrpcServer;
-}
+}  // namespace shoal::service
 
 namespace shoal::leecher {
 
@@ -20,8 +20,8 @@ class Health {
   ~Health();
 
  private:
-  explicit Health(std::unique_ptr<GrpcServer> server);
-  const std::unique_ptr<GrpcServer> server_;
+  explicit Health(std::unique_ptr<service::GrpcServer> server);
+  const std::unique_ptr<service::GrpcServer> server_;
 };
 
 }  // namespace shoal::leecher

@@ -27,7 +27,7 @@ void Print(const std::vector<std::string>& lines, Console& console) {
   for (const std::string& line : lines) console.Say(absl::StrCat("  ", line));
 }
 
-void PrintSummary(const ContentSummary& summary, Console& console) {
+void PrintSummary(const tracking::ContentSummary& summary, Console& console) {
   console.Headline(Printable(summary.name));
   console.Say(absl::StrCat("  id      ", summary.id.ToHex()));
   console.Say(absl::StrCat("  size    ", FormatBytes(summary.length_bytes), " (",
@@ -48,7 +48,7 @@ void PrintFiles(const ManifestFile& file, Console& console) {
   Print(table.Render(console.live() ? console.style().width - 2 : 0), console);
 }
 
-void PrintPeers(const GetSwarmReply& swarm, Console& console) {
+void PrintPeers(const tracking::GetSwarmResponse& swarm, Console& console) {
   const absl::Time now = Clock::Real().Now();
   console.Say(absl::StrCat("  known   for ", FormatAge(swarm.content.first_seen, now)));
   console.Say(absl::StrCat("  peers   ", Plural(swarm.content.seeders, "seeder"), ", ",
@@ -62,7 +62,7 @@ void PrintPeers(const GetSwarmReply& swarm, Console& console) {
                    {"RATE", Align::kRight},
                    {"FREE SLOTS", Align::kRight},
                    {"THERE FOR", Align::kRight}});
-  for (const SwarmPeer& peer : swarm.peers) {
+  for (const tracking::SwarmPeer& peer : swarm.peers) {
     const uint32_t chunks = swarm.content.summary.chunk_count;
     const uint32_t held = peer.peer.complete ? chunks : peer.peer.chunks_held;
     table.Add({peer.peer.endpoint.ToString(), absl::StrCat(Percent(held, chunks), "%"), FormatCount(held),
@@ -86,18 +86,19 @@ ExitCode Fail(const absl::Status& error, const OutcomeFacts& facts, const std::s
 ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
   const absl::StatusOr<ManifestFile> file = ManifestFile::Read(options.content);
   if (!file.ok()) return Fail(file.status(), {}, options.content, console);
-  std::vector<TrackerUrl> trackers = options.trackers;
+  std::vector<tracking::TrackerUrl> trackers = options.trackers;
   for (const std::string& text : file->trackers) {
-    const absl::StatusOr<TrackerUrl> tracker = TrackerUrl::Parse(text);
+    const absl::StatusOr<tracking::TrackerUrl> tracker = tracking::TrackerUrl::Parse(text);
     if (tracker.ok() && std::find(trackers.begin(), trackers.end(), *tracker) == trackers.end())
       trackers.push_back(*tracker);
   }
   const SwarmView view = ViewSwarm(trackers, file->manifest.id());
   if (options.json) {
-    console.Object(JsonInfo(SummaryOf(file->manifest), &*file, view.status.ok() ? &view.swarm : nullptr));
+    console.Object(
+        JsonInfo(tracking::SummaryOf(file->manifest), &*file, view.status.ok() ? &view.swarm : nullptr));
     return ExitCode::kOk;
   }
-  PrintSummary(SummaryOf(file->manifest), console);
+  PrintSummary(tracking::SummaryOf(file->manifest), console);
   PrintFiles(*file, console);
   console.Say("");
   if (view.status.ok()) {
@@ -114,7 +115,7 @@ ExitCode RunInfo(const InfoOptions& options) {
   Console console(options.json ? Console::Voice::kJson : Console::Voice::kNormal);
   if (Classify(options.content) == ContentWord::kManifestFile) return ShowManifestFile(options, console);
 
-  const absl::StatusOr<ContentKey> key = KeyFor(options.content, options.trackers);
+  const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, options.trackers);
   if (!key.ok()) return Fail(key.status(), {.several_contents = true}, options.content, console);
   const SwarmView view = ViewSwarm(options.trackers, *key);
   for (const TrackerFailure& failure : view.failures) {

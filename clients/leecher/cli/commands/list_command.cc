@@ -29,8 +29,8 @@ void PrintTable(const Listing& listing, Console& console) {
                    {"AGE", Align::kRight},
                    {"ID", Align::kLeft}});
   const absl::Time now = Clock::Real().Now();
-  for (const ContentStatus& content : listing.contents) {
-    const ContentSummary& summary = content.summary;
+  for (const tracking::ContentStatus& content : listing.contents) {
+    const tracking::ContentSummary& summary = content.summary;
     // On a terminal as much of the id as `get` needs; whole where a program may read it.
     table.Add({Printable(summary.name), FormatBytes(summary.length_bytes), FormatCount(summary.chunk_count),
                FormatCount(content.seeders), FormatCount(content.leechers),
@@ -65,7 +65,7 @@ ExitCode RunList(const ListOptions& options) {
     PrintTable(listing, console);
     return ExitCode::kOk;
   }
-  for (const ContentStatus& content : listing.contents) console.Object(JsonContent(content));
+  for (const tracking::ContentStatus& content : listing.contents) console.Object(JsonContent(content));
   return ExitCode::kOk;
 }
 

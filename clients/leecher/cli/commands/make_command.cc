@@ -31,10 +31,10 @@ ExitCode RunMake(const MakeOptions& options) {
                                   : Console::Voice::kNormal);
   absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, options.chunk_size_bytes, console);
   if (!built.ok()) return Fail(built.status(), console);
-  const ContentSummary summary = SummaryOf(built->manifest);
+  const tracking::ContentSummary summary = tracking::SummaryOf(built->manifest);
 
   ManifestFile file{std::move(built->manifest), {}};
-  for (const TrackerUrl& tracker : options.trackers) file.trackers.push_back(tracker.ToString());
+  for (const tracking::TrackerUrl& tracker : options.trackers) file.trackers.push_back(tracker.ToString());
   const std::string path = options.output_path.empty() ? summary.name + ".shoal" : options.output_path;
   const absl::Status written = file.Write(path);
   if (!written.ok()) return Fail(written, console);

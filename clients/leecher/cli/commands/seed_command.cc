@@ -35,7 +35,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
 
   TrackerMessages messages;
   absl::StatusOr<std::unique_ptr<Reseeder>> reseeder = StartServing(
-      options.serve, RandomPeerId(), std::make_shared<RateLimit>(options.limit_up_bytes_per_second),
+      options.serve, RandomPeerId(), std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second),
       messages.OnTracker(), messages.OnRejected());
   if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther, console);
 

@@ -22,9 +22,9 @@ constexpr absl::Duration kServingLineEvery = absl::Seconds(30);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
-    const ServeOptions& options, const PeerId& self, std::shared_ptr<RateLimit> limit_up,
-    std::function<void(const TrackerUrl&, const absl::Status&)> on_tracker,
-    std::function<void(const ContentSummary&, const absl::Status&)> on_rejected) {
+    const ServeOptions& options, const PeerId& self, std::shared_ptr<net::RateLimit> limit_up,
+    std::function<void(const tracking::TrackerUrl&, const absl::Status&)> on_tracker,
+    std::function<void(const tracking::ContentSummary&, const absl::Status&)> on_rejected) {
   if (!options.listen.has_value()) return std::unique_ptr<Reseeder>();
   Reseeder::Options reseeder;
   SHOAL_ASSIGN_OR_RETURN(reseeder.listen.ip, ResolveHost(options.listen->host));
@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
   reseeder.self = self;
   reseeder.site = options.site;
   reseeder.limit_up = std::move(limit_up);
-  reseeder.make_tracker_client = MakeTrackerClient;
+  reseeder.make_tracker_client = tracking::MakeTrackerClient;
   reseeder.on_tracker = std::move(on_tracker);
   reseeder.on_rejected = std::move(on_rejected);
   return Reseeder::Start(std::move(reseeder));

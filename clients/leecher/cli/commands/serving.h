@@ -19,9 +19,9 @@ namespace shoal::leecher {
 // Takes connections as `options` say, with trackers spoken to for real; null when it is not to serve.
 // `on_rejected` as in Reseeder.
 absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
-    const ServeOptions& options, const PeerId& self, std::shared_ptr<RateLimit> limit_up,
-    std::function<void(const TrackerUrl&, const absl::Status&)> on_tracker,
-    std::function<void(const ContentSummary&, const absl::Status&)> on_rejected);
+    const ServeOptions& options, const PeerId& self, std::shared_ptr<net::RateLimit> limit_up,
+    std::function<void(const tracking::TrackerUrl&, const absl::Status&)> on_tracker,
+    std::function<void(const tracking::ContentSummary&, const absl::Status&)> on_rejected);
 
 // Serves on until `duration` has passed or a signal comes, and shows it. `names`: what is served, for people.
 void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, absl::Duration duration,

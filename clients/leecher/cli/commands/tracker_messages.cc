@@ -8,16 +8,16 @@
 
 namespace shoal::leecher {
 
-std::function<void(const TrackerUrl&, const absl::Status&)> TrackerMessages::OnTracker() {
-  return [this](const TrackerUrl& tracker, const absl::Status& status) {
+std::function<void(const tracking::TrackerUrl&, const absl::Status&)> TrackerMessages::OnTracker() {
+  return [this](const tracking::TrackerUrl& tracker, const absl::Status& status) {
     std::string text = TellTracker(tracker, status);
     MutexLock lock(&mutex_);
     messages_.push_back({std::move(text), true});
   };
 }
 
-std::function<void(const ContentSummary&, const absl::Status&)> TrackerMessages::OnRejected() {
-  return [this](const ContentSummary& content, const absl::Status& why) {
+std::function<void(const tracking::ContentSummary&, const absl::Status&)> TrackerMessages::OnRejected() {
+  return [this](const tracking::ContentSummary& content, const absl::Status& why) {
     std::string text =
         absl::StrCat("a tracker does not take ", Printable(content.name),
                      ", so peers will not find it here: ", Printable(std::string(why.message())));

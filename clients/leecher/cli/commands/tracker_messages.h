@@ -16,8 +16,8 @@ namespace shoal::leecher {
 // Thread-safe; must outlive the reseeder.
 class TrackerMessages {
  public:
-  std::function<void(const TrackerUrl&, const absl::Status&)> OnTracker();
-  std::function<void(const ContentSummary&, const absl::Status&)> OnRejected();
+  std::function<void(const tracking::TrackerUrl&, const absl::Status&)> OnTracker();
+  std::function<void(const tracking::ContentSummary&, const absl::Status&)> OnRejected();
 
   // Says what has come since the last time. While a download runs, that a tracker is away is said by the
   // download.

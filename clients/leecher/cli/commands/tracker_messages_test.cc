@@ -22,7 +22,7 @@ class TrackerMessagesTest : public testing::Test {
     return {testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
   }
 
-  const TrackerUrl tracker_ = *TrackerUrl::Parse("grpc://pond:1");
+  const tracking::TrackerUrl tracker_ = *tracking::TrackerUrl::Parse("grpc://pond:1");
   TrackerMessages messages_;
 };
 
@@ -41,7 +41,7 @@ TEST_F(TrackerMessagesTest, ReachabilityIsLeftToTheDownloadWhileItRuns) {
 }
 
 TEST_F(TrackerMessagesTest, ARefusalIsAnError) {
-  ContentSummary content;
+  tracking::ContentSummary content;
   content.name = "car\x1bp";
   messages_.OnRejected()(content, absl::InvalidArgumentError("too many"));
   const auto [said, errors] = Printed(false);

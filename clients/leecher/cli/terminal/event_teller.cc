@@ -66,13 +66,13 @@ std::optional<std::string> EventTeller::Tell(const DownloadEvent& event) {
   return std::nullopt;
 }
 
-std::string TellTracker(const TrackerUrl& tracker, const absl::Status& status) {
+std::string TellTracker(const tracking::TrackerUrl& tracker, const absl::Status& status) {
   const std::string name = absl::StrCat("tracker ", tracker.ToString());
   if (status.ok()) return absl::StrCat(Printable(name), " is back");
   return absl::StrCat(Printable(name), " is away: ", WhyAway(tracker, std::string(status.message())));
 }
 
-std::string WhyAway(const TrackerUrl& tracker, absl::string_view message) {
+std::string WhyAway(const tracking::TrackerUrl& tracker, absl::string_view message) {
   absl::ConsumePrefix(&message, absl::StrCat("tracker ", tracker.ToString(), " "));
   return Printable(message);
 }

@@ -27,8 +27,8 @@ class EventTeller {
 };
 
 // "tracker URL is away: WHY", "tracker URL is back".
-std::string TellTracker(const TrackerUrl& tracker, const absl::Status& status);
+std::string TellTracker(const tracking::TrackerUrl& tracker, const absl::Status& status);
 // A failure's message, escaped, without the tracker's name if it begins with that.
-std::string WhyAway(const TrackerUrl& tracker, absl::string_view message);
+std::string WhyAway(const tracking::TrackerUrl& tracker, absl::string_view message);
 
 }  // namespace shoal::leecher

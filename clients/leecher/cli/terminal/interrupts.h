@@ -33,7 +33,7 @@ class Interrupts {
  private:
   void Run();
 
-  SignalWaiter waiter_;
+  service::SignalWaiter waiter_;
   FileDescriptor event_;
   std::atomic<bool> caught_ = false;
   std::atomic<bool> over_ = false;

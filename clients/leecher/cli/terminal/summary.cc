@@ -157,14 +157,14 @@ std::vector<std::string> FailureLines(const DownloadRecord& record, const Downlo
 }
 
 std::vector<std::string> CandidateLines(absl::string_view name, absl::string_view command,
-                                        const std::vector<ContentStatus>& candidates, absl::Time now,
-                                        int width) {
+                                        const std::vector<tracking::ContentStatus>& candidates,
+                                        absl::Time now, int width) {
   TextTable table({{"ID", Align::kLeft},
                    {"SIZE", Align::kRight},
                    {"AGE", Align::kRight},
                    {"SEEDERS", Align::kRight},
                    {"LEECHERS", Align::kRight}});
-  for (const ContentStatus& content : candidates) {
+  for (const tracking::ContentStatus& content : candidates) {
     const std::string id = content.summary.id.ToHex();
     table.Add({width >= kWidthForWholeIds ? id : id.substr(0, kShownDigits),
                FormatBytes(content.summary.length_bytes), FormatAge(content.first_seen, now),

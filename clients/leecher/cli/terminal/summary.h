@@ -24,8 +24,8 @@ std::vector<std::string> FailureLines(const DownloadRecord& record, const Downlo
 // A name that several contents have: what tells them apart, and how to name one of them to `command` ("get",
 // "info").
 std::vector<std::string> CandidateLines(absl::string_view name, absl::string_view command,
-                                        const std::vector<ContentStatus>& candidates, absl::Time now,
-                                        int width);
+                                        const std::vector<tracking::ContentStatus>& candidates,
+                                        absl::Time now, int width);
 
 // Bytes that this run fetched.
 uint64_t FetchedBytes(const DownloadStatus& status);

@@ -15,7 +15,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr uint64_t kMiB = 1024 * 1024;
-const TrackerUrl kTracker{TrackerUrl::Door::kGrpc, {"tracker", 50051}};
+const tracking::TrackerUrl kTracker{tracking::TrackerUrl::Door::kGrpc, {"tracker", 50051}};
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
 
 DownloadRecord Record(absl::Status outcome) {
@@ -127,7 +127,7 @@ TEST(FailureTest, AnAmbiguousNameListsAllOfThem) {
   DownloadRecord record("model.tar", {kTracker}, absl::ZeroDuration());
   DownloadFinished finished{absl::FailedPreconditionError("several"), "", {}};
   for (uint8_t i = 1; i <= 2; ++i) {
-    ContentStatus content;
+    tracking::ContentStatus content;
     std::array<uint8_t, 32> id{};
     id.fill(static_cast<uint8_t>(i * 0x11));
     content.summary.id = ContentId(id);

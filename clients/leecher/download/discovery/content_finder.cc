@@ -12,27 +12,29 @@ constexpr absl::Duration kMomentForOthers = absl::Milliseconds(700);
 
 }  // namespace
 
-ContentFinder::ContentFinder(ContentKey wanted, size_t trackers, absl::Duration patience, absl::Duration now)
+ContentFinder::ContentFinder(tracking::ContentKey wanted, size_t trackers, absl::Duration patience,
+                             absl::Duration now)
     : by_name_(std::holds_alternative<std::string>(wanted)),
       give_up_at_(now + patience),
       heard_(trackers, Heard::kNothing) {}
 
-void ContentFinder::Answer(size_t tracker, const absl::StatusOr<LookupReply>& reply, absl::Duration now) {
-  if (!reply.ok() && reply.status().code() != absl::StatusCode::kNotFound) {
-    last_failure_ = reply.status();
+void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response,
+                           absl::Duration now) {
+  if (!response.ok() && response.status().code() != absl::StatusCode::kNotFound) {
+    last_failure_ = response.status();
     if (heard_[tracker] == Heard::kNothing) heard_[tracker] = Heard::kFailure;
     return;
   }
-  if (!reply.ok() || reply->contents.empty()) {
+  if (!response.ok() || response->contents.empty()) {
     heard_[tracker] = Heard::kUnknown;
     return;
   }
   heard_[tracker] = Heard::kKnown;
   if (!first_known_.has_value()) first_known_ = now;
-  for (const ContentStatus& content : reply->contents) {
-    const auto same = std::find_if(candidates_.begin(), candidates_.end(), [&](const ContentStatus& other) {
-      return other.summary.id == content.summary.id;
-    });
+  for (const tracking::ContentStatus& content : response->contents) {
+    const auto same = std::find_if(
+        candidates_.begin(), candidates_.end(),
+        [&](const tracking::ContentStatus& other) { return other.summary.id == content.summary.id; });
     if (same == candidates_.end()) {
       candidates_.push_back(content);
     } else {  // the same peers, as another tracker counts them
@@ -42,8 +44,10 @@ void ContentFinder::Answer(size_t tracker, const absl::StatusOr<LookupReply>& re
     }
   }
   std::sort(candidates_.begin(), candidates_.end(),
-            [](const ContentStatus& a, const ContentStatus& b) { return a.first_seen > b.first_seen; });
-  peers_.insert(peers_.end(), reply->peers.begin(), reply->peers.end());
+            [](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
+              return a.first_seen > b.first_seen;
+            });
+  peers_.insert(peers_.end(), response->peers.begin(), response->peers.end());
 }
 
 ContentFinder::Verdict ContentFinder::Decide(absl::Duration now) const {

@@ -30,14 +30,14 @@ class ContentFinder {
     kUnreachable,  // no tracker answered within the patience
   };
 
-  ContentFinder(ContentKey wanted, size_t trackers, absl::Duration patience, absl::Duration now);
+  ContentFinder(tracking::ContentKey wanted, size_t trackers, absl::Duration patience, absl::Duration now);
 
-  void Answer(size_t tracker, const absl::StatusOr<LookupReply>& reply, absl::Duration now);
+  void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response, absl::Duration now);
   Verdict Decide(absl::Duration now) const;
 
-  const ContentSummary& found() const { return candidates_.front().summary; }
-  const std::vector<ContentStatus>& candidates() const { return candidates_; }  // newest first
-  const std::vector<PeerInfo>& peers() const { return peers_; }
+  const tracking::ContentSummary& found() const { return candidates_.front().summary; }
+  const std::vector<tracking::ContentStatus>& candidates() const { return candidates_; }  // newest first
+  const std::vector<tracking::PeerInfo>& peers() const { return peers_; }
   const absl::Status& last_failure() const { return last_failure_; }
 
  private:
@@ -46,8 +46,8 @@ class ContentFinder {
   const bool by_name_;
   const absl::Duration give_up_at_;
   std::vector<Heard> heard_;
-  std::vector<ContentStatus> candidates_;
-  std::vector<PeerInfo> peers_;
+  std::vector<tracking::ContentStatus> candidates_;
+  std::vector<tracking::PeerInfo> peers_;
   std::optional<absl::Duration> first_known_;
   absl::Status last_failure_;
 };

@@ -18,24 +18,24 @@ ContentId IdOf(uint8_t n) {
   return ContentId(bytes);
 }
 
-absl::StatusOr<LookupReply> Knows(std::vector<uint8_t> contents) {
-  LookupReply reply;
+absl::StatusOr<tracking::LookupResponse> Knows(std::vector<uint8_t> contents) {
+  tracking::LookupResponse response;
   for (const uint8_t n : contents) {
-    ContentStatus content;
+    tracking::ContentStatus content;
     content.summary.id = IdOf(n);
     content.first_seen = absl::FromUnixSeconds(n);
     content.seeders = n;
-    reply.contents.push_back(content);
+    response.contents.push_back(content);
   }
-  if (contents.size() == 1) reply.peers.emplace_back();
-  return reply;
+  if (contents.size() == 1) response.peers.emplace_back();
+  return response;
 }
-const absl::StatusOr<LookupReply> kUnknown = absl::NotFoundError("unknown");
-const absl::StatusOr<LookupReply> kAway = absl::UnavailableError("away");
+const absl::StatusOr<tracking::LookupResponse> kUnknown = absl::NotFoundError("unknown");
+const absl::StatusOr<tracking::LookupResponse> kAway = absl::UnavailableError("away");
 
 struct Heard {
   size_t tracker;
-  absl::StatusOr<LookupReply> reply;
+  absl::StatusOr<tracking::LookupResponse> response;
 };
 
 struct Case {
@@ -78,15 +78,16 @@ TEST(ContentFinder, Decides) {
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(test.what);
-    ContentFinder finder(test.by_name ? ContentKey(std::string("name")) : ContentKey(IdOf(1)), test.trackers,
-                         kPatience, kStart);
-    for (const Heard& heard : test.heard) finder.Answer(heard.tracker, heard.reply, kStart);
+    ContentFinder finder(
+        test.by_name ? tracking::ContentKey(std::string("name")) : tracking::ContentKey(IdOf(1)),
+        test.trackers, kPatience, kStart);
+    for (const Heard& heard : test.heard) finder.Answer(heard.tracker, heard.response, kStart);
     EXPECT_EQ(finder.Decide(kStart + test.after), test.expected);
   }
 }
 
 TEST(ContentFinder, GathersPeersAndCandidates) {
-  ContentFinder finder(ContentKey(std::string("name")), 3, kPatience, kStart);
+  ContentFinder finder(tracking::ContentKey(std::string("name")), 3, kPatience, kStart);
   finder.Answer(0, Knows({1}), kStart);
   finder.Answer(1, Knows({1}), kStart);
   EXPECT_EQ(finder.peers().size(), 2u);

@@ -20,7 +20,7 @@ TrackerPoller::~TrackerPoller() {
   thread_.join();
 }
 
-void TrackerPoller::SetContent(const ContentKey& content) {
+void TrackerPoller::SetContent(const tracking::ContentKey& content) {
   MutexLock lock(&mutex_);
   content_ = content;
 }
@@ -41,12 +41,12 @@ void TrackerPoller::Stop() {
 }
 
 void TrackerPoller::Run() {
-  const std::unique_ptr<TrackerClient> client = options_.make_client();
+  const std::unique_ptr<tracking::TrackerClient> client = options_.make_client();
   std::mt19937_64 random(std::random_device{}());
   std::uniform_real_distribution<double> jitter(0.75, 1.25);
   absl::Duration interval = options_.min_interval / 10;
   while (true) {
-    LookupRequest request;
+    tracking::LookupRequest request;
     request.exclude = options_.self;
     request.site = options_.site;
     request.max_peers = options_.max_peers;
@@ -57,11 +57,11 @@ void TrackerPoller::Run() {
       request.content = content_;
       wakes_before = wakes_;
     }
-    const absl::StatusOr<LookupReply> reply = client->Lookup(request, options_.timeout);
+    const absl::StatusOr<tracking::LookupResponse> response = client->Lookup(request, options_.timeout);
 
     MutexLock lock(&mutex_);
     if (stopped_) return;
-    options_.on_answer(reply);
+    options_.on_answer(response);
     interval = NextPollInterval(interval, lacking_, options_.min_interval, options_.max_interval);
     const absl::Duration due = Clock::Real().Uptime() + interval * jitter(random);
     while (!stopped_ && wakes_ == wakes_before) {

@@ -24,20 +24,21 @@ class TrackerPoller {
   struct Options {
     PeerId self;
     std::string site;
-    ContentKey content;
+    tracking::ContentKey content;
     uint32_t max_peers = 0;
     absl::Duration min_interval = absl::Seconds(1);
     absl::Duration max_interval = absl::Seconds(10);
     absl::Duration timeout = absl::Seconds(3);
-    std::function<std::unique_ptr<TrackerClient>()> make_client;        // called from the poller's thread
-    std::function<void(const absl::StatusOr<LookupReply>&)> on_answer;  // called from the poller's thread
+    std::function<std::unique_ptr<tracking::TrackerClient>()> make_client;  // called from the poller's thread
+    std::function<void(const absl::StatusOr<tracking::LookupResponse>&)>
+        on_answer;  // called from the poller's thread
   };
 
   explicit TrackerPoller(Options options);
   ~TrackerPoller();
 
   // What to ask for from now on: a name turns into an id once it is known which content it means.
-  void SetContent(const ContentKey& content);
+  void SetContent(const tracking::ContentKey& content);
   // Peers are lacking (or not any more).
   void SetLacking(bool lacking);
   // No answer comes after this returned. Does not wait for the thread.
@@ -49,7 +50,7 @@ class TrackerPoller {
   const Options options_;
   Mutex mutex_;
   CondVar changed_;
-  ContentKey content_ ABSL_GUARDED_BY(mutex_);
+  tracking::ContentKey content_ ABSL_GUARDED_BY(mutex_);
   bool lacking_ ABSL_GUARDED_BY(mutex_) = true;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -38,9 +38,9 @@ TEST(TrackerPoller, AsksAgainAndAgainUntilItIsStopped) {
   options.content = std::string("file");
   options.min_interval = absl::Milliseconds(1);
   options.max_interval = absl::Milliseconds(1);
-  options.make_client = [&] { return tracker.MakeClient(*TrackerUrl::Parse("127.0.0.1:1")); };
-  options.on_answer = [&](const absl::StatusOr<LookupReply>& reply) {
-    EXPECT_EQ(reply.status().code(), absl::StatusCode::kNotFound);
+  options.make_client = [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); };
+  options.on_answer = [&](const absl::StatusOr<tracking::LookupResponse>& response) {
+    EXPECT_EQ(response.status().code(), absl::StatusCode::kNotFound);
     MutexLock lock(&mutex);
     ++answers;
     told.NotifyAll();
@@ -66,8 +66,8 @@ TEST(TrackerPoller, LooksAgainSoonWhenPeersAreLacking) {
   options.content = std::string("file");
   options.min_interval = absl::Milliseconds(1);
   options.max_interval = absl::Hours(1);
-  options.make_client = [&] { return tracker.MakeClient(*TrackerUrl::Parse("127.0.0.1:1")); };
-  options.on_answer = [&](const absl::StatusOr<LookupReply>&) {
+  options.make_client = [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); };
+  options.on_answer = [&](const absl::StatusOr<tracking::LookupResponse>&) {
     MutexLock lock(&mutex);
     ++answers;
     told.NotifyAll();

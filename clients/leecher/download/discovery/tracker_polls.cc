@@ -5,7 +5,7 @@
 
 namespace shoal::leecher {
 
-TrackerPolls::TrackerPolls(EventLoop& loop, const DownloadOptions& options,
+TrackerPolls::TrackerPolls(net::EventLoop& loop, const DownloadOptions& options,
                            const Download::Observer& observer, Listener listener)
     : loop_(loop),
       options_(options),
@@ -13,7 +13,7 @@ TrackerPolls::TrackerPolls(EventLoop& loop, const DownloadOptions& options,
       listener_(std::move(listener)),
       away_(options.trackers.size(), false) {}
 
-void TrackerPolls::Begin(const ContentKey& content) {
+void TrackerPolls::Begin(const tracking::ContentKey& content) {
   for (size_t i = 0; i < options_.trackers.size(); ++i) {
     TrackerPoller::Options poller;
     poller.self = options_.self;
@@ -25,22 +25,22 @@ void TrackerPolls::Begin(const ContentKey& content) {
     poller.make_client = [make = options_.make_tracker_client, url = options_.trackers[i]] {
       return make(url);
     };
-    poller.on_answer = [this, i](const absl::StatusOr<LookupReply>& reply) {
-      loop_.Post([this, i, reply] { Answer(i, reply); });
+    poller.on_answer = [this, i](const absl::StatusOr<tracking::LookupResponse>& response) {
+      loop_.Post([this, i, response] { Answer(i, response); });
     };
     pollers_.push_back(std::make_unique<TrackerPoller>(std::move(poller)));
   }
 }
 
-void TrackerPolls::Answer(size_t tracker, const absl::StatusOr<LookupReply>& reply) {
+void TrackerPolls::Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
   if (stopped_) return;
-  const bool there = reply.ok() || absl::IsNotFound(reply.status());
+  const bool there = response.ok() || absl::IsNotFound(response.status());
   answered_ = answered_ || there;
   if (away_[tracker] == there) {
     away_[tracker] = !there;
-    observer_(TrackerChanged{options_.trackers[tracker], there ? absl::OkStatus() : reply.status()});
+    observer_(TrackerChanged{options_.trackers[tracker], there ? absl::OkStatus() : response.status()});
   }
-  listener_(tracker, reply);
+  listener_(tracker, response);
 }
 
 void TrackerPolls::SetContent(const ContentId& content) {

@@ -19,14 +19,15 @@ namespace shoal::leecher {
 class TrackerPolls {
  public:
   // Every answer, good or bad, by the tracker's place in DownloadOptions::trackers.
-  using Listener = std::function<void(size_t tracker, const absl::StatusOr<LookupReply>& reply)>;
+  using Listener =
+      std::function<void(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response)>;
 
   // All outlive this. NOT_FOUND is the answer of a tracker that is there.
-  TrackerPolls(EventLoop& loop, const DownloadOptions& options, const Download::Observer& observer,
+  TrackerPolls(net::EventLoop& loop, const DownloadOptions& options, const Download::Observer& observer,
                Listener listener);
 
   // Begins to ask for `content`.
-  void Begin(const ContentKey& content);
+  void Begin(const tracking::ContentKey& content);
   // What to ask for from now on: a name turns into an id once it is known which content it means.
   void SetContent(const ContentId& content);
   // Peers are lacking (or not any more): the trackers are asked more often.
@@ -39,9 +40,9 @@ class TrackerPolls {
   uint32_t away() const;
 
  private:
-  void Answer(size_t tracker, const absl::StatusOr<LookupReply>& reply);
+  void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response);
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   const DownloadOptions& options_;
   const Download::Observer& observer_;
   const Listener listener_;

@@ -10,7 +10,7 @@ constexpr size_t kMaxEndpointsPerPeer = 4;
 
 }  // namespace
 
-void PeerBook::Seen(const PeerInfo& peer, absl::Duration now) {
+void PeerBook::Seen(const tracking::PeerInfo& peer, absl::Duration now) {
   if (peer.id == self_ || peer.endpoint.port == 0) return;
   if (dropped_.contains(peer.id) || dropped_endpoints_.contains(peer.endpoint)) return;
   auto found = known_.find(peer.id);

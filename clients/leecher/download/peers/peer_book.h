@@ -43,7 +43,7 @@ class PeerBook {
   PeerBook(PeerId self, const Limits& limits, uint64_t seed) : self_(self), limits_(limits), random_(seed) {}
 
   // A lookup named this peer. Ourselves, peers without a port and dropped ones are passed over.
-  void Seen(const PeerInfo& peer, absl::Duration now);
+  void Seen(const tracking::PeerInfo& peer, absl::Duration now);
   // The next to call, which counts as connected from now on; none when there are as many as allowed, or
   // nobody is due. Those who never failed come first, and of equals one at random.
   std::optional<Call> Next(absl::Duration now);

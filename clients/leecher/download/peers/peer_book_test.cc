@@ -15,8 +15,8 @@ PeerId IdOf(uint8_t n) {
   return PeerId(bytes);
 }
 
-PeerInfo Peer(uint8_t n, uint16_t port = 0) {
-  PeerInfo peer;
+tracking::PeerInfo Peer(uint8_t n, uint16_t port = 0) {
+  tracking::PeerInfo peer;
   peer.id = IdOf(n);
   peer.endpoint = {IpAddress::V4({127, 0, 0, 1}), port == 0 ? static_cast<uint16_t>(1000 + n) : port};
   return peer;
@@ -40,7 +40,7 @@ TEST(PeerBook, CallsEachKnownPeerOnce) {
 TEST(PeerBook, NeverCallsItselfOrNowhere) {
   PeerBook book = Book();
   book.Seen(Peer(255), kStart);
-  PeerInfo nowhere = Peer(1);
+  tracking::PeerInfo nowhere = Peer(1);
   nowhere.endpoint.port = 0;
   book.Seen(nowhere, kStart);
   EXPECT_FALSE(book.Next(kStart).has_value());
@@ -165,7 +165,7 @@ TEST(PeerBook, ForgetsOldPeersForNewOnes) {
     bytes[1] = static_cast<uint8_t>(n);
     bytes[2] = static_cast<uint8_t>(n >> 8);
     bytes[3] = 1;
-    PeerInfo peer = Peer(1);
+    tracking::PeerInfo peer = Peer(1);
     peer.id = PeerId(bytes);
     book.Seen(peer, kStart);
   }

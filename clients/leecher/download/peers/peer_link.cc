@@ -16,20 +16,20 @@ PeerLink::~PeerLink() {
   Close();
 }
 
-void PeerLink::Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits,
-                    std::shared_ptr<const ChunkSource> source) {
+void PeerLink::Dial(net::EventLoop& loop, const stream::SessionTerms& terms,
+                    const stream::SessionLimits& limits, std::shared_ptr<const ChunkSource> source) {
   offered_ = source != nullptr;
-  session_ = ChunkSession::Dial(loop, endpoint_, terms, limits, std::move(source), this);
+  session_ = stream::ChunkSession::Dial(loop, endpoint_, terms, limits, std::move(source), this);
 }
 
 void PeerLink::Close() {
   if (session_ == nullptr) return;
-  const std::shared_ptr<ChunkSession> session = std::exchange(session_, nullptr);
+  const std::shared_ptr<stream::ChunkSession> session = std::exchange(session_, nullptr);
   session->Close(/*tell=*/false);
 }
 
-bool PeerLink::NoteGained(const Have& have) {
-  if (noted_gains_.size() + have.gained.size() > kMaxRangesPerMessage) return false;
+bool PeerLink::NoteGained(const stream::Have& have) {
+  if (noted_gains_.size() + have.gained.size() > stream::kMaxRangesPerMessage) return false;
   noted_gains_.insert(noted_gains_.end(), have.gained.begin(), have.gained.end());
   return true;
 }
@@ -65,7 +65,7 @@ void PeerLink::Resume() {
   if (session_ != nullptr) session_->ResumeReading();
 }
 
-void PeerLink::OnReady(const Hello& theirs) {
+void PeerLink::OnReady(const stream::Hello& theirs) {
   hello_ = theirs;
   events_->LinkReady(*this);
 }
@@ -74,7 +74,7 @@ void PeerLink::OnManifest(std::string canonical) {
   events_->LinkManifest(*this, std::move(canonical));
 }
 
-void PeerLink::OnHave(const Have& have) {
+void PeerLink::OnHave(const stream::Have& have) {
   events_->LinkGained(*this, have);
 }
 
@@ -98,7 +98,7 @@ void PeerLink::OnCorruptFrame(ChunkIndex chunk) {
   events_->LinkCorrupt(*this, chunk);
 }
 
-void PeerLink::OnRefused(const Refuse& refuse) {
+void PeerLink::OnRefused(const stream::Refuse& refuse) {
   events_->LinkRefused(*this, refuse);
 }
 

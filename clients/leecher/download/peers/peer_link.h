@@ -22,7 +22,7 @@ class LinkEvents {
  public:
   virtual void LinkReady(PeerLink& link) = 0;
   virtual void LinkManifest(PeerLink& link, std::string canonical) = 0;
-  virtual void LinkGained(PeerLink& link, const Have& have) = 0;
+  virtual void LinkGained(PeerLink& link, const stream::Have& have) = 0;
   // The peer begins to send a chunk, or goes on after a pause. False when it is of no use, or can't be that
   // chunk, going by its length.
   virtual bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) = 0;
@@ -31,7 +31,7 @@ class LinkEvents {
   virtual void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) = 0;
   virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) = 0;
   virtual void LinkCorrupt(PeerLink& link, ChunkIndex chunk) = 0;
-  virtual void LinkRefused(PeerLink& link, const Refuse& refuse) = 0;
+  virtual void LinkRefused(PeerLink& link, const stream::Refuse& refuse) = 0;
   virtual void LinkNothingFresh(PeerLink& link) = 0;
   virtual void LinkClosed(PeerLink& link, const absl::Status& why) = 0;
 
@@ -41,13 +41,13 @@ class LinkEvents {
 
 // A download's end of one connection to one peer: the session, and what the peer said of itself. It decides
 // nothing. On the download's loop; ends when it is destroyed.
-class PeerLink final : public SessionDelegate {
+class PeerLink final : public stream::SessionDelegate {
  public:
   PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events);
   ~PeerLink() override;
 
   // `source`: what is held here, which the peer is told; null while nothing is known of it yet.
-  void Dial(EventLoop& loop, const SessionTerms& terms, const SessionLimits& limits,
+  void Dial(net::EventLoop& loop, const stream::SessionTerms& terms, const stream::SessionLimits& limits,
             std::shared_ptr<const ChunkSource> source);
   // No event follows. The link may be destroyed later, but not from within one of its own events.
   void Close();
@@ -60,11 +60,11 @@ class PeerLink final : public SessionDelegate {
   bool closed() const { return session_ == nullptr; }
   // The hellos were exchanged; hello() is what the peer said.
   bool ready() const { return session_ != nullptr && hello_.has_value(); }
-  const Hello& hello() const { return *hello_; }
+  const stream::Hello& hello() const { return *hello_; }
   bool hello_seen() const { return hello_.has_value(); }
 
   // Chunks that the peer gained before it was known how many there are. False when it tells of too many.
-  bool NoteGained(const Have& have);
+  bool NoteGained(const stream::Have& have);
   const std::vector<ChunkRange>& noted_gains() const { return noted_gains_; }
 
   // It takes part in the fetching of chunks.
@@ -87,15 +87,15 @@ class PeerLink final : public SessionDelegate {
   void Resume();
 
   // SessionDelegate
-  void OnReady(const Hello& theirs) override;
+  void OnReady(const stream::Hello& theirs) override;
   void OnManifest(std::string canonical) override;
-  void OnHave(const Have& have) override;
+  void OnHave(const stream::Have& have) override;
   bool WantsChunk(ChunkIndex chunk, uint32_t length_bytes) override;
   ChunkBuffer BufferFor(ChunkIndex chunk, uint32_t length_bytes) override;
   void OnProgress(ChunkIndex chunk, uint32_t bytes) override;
   void OnChunk(ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
   void OnCorruptFrame(ChunkIndex chunk) override;
-  void OnRefused(const Refuse& refuse) override;
+  void OnRefused(const stream::Refuse& refuse) override;
   void OnNothingFresh() override;
   void OnClosed(const absl::Status& why) override;
 
@@ -106,8 +106,8 @@ class PeerLink final : public SessionDelegate {
   const bool on_probation_;
   const bool failed_before_;
   LinkEvents* const events_;
-  std::shared_ptr<ChunkSession> session_;  // null once closed
-  std::optional<Hello> hello_;
+  std::shared_ptr<stream::ChunkSession> session_;  // null once closed
+  std::optional<stream::Hello> hello_;
   std::vector<ChunkRange> noted_gains_;
   std::optional<absl::Duration> manifest_asked_at_;
   bool joined_ = false;

@@ -6,7 +6,7 @@
 
 namespace shoal::leecher {
 
-PeerRoster::PeerRoster(EventLoop& loop, const Options& options, LinkEvents* events,
+PeerRoster::PeerRoster(net::EventLoop& loop, const Options& options, LinkEvents* events,
                        Download::Observer observer)
     : loop_(loop),
       options_(options),
@@ -18,13 +18,13 @@ PeerRoster::PeerRoster(EventLoop& loop, const Options& options, LinkEvents* even
 
 PeerRoster::~PeerRoster() = default;
 
-void PeerRoster::Learn(const std::vector<PeerInfo>& peers, absl::Duration now) {
-  for (const PeerInfo& peer : peers) book_.Seen(peer, now);
+void PeerRoster::Learn(const std::vector<tracking::PeerInfo>& peers, absl::Duration now) {
+  for (const tracking::PeerInfo& peer : peers) book_.Seen(peer, now);
 }
 
 void PeerRoster::CallPeers(absl::Duration now) {
   if (content_.is_zero()) return;
-  SessionTerms terms;
+  stream::SessionTerms terms;
   terms.content_id = content_;
   terms.self = options_.self;
   terms.listen_port = options_.listen_port;
@@ -78,7 +78,7 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
       return;
   }
   const bool silent = ending == Ending::kFrozen || (ending == Ending::kFailed && !link.hello_seen());
-  if (silent && book_.FoundSilent(link.peer())) ReportBad(link.peer(), PeerReport::Reason::kDead);
+  if (silent && book_.FoundSilent(link.peer())) ReportBad(link.peer(), tracking::PeerReport::Reason::kDead);
   // A peer that could not be reached the last time either is no news.
   if (link.hello_seen() || !link.failed_before()) {
     observer_(PeerLost{link.peer(), link.endpoint(), why, /*for_good=*/false});
@@ -90,10 +90,10 @@ void PeerRoster::Condemn(const PeerId& peer, const Endpoint& endpoint, const std
   tally_.Failed(peer, endpoint);
   tally_.Dropped(peer, why);
   observer_(PeerLost{peer, endpoint, why, /*for_good=*/true});
-  ReportBad(peer, PeerReport::Reason::kLying);
+  ReportBad(peer, tracking::PeerReport::Reason::kLying);
 }
 
-void PeerRoster::ReportBad(const PeerId& peer, PeerReport::Reason reason) {
+void PeerRoster::ReportBad(const PeerId& peer, tracking::PeerReport::Reason reason) {
   if (options_.on_bad_peer != nullptr) options_.on_bad_peer(content_, peer, reason);
 }
 

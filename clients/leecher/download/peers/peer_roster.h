@@ -35,10 +35,10 @@ class PeerRoster {
     decltype(DownloadOptions::on_bad_peer) on_bad_peer;
   };
 
-  PeerRoster(EventLoop& loop, const Options& options, LinkEvents* events, Download::Observer observer);
+  PeerRoster(net::EventLoop& loop, const Options& options, LinkEvents* events, Download::Observer observer);
   ~PeerRoster();
 
-  void Learn(const std::vector<PeerInfo>& peers, absl::Duration now);
+  void Learn(const std::vector<tracking::PeerInfo>& peers, absl::Duration now);
   // The content is known: from now on peers are called.
   void Begin(const ContentId& content) { content_ = content; }
   void CallPeers(absl::Duration now);
@@ -64,9 +64,9 @@ class PeerRoster {
   PeerTally& tally() { return tally_; }
 
  private:
-  void ReportBad(const PeerId& peer, PeerReport::Reason reason);
+  void ReportBad(const PeerId& peer, tracking::PeerReport::Reason reason);
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   const Options options_;
   LinkEvents* const events_;
   const Download::Observer observer_;

@@ -39,10 +39,10 @@ void PeerTally::Stored(const PeerId& peer) {
   if (Entry* entry = Find(peer); entry != nullptr) ++entry->peer.chunks;
 }
 
-void PeerTally::Sent(const ContentTotals& totals, absl::Duration now) {
-  absl::flat_hash_map<PeerId, PeerUpload> uploads;  // a peer may have had several connections
+void PeerTally::Sent(const stream::ContentTotals& totals, absl::Duration now) {
+  absl::flat_hash_map<PeerId, stream::PeerUpload> uploads;  // a peer may have had several connections
   for (const auto* connections : {&totals.gone, &totals.peers}) {
-    for (const PeerUpload& connection : *connections) {
+    for (const stream::PeerUpload& connection : *connections) {
       const auto [known, first] = uploads.try_emplace(connection.peer, connection);
       if (!first) known->second.sent_bytes += connection.sent_bytes;
     }

@@ -23,7 +23,7 @@ class PeerTally {
   void Received(const PeerId& peer, absl::Duration now, uint64_t bytes);
   void Stored(const PeerId& peer);  // a good chunk of its
   // What this process's chunk server has sent so far. Told again and again.
-  void Sent(const ContentTotals& totals, absl::Duration now);
+  void Sent(const stream::ContentTotals& totals, absl::Duration now);
   void Failed(const PeerId& peer, const Endpoint& endpoint);
   void Dropped(const PeerId& peer, const std::string& because);
 

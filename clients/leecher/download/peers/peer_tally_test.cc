@@ -15,8 +15,8 @@ using testing::SizeIs;
 constexpr absl::Duration kNow = absl::Hours(1);
 const Endpoint kEndpoint = *Endpoint::Parse("10.0.0.1:7");
 
-PeerUpload Upload(const PeerId& peer, uint64_t sent_bytes) {
-  return PeerUpload{.peer = peer, .endpoint = kEndpoint, .sent_bytes = sent_bytes};
+stream::PeerUpload Upload(const PeerId& peer, uint64_t sent_bytes) {
+  return stream::PeerUpload{.peer = peer, .endpoint = kEndpoint, .sent_bytes = sent_bytes};
 }
 
 TEST(PeerTallyTest, CountsBothWaysForOnePeer) {
@@ -25,7 +25,7 @@ TEST(PeerTallyTest, CountsBothWaysForOnePeer) {
   tally.Connected(peer, kEndpoint);
   tally.Received(peer, kNow, 1000);
   tally.Stored(peer);
-  ContentTotals totals;
+  stream::ContentTotals totals;
   totals.peers = {Upload(peer, 300)};
   tally.Sent(totals, kNow);
   const auto report = tally.Report(kNow + absl::Seconds(1));
@@ -40,8 +40,8 @@ TEST(PeerTallyTest, CountsBothWaysForOnePeer) {
 TEST(PeerTallyTest, ConnectionsThatComeAndGoAddUp) {
   PeerTally tally;
   const PeerId peer = RandomPeerId();
-  const auto sent = [&](std::vector<PeerUpload> gone, std::vector<PeerUpload> open) {
-    ContentTotals totals;
+  const auto sent = [&](std::vector<stream::PeerUpload> gone, std::vector<stream::PeerUpload> open) {
+    stream::ContentTotals totals;
     totals.gone = std::move(gone);
     totals.peers = std::move(open);
     tally.Sent(totals, kNow);

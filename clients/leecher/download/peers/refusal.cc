@@ -7,7 +7,7 @@
 namespace shoal::leecher {
 namespace {
 
-using Reason = Refuse::Reason;
+using Reason = stream::Refuse::Reason;
 
 // A peer whose files are not the content's any more, or that speaks another version, may have been mended by
 // then.
@@ -16,9 +16,9 @@ constexpr absl::Duration kRestartWait = absl::Seconds(3);
 
 }  // namespace
 
-Refusal JudgeRefusal(const Refuse& refuse, const DownloadTuning& tuning) {
+Refusal JudgeRefusal(const stream::Refuse& refuse, const DownloadTuning& tuning) {
   Refusal refusal;
-  refusal.why = absl::StrCat("it refused: ", ReasonName(refuse.reason));
+  refusal.why = absl::StrCat("it refused: ", stream::ReasonName(refuse.reason));
   if (!refuse.detail.empty()) absl::StrAppend(&refusal.why, " (", refuse.detail, ")");
   refusal.wait = refuse.retry_after > absl::ZeroDuration() ? refuse.retry_after : tuning.max_backoff;
   switch (refuse.reason) {

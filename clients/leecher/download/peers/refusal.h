@@ -21,6 +21,6 @@ struct Refusal {
 };
 
 // Pure.
-Refusal JudgeRefusal(const Refuse& refuse, const DownloadTuning& tuning);
+Refusal JudgeRefusal(const stream::Refuse& refuse, const DownloadTuning& tuning);
 
 }  // namespace shoal::leecher

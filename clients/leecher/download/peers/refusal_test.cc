@@ -5,7 +5,7 @@
 namespace shoal::leecher {
 namespace {
 
-using Reason = Refuse::Reason;
+using Reason = stream::Refuse::Reason;
 using Ending = PeerRoster::Ending;
 
 struct Case {
@@ -35,7 +35,7 @@ TEST(Refusal, SaysWhatBecomesOfTheConnection) {
   };
   for (const Case& row : cases) {
     SCOPED_TRACE(ReasonName(row.reason));
-    Refuse refuse;
+    stream::Refuse refuse;
     refuse.reason = row.reason;
     refuse.retry_after = row.retry_after;
     if (row.about_chunks) refuse.chunks = {{ChunkIndex(3), 1}};
@@ -48,7 +48,7 @@ TEST(Refusal, SaysWhatBecomesOfTheConnection) {
 }
 
 TEST(Refusal, ShowsThePeersOwnWords) {
-  Refuse refuse;
+  stream::Refuse refuse;
   refuse.reason = Reason::kBusy;
   refuse.detail = "full house";
   EXPECT_EQ(JudgeRefusal(refuse, DownloadTuning()).why,

@@ -6,7 +6,7 @@
 
 namespace shoal::leecher {
 
-WantedStore::WantedStore(EventLoop& loop, DiskPipeline& disk, const DownloadOptions& options,
+WantedStore::WantedStore(net::EventLoop& loop, DiskPipeline& disk, const DownloadOptions& options,
                          WantedStoreEvents* events)
     : loop_(loop), disk_(disk), options_(options), events_(events), rules_(options.selection) {}
 

@@ -33,7 +33,8 @@ class WantedStoreEvents {
 class WantedStore {
  public:
   // All outlive this.
-  WantedStore(EventLoop& loop, DiskPipeline& disk, const DownloadOptions& options, WantedStoreEvents* events);
+  WantedStore(net::EventLoop& loop, DiskPipeline& disk, const DownloadOptions& options,
+              WantedStoreEvents* events);
 
   // INVALID_ARGUMENT, and nothing happens, when nothing is wanted. Otherwise StoreOpened follows.
   absl::Status Open(std::shared_ptr<const Manifest> manifest);
@@ -63,7 +64,7 @@ class WantedStore {
   // The store was opened, or told what is wanted.
   void Settle(const absl::Status& status);
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   DiskPipeline& disk_;
   const DownloadOptions& options_;
   WantedStoreEvents* const events_;
