@@ -94,5 +94,32 @@ TEST(ChunkBufferPool, IsSharedByThreads) {
   EXPECT_EQ(pool->lent_bytes(), 0u);
 }
 
+TEST(ChunkMemory, BoundsWhatPoolsLendTogether) {
+  const auto memory = std::make_shared<ChunkMemory>(3 * kChunkBytes);
+  const auto one = ChunkBufferPool::Create(kChunkBytes, 3 * kChunkBytes, memory);
+  const auto other = ChunkBufferPool::Create(kChunkBytes, 3 * kChunkBytes, memory);
+  ChunkBuffer lent[] = {one->TryAcquire(kChunkBytes), one->TryAcquire(kChunkBytes),
+                        one->TryAcquire(kChunkBytes)};
+  ASSERT_TRUE(lent[0] && lent[1] && lent[2]);
+  // The first buffer of a pool goes beyond the bound; the second does not.
+  ChunkBuffer first = other->TryAcquire(kChunkBytes);
+  EXPECT_TRUE(first);
+  EXPECT_FALSE(other->TryAcquire(kChunkBytes));
+  EXPECT_EQ(memory->lent_bytes(), 4 * kChunkBytes);
+  lent[0] = ChunkBuffer();
+  EXPECT_FALSE(other->TryAcquire(kChunkBytes));
+  lent[1] = ChunkBuffer();
+  EXPECT_TRUE(other->TryAcquire(kChunkBytes));
+}
+
+TEST(ChunkMemory, GrowsToTheLargestPool) {
+  const auto memory = std::make_shared<ChunkMemory>(1);
+  const auto pool = ChunkBufferPool::Create(kChunkBytes, 2 * kChunkBytes, memory);
+  ChunkBuffer first = pool->TryAcquire(kChunkBytes);
+  ChunkBuffer second = pool->TryAcquire(kChunkBytes);
+  EXPECT_TRUE(first && second);
+  EXPECT_FALSE(pool->TryAcquire(1));
+}
+
 }  // namespace
 }  // namespace shoal

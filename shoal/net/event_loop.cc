@@ -87,6 +87,12 @@ void EventLoop::Stop() {
   impl_->Stop();
 }
 
+void LoopScope::Post(std::function<void()> work) {
+  loop_.Post([open = open_, work = std::move(work)] {
+    if (*open) work();
+  });
+}
+
 class EventLoopGroup::Impl {
  public:
   std::atomic<size_t> next{0};

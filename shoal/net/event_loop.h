@@ -36,6 +36,26 @@ class EventLoop {
   const std::unique_ptr<Impl> impl_;
 };
 
+// Posts work to a loop on behalf of an object that may die before the loop does: work that has not begun when
+// the scope closes is dropped.
+//
+// Thread safety: Post is thread-safe; Close is called on the loop's thread.
+class LoopScope {
+ public:
+  // `loop` must outlive this.
+  explicit LoopScope(EventLoop& loop) : loop_(loop) {}
+  LoopScope(const LoopScope&) = delete;
+  LoopScope& operator=(const LoopScope&) = delete;
+
+  EventLoop& loop() { return loop_; }
+  void Post(std::function<void()> work);
+  void Close() { *open_ = false; }
+
+ private:
+  EventLoop& loop_;
+  const std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // used on the loop's thread only
+};
+
 // As many loops as asked for, handed out in turn. Thread-safe.
 class EventLoopGroup {
  public:

@@ -5,10 +5,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-namespace shoal::leecher {
+namespace shoal::net {
 
 struct LoopTimer::State {
-  State(net::EventLoop& loop, absl::Duration every, std::function<void()> what)
+  State(EventLoop& loop, absl::Duration every, std::function<void()> what)
       : timer(loop.context()), period(absl::ToChronoNanoseconds(every)), tick(std::move(what)) {}
 
   boost::asio::steady_timer timer;
@@ -17,7 +17,7 @@ struct LoopTimer::State {
   bool ended = false;
 };
 
-LoopTimer::LoopTimer(net::EventLoop& loop, absl::Duration period, std::function<void()> tick)
+LoopTimer::LoopTimer(EventLoop& loop, absl::Duration period, std::function<void()> tick)
     : state_(std::make_shared<State>(loop, period, std::move(tick))) {
   Arm(state_);
 }
@@ -36,4 +36,4 @@ void LoopTimer::Arm(const std::shared_ptr<State>& state) {
   });
 }
 
-}  // namespace shoal::leecher
+}  // namespace shoal::net

@@ -6,12 +6,12 @@
 #include "absl/time/time.h"
 #include "shoal/net/event_loop.h"
 
-namespace shoal::leecher {
+namespace shoal::net {
 
 // Calls `tick` on the loop every `period`, until it dies. Made, used and destroyed on the loop's thread.
 class LoopTimer {
  public:
-  LoopTimer(net::EventLoop& loop, absl::Duration period, std::function<void()> tick);
+  LoopTimer(EventLoop& loop, absl::Duration period, std::function<void()> tick);
   ~LoopTimer();
 
  private:
@@ -21,4 +21,4 @@ class LoopTimer {
   const std::shared_ptr<State> state_;
 };
 
-}  // namespace shoal::leecher
+}  // namespace shoal::net

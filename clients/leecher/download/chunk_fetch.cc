@@ -11,14 +11,14 @@
 
 namespace shoal::leecher {
 
-ChunkFetch::ChunkFetch(net::EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
+ChunkFetch::ChunkFetch(net::LoopScope& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events)
     : loop_(loop), roster_(roster), disk_(disk), events_(events) {}
 
 void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
-                       const DownloadTuning& tuning) {
+                       std::shared_ptr<ChunkMemory> memory, const DownloadTuning& tuning) {
   store_ = std::move(store);
   const std::shared_ptr<const Manifest> manifest = store_->manifest();
-  pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), buffer_bytes);
+  pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), buffer_bytes, std::move(memory));
   RequestPlanner::Options options;
   options.credit.max_bytes = buffer_bytes;
   options.credit.max_chunks = std::min(stream::kMaxCredits, stream::SessionLimits().max_queued_chunks);

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/download_tuning.h"
+#include "clients/leecher/download/model/download_tuning.h"
 #include "clients/leecher/download/peers/peer_link.h"
 #include "clients/leecher/download/peers/peer_roster.h"
 #include "clients/leecher/download/policy/request_planner.h"
@@ -37,10 +37,11 @@ class FetchEvents {
 class ChunkFetch final : private RequestSink {
  public:
   // All outlive this.
-  ChunkFetch(net::EventLoop& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
+  ChunkFetch(net::LoopScope& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
 
-  // `buffer_bytes`: of memory for chunks under way, at most.
-  void Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes, const DownloadTuning& tuning);
+  // `buffer_bytes` bounds the memory for chunks in flight, which is taken from `memory`.
+  void Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes, std::shared_ptr<ChunkMemory> memory,
+             const DownloadTuning& tuning);
   bool begun() const { return store_ != nullptr; }
   bool done() const { return begun() && planner_->done(); }
   // Asks and takes no more; what was handed to the disk is still written.
@@ -107,7 +108,7 @@ class ChunkFetch final : private RequestSink {
   void TakeOutcomes();
   void Written(const Outcome& outcome);
 
-  net::EventLoop& loop_;
+  net::LoopScope& loop_;
   PeerRoster& roster_;
   DiskPipeline& disk_;
   FetchEvents* const events_;

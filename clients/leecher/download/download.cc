@@ -1,28 +1,30 @@
 #include "clients/leecher/download/download.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "clients/leecher/download/download_board.h"
 #include "clients/leecher/download/download_engine.h"
+#include "shoal/base/mutex.h"
 #include "shoal/net/event_loop.h"
 
 namespace shoal::leecher {
 namespace {
 
-// Chunks come over connections that this process makes, so their sessions go by its limits.
-DownloadOptions WithLimitedSessions(DownloadOptions options) {
-  options.tuning.session.read_limit = options.limits.down;
-  options.tuning.session.write_limit = options.limits.up;
+// Connections that this process makes are under its limits, because chunks arrive over them.
+DownloadOptions WithLimitedSessions(DownloadOptions options, const RateLimits& limits) {
+  options.tuning.session.read_limit = limits.down;
+  options.tuning.session.write_limit = limits.up;
   return options;
 }
 
 class DownloadHandle final : public Download {
  public:
-  DownloadHandle(DownloadOptions options, Observer observer)
-      : limits_(options.limits),
-        loop_("download"),
-        engine_(std::make_unique<DownloadEngine>(loop_, WithLimitedSessions(std::move(options)),
+  DownloadHandle(DownloadRuntime& runtime, DownloadOptions options, DownloadObserver observer)
+      : loop_(runtime.NextLoop()),
+        engine_(std::make_unique<DownloadEngine>(runtime, loop_,
+                                                 WithLimitedSessions(std::move(options), runtime.limits()),
                                                  std::move(observer), board_)) {
     loop_.Post([this] { engine_->Begin(); });
   }
@@ -30,8 +32,16 @@ class DownloadHandle final : public Download {
   ~DownloadHandle() override {
     Stop();
     board_.WaitForOutcome().IgnoreError();
-    loop_.Stop();
-    engine_.reset();
+    // The loop lives on, so the engine dies on it, and takes with it what waits there.
+    loop_.loop().Post([this] {
+      loop_.Close();
+      engine_.reset();
+      MutexLock lock(&mutex_);
+      ended_ = true;
+      changed_.NotifyAll();
+    });
+    MutexLock lock(&mutex_);
+    while (!ended_) changed_.Wait(&mutex_);
   }
 
   DownloadStatus status() const override { return board_.status(); }
@@ -40,10 +50,6 @@ class DownloadHandle final : public Download {
   }
   void Resume() override {
     loop_.Post([this] { engine_->SetPaused(false); });
-  }
-  void SetRateLimits(uint64_t down_bytes_per_second, uint64_t up_bytes_per_second) override {
-    if (limits_.down != nullptr) limits_.down->Set(down_bytes_per_second);
-    if (limits_.up != nullptr) limits_.up->Set(up_bytes_per_second);
   }
   void SetFilePriority(FileIndex file, FilePriority priority) override {
     loop_.Post([this, file, priority] { engine_->content().SetFilePriority(file, priority); });
@@ -58,16 +64,19 @@ class DownloadHandle final : public Download {
   std::shared_ptr<const ChunkSource> source() const override { return board_.source(); }
 
  private:
-  const RateLimits limits_;
   DownloadBoard board_;
-  net::EventLoop loop_;
-  std::unique_ptr<DownloadEngine> engine_;
+  net::LoopScope loop_;
+  std::unique_ptr<DownloadEngine> engine_;  // on the loop
+  Mutex mutex_;
+  CondVar changed_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Download> Download::Start(DownloadOptions options, Observer observer) {
-  return std::make_unique<DownloadHandle>(std::move(options), std::move(observer));
+std::unique_ptr<Download> Download::Start(DownloadRuntime& runtime, DownloadOptions options,
+                                          DownloadObserver observer) {
+  return std::make_unique<DownloadHandle>(runtime, std::move(options), std::move(observer));
 }
 
 }  // namespace shoal::leecher

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "shoal/base/mutex.h"
+#include "shoal/content/publish/chunk_source.h"
 
 namespace shoal::leecher {
 

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "clients/leecher/download/peers/refusal.h"
 #include "shoal/base/clock.h"
 
 namespace shoal::leecher {
@@ -23,9 +24,10 @@ absl::Duration DownloadEngine::Uptime() {
   return Clock::Real().Uptime();
 }
 
-DownloadEngine::DownloadEngine(net::EventLoop& loop, DownloadOptions options, Download::Observer observer,
-                               DownloadBoard& board)
-    : loop_(loop),
+DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
+                               DownloadObserver observer, DownloadBoard& board)
+    : runtime_(runtime),
+      loop_(loop),
       options_(std::move(options)),
       observer_(std::move(observer)),
       board_(board),
@@ -33,26 +35,30 @@ DownloadEngine::DownloadEngine(net::EventLoop& loop, DownloadOptions options, Do
       last_tick_(began_),
       stall_(options_.tuning.waiting_after, began_,
              [this](const std::string& because) { observer_(Waiting{because}); }),
-      trackers_(loop, options_, observer_,
-                [this](size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
-                  OnAnswer(tracker, response);
-                }),
+      trackers_(
+          loop, options_,
+          [&runtime](const tracking::TrackerUrl& tracker) -> TrackerLookups& {
+            return runtime.LookupsAt(tracker);
+          },
+          observer_,
+          [this](size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
+            OnAnswer(tracker, response);
+          }),
       rate_(began_),
       roster_(loop,
-              PeerRoster::Options{options_.self, options_.listen_port, options_.max_peers, options_.tuning,
+              PeerRoster::Options{runtime.self(), options_.listen_port, options_.max_peers, options_.tuning,
                                   options_.on_bad_peer},
               this, observer_),
       manifest_fetch_(roster_, options_.tuning),
-      disk_(std::make_unique<DiskPipeline>()),
-      content_(loop, *disk_, options_, this),
-      fetch_(loop, roster_, *disk_, this) {}
+      content_(loop, runtime.disk(), runtime.sync_thread(), options_, this),
+      fetch_(loop, roster_, runtime.disk(), this) {}
 
 DownloadEngine::~DownloadEngine() = default;
 
 void DownloadEngine::Begin() {
   if (ending()) return;
-  timer_ = std::make_unique<LoopTimer>(loop_, kTick, [this] { Tick(); });
-  if (options_.make_tracker_client == nullptr || options_.trackers.empty()) {
+  timer_ = std::make_unique<net::LoopTimer>(loop_.loop(), kTick, [this] { Tick(); });
+  if (options_.trackers.empty()) {
     return End(Phase::kFailed, absl::InvalidArgumentError("no tracker was named"));
   }
   if (options_.manifest != nullptr) {
@@ -152,7 +158,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   observer_(DownloadStarted{content_id_, name_, content_.store()->target_path(), length_bytes_, chunk_count_,
                             facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes,
                             content_.store()->opening_took()});
-  fetch_.Begin(content_.store(), BufferBytes(), options_.tuning);
+  fetch_.Begin(content_.store(), BufferBytes(), runtime_.chunk_memory(), options_.tuning);
   fetch_.SetSequential(options_.sequential);
   fetch_.SetPaused(paused_, now);
   WantInFetch();
@@ -267,11 +273,11 @@ void DownloadEngine::Publish() {
   status.paused = paused_;
   status.received_bytes = received_bytes_;
   status.rate_bytes_per_second = rate_.BytesPerSecond(now);
-  if (options_.limits.down != nullptr) {
-    status.limit_down_bytes_per_second = options_.limits.down->bytes_per_second();
+  if (runtime_.limits().down != nullptr) {
+    status.limit_down_bytes_per_second = runtime_.limits().down->bytes_per_second();
   }
-  if (options_.limits.up != nullptr) {
-    status.limit_up_bytes_per_second = options_.limits.up->bytes_per_second();
+  if (runtime_.limits().up != nullptr) {
+    status.limit_up_bytes_per_second = runtime_.limits().up->bytes_per_second();
   }
   if (status.rate_bytes_per_second > 0 && content_.is_open() && status.wanted_bytes >= status.held_bytes) {
     status.eta = absl::Seconds(static_cast<double>(status.wanted_bytes - status.held_bytes) /
@@ -288,6 +294,146 @@ void DownloadEngine::Publish() {
   }
   status.peers = roster_.tally().Report(now);
   board_.PutStatus(std::move(status));
+}
+
+// --- Links
+
+void DownloadEngine::LinkReady(PeerLink& link) {
+  const absl::Duration now = Uptime();
+  if (link.hello().peer_id == runtime_.self()) {
+    // Reached ourselves by another address.
+    return EndLink(link, PeerRoster::Ending::kNotNow, "it is this process itself", absl::Hours(24));
+  }
+  roster_.Welcome(link);
+  if (fetch_.begun()) {
+    JoinFetch(link, now);
+  } else if (manifest_ == nullptr) {
+    phase_ = Phase::kFetchingManifest;
+  }
+  Pursue(now);
+}
+
+void DownloadEngine::LinkManifest(PeerLink& link, std::string canonical) {
+  if (manifest_ != nullptr || ending()) return;
+  const absl::Duration now = Uptime();
+  auto manifest = manifest_fetch_.Take(link, content_id_, canonical, now);
+  stall_.Moved(now);
+  if (manifest.ok()) {
+    UseManifest(*std::move(manifest));
+  } else {
+    Pursue(now);
+  }
+}
+
+void DownloadEngine::LinkGained(PeerLink& link, const stream::Have& have) {
+  absl::Status status;
+  if (link.joined()) {
+    status = fetch_.Gained(link, have, Uptime());
+  } else if (!link.NoteGained(have)) {
+    status = absl::InvalidArgumentError("it told of more chunks than could be remembered");
+  }
+  if (!status.ok()) EndLink(link, PeerRoster::Ending::kFailed, std::string(status.message()));
+}
+
+bool DownloadEngine::LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) {
+  if (!fetch_.Began(link, chunk, Uptime())) return false;
+  if (fetch_.Fits(chunk, length_bytes)) return true;
+  fetch_.Discard(link, chunk);
+  ChunkWrong(chunk, link.peer(), link.endpoint(), "it has another length than the content's");
+  return false;
+}
+
+ChunkBuffer DownloadEngine::LinkBuffer(PeerLink& link, uint32_t length_bytes) {
+  return fetch_.Buffer(link, length_bytes, Uptime());
+}
+
+void DownloadEngine::LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) {
+  const absl::Duration now = Uptime();
+  roster_.tally().Received(link.peer(), now, bytes);
+  received_bytes_ += bytes;
+  rate_.Add(now, bytes);
+  fetch_.Progress(link, chunk, bytes, now);
+  stall_.MovedALittle(now);
+}
+
+void DownloadEngine::LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) {
+  fetch_.Arrived(link, chunk, std::move(bytes), crc32, Uptime());
+}
+
+void DownloadEngine::LinkCorrupt(PeerLink& link, ChunkIndex chunk) {
+  fetch_.Discard(link, chunk);
+  ChunkWrong(chunk, link.peer(), link.endpoint(), "its checksum is not the one that came with it");
+}
+
+void DownloadEngine::LinkRefused(PeerLink& link, const stream::Refuse& refuse) {
+  const Refusal refusal = JudgeRefusal(refuse, options_.tuning);
+  if (!refusal.chunks_alone || !link.joined()) {
+    return EndLink(link, refusal.ending, refusal.why, refusal.wait);
+  }
+  fetch_.Refused(link, refuse.chunks, refusal.never_held, Uptime());
+}
+
+void DownloadEngine::LinkNothingFresh(PeerLink& link) {
+  fetch_.NothingFresh(link, Uptime());
+}
+
+void DownloadEngine::LinkClosed(PeerLink& link, const absl::Status& why) {
+  EndLink(link, PeerRoster::Ending::kFailed, std::string(why.message()));
+}
+
+void DownloadEngine::EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
+                             absl::Duration wait) {
+  const absl::Duration now = Uptime();
+  const uint32_t moved = fetch_.Leave(link);
+  roster_.End(link, ending, why, now, wait);
+  if (moved > 0) {
+    chunks_refetched_ += moved;
+    observer_(ChunksMoved{link.peer(), link.endpoint(), moved, why});
+  }
+  if (!this->ending() && phase_ != Phase::kFinishing) Pursue(now);
+}
+
+void DownloadEngine::Pursue(absl::Duration now) {
+  if (fetch_.begun()) {
+    fetch_.ResumePaused(now);
+    fetch_.Refill(now);
+  } else if (manifest_ == nullptr && !content_id_.is_zero() && !paused_) {
+    manifest_fetch_.Ask(now);
+  }
+  CallPeers(now);
+}
+
+// --- Chunks
+
+void DownloadEngine::ChunkStored(ChunkIndex chunk, const PeerId& from) {
+  content_.Gained(chunk);
+  roster_.tally().Stored(from);
+  roster_.book().Proved(from);
+  // At once, with whatever else was stored by then: others wait for nothing but to hear of it.
+  if (gained_.empty()) loop_.Post([this] { TellGained(); });
+  gained_.push_back(chunk);
+  if (ending()) return ConcludeWhenWritten();
+  stall_.Moved(Uptime());
+  if (fetch_.done() && phase_ == Phase::kFetching && !content_.busy()) FinishStore();
+}
+
+void DownloadEngine::ChunkWrong(ChunkIndex chunk, const PeerId& from, const Endpoint& endpoint,
+                                const std::string& why) {
+  if (ending()) return ConcludeWhenWritten();
+  ++chunks_refetched_;
+  observer_(ChunkRejected{chunk, from, endpoint, why});
+  const std::string because = "it sent bytes that are not the content's";
+  if (PeerLink* link = roster_.FindPeer(from)) {
+    EndLink(*link, PeerRoster::Ending::kForGood, because);
+  } else if (!roster_.book().is_dropped(from)) {
+    roster_.Condemn(from, endpoint, because);
+  }
+  fetch_.Refill(Uptime());
+}
+
+void DownloadEngine::DiskFailed(const absl::Status& why) {
+  if (ending()) return ConcludeWhenWritten();
+  End(Phase::kFailed, why);
 }
 
 // --- The end

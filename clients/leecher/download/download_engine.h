@@ -8,8 +8,11 @@
 #include "clients/leecher/download/chunk_fetch.h"
 #include "clients/leecher/download/discovery/content_finder.h"
 #include "clients/leecher/download/discovery/tracker_polls.h"
-#include "clients/leecher/download/download.h"
 #include "clients/leecher/download/download_board.h"
+#include "clients/leecher/download/download_runtime.h"
+#include "clients/leecher/download/model/download_event.h"
+#include "clients/leecher/download/model/download_options.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/download/peers/manifest_fetch.h"
 #include "clients/leecher/download/peers/peer_roster.h"
 #include "clients/leecher/download/policy/stall_watch.h"
@@ -26,9 +29,9 @@ namespace shoal::leecher {
 // until the loop has stopped.
 class DownloadEngine final : private LinkEvents, private FetchEvents, private WantedStoreEvents {
  public:
-  DownloadEngine(net::EventLoop& loop, DownloadOptions options, Download::Observer observer,
-                 DownloadBoard& board);
-  ~DownloadEngine();  // after the loop has stopped
+  DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
+                 DownloadObserver observer, DownloadBoard& board);
+  ~DownloadEngine();  // on the loop, after the outcome is known
 
   void Begin();
   void Stop();
@@ -95,16 +98,17 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   void FinishStore();
   void ConcludeWhenWritten();
 
-  net::EventLoop& loop_;
+  DownloadRuntime& runtime_;
+  net::LoopScope& loop_;
   const DownloadOptions options_;
-  const Download::Observer observer_;
+  const DownloadObserver observer_;
   DownloadBoard& board_;
 
   Phase phase_ = Phase::kFindingContent;
   absl::Duration began_;
   absl::Duration last_tick_;
   StallWatch stall_;
-  std::unique_ptr<LoopTimer> timer_;
+  std::unique_ptr<net::LoopTimer> timer_;
 
   std::optional<ContentFinder> finder_;
   TrackerPolls trackers_;
@@ -125,7 +129,6 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
 
   PeerRoster roster_;
   ManifestFetch manifest_fetch_;
-  std::unique_ptr<DiskPipeline> disk_;
   WantedStore content_;
   ChunkFetch fetch_;
 };

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "clients/leecher/download/download_runtime.h"
 #include "clients/leecher/download/test_swarm.h"
 
 namespace shoal::leecher {
@@ -27,10 +28,6 @@ class DownloadTest : public testing::Test {
     options.content = std::move(content);
     options.trackers = {*tracking::TrackerUrl::Parse("127.0.0.1:1")};
     options.output_folder = out_;
-    options.self = RandomPeerId();
-    options.make_tracker_client = [this](const tracking::TrackerUrl& url) {
-      return tracker_.MakeClient(url);
-    };
     options.on_gained = [this](const ContentId&, const std::vector<ChunkIndex>& gained) {
       log_.CountGained(gained.size());
     };
@@ -45,9 +42,22 @@ class DownloadTest : public testing::Test {
     return options;
   }
 
+  static DownloadRuntime::Options RuntimeAt(TestTracker& tracker) {
+    DownloadRuntime::Options options;
+    options.self = RandomPeerId();
+    options.make_tracker_client = [&tracker](const tracking::TrackerUrl& url) {
+      return tracker.MakeClient(url);
+    };
+    return options;
+  }
+
+  std::unique_ptr<Download> Start(DownloadOptions options, DownloadObserver observer) {
+    return Download::Start(runtime_, std::move(options), std::move(observer));
+  }
+
   // Fetches it and expects it to be `bytes` at the end.
   DownloadStatus Fetch(const TestContent& content, const std::string& bytes) {
-    const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+    const auto download = Start(Options(content.manifest->id()), log_.Observer());
     EXPECT_EQ(download->Wait(), absl::OkStatus());
     EXPECT_TRUE(log_.LastIsFinished());
     EXPECT_TRUE(ReadAll(out_ + "/" + content.manifest->name()) == bytes);
@@ -73,6 +83,7 @@ class DownloadTest : public testing::Test {
   TestTracker tracker_;
   EventLog log_;
   BadPeerLog bad_peers_;
+  DownloadRuntime runtime_{RuntimeAt(tracker_)};
 };
 
 TEST_F(DownloadTest, FetchesFromThreeSeedersInShares) {
@@ -122,7 +133,7 @@ TEST_F(DownloadTest, FetchesAFolder) {
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
 
-  const auto download = Download::Start(Options(std::string("tree")), log_.Observer());
+  const auto download = Start(Options(std::string("tree")), log_.Observer());
   ASSERT_EQ(download->Wait(), absl::OkStatus());
   EXPECT_TRUE(ReadAll(out_ + "/tree/a/large") == large);
   EXPECT_EQ(ReadAll(out_ + "/tree/b/one"), "1");
@@ -138,7 +149,7 @@ TEST_F(DownloadTest, DropsALiarAndFetchesItsChunksElsewhere) {
   TestPeer liar(content.manifest->id(), lying);
   tracker_.Add(*content.manifest, {liar.info()});
 
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   const PeerLost lost = log_.WaitFor<PeerLost>([](const PeerLost& event) { return event.for_good; });
   EXPECT_EQ(lost.peer, liar.info().id);
   EXPECT_THAT(lost.why, HasSubstr("not the content's"));
@@ -170,7 +181,7 @@ TEST_F(DownloadTest, MovesAFrozenPeersChunksToOthers) {
   DownloadOptions options = Options(content.manifest->id());
   options.tuning.first_silence = absl::Milliseconds(300);
   options.tuning.min_silence = absl::Milliseconds(300);
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   freezing->WaitUntilFrozen();
   TestPeer good(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {good.info()});
@@ -188,7 +199,7 @@ TEST_F(DownloadTest, TellsWhyNothingMoves) {
   TestPeer frozen(content.manifest->id(), freezing);
   tracker_.Add(*content.manifest, {frozen.info()});
 
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   log_.WaitFor<Waiting>(
       [](const Waiting& event) { return event.because == "1 peer has been asked, and nothing comes"; });
   freezing->Release();
@@ -204,7 +215,7 @@ TEST_F(DownloadTest, GoesOnWhenAPeerDies) {
   TestPeer dying(content.manifest->id(), dying_source);
   tracker_.Add(*content.manifest, {dying.info()});
 
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   dying_source->WaitUntilFrozen();
   const PeerId dead = dying.info().id;
   dying_source->FailReading();
@@ -228,7 +239,7 @@ TEST_F(DownloadTest, ReportsAPeerThatIsNotThere) {
   gone.Stop();
   tracker_.Add(*content.manifest, {nobody});
 
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   bad_peers_.WaitForOne();
   TestPeer good(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {good.info()});
@@ -247,7 +258,7 @@ TEST_F(DownloadTest, UsesAPeerThatHoldsSomeAndOneThatJoinsLate) {
   TestPeer some(content.manifest->id(), half);
   tracker_.Add(*content.manifest, {some.info()});
 
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   log_.WaitForGained(32);
   EXPECT_THAT(log_.WaitFor<Waiting>().because, HasSubstr("has a chunk that is missing here"));
   TestPeer late(content.manifest->id(), content.source);
@@ -276,7 +287,7 @@ TEST_F(DownloadTest, FetchesFromALeecherAsItGains) {
     MutexLock lock(&mutex);
     if (server != nullptr) server->Announce(id, gained);
   };
-  const auto first = Download::Start(first_options, log_.Observer());
+  const auto first = Start(first_options, log_.Observer());
   log_.WaitForGained(1);
   reseeding = std::make_unique<TestPeer>(content.manifest->id(), first->source());
   {
@@ -289,11 +300,9 @@ TEST_F(DownloadTest, FetchesFromALeecherAsItGains) {
   EventLog second_log;
   DownloadOptions second_options = Options(content.manifest->id());
   second_options.output_folder = folder_.Path("second");
-  second_options.make_tracker_client = [&](const tracking::TrackerUrl& url) {
-    return of_second.MakeClient(url);
-  };
   second_options.on_gained = nullptr;
-  const auto second = Download::Start(second_options, second_log.Observer());
+  DownloadRuntime second_runtime(RuntimeAt(of_second));
+  const auto second = Download::Start(second_runtime, second_options, second_log.Observer());
   second_log.WaitFor<PeerConnected>();
   slow->Release();
 
@@ -312,7 +321,7 @@ TEST_F(DownloadTest, GoesOnAfterAStop) {
   TestPeer peer(content.manifest->id(), source);
   tracker_.Add(*content.manifest, {peer.info()});
   {
-    const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+    const auto download = Start(Options(content.manifest->id()), log_.Observer());
     log_.WaitForGained(10);
     download->Stop();
     EXPECT_EQ(download->Wait().code(), absl::StatusCode::kCancelled);
@@ -335,7 +344,7 @@ TEST_F(DownloadTest, AWholeTargetNeedsNobody) {
   tracker_.SetAway(true);
   DownloadOptions options = Options(content.manifest->id());
   options.manifest = content.manifest;
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   EXPECT_EQ(download->Wait(), absl::OkStatus());
   EXPECT_EQ(download->status().resumed_bytes, bytes.size());
 }
@@ -345,7 +354,7 @@ TEST_F(DownloadTest, LeavesATargetWithOtherBytesAlone) {
   folder_.Write("out/file", "mine");
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(ReadAll(out_ + "/file"), "mine");
 }
@@ -355,19 +364,19 @@ TEST_F(DownloadTest, NamesTheCandidatesOfAName) {
   const TestContent two = Publish(folder_.Write("in/2/file", "two"));
   tracker_.Add(*one.manifest, {});
   tracker_.Add(*two.manifest, {});
-  const auto download = Download::Start(Options(std::string("file")), log_.Observer());
+  const auto download = Start(Options(std::string("file")), log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(log_.WaitFor<DownloadFinished>().candidates, SizeIs(2));
 }
 
 TEST_F(DownloadTest, SaysThatNobodyKnowsIt) {
-  const auto download = Download::Start(Options(std::string("nothing")), log_.Observer());
+  const auto download = Start(Options(std::string("nothing")), log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(DownloadTest, SaysThatNoTrackerAnswers) {
   tracker_.SetAway(true);
-  const auto download = Download::Start(Options(std::string("file")), log_.Observer());
+  const auto download = Start(Options(std::string("file")), log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(log_.All<TrackerChanged>(), SizeIs(1)) << "told once, not per try";
   EXPECT_GT(tracker_.lookups(), 1u);
@@ -376,7 +385,7 @@ TEST_F(DownloadTest, SaysThatNoTrackerAnswers) {
 TEST_F(DownloadTest, WithoutATrackerItCanNotBegin) {
   DownloadOptions options = Options(std::string("file"));
   options.trackers.clear();
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -387,7 +396,7 @@ TEST_F(DownloadTest, ATrackerThatGoesAndComesBackIsOnlyNews) {
   source->FreezeAfter(5);
   TestPeer peer(content.manifest->id(), source);
   tracker_.Add(*content.manifest, {peer.info()});
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   source->WaitUntilFrozen();
   tracker_.SetAway(true);
   log_.WaitFor<TrackerChanged>([](const TrackerChanged& event) { return !event.status.ok(); });
@@ -405,7 +414,7 @@ TEST_F(DownloadTest, DropsAPeerThatSendsAnotherManifest) {
   lying->LieAbout(other.manifest);
   TestPeer liar(content.manifest->id(), lying);
   tracker_.Add(*content.manifest, {liar.info()});
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   const PeerLost lost = log_.WaitFor<PeerLost>();
   EXPECT_TRUE(lost.for_good);
   EXPECT_THAT(lost.why, HasSubstr("manifest"));
@@ -420,7 +429,7 @@ TEST_F(DownloadTest, ComesBackToABusyPeer) {
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   TestPeer busy(content.manifest->id(), content.source, /*max_sessions=*/0);
   tracker_.Add(*content.manifest, {busy.info()});
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   EXPECT_THAT(log_.WaitFor<PeerLost>().why, HasSubstr("busy"));
   log_.WaitFor<Waiting>(
       [](const Waiting& event) { return event.because == "1 known peer is busy; trying again soon"; });
@@ -436,7 +445,7 @@ TEST_F(DownloadTest, LeavesAPeerThatCanNotReadItsFile) {
   failing->FailReading();
   TestPeer unreadable(content.manifest->id(), failing);
   tracker_.Add(*content.manifest, {unreadable.info()});
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   EXPECT_FALSE(log_.WaitFor<PeerLost>().for_good);
   TestPeer good(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {good.info()});
@@ -454,7 +463,7 @@ TEST_F(DownloadTest, SaysThatTheDiskTakesNoMore) {
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const rlimit small{32 * kChunk, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   const absl::Status outcome = download->Wait();
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   EXPECT_FALSE(outcome.ok());
@@ -468,7 +477,7 @@ TEST_F(DownloadTest, SaysThatTheFolderCanNotBe) {
   tracker_.Add(*content.manifest, {peer.info()});
   DownloadOptions options = Options(content.manifest->id());
   options.output_folder = folder_.Write("a_file", "not a folder") + "/below";
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   EXPECT_FALSE(download->Wait().ok());
 }
 
@@ -497,7 +506,7 @@ TEST_F(DownloadOfSomeFilesTest, WhatIsSkippedIsNotThereAndNotCounted) {
   source_->Release();
   DownloadOptions options = Options(content_.manifest->id());
   options.selection.exclude = {"b"};
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   ASSERT_EQ(download->Wait(), absl::OkStatus());
   EXPECT_TRUE(ReadAll(out_ + "/tree/a") == a_);
   EXPECT_FALSE(std::filesystem::exists(out_ + "/tree/b"));
@@ -513,7 +522,7 @@ TEST_F(DownloadOfSomeFilesTest, WhatIsSkippedIsNotThereAndNotCounted) {
 }
 
 TEST_F(DownloadOfSomeFilesTest, AFileCanBeSkippedMeanwhile) {
-  const auto download = Download::Start(Options(content_.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content_.manifest->id()), log_.Observer());
   source_->WaitUntilFrozen();
   download->SetFilePriority("b", FilePriority::kSkip);
   download->SetFilePriority(FileIndex(7), FilePriority::kSkip);  // there is none
@@ -527,7 +536,7 @@ TEST_F(DownloadOfSomeFilesTest, AFileCanBeSkippedMeanwhile) {
 TEST_F(DownloadOfSomeFilesTest, AFileCanBeWantedMeanwhile) {
   DownloadOptions options = Options(content_.manifest->id());
   options.selection.exclude = {"b"};
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   source_->WaitUntilFrozen();
   download->SetFilePriority(FileIndex(1), FilePriority::kHigh);
   source_->Release();
@@ -541,7 +550,7 @@ TEST_F(DownloadOfSomeFilesTest, WhatIsSaidBeforeTheFilesAreKnownCounts) {
   tracker_.SetAway(true);
   DownloadOptions options = Options(content_.manifest->id());
   options.tuning.start_patience = absl::Seconds(30);
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   download->SetFilePriority("a", FilePriority::kSkip);
   log_.WaitFor<TrackerChanged>();
   tracker_.SetAway(false);
@@ -553,7 +562,7 @@ TEST_F(DownloadOfSomeFilesTest, WhatIsSaidBeforeTheFilesAreKnownCounts) {
 TEST_F(DownloadOfSomeFilesTest, NothingWantedIsAnError) {
   DownloadOptions options = Options(content_.manifest->id());
   options.selection.include = {"c"};
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   const absl::Status outcome = download->Wait();
   EXPECT_EQ(outcome.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(outcome.message()), HasSubstr("none of its 2 files"));
@@ -565,7 +574,7 @@ TEST_F(DownloadTest, APausedDownloadCallsNobodyUntilItGoesOn) {
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
-  const auto download = Download::Start(Options(content.manifest->id()), log_.Observer());
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
   download->Pause();
   download->Pause();
   EXPECT_TRUE(log_.WaitFor<PausedChanged>().paused);
@@ -575,7 +584,7 @@ TEST_F(DownloadTest, APausedDownloadCallsNobodyUntilItGoesOn) {
   DownloadOptions other = Options(content.manifest->id());
   other.output_folder = folder_.Path("other");
   other.on_gained = nullptr;
-  EXPECT_EQ(Download::Start(other, other_log.Observer())->Wait(), absl::OkStatus());
+  EXPECT_EQ(Start(other, other_log.Observer())->Wait(), absl::OkStatus());
   EXPECT_TRUE(download->status().paused);
   EXPECT_NE(download->status().phase, DownloadStatus::Phase::kDone);
 
@@ -592,9 +601,11 @@ TEST_F(DownloadTest, LimitsCanBeChangedAndAreShown) {
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
   DownloadOptions options = Options(content.manifest->id());
-  options.limits = {std::make_shared<net::RateLimit>(50 * kChunk), std::make_shared<net::RateLimit>(1000)};
-  const auto download = Download::Start(options, log_.Observer());
-  download->SetRateLimits(net::RateLimit::kUnlimited, 77);
+  DownloadRuntime::Options limited = RuntimeAt(tracker_);
+  limited.limits = {std::make_shared<net::RateLimit>(50 * kChunk), std::make_shared<net::RateLimit>(1000)};
+  DownloadRuntime runtime(limited);
+  const auto download = Download::Start(runtime, options, log_.Observer());
+  runtime.SetRateLimits(net::RateLimit::kUnlimited, 77);
   EXPECT_EQ(download->Wait(), absl::OkStatus());
   EXPECT_EQ(download->status().limit_down_bytes_per_second, net::RateLimit::kUnlimited);
   EXPECT_EQ(download->status().limit_up_bytes_per_second, 77u);
@@ -615,7 +626,7 @@ TEST_F(DownloadTest, CountsWhatItsServerSends) {
     totals.peers = {stream::PeerUpload{.peer = friendly, .endpoint = {}, .sent_bytes = 700}};
     return totals;
   };
-  const auto download = Download::Start(options, log_.Observer());
+  const auto download = Start(options, log_.Observer());
   EXPECT_EQ(download->Wait(), absl::OkStatus());
   const DownloadStatus status = download->status();
   EXPECT_EQ(status.sent_bytes, 900u);
@@ -623,6 +634,57 @@ TEST_F(DownloadTest, CountsWhatItsServerSends) {
   ASSERT_NE(Find(status, friendly), nullptr);
   EXPECT_EQ(Find(status, friendly)->sent_bytes, 700u);
   EXPECT_EQ(Find(status, peer)->received_bytes, bytes.size());
+}
+
+// The threads of this process.
+size_t Threads() {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/task")) ++count;
+  return count;
+}
+
+TEST_F(DownloadTest, ManyShareOneRuntime) {
+  constexpr int kContents = 40;
+  const size_t threads_before = Threads();
+  std::vector<std::string> bytes;
+  std::vector<std::unique_ptr<TestPeer>> peers;
+  std::vector<TestContent> contents;
+  DownloadRuntime::Options shared = RuntimeAt(tracker_);
+  shared.loops = 2;
+  shared.disk_threads = 2;
+  shared.buffer_bytes = 4 * kChunk;  // far less than one buffer for each
+  std::vector<EventLog> logs(kContents);
+  for (int i = 0; i < kContents; ++i) {
+    bytes.push_back(RandomBytes(static_cast<size_t>(20 + i) * kChunk + 5, static_cast<uint32_t>(100 + i)));
+    contents.push_back(Publish(folder_.Write("in/" + std::to_string(i), bytes.back())));
+  }
+  const TestContent& first = contents.front();
+  TestPeer only_first(first.manifest->id(), first.source);
+  tracker_.Add(*first.manifest, {only_first.info()});
+  DownloadRuntime runtime(shared);
+  std::vector<std::unique_ptr<Download>> downloads;
+  for (int i = 0; i < kContents; ++i) {
+    DownloadOptions options = Options(contents[static_cast<size_t>(i)].manifest->id());
+    options.manifest = contents[static_cast<size_t>(i)].manifest;
+    options.tuning.start_patience = absl::Hours(1);
+    downloads.push_back(Download::Start(runtime, options, logs[static_cast<size_t>(i)].Observer()));
+  }
+  EXPECT_EQ(downloads.front()->Wait(), absl::OkStatus());
+  // Two loops, two disk threads, one for the tracker's lookups; and those of the peer that serves.
+  EXPECT_LE(Threads() - threads_before, 2u + 2u + 1u + 4u);
+  EXPECT_EQ(downloads.back()->status().chunks_held, 0u);
+  for (size_t i = 1; i < contents.size(); ++i) {
+    peers.push_back(std::make_unique<TestPeer>(contents[i].manifest->id(), contents[i].source));
+    tracker_.Add(*contents[i].manifest, {peers.back()->info()});
+  }
+  // Some end while others still fetch.
+  downloads[1].reset();
+  EXPECT_TRUE(logs[1].LastIsFinished());
+  for (size_t i = 2; i < contents.size(); ++i) {
+    EXPECT_EQ(downloads[i]->Wait(), absl::OkStatus());
+    EXPECT_TRUE(ReadAll(out_ + "/" + std::to_string(i)) == bytes[i]);
+  }
+  EXPECT_EQ(runtime.chunk_memory()->lent_bytes(), 0u);
 }
 
 TEST_F(DownloadTest, CanBeDestroyedAtAnyTime) {
@@ -636,7 +698,7 @@ TEST_F(DownloadTest, CanBeDestroyedAtAnyTime) {
     options.on_gained = [&](const ContentId&, const std::vector<ChunkIndex>& chunks) {
       log.CountGained(chunks.size());
     };
-    auto download = Download::Start(options, log.Observer());
+    auto download = Start(options, log.Observer());
     log.WaitForGained(gained);
     download.reset();
     EXPECT_TRUE(log.LastIsFinished());

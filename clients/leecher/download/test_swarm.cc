@@ -234,7 +234,7 @@ std::vector<BadPeerLog::Entry> BadPeerLog::All() const {
   return entries_;
 }
 
-Download::Observer EventLog::Observer() {
+DownloadObserver EventLog::Observer() {
   return [this](const DownloadEvent& event) {
     MutexLock lock(&mutex_);
     events_.push_back(event);

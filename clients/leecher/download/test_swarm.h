@@ -141,7 +141,7 @@ class BadPeerLog {
 // Notes what happens, and waits for it. Thread-safe.
 class EventLog {
  public:
-  Download::Observer Observer();
+  DownloadObserver Observer();
   // Blocks until some event of this kind satisfies `condition`, and returns it.
   template <typename Event>
   Event WaitFor(const std::function<bool(const Event&)>& condition = [](const Event&) { return true; }) {

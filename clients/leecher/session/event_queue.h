@@ -22,7 +22,7 @@ class EventQueue {
   // `wake` is called after each event, on the event's thread.
   explicit EventQueue(std::function<void()> wake) : wake_(std::move(wake)) {}
 
-  Download::Observer ObserverFor(size_t download) {
+  DownloadObserver ObserverFor(size_t download) {
     return [this, download](const DownloadEvent& event) {
       {
         MutexLock lock(&mutex_);

@@ -31,7 +31,7 @@ class Reseeder {
     std::string site;                          // where it stands; empty: nowhere
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
     // How a tracker is spoken to. Required.
-    std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;
+    std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;
     // Told from a thread of the reseeder; must not block: a tracker is away (why) or back (OK).
     std::function<void(const tracking::TrackerUrl& tracker, const absl::Status& status)> on_tracker;
     // A tracker will not take a content.

@@ -16,6 +16,8 @@
 
 namespace shoal {
 
+class SyncThread;
+
 // Where a download lies on the disk while it is not whole, and how it becomes whole.
 //
 // All bytes go to a preallocated file (for a folder: a folder of files) beside the target, under a temporary
@@ -40,6 +42,8 @@ class ChunkStore final : public ChunkSource {
     bool verify_all = false;
     // The files that are wanted; none given: all.
     std::optional<FileSelection> selection = std::nullopt;
+    // Syncs files early; shared by the stores of a process. Null: a thread of its own.
+    std::shared_ptr<SyncThread> sync_thread = nullptr;
   };
 
   enum class PutResult {

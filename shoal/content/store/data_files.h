@@ -42,7 +42,8 @@ class DataFiles {
 
   // Looks at what is there; makes the temporary file or folder, empty, if need be.
   static absl::StatusOr<std::unique_ptr<DataFiles>> Open(std::shared_ptr<const Manifest> manifest,
-                                                         const Names& names);
+                                                         const Names& names,
+                                                         std::shared_ptr<SyncThread> sync_thread = nullptr);
 
   // Removes what lies under that name; links are removed, not followed. Fine when there is nothing.
   static absl::Status Discard(const std::string& output_folder, const std::string& temporary_name);
@@ -77,7 +78,7 @@ class DataFiles {
   absl::Status TakeFinalName();
 
  private:
-  DataFiles(std::shared_ptr<const Manifest> manifest, Names names);
+  DataFiles(std::shared_ptr<const Manifest> manifest, Names names, std::shared_ptr<SyncThread> sync_thread);
 
   absl::Status OpenRoot();
   absl::Status OpenFinalRoot();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -13,12 +14,35 @@
 
 namespace shoal {
 
-// Brings files to the disk while they are still being written, on a thread of its own that begins with the
-// first sync: the sync at the end, which the caller still has to make, is short then. Asking the kernel to
-// write (sync_file_range) is not enough: what the disk's own cache took in waits there for a sync all the
-// same (docs/adr/0011).
+// One thread that runs jobs in order; starts with the first job. The EarlySyncs of a process share one, so
+// that the number of threads does not grow with the number of downloads.
 //
-// Thread-safe; the destructor waits for a sync under way.
+// Thread safety: all methods are thread-safe. The destructor runs the job in progress to its end and drops
+// the rest.
+class SyncThread {
+ public:
+  SyncThread() = default;
+  ~SyncThread();
+  SyncThread(const SyncThread&) = delete;
+  SyncThread& operator=(const SyncThread&) = delete;
+
+  void Run(std::function<void()> job);
+
+ private:
+  void Work();
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Syncs the files of one store while they are still being written, on a SyncThread, so that the sync at the
+// end, which the caller still makes, is short. Asking the kernel to write (sync_file_range) is not enough:
+// what the cache of the disk holds waits there for a sync all the same (docs/adr/0011).
+//
+// Thread safety: all methods are thread-safe. The destructor waits for a sync in progress.
 class EarlySync {
  public:
   // Returns an errno value.
@@ -27,34 +51,28 @@ class EarlySync {
   // fdatasync.
   static int SyncData(int fd);
 
-  // A sync begins when `every_bytes` were written since the last one began.
-  explicit EarlySync(uint64_t every_bytes, Sync sync = SyncData);
+  // A sync begins when `every_bytes` were written since the last one began. Null `thread`: a thread of its
+  // own.
+  explicit EarlySync(uint64_t every_bytes, Sync sync = SyncData,
+                     std::shared_ptr<SyncThread> thread = nullptr);
   ~EarlySync();
   EarlySync(const EarlySync&) = delete;
   EarlySync& operator=(const EarlySync&) = delete;
 
-  // `bytes` went into `file`. Does not wait for a sync. An error is one that an earlier sync met: the kernel
-  // tells of a failed write only once, so it may not get lost here.
+  // `bytes` were written to `file`. Does not wait for a sync. Errors: the first error of an earlier sync; the
+  // kernel reports a failed write only once, so it must not be lost here.
   absl::Status Wrote(const std::shared_ptr<const FileDescriptor>& file, size_t bytes);
 
-  // Before the caller's own sync counts as one: waits for the sync under way, forgets what none was begun
-  // for, and returns the first error that any met.
+  // Called before the sync at the end: waits for the sync in progress and forgets files whose sync has not
+  // begun. Errors: the first error of any sync.
   absl::Status Settle();
 
  private:
-  void Run();
+  struct State;
+  static void SyncWritten(const std::shared_ptr<State>& state, SyncThread* thread);
 
-  const uint64_t every_bytes_;
-  const Sync sync_;
-  Mutex mutex_;
-  CondVar changed_;
-  std::vector<std::shared_ptr<const FileDescriptor>> written_
-      ABSL_GUARDED_BY(mutex_);  // since the last sync began
-  uint64_t written_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool syncing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status error_ ABSL_GUARDED_BY(mutex_);
-  std::thread thread_ ABSL_GUARDED_BY(mutex_);
+  const std::shared_ptr<State> state_;
+  const std::shared_ptr<SyncThread> thread_;
 };
 
 }  // namespace shoal

@@ -88,6 +88,40 @@ TEST(EarlySync, TellsOfAnErrorFromThenOn) {
   EXPECT_EQ(early.Wrote(Any(), 1), settled);
 }
 
+TEST(EarlySync, SharesAThreadWithOthers) {
+  const auto thread = std::make_shared<SyncThread>();
+  std::latch first_begun(1);
+  std::latch go_on(1);
+  EarlySync slow(
+      100,
+      [&](int) {
+        first_begun.count_down();
+        go_on.wait();
+        return EIO;
+      },
+      thread);
+  std::latch other_done(1);
+  EarlySync other(
+      100,
+      [&](int) {
+        other_done.count_down();
+        return 0;
+      },
+      thread);
+  EXPECT_TRUE(slow.Wrote(Any(), 100).ok());
+  first_begun.wait();
+  EXPECT_TRUE(other.Wrote(Any(), 100).ok());
+  // Its sync has not begun, so there is nothing to wait for.
+  EarlySync third(100, [](int) { return EIO; }, thread);
+  EXPECT_TRUE(third.Wrote(Any(), 100).ok());
+  EXPECT_TRUE(third.Settle().ok());
+  go_on.count_down();
+  other_done.wait();
+  EXPECT_FALSE(slow.Settle().ok());
+  // An error stays with the store whose file failed.
+  EXPECT_TRUE(other.Settle().ok());
+}
+
 TEST(EarlySync, SyncsRealFiles) {
   EXPECT_EQ(EarlySync::SyncData(-1), EBADF);
   FILE* const file = tmpfile();

@@ -42,7 +42,7 @@ struct PendingReport {
 
 class ThreadedAnnouncer final : public Announcer {
  public:
-  ThreadedAnnouncer(std::unique_ptr<TrackerClient> client, Options options)
+  ThreadedAnnouncer(std::shared_ptr<TrackerClient> client, Options options)
       : client_(std::move(client)),
         options_(std::move(options)),
         schedule_(std::random_device()()),
@@ -295,7 +295,7 @@ class ThreadedAnnouncer final : public Announcer {
     return found == offerings_.end() ? nullptr : found->second;
   }
 
-  const std::unique_ptr<TrackerClient> client_;
+  const std::shared_ptr<TrackerClient> client_;
   const Options options_;
   bool reported_reachable_ = true;  // the announcer's thread only
 
@@ -310,7 +310,7 @@ class ThreadedAnnouncer final : public Announcer {
 
 }  // namespace
 
-std::unique_ptr<Announcer> Announcer::Start(std::unique_ptr<TrackerClient> client, Options options) {
+std::unique_ptr<Announcer> Announcer::Start(std::shared_ptr<TrackerClient> client, Options options) {
   return std::make_unique<ThreadedAnnouncer>(std::move(client), std::move(options));
 }
 

@@ -64,7 +64,7 @@ class Announcer {
   // The tracker has taken every content that is offered.
   virtual bool all_registered() const = 0;
 
-  static std::unique_ptr<Announcer> Start(std::unique_ptr<TrackerClient> client, Options options);
+  static std::unique_ptr<Announcer> Start(std::shared_ptr<TrackerClient> client, Options options);
 };
 
 }  // namespace shoal::tracking

@@ -62,6 +62,17 @@ class GrpcTrackerClient final : public TrackerClient {
   absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) override {
     return Call<pb::LookupRequest, pb::LookupResponse>(&pb::TrackerService::Stub::Lookup, request, timeout);
   }
+  absl::StatusOr<LookupManyResponse> LookupMany(const LookupManyRequest& request,
+                                                absl::Duration timeout) override {
+    auto response = Call<pb::LookupManyRequest, pb::LookupManyResponse>(&pb::TrackerService::Stub::LookupMany,
+                                                                        request, timeout);
+    if (response.ok() && response->results.size() != request.contents.size()) {
+      return absl::InternalError(absl::StrCat("tracker ", url_.ToString(), " answered ",
+                                              response->results.size(), " of ", request.contents.size(),
+                                              " lookups"));
+    }
+    return response;
+  }
   absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
                                                     absl::Duration timeout) override {
     return Call<pb::ListContentsRequest, pb::ListContentsResponse>(&pb::TrackerService::Stub::ListContents,

@@ -35,6 +35,10 @@ class TrackerClient {
   virtual absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
                                                       absl::Duration timeout) = 0;
   virtual absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) = 0;
+  // For many contents at once. A content that the tracker does not know has a result without contents. The
+  // base class makes one Lookup after the other.
+  virtual absl::StatusOr<LookupManyResponse> LookupMany(const LookupManyRequest& request,
+                                                        absl::Duration timeout);
   virtual absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
                                                             absl::Duration timeout) = 0;
   virtual absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey& content, absl::Duration timeout) = 0;

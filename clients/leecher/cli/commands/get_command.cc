@@ -24,6 +24,7 @@
 #include "clients/leecher/session/reseeder.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/units.h"
+#include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
 namespace {
@@ -44,15 +45,20 @@ class Get {
       : options_(options),
         interrupts_(interrupts),
         console_(VoiceOf(options)),
-        limits_{std::make_shared<net::RateLimit>(options.limit_down_bytes_per_second),
-                std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second)},
+        runtime_({.self = RandomPeerId(),
+                  .site = options.serve.site,
+                  .limits = {std::make_shared<net::RateLimit>(options.limit_down_bytes_per_second),
+                             std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second)},
+                  .make_tracker_client = tracking::MakeTrackerClient}),
         queue_([this] { interrupts_.Nudge(); }) {}
 
   ExitCode Run() {
     absl::StatusOr<std::unique_ptr<Health>> health = Health::Start(options_.serve.grpc);
     if (!health.ok()) return Fail(health.status(), ExitCode::kOther);
-    absl::StatusOr<std::unique_ptr<Reseeder>> reseeder =
-        StartServing(options_.serve, self_, limits_.up, messages_.OnTracker(), messages_.OnRejected());
+    absl::StatusOr<std::unique_ptr<Reseeder>> reseeder = StartServing(
+        options_.serve, runtime_.self(), runtime_.limits().up,
+        [this](const tracking::TrackerUrl& tracker) { return runtime_.ClientAt(tracker); },
+        messages_.OnTracker(), messages_.OnRejected());
     if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther);
     reseeder_ = *std::move(reseeder);
 
@@ -82,8 +88,9 @@ class Get {
       return limit.limited() ? FormatRate(static_cast<double>(limit.bytes_per_second()))
                              : std::string("none");
     };
-    if (!limits_.down->limited() && !limits_.up->limited()) return;
-    console_.Say(absl::StrCat("limits: down ", text(*limits_.down), ", up ", text(*limits_.up)));
+    const RateLimits& limits = runtime_.limits();
+    if (!limits.down->limited() && !limits.up->limited()) return;
+    console_.Say(absl::StrCat("limits: down ", text(*limits.down), ", up ", text(*limits.up)));
   }
 
   void StartDownload(const std::string& content) {
@@ -94,10 +101,7 @@ class Get {
                ExitCodeFor(request.status(), {.several_contents = true})));
       return;
     }
-    request->self = self_;
-    request->site = options_.serve.site;
     request->listen_port = reseeder_ != nullptr ? reseeder_->port() : 0;
-    request->limits = limits_;
     if (reseeder_ != nullptr) {
       request->uploads = [reseeder = reseeder_.get()](const ContentId& id) {
         return reseeder->content_totals(id);
@@ -112,7 +116,8 @@ class Get {
       };
     }
     views_.push_back(std::make_unique<DownloadView>(content, request->trackers, Clock::Real().Uptime()));
-    views_.back()->Attach(Download::Start(*std::move(request), queue_.ObserverFor(views_.size() - 1)));
+    views_.back()->Attach(
+        Download::Start(runtime_, *std::move(request), queue_.ObserverFor(views_.size() - 1)));
   }
 
   // Until every download is over.
@@ -264,8 +269,7 @@ class Get {
   const GetOptions& options_;
   Interrupts& interrupts_;
   Console console_;
-  const RateLimits limits_;  // of the whole process
-  const PeerId self_ = RandomPeerId();
+  DownloadRuntime runtime_;  // outlives the downloads and what serves them
   TrackerMessages messages_;
   EventQueue queue_;
   std::unique_ptr<Reseeder> reseeder_;                // outlives the downloads, which report to it

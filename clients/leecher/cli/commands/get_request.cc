@@ -9,7 +9,6 @@
 #include "clients/leecher/cli/commands/tracker_queries.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/manifest_file.h"
-#include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
 
@@ -21,7 +20,6 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.verify_all = options.verify;
   request.sequential = options.sequential;
   request.selection = options.selection;
-  request.make_tracker_client = tracking::MakeTrackerClient;
   if (Classify(content) != ContentWord::kManifestFile) {
     SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers));
     return request;

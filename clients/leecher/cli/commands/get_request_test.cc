@@ -41,7 +41,6 @@ TEST_F(GetRequestTest, ANameIsAskedForAsItIs) {
   EXPECT_EQ(request->max_peers, 5u);
   EXPECT_TRUE(request->verify_all);
   EXPECT_TRUE(request->sequential);
-  EXPECT_TRUE(request->make_tracker_client);
 }
 
 TEST_F(GetRequestTest, AFileBringsItsManifestAndItsTrackers) {

@@ -36,7 +36,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   TrackerMessages messages;
   absl::StatusOr<std::unique_ptr<Reseeder>> reseeder = StartServing(
       options.serve, RandomPeerId(), std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second),
-      messages.OnTracker(), messages.OnRejected());
+      tracking::MakeTrackerClient, messages.OnTracker(), messages.OnRejected());
   if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther, console);
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));

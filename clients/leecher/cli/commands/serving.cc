@@ -23,6 +23,7 @@ constexpr absl::Duration kServingLineEvery = absl::Seconds(30);
 
 absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
     const ServeOptions& options, const PeerId& self, std::shared_ptr<net::RateLimit> limit_up,
+    std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client,
     std::function<void(const tracking::TrackerUrl&, const absl::Status&)> on_tracker,
     std::function<void(const tracking::ContentSummary&, const absl::Status&)> on_rejected) {
   if (!options.listen.has_value()) return std::unique_ptr<Reseeder>();
@@ -35,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
   reseeder.self = self;
   reseeder.site = options.site;
   reseeder.limit_up = std::move(limit_up);
-  reseeder.make_tracker_client = tracking::MakeTrackerClient;
+  reseeder.make_tracker_client = std::move(make_tracker_client);
   reseeder.on_tracker = std::move(on_tracker);
   reseeder.on_rejected = std::move(on_rejected);
   return Reseeder::Start(std::move(reseeder));

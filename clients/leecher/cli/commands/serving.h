@@ -20,6 +20,7 @@ namespace shoal::leecher {
 // `on_rejected` as in Reseeder.
 absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
     const ServeOptions& options, const PeerId& self, std::shared_ptr<net::RateLimit> limit_up,
+    std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client,
     std::function<void(const tracking::TrackerUrl&, const absl::Status&)> on_tracker,
     std::function<void(const tracking::ContentSummary&, const absl::Status&)> on_rejected);
 

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "clients/leecher/download/download_event.h"
+#include "clients/leecher/download/model/download_event.h"
 
 namespace shoal::leecher {
 

@@ -5,30 +5,26 @@
 
 namespace shoal::leecher {
 
-TrackerPolls::TrackerPolls(net::EventLoop& loop, const DownloadOptions& options,
-                           const Download::Observer& observer, Listener listener)
+TrackerPolls::TrackerPolls(net::LoopScope& loop, const DownloadOptions& options, LookupsAt lookups_at,
+                           const DownloadObserver& observer, Listener listener)
     : loop_(loop),
       options_(options),
+      lookups_at_(std::move(lookups_at)),
       observer_(observer),
       listener_(std::move(listener)),
       away_(options.trackers.size(), false) {}
 
 void TrackerPolls::Begin(const tracking::ContentKey& content) {
   for (size_t i = 0; i < options_.trackers.size(); ++i) {
-    TrackerPoller::Options poller;
-    poller.self = options_.self;
-    poller.site = options_.site;
-    poller.content = content;
-    poller.min_interval = options_.tuning.min_poll;
-    poller.max_interval = options_.tuning.max_poll;
-    poller.timeout = options_.tuning.lookup_timeout;
-    poller.make_client = [make = options_.make_tracker_client, url = options_.trackers[i]] {
-      return make(url);
-    };
-    poller.on_answer = [this, i](const absl::StatusOr<tracking::LookupResponse>& response) {
+    TrackerLookups::Query query;
+    query.content = content;
+    query.min_interval = options_.tuning.min_poll;
+    query.max_interval = options_.tuning.max_poll;
+    query.timeout = options_.tuning.lookup_timeout;
+    query.on_answer = [this, i](const absl::StatusOr<tracking::LookupResponse>& response) {
       loop_.Post([this, i, response] { Answer(i, response); });
     };
-    pollers_.push_back(std::make_unique<TrackerPoller>(std::move(poller)));
+    subscriptions_.push_back(lookups_at_(options_.trackers[i]).Subscribe(std::move(query)));
   }
 }
 
@@ -44,18 +40,18 @@ void TrackerPolls::Answer(size_t tracker, const absl::StatusOr<tracking::LookupR
 }
 
 void TrackerPolls::SetContent(const ContentId& content) {
-  for (const auto& poller : pollers_) poller->SetContent(content);
+  for (const auto& subscription : subscriptions_) subscription->SetContent(content);
 }
 
 void TrackerPolls::SetLacking(bool lacking) {
   if (lacking == lacking_) return;
   lacking_ = lacking;
-  for (const auto& poller : pollers_) poller->SetLacking(lacking);
+  for (const auto& subscription : subscriptions_) subscription->SetLacking(lacking);
 }
 
 void TrackerPolls::Stop() {
   stopped_ = true;
-  for (const auto& poller : pollers_) poller->Stop();
+  for (const auto& subscription : subscriptions_) subscription->Stop();
 }
 
 uint32_t TrackerPolls::away() const {

@@ -7,24 +7,28 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "clients/leecher/download/discovery/tracker_poller.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/discovery/tracker_lookups.h"
+#include "clients/leecher/download/model/download_event.h"
+#include "clients/leecher/download/model/download_options.h"
 #include "shoal/net/event_loop.h"
 
 namespace shoal::leecher {
 
-// The trackers of a download: asks each of them, on a thread of its own, who has the content, brings the
-// answers to the download's loop, and tells the observer which trackers went away or came back. What the
-// answers mean is not its business. On the download's loop; no answer comes after Stop.
+// The trackers of one download: subscribes to the lookups of each, brings the answers to the download's loop,
+// and notifies the observer of trackers that went away or came back. It does not interpret the answers. All
+// calls come on the download's loop; no answer comes after Stop.
 class TrackerPolls {
  public:
   // Every answer, good or bad, by the tracker's place in DownloadOptions::trackers.
   using Listener =
       std::function<void(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response)>;
 
-  // All outlive this. NOT_FOUND is the answer of a tracker that is there.
-  TrackerPolls(net::EventLoop& loop, const DownloadOptions& options, const Download::Observer& observer,
-               Listener listener);
+  // The lookups of a tracker, for all downloads of the process.
+  using LookupsAt = std::function<TrackerLookups&(const tracking::TrackerUrl& tracker)>;
+
+  // All must outlive this. NOT_FOUND is the answer of a tracker that is reachable.
+  TrackerPolls(net::LoopScope& loop, const DownloadOptions& options, LookupsAt lookups_at,
+               const DownloadObserver& observer, Listener listener);
 
   // Begins to ask for `content`.
   void Begin(const tracking::ContentKey& content);
@@ -42,11 +46,12 @@ class TrackerPolls {
  private:
   void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response);
 
-  net::EventLoop& loop_;
+  net::LoopScope& loop_;
   const DownloadOptions& options_;
-  const Download::Observer& observer_;
+  const LookupsAt lookups_at_;
+  const DownloadObserver& observer_;
   const Listener listener_;
-  std::vector<std::unique_ptr<TrackerPoller>> pollers_;
+  std::vector<std::unique_ptr<TrackerLookups::Subscription>> subscriptions_;
   std::vector<bool> away_;
   bool answered_ = false;
   bool lacking_ = true;

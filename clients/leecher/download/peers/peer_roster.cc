@@ -6,8 +6,8 @@
 
 namespace shoal::leecher {
 
-PeerRoster::PeerRoster(net::EventLoop& loop, const Options& options, LinkEvents* events,
-                       Download::Observer observer)
+PeerRoster::PeerRoster(net::LoopScope& loop, const Options& options, LinkEvents* events,
+                       DownloadObserver observer)
     : loop_(loop),
       options_(options),
       events_(events),
@@ -30,7 +30,7 @@ void PeerRoster::CallPeers(absl::Duration now) {
   terms.listen_port = options_.listen_port;
   while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
     links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, events_));
-    links_.back()->Dial(loop_, terms, options_.tuning.session, source_);
+    links_.back()->Dial(loop_.loop(), terms, options_.tuning.session, source_);
   }
 }
 

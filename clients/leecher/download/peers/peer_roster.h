@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_event.h"
+#include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/download/peers/peer_book.h"
 #include "clients/leecher/download/peers/peer_link.h"
 #include "clients/leecher/download/peers/peer_tally.h"
@@ -35,7 +36,7 @@ class PeerRoster {
     decltype(DownloadOptions::on_bad_peer) on_bad_peer;
   };
 
-  PeerRoster(net::EventLoop& loop, const Options& options, LinkEvents* events, Download::Observer observer);
+  PeerRoster(net::LoopScope& loop, const Options& options, LinkEvents* events, DownloadObserver observer);
   ~PeerRoster();
 
   void Learn(const std::vector<tracking::PeerInfo>& peers, absl::Duration now);
@@ -66,10 +67,10 @@ class PeerRoster {
  private:
   void ReportBad(const PeerId& peer, tracking::PeerReport::Reason reason);
 
-  net::EventLoop& loop_;
+  net::LoopScope& loop_;
   const Options options_;
   LinkEvents* const events_;
-  const Download::Observer observer_;
+  const DownloadObserver observer_;
   ContentId content_;
   std::shared_ptr<const ChunkSource> source_;  // null before the store is open
   PeerBook book_;

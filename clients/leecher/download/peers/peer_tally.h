@@ -7,7 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "shoal/base/rate_meter.h"
 #include "shoal/stream/upload/upload_ledger.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "clients/leecher/download/download_tuning.h"
+#include "clients/leecher/download/model/download_tuning.h"
 #include "clients/leecher/download/peers/peer_roster.h"
 #include "shoal/stream/wire/control.h"
 

@@ -46,70 +46,90 @@ DiskPipeline::~DiskPipeline() {
 
 void DiskPipeline::Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32,
                        PutDone done) {
-  Add(Job{std::move(store), chunk, std::move(bytes), crc32, std::move(done), nullptr});
-}
-
-void DiskPipeline::Run(std::function<void()> work) {
-  Add(Job{nullptr, ChunkIndex(), ChunkBuffer(), 0, nullptr, std::move(work)});
-}
-
-void DiskPipeline::Add(Job job) {
   bool wake;
   {
     MutexLock lock(&mutex_);
-    jobs_.push_back(std::move(job));
+    std::deque<Arrival>& queue = chunks_[store.get()];
+    if (queue.empty()) turns_.push_back(store.get());
+    queue.push_back({std::move(store), chunk, std::move(bytes), crc32, std::move(done)});
+    ++waiting_chunks_;
     wake = HasWork();
   }
-  // Without the lock, which is the first thing that the woken thread wants.
+  // Without the lock, which is the first thing that the woken thread needs.
   if (wake) changed_.NotifyOne();
 }
 
-bool DiskPipeline::HasWork() const {
-  return jobs_.size() > 1 || (jobs_.size() == 1 && (jobs_.front().store == nullptr || putting_ == 0));
+void DiskPipeline::Run(std::function<void()> work) {
+  {
+    MutexLock lock(&mutex_);
+    work_.push_back(std::move(work));
+    turns_.push_back(nullptr);
+  }
+  changed_.NotifyOne();
 }
 
-std::vector<DiskPipeline::Job> DiskPipeline::Take() {
-  std::vector<Job> taken;
-  taken.reserve(kMaxTogether);
+bool DiskPipeline::HasWork() const {
+  return !work_.empty() || waiting_chunks_ > 1 || (waiting_chunks_ == 1 && putting_ == 0);
+}
+
+DiskPipeline::Task DiskPipeline::Take() {
+  Task task;
+  task.chunks.reserve(kMaxTogether);
   MutexLock lock(&mutex_);
   while (!HasWork() && !closing_) changed_.Wait(&mutex_);
-  if (jobs_.empty()) return taken;
+  if (turns_.empty()) return task;
+  const ChunkStore* const store = turns_.front();
+  turns_.pop_front();
+  if (store == nullptr) {
+    task.work = std::move(work_.front());
+    work_.pop_front();
+    return task;
+  }
+  std::deque<Arrival>& queue = chunks_[store];
   const size_t share =
-      std::clamp((jobs_.size() + thread_count_ - 1) / thread_count_, kAtLeastTogether, kMaxTogether);
+      std::clamp((queue.size() + thread_count_ - 1) / thread_count_, kAtLeastTogether, kMaxTogether);
   size_t bytes = 0;
   do {
-    bytes += jobs_.front().bytes.bytes().size();
-    taken.push_back(std::move(jobs_.front()));
-    jobs_.pop_front();
-  } while (
-      taken.size() < share && !jobs_.empty() && taken.front().store != nullptr &&
-      jobs_.front().store == taken.front().store &&
-      (taken.size() < kAtLeastTogether || bytes + jobs_.front().bytes.bytes().size() <= kMaxBytesTogether));
-  if (taken.front().store != nullptr) ++putting_;
-  return taken;
+    bytes += queue.front().bytes.bytes().size();
+    task.chunks.push_back(std::move(queue.front()));
+    queue.pop_front();
+  } while (task.chunks.size() < share && !queue.empty() &&
+           (task.chunks.size() < kAtLeastTogether ||
+            bytes + queue.front().bytes.bytes().size() <= kMaxBytesTogether));
+  waiting_chunks_ -= task.chunks.size();
+  if (queue.empty()) {
+    chunks_.erase(store);
+  } else {
+    turns_.push_back(store);
+  }
+  ++putting_;
+  return task;
 }
 
 void DiskPipeline::Work() {
-  for (std::vector<Job> jobs = Take(); !jobs.empty(); jobs = Take()) {
-    if (jobs.front().store != nullptr) {
-      PutAll(std::move(jobs));
+  for (;;) {
+    Task task = Take();
+    if (!task.chunks.empty()) {
+      PutAll(std::move(task.chunks));
       MutexLock lock(&mutex_);
       --putting_;
+    } else if (task.work != nullptr) {
+      task.work();
     } else {
-      jobs.front().work();
+      return;
     }
   }
 }
 
-void DiskPipeline::PutAll(std::vector<Job> jobs) {
+void DiskPipeline::PutAll(std::vector<Arrival> chunks) {
   std::vector<ChunkStore::Arrival> arrivals;
-  arrivals.reserve(jobs.size());
-  for (const Job& job : jobs) arrivals.push_back({job.chunk, job.bytes.bytes(), job.crc32});
-  const auto results = jobs.front().store->PutAll(arrivals);
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i].bytes = ChunkBuffer();  // before `done`, so that whoever waits for memory finds it
-    jobs[i].store.reset();
-    jobs[i].done(results[i]);
+  arrivals.reserve(chunks.size());
+  for (const Arrival& each : chunks) arrivals.push_back({each.chunk, each.bytes.bytes(), each.crc32});
+  const auto results = chunks.front().store->PutAll(arrivals);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    chunks[i].bytes = ChunkBuffer();  // before `done`, so that a download that waits for memory finds it
+    chunks[i].store.reset();
+    chunks[i].done(results[i]);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "shoal/base/chunk_buffer.h"
 #include "shoal/base/mutex.h"
@@ -15,12 +16,12 @@
 
 namespace shoal::leecher {
 
-// The threads that check chunks and write them, so that the network's thread does neither. Jobs are taken in
-// order and done side by side; a thread takes several chunks at once, as they cost less together: while
-// another one is at work, a chunk that is alone waits for it or for a second chunk. It holds no more chunks
-// than its callers have buffers.
+// The threads that check chunks and write them, so that the network's thread does neither. One pipeline serves
+// all downloads of a process: the chunks of each store are taken in order, several at once because they cost
+// less together, and the stores take turns. While another thread is busy, a chunk that is alone waits for it or
+// for a second chunk. The pipeline holds no more chunks than its callers have buffers.
 //
-// Thread-safe. The destructor does what was given to it before it returns.
+// Thread safety: all methods are thread-safe. The destructor does what was queued before it returns.
 class DiskPipeline {
  public:
   using PutDone = std::function<void(absl::StatusOr<ChunkStore::PutResult>)>;
@@ -39,26 +40,31 @@ class DiskPipeline {
   void Run(std::function<void()> work);
 
  private:
-  struct Job {
-    std::shared_ptr<ChunkStore> store;  // null: `work`
+  struct Arrival {
+    std::shared_ptr<ChunkStore> store;
     ChunkIndex chunk;
     ChunkBuffer bytes;
     uint32_t crc32 = 0;
     PutDone done;
+  };
+  // What one thread does next: chunks of one store, or one other thing. Neither: the end.
+  struct Task {
+    std::vector<Arrival> chunks;
     std::function<void()> work;
   };
-  void Add(Job job);
-  // A thread that has nothing to do should begin.
+  // An idle thread should begin.
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The next jobs for one thread: several chunks of one store, or one thing of any kind. Empty at the end.
-  std::vector<Job> Take();
-  void PutAll(std::vector<Job> jobs);  // of one store
+  Task Take();
+  void PutAll(std::vector<Arrival> chunks);  // of one store
   void Work();
 
   Mutex mutex_;
   CondVar changed_;
-  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
-  unsigned putting_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that are at chunks
+  std::deque<std::function<void()>> work_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<const ChunkStore*, std::deque<Arrival>> chunks_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_chunks_ ABSL_GUARDED_BY(mutex_) = 0;            // in chunks_
+  std::deque<const ChunkStore*> turns_ ABSL_GUARDED_BY(mutex_);  // the keys of chunks_; null: one of work_
+  unsigned putting_ ABSL_GUARDED_BY(mutex_) = 0;                 // threads that write chunks
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   const unsigned thread_count_;
   std::vector<std::thread> threads_;  // last: they use all of the above

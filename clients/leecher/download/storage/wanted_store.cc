@@ -6,9 +6,14 @@
 
 namespace shoal::leecher {
 
-WantedStore::WantedStore(net::EventLoop& loop, DiskPipeline& disk, const DownloadOptions& options,
-                         WantedStoreEvents* events)
-    : loop_(loop), disk_(disk), options_(options), events_(events), rules_(options.selection) {}
+WantedStore::WantedStore(net::LoopScope& loop, DiskPipeline& disk, std::shared_ptr<SyncThread> sync_thread,
+                         const DownloadOptions& options, WantedStoreEvents* events)
+    : loop_(loop),
+      disk_(disk),
+      sync_thread_(std::move(sync_thread)),
+      options_(options),
+      events_(events),
+      rules_(options.selection) {}
 
 absl::Status WantedStore::Open(std::shared_ptr<const Manifest> manifest) {
   WantedFiles wanted(manifest, rules_);
@@ -22,6 +27,7 @@ absl::Status WantedStore::Open(std::shared_ptr<const Manifest> manifest) {
   ChunkStore::Options store;
   store.output_folder = options_.output_folder;
   store.verify_all = options_.verify_all;
+  store.sync_thread = sync_thread_;
   if (!wanted_->everything()) store.selection = wanted_->selection();
   disk_.Run([this, opening = manifest_, store] {
     auto opened = ChunkStore::Open(opening, store);

@@ -6,11 +6,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_options.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "clients/leecher/download/policy/wanted_progress.h"
 #include "clients/leecher/download/storage/disk_pipeline.h"
 #include "shoal/content/store/chunk_store.h"
+#include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
 
 namespace shoal::leecher {
@@ -33,8 +35,8 @@ class WantedStoreEvents {
 class WantedStore {
  public:
   // All outlive this.
-  WantedStore(net::EventLoop& loop, DiskPipeline& disk, const DownloadOptions& options,
-              WantedStoreEvents* events);
+  WantedStore(net::LoopScope& loop, DiskPipeline& disk, std::shared_ptr<SyncThread> sync_thread,
+              const DownloadOptions& options, WantedStoreEvents* events);
 
   // INVALID_ARGUMENT, and nothing happens, when nothing is wanted. Otherwise StoreOpened follows.
   absl::Status Open(std::shared_ptr<const Manifest> manifest);
@@ -64,8 +66,9 @@ class WantedStore {
   // The store was opened, or told what is wanted.
   void Settle(const absl::Status& status);
 
-  net::EventLoop& loop_;
+  net::LoopScope& loop_;
   DiskPipeline& disk_;
+  const std::shared_ptr<SyncThread> sync_thread_;
   const DownloadOptions& options_;
   WantedStoreEvents* const events_;
   SelectionRules rules_;  // what is wanted, as long as there is no manifest

@@ -89,4 +89,7 @@ struct DownloadFinished {
 using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved,
                                    TrackerChanged, Waiting, PausedChanged, DownloadFinished>;
 
+// Receives the events of one download on its loop, in order. Must not block.
+using DownloadObserver = std::function<void(const DownloadEvent&)>;
+
 }  // namespace shoal::leecher

@@ -1,0 +1,172 @@
+#include "clients/leecher/download/discovery/tracker_lookups.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "shoal/base/clock.h"
+
+namespace shoal::leecher {
+
+// Guarded by the mutex of the TrackerLookups, but for `query`'s constant members.
+struct TrackerLookups::Subscription::State {
+  explicit State(Query what) : query(std::move(what)), interval(query.min_interval / 10) {}
+
+  Query query;
+  absl::Duration interval;
+  absl::Duration due = -absl::InfiniteDuration();  // by Clock::Uptime
+  bool lacking = true;
+  bool in_flight = false;
+  bool hurried = false;  // peers began to lack while it was in flight
+  bool stopped = false;
+};
+
+absl::Duration NextLookupInterval(absl::Duration last, bool lacking, absl::Duration min, absl::Duration max) {
+  if (last < min) return std::min(last * 2, min);
+  return lacking ? min : std::clamp(last * 2, min, max);
+}
+
+TrackerLookups::Subscription::Subscription(TrackerLookups* lookups, std::shared_ptr<State> state)
+    : lookups_(lookups), state_(std::move(state)) {}
+
+TrackerLookups::Subscription::~Subscription() {
+  Stop();
+}
+
+void TrackerLookups::Subscription::SetContent(const tracking::ContentKey& content) {
+  MutexLock lock(&lookups_->mutex_);
+  state_->query.content = content;
+}
+
+void TrackerLookups::Subscription::SetLacking(bool lacking) {
+  MutexLock lock(&lookups_->mutex_);
+  const bool hurry = lacking && !state_->lacking;
+  state_->lacking = lacking;
+  if (!hurry) return;
+  if (state_->in_flight) {
+    state_->hurried = true;
+    return;
+  }
+  // A moment later all the same, so that peers that come and go do not cause a flood of lookups.
+  state_->due = std::min(state_->due, Clock::Real().Uptime() + state_->query.min_interval / 4);
+  lookups_->changed_.NotifyAll();
+}
+
+void TrackerLookups::Subscription::Stop() {
+  MutexLock lock(&lookups_->mutex_);
+  state_->stopped = true;
+  std::erase(lookups_->subscribed_, state_);
+}
+
+TrackerLookups::TrackerLookups(Options options)
+    : options_(std::move(options)), random_(std::random_device{}()), thread_([this] { Run(); }) {}
+
+TrackerLookups::~TrackerLookups() {
+  {
+    MutexLock lock(&mutex_);
+    ending_ = true;
+    changed_.NotifyAll();
+  }
+  thread_.join();
+}
+
+std::unique_ptr<TrackerLookups::Subscription> TrackerLookups::Subscribe(Query query) {
+  auto state = std::make_shared<Subscription::State>(std::move(query));
+  MutexLock lock(&mutex_);
+  subscribed_.push_back(state);
+  changed_.NotifyAll();
+  return std::unique_ptr<Subscription>(new Subscription(this, std::move(state)));
+}
+
+void TrackerLookups::Run() {
+  pthread_setname_np(pthread_self(), "lookups");
+  const std::shared_ptr<tracking::TrackerClient> client = options_.make_client();
+  for (States due = TakeDue(); !due.empty(); due = TakeDue()) Deliver(due, LookUp(*client, due));
+}
+
+TrackerLookups::States TrackerLookups::TakeDue() {
+  MutexLock lock(&mutex_);
+  for (;;) {
+    if (ending_) return {};
+    const absl::Duration now = Clock::Real().Uptime();
+    absl::Duration next = absl::InfiniteDuration();
+    States due;
+    for (const auto& state : subscribed_) {
+      next = std::min(next, state->due);
+      if (state->due > now) continue;
+      const bool by_id = std::holds_alternative<ContentId>(state->query.content);
+      if (!due.empty()) {
+        const Query& first = due.front()->query;
+        const bool together = by_id && std::holds_alternative<ContentId>(first.content) &&
+                              first.max_peers == state->query.max_peers &&
+                              due.size() < tracking::kMaxContentsPerLookup;
+        if (!together) continue;
+      }
+      due.push_back(state);
+      if (!by_id) break;
+    }
+    if (!due.empty()) {
+      for (const auto& state : due) {
+        state->in_flight = true;
+        state->hurried = false;
+      }
+      return due;
+    }
+    if (next == absl::InfiniteDuration()) {
+      changed_.Wait(&mutex_);
+    } else {
+      changed_.WaitFor(&mutex_, absl::ToChronoNanoseconds(next - now));
+    }
+  }
+}
+
+std::vector<absl::StatusOr<tracking::LookupResponse>> TrackerLookups::LookUp(tracking::TrackerClient& client,
+                                                                             const States& due) {
+  tracking::LookupRequest one;
+  tracking::LookupManyRequest many;
+  absl::Duration timeout;
+  {
+    MutexLock lock(&mutex_);
+    const Query& first = due.front()->query;
+    timeout = first.timeout;
+    if (due.size() == 1) {
+      one = {first.content, options_.self, first.max_peers, options_.site};
+    } else {
+      many = {{}, options_.self, first.max_peers, options_.site};
+      for (const auto& state : due) many.contents.push_back(std::get<ContentId>(state->query.content));
+    }
+  }
+  if (due.size() == 1) return {client.Lookup(one, timeout)};
+  absl::StatusOr<tracking::LookupManyResponse> response = client.LookupMany(many, timeout);
+  if (!response.ok()) return {due.size(), response.status()};
+  std::vector<absl::StatusOr<tracking::LookupResponse>> answers;
+  for (tracking::LookupResponse& result : response->results) {
+    if (result.contents.empty()) {
+      answers.emplace_back(absl::NotFoundError("the tracker does not know this content"));
+    } else {
+      answers.emplace_back(std::move(result));
+    }
+  }
+  return answers;
+}
+
+void TrackerLookups::Deliver(const States& due,
+                             const std::vector<absl::StatusOr<tracking::LookupResponse>>& answers) {
+  std::uniform_real_distribution<double> jitter(0.75, 1.25);
+  MutexLock lock(&mutex_);
+  for (size_t i = 0; i < due.size(); ++i) {
+    Subscription::State& state = *due[i];
+    if (state.stopped) continue;
+    state.in_flight = false;
+    state.query.on_answer(answers[i]);
+    state.interval =
+        NextLookupInterval(state.interval, state.lacking, state.query.min_interval, state.query.max_interval);
+    const absl::Duration wait =
+        state.hurried ? state.query.min_interval / 4 : state.interval * jitter(random_);
+    state.due = Clock::Real().Uptime() + wait;
+  }
+}
+
+}  // namespace shoal::leecher
