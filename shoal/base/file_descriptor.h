@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -36,5 +38,12 @@ class FileDescriptor {
 // The Status for `errno_value`, its message "WHAT: reason", with the mapping that FileDescriptor::Open
 // documents.
 absl::Status ErrnoStatus(int errno_value, absl::string_view what);
+
+// Bytes of an open file, ready for sendfile: the descriptor stays open as long as the region is held.
+struct FileRegion {
+  std::shared_ptr<const FileDescriptor> file;
+  uint64_t offset_bytes = 0;
+  uint32_t length_bytes = 0;
+};
 
 }  // namespace shoal

@@ -3,50 +3,46 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <thread>
+#include <memory>
 
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/net/listener.h"
-#include "shoal/net/open_sockets.h"
 
 namespace shoal::net {
 
-// Accepts connections on a thread of its own and hands them to somebody else, who owns them from then on. It
-// lives through running out of descriptors (it sheds new connections with one descriptor that it keeps for
-// this, instead of leaving them in the backlog and spinning), and it bounds how many connections are open at
-// once: one too many is closed at once.
+// Accepts connections on an event loop and hands them to their new owner. It survives running out of
+// descriptors: with one descriptor that it keeps for this it sheds new connections, instead of leaving them in
+// the backlog and spinning. It can bound how many of the connections that it handed over are open.
+//
+// Every server of a process accepts through this class; what is done with a connection is the owner's business.
 class AcceptLoop {
  public:
-  // `take` is called on the loop's thread with a connected, non-blocking socket.
+  // Called on the loop's thread with a connected, non-blocking socket without delay (TCP_NODELAY).
   using Take = std::function<void(FileDescriptor connection)>;
+  static constexpr uint32_t kUnbounded = UINT32_MAX;
 
-  AcceptLoop(Listener listener, uint32_t max_connections, Take take);
+  // `max_connections` bounds the connections that are open at a time, whoever closes them; one more is closed
+  // at once. kUnbounded: `take` bounds them itself. `loop` must outlive this.
+  AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take);
   ~AcceptLoop();  // Stop()
+  AcceptLoop(const AcceptLoop&) = delete;
+  AcceptLoop& operator=(const AcceptLoop&) = delete;
 
   uint16_t port() const { return port_; }
-  // Closes the listener; connections that were handed over live on. Idempotent; not to be called from two
-  // threads.
+  // Closes the listening socket and waits until `take` can't be called again; connections that were handed
+  // over live on. Idempotent; not from two threads, and not from the loop's own.
   void Stop();
   // Connections that were closed because there were too many, or no descriptors. Thread-safe.
-  uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
+  uint64_t shed() const;
 
  private:
-  void Run();
-  void AcceptAll();
-  // Accepts those that wait and closes them: there is no room.
-  void RefuseWaiting();
-  // Accepts a connection and closes it; false when there was none.
-  bool ShedOne();
-  void Rest();
+  class Acceptor;
 
   const uint16_t port_;
-  const Take take_;
-  FileDescriptor listener_;
-  FileDescriptor wake_;   // an eventfd: Stop was called
-  FileDescriptor spare_;  // given up for a moment to shed a connection when there are no descriptors left
-  OpenSockets open_;      // the loop's thread only
-  std::atomic<uint64_t> shed_ = 0;
-  std::thread thread_;
+  EventLoop& loop_;
+  std::shared_ptr<Acceptor> acceptor_;
+  bool stopped_ = false;
 };
 
 }  // namespace shoal::net

@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "shoal/base/mutex.h"
-#include "shoal/service/http/loopback_client.h"
+#include "tests/support/loopback_client.h"
 
 namespace shoal::net {
 namespace {
@@ -42,9 +42,10 @@ Listener OnLoopback() {
 
 TEST(AcceptLoopTest, HandsConnectionsOver) {
   Taker taker;
-  AcceptLoop loop(OnLoopback(), 100, taker.Take());
-  const service::LoopbackClient a(loop.port());
-  const service::LoopbackClient b(loop.port());
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), 100, taker.Take());
+  const LoopbackClient a(loop.port());
+  const LoopbackClient b(loop.port());
   taker.Await(2);
   EXPECT_EQ(loop.shed(), 0u);
   loop.Stop();
@@ -53,25 +54,27 @@ TEST(AcceptLoopTest, HandsConnectionsOver) {
 
 TEST(AcceptLoopTest, OneTooManyIsClosedUntilOthersWent) {
   Taker taker;
-  AcceptLoop loop(OnLoopback(), 2, taker.Take());
-  const service::LoopbackClient a(loop.port());
-  const service::LoopbackClient b(loop.port());
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), 2, taker.Take());
+  const LoopbackClient a(loop.port());
+  const LoopbackClient b(loop.port());
   taker.Await(2);
-  const service::LoopbackClient c(loop.port());
+  const LoopbackClient c(loop.port());
   EXPECT_EQ(c.ReadAll(), "");
   EXPECT_EQ(loop.shed(), 1u);
   taker.LetGo();
-  const service::LoopbackClient d(loop.port());
+  const LoopbackClient d(loop.port());
   taker.Await(1);
 }
 
 TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
   Taker taker;
-  AcceptLoop loop(OnLoopback(), 1000, taker.Take());
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), 1000, taker.Take());
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   {
-    const service::LoopbackClient early(loop.port());
+    const LoopbackClient early(loop.port());
     taker.Await(1);
     const rlimit low{256, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
@@ -83,13 +86,13 @@ TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
     }
     // One number for the client's end; the loop has none for its own.
     all.pop_back();
-    const service::LoopbackClient client(loop.port());
+    const LoopbackClient client(loop.port());
     EXPECT_EQ(client.ReadAll(), "");
   }
   EXPECT_GE(loop.shed(), 1u);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   taker.LetGo();
-  const service::LoopbackClient good(loop.port());
+  const LoopbackClient good(loop.port());
   taker.Await(1);
 }
 
@@ -102,8 +105,9 @@ TEST(ListenerTest, AnUnspecifiedAddressTakesIpv4AndAPortIsNotShared) {
     Endpoint same = *Endpoint::Parse(any);
     same.port = listener->port;
     EXPECT_EQ(Listener::Open(same).status().code(), absl::StatusCode::kUnavailable);
-    AcceptLoop loop(*std::move(listener), 10, taker.Take());
-    const service::LoopbackClient client(loop.port());
+    EventLoop thread("accept");
+    AcceptLoop loop(thread, *std::move(listener), 10, taker.Take());
+    const LoopbackClient client(loop.port());
     taker.Await(1);
   }
 }

@@ -31,13 +31,17 @@ class EventLoop::Impl {
 
   bool InLoop() { return context_.get_executor().running_in_this_thread(); }
 
-  void Post(std::function<void()> work) {
+  bool Post(std::function<void()> work) {
     // The loop's own thread is not waited for by the one that it wakes: whoever posts holds the lock while
     // the loop awakes. Until this thread has ended nothing is destroyed, so it needs none.
-    if (InLoop()) return boost::asio::post(context_, std::move(work));
+    if (InLoop()) {
+      boost::asio::post(context_, std::move(work));
+      return true;
+    }
     MutexLock lock(&mutex_);
-    if (stopped_) return;
+    if (stopped_) return false;
     boost::asio::post(context_, std::move(work));
+    return true;
   }
 
   void Stop() {
@@ -77,8 +81,8 @@ EventLoop::~EventLoop() {
 boost::asio::io_context& EventLoop::context() {
   return impl_->context_;
 }
-void EventLoop::Post(std::function<void()> work) {
-  impl_->Post(std::move(work));
+bool EventLoop::Post(std::function<void()> work) {
+  return impl_->Post(std::move(work));
 }
 bool EventLoop::InLoop() const {
   return impl_->InLoop();

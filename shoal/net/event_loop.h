@@ -24,8 +24,9 @@ class EventLoop {
 
   boost::asio::io_context& context();
 
-  // Runs `work` on the loop's thread, after what was posted before; drops it when the loop has stopped.
-  void Post(std::function<void()> work);
+  // Runs `work` on the loop's thread, after what was posted before. Returns false, and drops it, when the loop
+  // has stopped.
+  bool Post(std::function<void()> work);
   bool InLoop() const;
 
   // Runs what was posted until now, ends the thread and destroys what was still waiting. Idempotent.

@@ -1,22 +1,21 @@
 #include "shoal/stream/chunk_server.h"
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/net/accept_loop.h"
+#include "shoal/net/listener.h"
 #include "shoal/net/transport/transport.h"
-#include "shoal/stream/listener.h"
 #include "shoal/stream/transport_session.h"
 
 namespace shoal::stream {
 namespace {
-
-using boost::asio::ip::tcp;
 
 // Connections that were taken and have not said hello yet, beyond those that may be served: who is over this
 // is closed without a word.
@@ -32,7 +31,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
         gate_(std::make_shared<UploadGate>(options.parallel_uploads)) {}
 
   // Takes over an accepted socket that belongs to `loop`.
-  void Take(net::EventLoop& loop, tcp::socket socket);
+  void Take(net::EventLoop& loop, FileDescriptor socket);
   void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained);
   void Drop(const ContentId& content);
   void CloseAll();
@@ -73,7 +72,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   absl::flat_hash_map<ContentId, Content> content_ ABSL_GUARDED_BY(mutex_);
 };
 
-void Connections::Take(net::EventLoop& loop, tcp::socket socket) {
+void Connections::Take(net::EventLoop& loop, FileDescriptor socket) {
   auto self = shared_from_this();
   SessionTerms terms;
   terms.self = options_.self;
@@ -84,7 +83,7 @@ void Connections::Take(net::EventLoop& loop, tcp::socket socket) {
     if (closing_ || entries_.size() >= size_t{options_.max_sessions} + kMaxWaiting) return;
     const uint64_t key = next_key_++;
     session = TransportSession::Accepting(
-        loop, net::MakeTcpTransport(std::move(socket)), terms, options_.limits,
+        loop, options_.transports->Accept(loop, std::move(socket)), terms, options_.limits,
         [self, key](const Hello& hello) { return self->Admit(key, hello); },
         [self, key, presence](const absl::Status&) { self->Forget(key); }, totals_);
     entries_[key] = {session, &loop, std::nullopt};
@@ -230,11 +229,19 @@ ContentTotals Connections::content_totals(const ContentId& content) const {
 
 class TcpChunkServer final : public ChunkServer {
  public:
-  TcpChunkServer(std::shared_ptr<Connections> connections, std::shared_ptr<Listener> listener)
-      : connections_(std::move(connections)), listener_(std::move(listener)) {}
+  TcpChunkServer(std::shared_ptr<Connections> connections, net::EventLoopGroup& loops, net::Listener listener)
+      : connections_(std::move(connections)),
+        accept_loop_(
+            *loops.loops().front(), std::move(listener), net::AcceptLoop::kUnbounded,
+            [connections = connections_, &loops](FileDescriptor socket) {
+              // Each connection stays on the loop that it is given to.
+              net::EventLoop& loop = loops.Next();
+              auto shared = std::make_shared<FileDescriptor>(std::move(socket));
+              loop.Post([connections, &loop, shared] { connections->Take(loop, std::move(*shared)); });
+            }) {}
   ~TcpChunkServer() override { Stop(); }
 
-  uint16_t port() const override { return listener_->port(); }
+  uint16_t port() const override { return accept_loop_.port(); }
   Totals totals() const override { return connections_->totals(); }
   ContentTotals content_totals(const ContentId& content) const override {
     return connections_->content_totals(content);
@@ -245,14 +252,14 @@ class TcpChunkServer final : public ChunkServer {
   void Drop(const ContentId& content) override { connections_->Drop(content); }
   void Stop() override {
     if (stopped_.exchange(true)) return;
-    listener_->Stop();
+    accept_loop_.Stop();
     connections_->CloseAll();
     connections_->Wait();
   }
 
  private:
   const std::shared_ptr<Connections> connections_;
-  const std::shared_ptr<Listener> listener_;
+  net::AcceptLoop accept_loop_;
   std::atomic<bool> stopped_{false};
 };
 
@@ -261,12 +268,8 @@ class TcpChunkServer final : public ChunkServer {
 absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
     const Options& options, net::EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
   auto connections = std::make_shared<Connections>(options, std::move(contents));
-  auto listener = std::make_shared<Listener>(loops, [connections](net::EventLoop& loop, tcp::socket socket) {
-    connections->Take(loop, std::move(socket));
-  });
-  SHOAL_RETURN_IF_ERROR(listener->Listen(options.listen));
-  listener->Start(connections->Presence());
-  return std::make_unique<TcpChunkServer>(std::move(connections), std::move(listener));
+  SHOAL_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(options.listen));
+  return std::make_unique<TcpChunkServer>(std::move(connections), loops, std::move(listener));
 }
 
 }  // namespace shoal::stream

@@ -10,6 +10,7 @@
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/stream/chunk_session.h"
 #include "shoal/stream/upload/upload_ledger.h"
 
@@ -25,6 +26,8 @@ class ChunkServer {
   struct Options {
     Endpoint listen;  // port 0: the system chooses; unspecified address: all of them, IPv4 and IPv6
     PeerId self;
+    // Makes the transports of accepted connections.
+    std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     SessionLimits limits;
     // Connections served at a time; one more is refused with kBusy and `busy_retry`.
     uint32_t max_sessions = 256;

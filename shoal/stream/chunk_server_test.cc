@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/support/file_chunk_source.h"
-#include "tests/support/raw_connection.h"
+#include "tests/support/frame_connection.h"
 
 namespace shoal::stream {
 namespace {
@@ -24,20 +24,20 @@ class ChunkServerTest : public ::testing::Test {
     options_.listen = *Endpoint::Parse(listen);
     return ChunkServer::Start(options_, loops_, directory_);
   }
-  RawConnection SayHello(const ChunkServer& server, ContentId id) {
-    RawConnection peer = RawConnection::To(server.port());
+  FrameConnection SayHello(const ChunkServer& server, ContentId id) {
+    FrameConnection peer = FrameConnection::To(server.port());
     Hello hello;
     hello.content_id = id;
     hello.peer_id = RandomPeerId();
     EXPECT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
     return peer;
   }
-  RawConnection Meet(const ChunkServer& server) {
-    RawConnection peer = SayHello(server, source_->manifest()->id());
+  FrameConnection Meet(const ChunkServer& server) {
+    FrameConnection peer = SayHello(server, source_->manifest()->id());
     EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
     return peer;
   }
-  static Refuse RefusalOn(RawConnection& peer) {
+  static Refuse RefusalOn(FrameConnection& peer) {
     const auto frame = peer.ReadFrame(FrameType::kRefuse);
     if (!frame.has_value()) return {};
     return *Refuse::Decode(AsBytes(frame->body));
@@ -72,10 +72,10 @@ TEST_F(ChunkServerTest, OneMoreThanMayBeServedIsToldToComeBack) {
   options_.busy_retry = absl::Milliseconds(1234);
   auto server = Start();
   ASSERT_TRUE(server.ok());
-  RawConnection first = Meet(**server);
-  RawConnection second = Meet(**server);
+  FrameConnection first = Meet(**server);
+  FrameConnection second = Meet(**server);
   EXPECT_EQ((*server)->totals().sessions, 2);
-  RawConnection third = SayHello(**server, source_->manifest()->id());
+  FrameConnection third = SayHello(**server, source_->manifest()->id());
   const Refuse refuse = RefusalOn(third);
   EXPECT_EQ(refuse.reason, Refuse::Reason::kBusy);
   EXPECT_EQ(refuse.retry_after, absl::Milliseconds(1234));
@@ -88,16 +88,16 @@ TEST_F(ChunkServerTest, AContentThatIsDroppedIsRefusedToItsPeersOnly) {
   directory_->Add(other);
   auto server = Start();
   ASSERT_TRUE(server.ok());
-  RawConnection first = Meet(**server);
-  RawConnection second = Meet(**server);
-  RawConnection third = SayHello(**server, other->manifest()->id());
+  FrameConnection first = Meet(**server);
+  FrameConnection second = Meet(**server);
+  FrameConnection third = SayHello(**server, other->manifest()->id());
   ASSERT_TRUE(third.ReadFrame(FrameType::kHello).has_value());
   directory_->Remove(source_->manifest()->id());
   (*server)->Drop(source_->manifest()->id());
   EXPECT_EQ(RefusalOn(first).reason, Refuse::Reason::kUnknownContent);
   EXPECT_TRUE(first.ReadToEnd());
   EXPECT_EQ(RefusalOn(second).reason, Refuse::Reason::kUnknownContent);
-  RawConnection late = SayHello(**server, source_->manifest()->id());
+  FrameConnection late = SayHello(**server, source_->manifest()->id());
   EXPECT_EQ(RefusalOn(late).reason, Refuse::Reason::kUnknownContent);
   ASSERT_TRUE(third.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
   EXPECT_TRUE(third.ReadFrame(FrameType::kChunk).has_value());
@@ -106,8 +106,8 @@ TEST_F(ChunkServerTest, AContentThatIsDroppedIsRefusedToItsPeersOnly) {
 TEST_F(ChunkServerTest, StopSaysSoAndClosesAll) {
   auto server = Start();
   ASSERT_TRUE(server.ok());
-  RawConnection peer = Meet(**server);
-  RawConnection stranger = RawConnection::To((*server)->port());
+  FrameConnection peer = Meet(**server);
+  FrameConnection stranger = FrameConnection::To((*server)->port());
   // The peer answers the refusal by closing, as a session does.
   auto refusal = std::async(std::launch::async, [&] {
     const Refuse refuse = RefusalOn(peer);
@@ -126,7 +126,7 @@ TEST_F(ChunkServerTest, StopDoesNotWaitForAPeerThatTakesNothing) {
   directory_->Add(large);
   auto server = Start();
   ASSERT_TRUE(server.ok());
-  RawConnection peer = SayHello(**server, large->manifest()->id());
+  FrameConnection peer = SayHello(**server, large->manifest()->id());
   ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 4}}}.Encode()));
   ASSERT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
   (*server)->Stop();
@@ -135,7 +135,7 @@ TEST_F(ChunkServerTest, StopDoesNotWaitForAPeerThatTakesNothing) {
 TEST_F(ChunkServerTest, StopsAlsoAfterItsLoops) {
   auto server = Start();
   ASSERT_TRUE(server.ok());
-  RawConnection peer = Meet(**server);
+  FrameConnection peer = Meet(**server);
   loops_.Stop();
   (*server)->Stop();
 }
@@ -143,7 +143,7 @@ TEST_F(ChunkServerTest, StopsAlsoAfterItsLoops) {
 TEST_F(ChunkServerTest, SurvivesRunningOutOfDescriptors) {
   auto server = Start();
   ASSERT_TRUE(server.ok());
-  RawConnection before = Meet(**server);
+  FrameConnection before = Meet(**server);
   rlimit old_limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old_limit), 0);
   // The descriptor of the client's own socket is the last one that there is.
@@ -153,7 +153,7 @@ TEST_F(ChunkServerTest, SurvivesRunningOutOfDescriptors) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   const sockaddr_in address = RawConnection::Loopback((*server)->port());
   EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  RawConnection turned_away(std::move(client));
+  FrameConnection turned_away(std::move(client));
   EXPECT_TRUE(turned_away.ReadToEnd());
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old_limit), 0);
 

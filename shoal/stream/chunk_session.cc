@@ -7,12 +7,14 @@
 
 namespace shoal::stream {
 
-std::shared_ptr<ChunkSession> ChunkSession::Dial(net::EventLoop& loop, const Endpoint& peer,
-                                                 const SessionTerms& terms, const SessionLimits& limits,
+std::shared_ptr<ChunkSession> ChunkSession::Dial(net::EventLoop& loop,
+                                                 const net::TransportFactory& transports,
+                                                 const Endpoint& peer, const SessionTerms& terms,
+                                                 const SessionLimits& limits,
                                                  std::shared_ptr<const ChunkSource> source,
                                                  SessionDelegate* delegate) {
   std::shared_ptr<TransportSession> session = TransportSession::Dialling(
-      loop, net::MakeTcpTransport(loop.context(), peer), terms, limits, std::move(source), delegate);
+      loop, transports.Dial(loop, peer), terms, limits, std::move(source), delegate);
   session->Start();
   return session;
 }

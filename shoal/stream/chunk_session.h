@@ -14,6 +14,7 @@
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/rate_limit.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/stream/wire/control.h"
 
 namespace shoal::stream {
@@ -85,10 +86,11 @@ class SessionDelegate {
 // or be detached by Close().
 class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
  public:
-  // Connects to `peer` and says hello. Returns at once; what follows is told to `delegate`. `source` may be
-  // null.
-  static std::shared_ptr<ChunkSession> Dial(net::EventLoop& loop, const Endpoint& peer,
-                                            const SessionTerms& terms, const SessionLimits& limits,
+  // Connects to `peer` over a transport of `transports` and sends the hello. Returns at once; what follows goes
+  // to `delegate`. `source` may be null.
+  static std::shared_ptr<ChunkSession> Dial(net::EventLoop& loop, const net::TransportFactory& transports,
+                                            const Endpoint& peer, const SessionTerms& terms,
+                                            const SessionLimits& limits,
                                             std::shared_ptr<const ChunkSource> source,
                                             SessionDelegate* delegate);
   virtual ~ChunkSession() = default;

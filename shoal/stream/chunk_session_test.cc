@@ -13,7 +13,7 @@
 
 #include "shoal/stream/chunk_server.h"
 #include "tests/support/file_chunk_source.h"
-#include "tests/support/raw_connection.h"
+#include "tests/support/frame_connection.h"
 #include "tests/support/recording_delegate.h"
 
 namespace shoal::stream {
@@ -96,7 +96,8 @@ class ChunkSessionTest : public ::testing::Test {
     terms.content_id = id;
     terms.self = RandomPeerId();
     OnLoop([&] {
-      sessions_.push_back(ChunkSession::Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), port}, terms, limits_,
+      sessions_.push_back(ChunkSession::Dial(loop_, *net::TcpTransports(),
+                                             {IpAddress::V4({127, 0, 0, 1}), port}, terms, limits_,
                                              std::move(source), delegate));
     });
     return sessions_.back().get();
@@ -167,8 +168,9 @@ TEST_F(ChunkSessionTest, RequestsMadeBeforeTheHelloWait) {
   OnLoop([&] {
     SessionTerms terms;
     terms.content_id = source->manifest()->id();
-    sessions_.push_back(ChunkSession::Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), server_->port()}, terms,
-                                           limits_, nullptr, &delegate));
+    sessions_.push_back(ChunkSession::Dial(loop_, *net::TcpTransports(),
+                                           {IpAddress::V4({127, 0, 0, 1}), server_->port()}, terms, limits_,
+                                           nullptr, &delegate));
     session = sessions_.back().get();
     session->Request(Chunks({2, 0}));
     session->Request(Chunks({1, 3}));
@@ -569,10 +571,10 @@ TEST_F(ChunkSessionTest, AStoppedLoopTakesItsSessionsAlong) {
 class RawPeerTest : public ChunkSessionTest {
  protected:
   // A session that has been said hello to by a peer of `source`.
-  RawConnection MeetDialled(const FileChunkSource& source, RecordingDelegate* delegate) {
+  FrameConnection MeetDialled(const FileChunkSource& source, RecordingDelegate* delegate) {
     id_ = source.manifest()->id();
     session_ = Dial(listener_.port(), id_, delegate);
-    RawConnection peer = listener_.Accept();
+    FrameConnection peer(listener_.Accept());
     EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
     EXPECT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(source).Encode()));
     return peer;
@@ -586,8 +588,8 @@ class RawPeerTest : public ChunkSessionTest {
     return hello;
   }
   // A connection to the server on which the hellos were exchanged.
-  RawConnection MeetServer(const FileChunkSource& source) {
-    RawConnection peer = RawConnection::To(server_->port());
+  FrameConnection MeetServer(const FileChunkSource& source) {
+    FrameConnection peer = FrameConnection::To(server_->port());
     EXPECT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(source).Encode()));
     EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
     return peer;
@@ -604,7 +606,7 @@ class RawPeerTest : public ChunkSessionTest {
 
 TEST_F(RawPeerTest, UnknownFramesAreSkipped) {
   RecordingDelegate& delegate = NewDelegate();
-  RawConnection peer = MeetDialled(*content_, &delegate);
+  FrameConnection peer = MeetDialled(*content_, &delegate);
   ASSERT_TRUE(peer.SendFrame(static_cast<FrameType>(77), std::string(200'000, 'x')));
   ASSERT_TRUE(peer.SendFrame(static_cast<FrameType>(255), ""));
   ASSERT_TRUE(peer.SendFrame(FrameType::kHave, Have{{{ChunkIndex(3), 2}}}.Encode()));
@@ -614,13 +616,13 @@ TEST_F(RawPeerTest, UnknownFramesAreSkipped) {
 
 TEST_F(RawPeerTest, SmallFramesInOnePacketAllArrive) {
   RecordingDelegate& delegate = NewDelegate();
-  RawConnection peer = MeetDialled(*content_, &delegate);
+  FrameConnection peer = MeetDialled(*content_, &delegate);
   std::string packet;
   for (uint32_t i = 0; i < 100; ++i) {
-    packet += RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(2 * i), 1}}}.Encode());
-    packet += RawConnection::FrameBytes(FrameType::kPing, "");
+    packet += FrameConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(2 * i), 1}}}.Encode());
+    packet += FrameConnection::FrameBytes(FrameType::kPing, "");
   }
-  packet += RawConnection::FrameBytes(FrameType::kChunk, "0123456789", 5);
+  packet += FrameConnection::FrameBytes(FrameType::kChunk, "0123456789", 5);
   ASSERT_TRUE(peer.Send(packet));
   const Record record = delegate.Wait([](const Record& r) { return !r.chunks.empty(); });
   EXPECT_THAT(record.have, SizeIs(100));
@@ -629,8 +631,8 @@ TEST_F(RawPeerTest, SmallFramesInOnePacketAllArrive) {
 
 TEST_F(RawPeerTest, BytesThatTrickleInMakeWholeFrames) {
   RecordingDelegate& delegate = NewDelegate();
-  RawConnection peer = MeetDialled(*content_, &delegate);
-  for (const char byte : RawConnection::FrameBytes(FrameType::kChunk, "0123456789", 5)) {
+  FrameConnection peer = MeetDialled(*content_, &delegate);
+  for (const char byte : FrameConnection::FrameBytes(FrameType::kChunk, "0123456789", 5)) {
     ASSERT_TRUE(peer.Send(std::string(1, byte)));
   }
   const Record record = delegate.Wait([](const Record& r) { return !r.chunks.empty(); });
@@ -639,8 +641,8 @@ TEST_F(RawPeerTest, BytesThatTrickleInMakeWholeFrames) {
 
 TEST_F(RawPeerTest, APeerThatClosesInsideAChunkIsGone) {
   RecordingDelegate& delegate = NewDelegate();
-  RawConnection peer = MeetDialled(*content_, &delegate);
-  const std::string frame = RawConnection::FrameBytes(FrameType::kChunk, std::string(16384, 'x'), 0);
+  FrameConnection peer = MeetDialled(*content_, &delegate);
+  const std::string frame = FrameConnection::FrameBytes(FrameType::kChunk, std::string(16384, 'x'), 0);
   ASSERT_TRUE(peer.Send(frame.substr(0, 10'000)));
   peer.Close();
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kUnavailable);
@@ -649,27 +651,27 @@ TEST_F(RawPeerTest, APeerThatClosesInsideAChunkIsGone) {
 
 TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
   const std::string garbled = [] {
-    std::string frame = RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(1), 1}}}.Encode());
+    std::string frame = FrameConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(1), 1}}}.Encode());
     frame.back() ^= 1;
     return frame;
   }();
   const std::vector<std::string> broken = {
       garbled,
-      RawConnection::FrameBytes(FrameType::kHello, HelloOf(*content_).Encode()),
-      RawConnection::FrameBytes(FrameType::kPing, "x"),
-      RawConnection::FrameBytes(FrameType::kHave, "\xff\xff\xff"),
-      RawConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(kMaxChunks), 1}}}.Encode()),
-      RawConnection::FrameBytes(FrameType::kManifest, "nobody asked", 0),
-      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()),
-      RawConnection::FrameBytes(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode()),
-      RawConnection::FrameBytes(FrameType::kChunk, ""),
+      FrameConnection::FrameBytes(FrameType::kHello, HelloOf(*content_).Encode()),
+      FrameConnection::FrameBytes(FrameType::kPing, "x"),
+      FrameConnection::FrameBytes(FrameType::kHave, "\xff\xff\xff"),
+      FrameConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(kMaxChunks), 1}}}.Encode()),
+      FrameConnection::FrameBytes(FrameType::kManifest, "nobody asked", 0),
+      FrameConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()),
+      FrameConnection::FrameBytes(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode()),
+      FrameConnection::FrameBytes(FrameType::kChunk, ""),
       std::string("\x08\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0", 16),  // a chunk of 4 GiB
       std::string("\x4d\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0", 16),        // something unknown of 32 MiB
       std::string("\x03\0\0\0\0\x10\0\1\0\0\0\0\0\0\0\0", 16),        // a control message over 1 MiB
   };
   for (size_t i = 0; i < broken.size(); ++i) {
     RecordingDelegate& delegate = NewDelegate();
-    RawConnection peer = MeetDialled(*content_, &delegate);
+    FrameConnection peer = MeetDialled(*content_, &delegate);
     ASSERT_TRUE(peer.Send(broken[i])) << i;
     EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument)
         << i << delegate.WaitClosed().closed->message();
@@ -679,10 +681,10 @@ TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
 
 TEST_F(RawPeerTest, FlippedHeaderBitsNeverYieldAChunkThatWasNotSent) {
   const std::string body(5000, 'b');
-  const std::string good = RawConnection::FrameBytes(FrameType::kChunk, body, 2);
+  const std::string good = FrameConnection::FrameBytes(FrameType::kChunk, body, 2);
   for (size_t bit = 0; bit < 8 * kFrameHeaderBytes; ++bit) {
     RecordingDelegate& delegate = NewDelegate();
-    RawConnection peer = MeetDialled(*content_, &delegate);
+    FrameConnection peer = MeetDialled(*content_, &delegate);
     std::string flipped = good;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
     ASSERT_TRUE(peer.Send(flipped)) << bit;
@@ -693,11 +695,11 @@ TEST_F(RawPeerTest, FlippedHeaderBitsNeverYieldAChunkThatWasNotSent) {
 
 TEST_F(RawPeerTest, GarbageInsteadOfAHelloEndsTheConnection) {
   for (const std::string& garbage : {std::string(64, '\xff'), std::string("GET / HTTP/1.1\r\n\r\n"),
-                                     RawConnection::FrameBytes(FrameType::kPing, ""),
-                                     RawConnection::FrameBytes(FrameType::kHello, "\x08")}) {
+                                     FrameConnection::FrameBytes(FrameType::kPing, ""),
+                                     FrameConnection::FrameBytes(FrameType::kHello, "\x08")}) {
     RecordingDelegate& delegate = NewDelegate();
     Dial(listener_.port(), id_, &delegate);
-    RawConnection peer = listener_.Accept();
+    FrameConnection peer(listener_.Accept());
     ASSERT_TRUE(peer.Send(garbage));
     EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument);
   }
@@ -706,7 +708,7 @@ TEST_F(RawPeerTest, GarbageInsteadOfAHelloEndsTheConnection) {
 TEST_F(RawPeerTest, AnAnswerAboutAnotherContentIsNoAnswer) {
   RecordingDelegate& delegate = NewDelegate();
   Dial(listener_.port(), RandomContent(), &delegate);
-  RawConnection peer = listener_.Accept();
+  FrameConnection peer(listener_.Accept());
   ASSERT_TRUE(peer.SendFrame(FrameType::kHello, HelloOf(*content_).Encode()));
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument);
 }
@@ -715,7 +717,7 @@ TEST_F(RawPeerTest, ALaterVersionThatSpeaksThisOneIsWelcome) {
   auto source = Serve(1000, 16384);
   Hello hello = HelloOf(*source);
   hello.version = 9;
-  RawConnection peer = RawConnection::To(server_->port());
+  FrameConnection peer = FrameConnection::To(server_->port());
   ASSERT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
   const auto answer = peer.ReadFrame();
   ASSERT_TRUE(answer.has_value());
@@ -727,7 +729,7 @@ TEST_F(RawPeerTest, NoVersionInCommonIsRefused) {
   Hello hello = HelloOf(*source);
   hello.version = 9;
   hello.min_version = 2;
-  RawConnection peer = RawConnection::To(server_->port());
+  FrameConnection peer = FrameConnection::To(server_->port());
   ASSERT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
   const auto answer = peer.ReadFrame();
   ASSERT_TRUE(answer.has_value());
@@ -738,29 +740,29 @@ TEST_F(RawPeerTest, NoVersionInCommonIsRefused) {
 
 TEST_F(RawPeerTest, RequestsBeforeTheHelloEndTheConnection) {
   auto source = Serve(1000, 16384);
-  RawConnection peer = RawConnection::To(server_->port());
+  FrameConnection peer = FrameConnection::To(server_->port());
   ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()));
   EXPECT_TRUE(peer.ReadToEnd());
 }
 
 TEST_F(RawPeerTest, RequestsPastTheContentEndTheConnection) {
   auto source = Serve(100'000, 16384);
-  RawConnection peer = MeetServer(*source);
+  FrameConnection peer = MeetServer(*source);
   ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(6), 2}}}.Encode()));
   EXPECT_TRUE(peer.ReadToEnd());
-  RawConnection other = MeetServer(*source);
+  FrameConnection other = MeetServer(*source);
   ASSERT_TRUE(other.SendFrame(FrameType::kManifestRequest, ManifestRequest{1, 1}.Encode()));
   EXPECT_TRUE(other.ReadToEnd());
 }
 
 TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
   auto source = Serve(100'000, 16384);
-  RawConnection peer = MeetServer(*source);
+  FrameConnection peer = MeetServer(*source);
   // In one packet, so that the server reads the cancel before it has written anything.
   ASSERT_TRUE(peer.Send(
-      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 6}}}.Encode()) +
-      RawConnection::FrameBytes(FrameType::kCancel, stream::Cancel{{{ChunkIndex(1), 4}}}.Encode()) +
-      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(5), 2}}}.Encode())));
+      FrameConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 6}}}.Encode()) +
+      FrameConnection::FrameBytes(FrameType::kCancel, stream::Cancel{{{ChunkIndex(1), 4}}}.Encode()) +
+      FrameConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(5), 2}}}.Encode())));
   std::vector<uint32_t> came;
   while (came.empty() || came.back() != 6) came.push_back(peer.ReadFrame(FrameType::kChunk)->header.index);
   EXPECT_THAT(came, ElementsAre(0, 5, 6));
@@ -768,7 +770,7 @@ TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
 
 TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
   auto source = Serve(100'000, 16384);
-  RawConnection peer = MeetServer(*source);
+  FrameConnection peer = MeetServer(*source);
   ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(6), 1}}}.Encode()));
   const auto frame = peer.ReadFrame(FrameType::kChunk);
   ASSERT_TRUE(frame.has_value());
@@ -780,7 +782,7 @@ TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
 TEST_F(RawPeerTest, APeerThatSaysNothingIsClosed) {
   limits_.idle_timeout = absl::Milliseconds(60);
   RecordingDelegate& delegate = NewDelegate();
-  RawConnection peer = MeetDialled(*content_, &delegate);
+  FrameConnection peer = MeetDialled(*content_, &delegate);
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
   // It was told before that this end lives.
   EXPECT_TRUE(peer.ReadFrame(FrameType::kPing).has_value());
@@ -790,14 +792,14 @@ TEST_F(RawPeerTest, APeerThatSaysNoHelloIsClosed) {
   limits_.hello_timeout = absl::Milliseconds(20);
   RecordingDelegate& delegate = NewDelegate();
   Dial(listener_.port(), id_, &delegate);
-  RawConnection peer = listener_.Accept();
+  FrameConnection peer(listener_.Accept());
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(RawPeerTest, AStrangerThatSaysNoHelloIsClosed) {
   server_limits_.hello_timeout = absl::Milliseconds(20);
   Serve(1000, 16384);
-  RawConnection peer = RawConnection::To(server_->port());
+  FrameConnection peer = FrameConnection::To(server_->port());
   EXPECT_TRUE(peer.ReadToEnd());
 }
 
@@ -807,13 +809,13 @@ TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
   RecordingDelegate& to_stuck = NewDelegate();
   limits_.stall_timeout = absl::Milliseconds(300);
   Dial(listener_.port(), id, &to_stuck, offered);
-  RawConnection stuck = listener_.Accept();
+  FrameConnection stuck(listener_.Accept());
   ASSERT_TRUE(stuck.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
   ASSERT_TRUE(stuck.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 64}}}.Encode()));
 
   RecordingDelegate& to_other = NewDelegate();
   Dial(listener_.port(), id, &to_other, offered);
-  RawConnection other = listener_.Accept();
+  FrameConnection other(listener_.Accept());
   ASSERT_TRUE(other.SendFrame(FrameType::kHello, HelloOf(*offered).Encode()));
   ASSERT_TRUE(other.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(7), 1}}}.Encode()));
   EXPECT_TRUE(other.ReadFrame(FrameType::kChunk).has_value());
@@ -824,11 +826,11 @@ TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {
   server_limits_.stall_timeout = absl::Milliseconds(300);
   auto source = Serve(64 * 1024 * 1024, 16384);
   source->Hold(ChunkSet(source->manifest()->chunk_count()));
-  RawConnection peer = MeetServer(*source);
+  FrameConnection peer = MeetServer(*source);
   std::vector<ChunkRange> every_other;
   for (uint32_t i = 0; i < 4096; i += 2) every_other.push_back({ChunkIndex(i), 1});
   const std::string request =
-      RawConnection::FrameBytes(FrameType::kRequest, stream::Request{every_other}.Encode());
+      FrameConnection::FrameBytes(FrameType::kRequest, stream::Request{every_other}.Encode());
   // Each is answered by refusals; what it is answered is never read, so in the end the server closes.
   while (peer.Send(request)) {
   }

@@ -23,7 +23,7 @@
 #include "shoal/stream/chunk_server.h"
 #include "shoal/stream/chunk_session.h"
 #include "tests/support/file_chunk_source.h"
-#include "tests/support/raw_connection.h"
+#include "tests/support/frame_connection.h"
 
 namespace shoal {
 namespace {
@@ -173,8 +173,9 @@ Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
   const Clockwork clock;
   std::shared_ptr<stream::ChunkSession> session;
   client_loop.Post([&] {
-    session = stream::ChunkSession::Dial(client_loop, {IpAddress::V4({127, 0, 0, 1}), server->port()}, terms,
-                                         {}, nullptr, &fetcher);
+    session = stream::ChunkSession::Dial(client_loop, *net::TcpTransports(),
+                                         {IpAddress::V4({127, 0, 0, 1}), server->port()}, terms, {}, nullptr,
+                                         &fetcher);
     fetcher.session = session.get();
   });
   fetcher.done.get_future().wait();

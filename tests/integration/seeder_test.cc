@@ -105,7 +105,8 @@ class SeederTest : public ::testing::Test {
       stream::SessionTerms terms;
       terms.content_id = id;
       terms.self = self_;
-      *session = stream::ChunkSession::Dial(loop_, seeder, terms, stream::SessionLimits{}, nullptr, delegate);
+      *session = stream::ChunkSession::Dial(loop_, *net::TcpTransports(), seeder, terms,
+                                            stream::SessionLimits{}, nullptr, delegate);
     });
   }
 

@@ -7,25 +7,17 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "shoal/base/file_descriptor.h"
-#include "shoal/content/manifest/checksum.h"
-#include "shoal/stream/wire/frame.h"
 
 namespace shoal {
 
-// One end of a chunk stream in the hand of a test, which may send whatever bytes it likes. Blocks; a read
-// that nothing answers for a minute gives up, so that a broken test ends.
+// One end of a TCP connection in the hand of a test. Blocks; a read that nothing answers for a minute fails, so
+// that a broken test ends.
 class RawConnection {
  public:
-  struct Frame {
-    stream::FrameHeader header;
-    std::string body;
-  };
-
   explicit RawConnection(FileDescriptor socket) : socket_(std::move(socket)) {
     const timeval limit{60, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -51,36 +43,12 @@ class RawConnection {
     return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
-  bool SendFrame(stream::FrameType type, const std::string& body, uint32_t index = 0) {
-    return Send(FrameBytes(type, body, index));
-  }
-  static std::string FrameBytes(stream::FrameType type, const std::string& body, uint32_t index = 0) {
-    stream::FrameHeader header;
-    header.type = type;
-    header.length_bytes = static_cast<uint32_t>(body.size());
-    header.index = index;
-    header.crc32 = Crc32(AsBytes(body));
-    const auto bytes = header.Encode();
-    return std::string(bytes.begin(), bytes.end()) + body;
-  }
-
-  // Nothing at the end of the stream.
-  std::optional<Frame> ReadFrame() {
-    std::string head(stream::kFrameHeaderBytes, '\0');
-    if (!ReadAll(&head)) return std::nullopt;
-    const auto header = stream::FrameHeader::Decode(std::span<const uint8_t, stream::kFrameHeaderBytes>(
-        reinterpret_cast<const uint8_t*>(head.data()), stream::kFrameHeaderBytes));
-    if (!header.ok()) return std::nullopt;
-    Frame frame{*header, std::string(header->length_bytes, '\0')};
-    if (!ReadAll(&frame.body)) return std::nullopt;
-    return frame;
-  }
-  // The next frame that is of this type, past others.
-  std::optional<Frame> ReadFrame(stream::FrameType type) {
-    for (;;) {
-      std::optional<Frame> frame = ReadFrame();
-      if (!frame.has_value() || frame->header.type == type) return frame;
-    }
+  // Exactly `size` bytes; fewer at the end of the stream.
+  std::string Read(size_t size) {
+    std::string bytes(size, '\0');
+    const ssize_t count = size == 0 ? 0 : ::recv(socket_.get(), bytes.data(), size, MSG_WAITALL);
+    bytes.resize(count < 0 ? 0 : static_cast<size_t>(count));
+    return bytes;
   }
   // Reads until the other end closes; whether it did.
   bool ReadToEnd() {
@@ -94,15 +62,10 @@ class RawConnection {
   void Close() { socket_.Close(); }
 
  private:
-  bool ReadAll(std::string* into) {
-    return into->empty() || ::recv(socket_.get(), into->data(), into->size(), MSG_WAITALL) ==
-                                static_cast<ssize_t>(into->size());
-  }
-
   FileDescriptor socket_;
 };
 
-// Where a session can dial to and meet a RawConnection.
+// Where a transport can dial to and meet a RawConnection.
 class RawListener {
  public:
   RawListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

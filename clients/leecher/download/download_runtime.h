@@ -14,6 +14,7 @@
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
@@ -28,8 +29,10 @@ class DownloadRuntime {
  public:
   struct Options {
     PeerId self;
-    std::string site;           // peers of the same site are named first; empty: none
-    RateLimits limits;          // of all downloads together
+    std::string site;   // peers of the same site are named first; empty: none
+    RateLimits limits;  // of all downloads together
+    // Makes the transports of connections to peers.
+    std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     unsigned loops = 0;         // 0: one per usable core, at most two
     unsigned disk_threads = 0;  // 0: one per core, at most four
     // Memory for chunks between the network and the disk, of all downloads together. Each download may use one
@@ -47,6 +50,7 @@ class DownloadRuntime {
   const PeerId& self() const { return options_.self; }
   const std::string& site() const { return options_.site; }
   const RateLimits& limits() const { return options_.limits; }
+  const std::shared_ptr<const net::TransportFactory>& transports() const { return options_.transports; }
   // In bytes per second; net::RateLimit::kUnlimited: none. Takes effect at once. A limit that Options left
   // null stays absent.
   void SetRateLimits(uint64_t down_bytes_per_second, uint64_t up_bytes_per_second);

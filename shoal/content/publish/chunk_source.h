@@ -11,13 +11,6 @@
 
 namespace shoal {
 
-// Bytes of an open file, ready for sendfile: the descriptor stays open as long as somebody holds the region.
-struct FileRegion {
-  std::shared_ptr<const FileDescriptor> file;
-  uint64_t offset_bytes = 0;
-  uint32_t length_bytes = 0;
-};
-
 // A content that this process can serve, all of it (a seeder's folder) or some of it (a download under way).
 // What the chunk server asks, and all that it knows of disks. Thread-safe: several event loops ask at once.
 class ChunkSource {

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
+#include "shoal/net/sockaddr.h"
 #include "shoal/net/transport/transport.h"
 
 namespace shoal::net {
@@ -32,28 +33,19 @@ constexpr double kUnsentTime = 0.02;  // seconds
 // The rate is looked at each time that so many times the bound went out.
 constexpr size_t kUnsentLook = 8;
 
-Endpoint FromAsio(const tcp::endpoint& from) {
-  if (from.address().is_v4()) return {IpAddress::V4(from.address().to_v4().to_bytes()), from.port()};
-  return {IpAddress(from.address().to_v6().to_bytes()), from.port()};
-}
-
-tcp::endpoint ToAsio(const Endpoint& from) {
-  const std::array<uint8_t, 16>& bytes = from.ip.bytes();
-  if (from.ip.is_v4()) {
-    return {asio::ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]}), from.port};
-  }
-  return {asio::ip::address_v6(bytes), from.port};
-}
-
 absl::Status Gone(absl::string_view what, int error) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(error)));
 }
 
 class TcpTransport final : public Transport {
  public:
-  explicit TcpTransport(tcp::socket socket) : socket_(std::move(socket)), open_(true) {
+  TcpTransport(asio::io_context& context, FileDescriptor socket) : socket_(context), open_(true) {
+    SocketAddress peer;
+    peer.size = sizeof(peer.storage);
+    if (getpeername(socket.get(), peer.get(), &peer.size) == 0) remote_ = FromSocketAddress(peer.storage);
     error_code error;
-    remote_ = FromAsio(socket_.remote_endpoint(error));
+    // The protocol only matters for calls that open sockets; this one is open.
+    socket_.assign(tcp::v6(), socket.Release(), error);
     SetOptions();
     BoundUnsent(kMinUnsentBytes);
   }
@@ -62,7 +54,10 @@ class TcpTransport final : public Transport {
   asio::awaitable<absl::Status> Open() override {
     if (closed_) co_return Closed();
     if (open_) co_return absl::OkStatus();
-    const tcp::endpoint peer = ToAsio(remote_);
+    const SocketAddress address = ToSocketAddress(remote_);
+    tcp::endpoint peer;
+    peer.resize(address.size);
+    std::memcpy(peer.data(), &address.storage, address.size);
     error_code error;
     (void)socket_.open(peer.protocol(), error);
     if (error) co_return absl::UnavailableError(absl::StrCat("no socket: ", error.message()));
@@ -229,14 +224,20 @@ class TcpTransport final : public Transport {
   absl::Duration looked_at_ = Clock::Real().Uptime();
 };
 
+class TcpTransportFactory final : public TransportFactory {
+ public:
+  std::unique_ptr<Transport> Accept(EventLoop& loop, FileDescriptor socket) const override {
+    return std::make_unique<TcpTransport>(loop.context(), std::move(socket));
+  }
+  std::unique_ptr<Transport> Dial(EventLoop& loop, const Endpoint& peer) const override {
+    return std::make_unique<TcpTransport>(loop.context(), peer);
+  }
+};
+
 }  // namespace
 
-std::unique_ptr<Transport> MakeTcpTransport(tcp::socket socket) {
-  return std::make_unique<TcpTransport>(std::move(socket));
-}
-
-std::unique_ptr<Transport> MakeTcpTransport(asio::io_context& context, const Endpoint& peer) {
-  return std::make_unique<TcpTransport>(context, peer);
+std::shared_ptr<const TransportFactory> TcpTransports() {
+  return std::make_shared<const TcpTransportFactory>();
 }
 
 }  // namespace shoal::net

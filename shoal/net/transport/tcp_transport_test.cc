@@ -6,9 +6,10 @@
 #include <future>
 #include <string>
 
+#include "shoal/base/byte_order.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/transport/transport.h"
-#include "tests/support/file_chunk_source.h"
+#include "tests/support/file_region.h"
 #include "tests/support/raw_connection.h"
 
 namespace shoal::net {
@@ -33,7 +34,7 @@ class TcpTransportTest : public ::testing::Test {
   EventLoop loop_{"test"};
   RawListener listener_;
   std::unique_ptr<Transport> transport_ =
-      MakeTcpTransport(loop_.context(), {IpAddress::V4({127, 0, 0, 1}), listener_.port()});
+      TcpTransports()->Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), listener_.port()});
 };
 
 TEST_F(TcpTransportTest, CarriesBytesBothWays) {
@@ -43,38 +44,60 @@ TEST_F(TcpTransportTest, CarriesBytesBothWays) {
   const auto count = Run(transport_->ReadSome(bytes));
   ASSERT_TRUE(count.ok());
   EXPECT_EQ(std::string(bytes, bytes + *count), "hello");
-  const std::string frame = RawConnection::FrameBytes(stream::FrameType::kHave, std::string(500'000, 'h'));
-  auto written = std::async(std::launch::async, [&] { return Run(transport_->Write(AsBytes(frame))); });
-  EXPECT_EQ(peer.ReadFrame()->body.size(), 500'000);
+  const std::string sent(500'000, 'h');
+  auto written = std::async(std::launch::async, [&] { return Run(transport_->Write(AsBytes(sent))); });
+  EXPECT_TRUE(peer.Read(sent.size()) == sent);
   EXPECT_TRUE(written.get().ok());
   EXPECT_EQ(transport_->received_bytes(), 5);
-  EXPECT_EQ(transport_->sent_bytes(), frame.size());
+  EXPECT_EQ(transport_->sent_bytes(), sent.size());
   EXPECT_EQ(transport_->remote().port, listener_.port());
 }
 
 TEST_F(TcpTransportTest, SendsARegionAfterItsHeader) {
-  const auto source = FileChunkSource::Make(30'000'000, 16 * 1024 * 1024);
+  std::string bytes(30'000'000, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2654435761u >> 24);
+  const RegionFile file(bytes);
   RawConnection peer = Connect();
-  stream::FrameHeader header;
-  header.type = stream::FrameType::kChunk;
-  header.length_bytes = 30'000'000 - 16 * 1024 * 1024;
-  const auto bytes = header.Encode();
-  const FileRegion region = *source->Open(ChunkIndex(1));
-  auto written = std::async(std::launch::async, [&] { return Run(transport_->WriteRegion(bytes, region)); });
-  const auto frame = peer.ReadFrame();
-  ASSERT_TRUE(frame.has_value());
-  const ByteView expected = source->BytesOf(ChunkIndex(1));
-  EXPECT_TRUE(frame->body == std::string(expected.begin(), expected.end()));
+  const std::string header = "a header";
+  const uint64_t offset_bytes = 16 * 1024 * 1024;
+  const FileRegion region = file.Region(offset_bytes, static_cast<uint32_t>(bytes.size() - offset_bytes));
+  auto written =
+      std::async(std::launch::async, [&] { return Run(transport_->WriteRegion(AsBytes(header), region)); });
+  EXPECT_EQ(peer.Read(header.size()), header);
+  EXPECT_TRUE(peer.Read(region.length_bytes) == bytes.substr(offset_bytes));
   EXPECT_TRUE(written.get().ok());
 }
 
 TEST_F(TcpTransportTest, AFileThatIsTooShortIsAFailedPrecondition) {
-  const auto source = FileChunkSource::Make(10'000, 16384);
-  source->Truncate(9'000);
+  const RegionFile file(std::string(10'000, 'x'));
+  file.Truncate(9'000);
   RawConnection peer = Connect();
   const std::array<uint8_t, 4> header{};
-  EXPECT_EQ(Run(transport_->WriteRegion(header, *source->Open(ChunkIndex(0)))).code(),
+  EXPECT_EQ(Run(transport_->WriteRegion(header, file.Region(0, 10'000))).code(),
             absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(TcpTransportTest, AnAcceptedSocketIsOpenAndKnowsItsPeer) {
+  RawConnection client = RawConnection::To(listener_.port());
+  std::unique_ptr<Transport> accepted;
+  std::promise<void> made;
+  loop_.Post([&] {
+    accepted = TcpTransports()->Accept(loop_, listener_.AcceptSocket());
+    made.set_value();
+  });
+  made.get_future().wait();
+  EXPECT_TRUE(Run(accepted->Open()).ok());
+  EXPECT_EQ(accepted->remote().ip, IpAddress::V4({127, 0, 0, 1}));
+  EXPECT_NE(accepted->remote().port, 0);
+  ASSERT_TRUE(client.Send("ping"));
+  uint8_t bytes[16];
+  EXPECT_EQ(*Run(accepted->ReadSome(bytes)), 4u);
+  std::promise<void> gone;
+  loop_.Post([&] {
+    accepted.reset();
+    gone.set_value();
+  });
+  gone.get_future().wait();
 }
 
 TEST_F(TcpTransportTest, TheEndOfTheStreamIsUnavailable) {
@@ -85,8 +108,8 @@ TEST_F(TcpTransportTest, TheEndOfTheStreamIsUnavailable) {
 }
 
 TEST_F(TcpTransportTest, WritingToAPeerThatIsGoneIsUnavailable) {
-  const auto source = FileChunkSource::Make(10'000, 16384);
-  const FileRegion region = *source->Open(ChunkIndex(0));
+  const RegionFile file(std::string(10'000, 'x'));
+  const FileRegion region = file.Region(0, 10'000);
   RawConnection peer = Connect();
   peer.Close();
   const std::array<uint8_t, 4> header{};

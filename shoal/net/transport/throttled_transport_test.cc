@@ -1,4 +1,5 @@
 #include "shoal/net/transport/throttled_transport.h"
+#include "shoal/base/byte_order.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +13,7 @@
 
 #include "shoal/base/manual_clock.h"
 #include "shoal/net/event_loop.h"
-#include "tests/support/file_chunk_source.h"
+#include "tests/support/file_region.h"
 #include "tests/support/raw_connection.h"
 
 namespace shoal::net {
@@ -64,42 +65,38 @@ class ThrottledTransportTest : public ::testing::Test {
   std::shared_ptr<RateLimit> read_limit_ = std::make_shared<RateLimit>(RateLimit::kUnlimited, clock_);
   std::shared_ptr<RateLimit> write_limit_ = std::make_shared<RateLimit>(RateLimit::kUnlimited, clock_);
   std::unique_ptr<Transport> transport_ =
-      Throttled(MakeTcpTransport(loop_.context(), {IpAddress::V4({127, 0, 0, 1}), listener_.port()}),
+      Throttled(TcpTransports()->Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), listener_.port()}),
                 loop_.context(), read_limit_, write_limit_);
-  std::shared_ptr<FileChunkSource> source_ = FileChunkSource::Make(32 * 1024, 32 * 1024);
+  const std::string bytes_ = std::string(32 * 1024, 'b');
+  const RegionFile file_{bytes_};
 };
 
 TEST_F(ThrottledTransportTest, ARegionWaitsAndOtherBytesDoNot) {
   RawConnection peer = listener_.Accept();
   write_limit_->Set(kRate);
-  stream::FrameHeader header;
-  header.type = stream::FrameType::kChunk;
-  header.length_bytes = 32 * 1024;
-  const auto bytes = header.Encode();
-  const FileRegion region = *source_->Open(ChunkIndex(0));
-  auto written = Begin(transport_->WriteRegion(bytes, region));
+  const std::string header = "a header";
+  auto written = Begin(transport_->WriteRegion(AsBytes(header), file_.Region(0, 32 * 1024)));
   WaitUntilHeldBack();
   EXPECT_EQ(SentBytes(), 0);
-  const std::string ping = RawConnection::FrameBytes(stream::FrameType::kPing, "");
+  const std::string ping = "ping";
   EXPECT_TRUE(Run(transport_->Write(AsBytes(ping))).ok());
-  EXPECT_TRUE(peer.ReadFrame(stream::FrameType::kPing).has_value());
-  auto frame = std::async(std::launch::async, [&] { return peer.ReadFrame(); });
+  EXPECT_EQ(peer.Read(ping.size()), ping);
+  auto arrived = std::async(std::launch::async, [&] { return peer.Read(header.size() + bytes_.size()); });
   write_limit_->Set(RateLimit::kUnlimited);
   EXPECT_TRUE(written.get().ok());
-  EXPECT_TRUE(frame.get()->body ==
-              std::string(source_->BytesOf(ChunkIndex(0)).begin(), source_->BytesOf(ChunkIndex(0)).end()));
+  EXPECT_TRUE(arrived.get() == header + bytes_);
   EXPECT_FALSE(transport_->held_back());
 }
 
 TEST_F(ThrottledTransportTest, GatheredChunksWait) {
   RawConnection peer = listener_.Accept();
   write_limit_->Set(kRate);
-  const std::string frames = RawConnection::FrameBytes(stream::FrameType::kChunk, std::string(5000, 'c'), 1);
+  const std::string frames(5016, 'c');
   auto written = Begin(transport_->WriteChunks(AsBytes(frames)));
   WaitUntilHeldBack();
   EXPECT_EQ(SentBytes(), 0);
   write_limit_->Set(RateLimit::kUnlimited);
-  EXPECT_EQ(peer.ReadFrame()->body.size(), 5000);
+  EXPECT_EQ(peer.Read(5016).size(), 5016);
   EXPECT_TRUE(written.get().ok());
 }
 
@@ -127,7 +124,7 @@ TEST_F(ThrottledTransportTest, ClosingEndsTheWait) {
 
 TEST(ThrottledTest, WithoutLimitsItIsTheTransportItself) {
   EventLoop loop("test");
-  auto transport = MakeTcpTransport(loop.context(), {IpAddress::V4({127, 0, 0, 1}), 1});
+  auto transport = TcpTransports()->Dial(loop, {IpAddress::V4({127, 0, 0, 1}), 1});
   Transport* const before = transport.get();
   EXPECT_EQ(Throttled(std::move(transport), loop.context(), nullptr, nullptr).get(), before);
 }

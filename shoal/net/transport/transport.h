@@ -6,19 +6,17 @@
 #include <span>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "shoal/base/endpoint.h"
-#include "shoal/content/publish/chunk_source.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/net/event_loop.h"
 
 namespace shoal::net {
 
-// A byte stream to one peer, as the chunk stream needs it: today a TCP socket; an encrypted one would be a
-// second implementation, and whether a file region goes out without passing user space is the transport's own
-// business.
+// A byte stream to one peer, as the chunk stream needs it. Whether a file region goes out without passing user
+// space is the transport's own business.
 //
 // Bound to one event loop: all calls on its thread; one reader and one writer at a time. Errors: UNAVAILABLE
 // (the connection is gone: closed, reset, unreachable), CANCELLED (Close was called).
@@ -55,11 +53,21 @@ class Transport {
   virtual bool held_back() const { return false; }
 };
 
-// An accepted TCP socket (no delay, keepalive on; sendfile for regions). The system is given little more than
-// it can send at once, so that what was written has nearly left: who waits for a turn to send gets it when
-// the link is free, not when the queue of the one before is.
-std::unique_ptr<Transport> MakeTcpTransport(boost::asio::ip::tcp::socket socket);
-// The same, still to be connected to `peer`.
-std::unique_ptr<Transport> MakeTcpTransport(boost::asio::io_context& context, const Endpoint& peer);
+// Makes the transports of one kind, so that servers and clients do not depend on which: an encrypted transport is
+// a second implementation that is injected. Thread safety: all methods are thread-safe.
+class TransportFactory {
+ public:
+  virtual ~TransportFactory() = default;
+
+  // Over an accepted socket, which is connected and does not block; bound to `loop`.
+  virtual std::unique_ptr<Transport> Accept(EventLoop& loop, FileDescriptor socket) const = 0;
+  // Not connected yet: Open() connects to `peer`. Bound to `loop`.
+  virtual std::unique_ptr<Transport> Dial(EventLoop& loop, const Endpoint& peer) const = 0;
+};
+
+// Plain TCP (no delay, keepalive; sendfile for regions). The system is given little more than it can send at
+// once, so that what was written has nearly left: a session that waits for its turn to send gets it when the
+// link is free, not when the queue of the session before is.
+std::shared_ptr<const TransportFactory> TcpTransports();
 
 }  // namespace shoal::net

@@ -17,6 +17,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/accept_loop.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/service/grpc/grpc_calls.h"
 #include "shoal/service/grpc/grpc_channelz.h"
 #include "shoal/service/grpc/grpc_health.h"
@@ -84,12 +85,13 @@ class ExternallyFedServer final : public GrpcServer {
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC did not start its server");
     calls_->Start();
-    accept_loop_.emplace(std::move(listener_), options.max_connections, [this](FileDescriptor connection) {
-      Acceptor::NewConnectionParameters handed_over;
-      handed_over.listener_fd = -1;
-      handed_over.fd = connection.Release();
-      acceptor_->HandleNewConnection(&handed_over);
-    });
+    accept_loop_.emplace(accept_thread_, std::move(listener_), options.max_connections,
+                         [this](FileDescriptor connection) {
+                           Acceptor::NewConnectionParameters handed_over;
+                           handed_over.listener_fd = -1;
+                           handed_over.fd = connection.Release();
+                           acceptor_->HandleNewConnection(&handed_over);
+                         });
     return absl::OkStatus();
   }
 
@@ -114,6 +116,7 @@ class ExternallyFedServer final : public GrpcServer {
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<GrpcCalls> calls_;  // outlives the server, which gives back calls that were armed
   std::unique_ptr<grpc::Server> server_;
+  net::EventLoop accept_thread_{"grpc-accept"};
   std::optional<net::AcceptLoop> accept_loop_;
   Mutex stop_mutex_;
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;

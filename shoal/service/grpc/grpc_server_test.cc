@@ -15,7 +15,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/net/listener.h"
 #include "shoal/service/grpc/health_client.h"
-#include "shoal/service/http/loopback_client.h"
+#include "tests/support/loopback_client.h"
 
 namespace shoal::service {
 namespace {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "boost/asio/awaitable.hpp"
@@ -18,7 +17,10 @@
 #include "boost/beast/core/flat_buffer.hpp"
 #include "boost/beast/core/tcp_stream.hpp"
 #include "boost/beast/http.hpp"
+#include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/net/accept_loop.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/net/listener.h"
 #include "shoal/service/http/http_target.h"
 
@@ -55,46 +57,31 @@ HttpResponse ErrorPage(int status, const char* text) {
 class BeastHttpServer final : public HttpServer {
  public:
   BeastHttpServer(const Options& options, Routes routes, net::Listener listener)
-      : max_connections_(options.max_connections), routes_(std::move(routes)), port_(listener.port) {
-    error_code ignored;
-    // The protocol only matters for calls that open sockets; this one is open.
-    acceptor_.assign(asio::ip::tcp::v6(), listener.socket.Release(), ignored);
-    asio::co_spawn(io_, Accept(), asio::detached);
-    thread_ = std::thread([this] { io_.run(); });
-  }
+      : max_connections_(options.max_connections),
+        routes_(std::move(routes)),
+        accept_loop_(loop_, std::move(listener), net::AcceptLoop::kUnbounded,
+                     [this](FileDescriptor connection) { Take(std::move(connection)); }) {}
   ~BeastHttpServer() override { Stop(); }
 
-  uint16_t port() const override { return port_; }
+  uint16_t port() const override { return accept_loop_.port(); }
 
   void Stop() override {
-    // Sockets close when the coroutines that own them are destroyed, with the context.
-    io_.stop();
-    if (thread_.joinable()) thread_.join();
-    error_code ignored;
-    acceptor_.close(ignored);
+    accept_loop_.Stop();
+    // Sockets close when the coroutines that own them are destroyed, with the loop.
+    loop_.Stop();
   }
 
  private:
-  asio::awaitable<void> Accept() {
-    asio::steady_timer timer(io_);
-    for (;;) {
-      error_code error;
-      auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-      if (error == asio::error::operation_aborted) co_return;
-      if (error) {
-        // Out of descriptors, most likely: the connection stays in the backlog until there are some.
-        timer.expires_after(std::chrono::milliseconds(100));
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        continue;
-      }
-      if (connections_ >= max_connections_) {
-        Shed(std::move(socket));
-        continue;
-      }
-      ++connections_;
-      asio::co_spawn(io_, Serve(beast::tcp_stream(std::move(socket))),
-                     [this](std::exception_ptr) { --connections_; });
-    }
+  void Take(FileDescriptor connection) {
+    asio::ip::tcp::socket socket(loop_.context());
+    error_code error;
+    // The protocol only matters for calls that open sockets; this one is open.
+    socket.assign(asio::ip::tcp::v6(), connection.Release(), error);
+    if (error) return;
+    if (connections_ >= max_connections_) return Shed(std::move(socket));
+    ++connections_;
+    asio::co_spawn(loop_.context(), Serve(beast::tcp_stream(std::move(socket))),
+                   [this](std::exception_ptr) { --connections_; });
   }
 
   // A last word without waiting for anybody: the send buffer of a new socket has room for it.
@@ -109,7 +96,6 @@ class BeastHttpServer final : public HttpServer {
   asio::awaitable<void> Serve(beast::tcp_stream stream) {
     beast::flat_buffer buffer(kMaxHeadBytes + kMaxBodyBytes);
     error_code error;
-    stream.socket().set_option(asio::ip::tcp::no_delay(true), error);
     for (;;) {
       http::request_parser<http::string_body> parser;
       parser.header_limit(kMaxHeadBytes);
@@ -184,11 +170,9 @@ class BeastHttpServer final : public HttpServer {
 
   const uint32_t max_connections_;
   const Routes routes_;
-  const uint16_t port_;
-  uint32_t connections_ = 0;  // the server's thread only
-  asio::io_context io_{1};
-  asio::ip::tcp::acceptor acceptor_{io_};
-  std::thread thread_;
+  uint32_t connections_ = 0;  // on the loop
+  net::EventLoop loop_{"http"};
+  net::AcceptLoop accept_loop_;
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "shoal/service/http/loopback_client.h"
+#include "tests/support/loopback_client.h"
 
 namespace shoal::service {
 namespace {

@@ -16,10 +16,11 @@ PeerLink::~PeerLink() {
   Close();
 }
 
-void PeerLink::Dial(net::EventLoop& loop, const stream::SessionTerms& terms,
-                    const stream::SessionLimits& limits, std::shared_ptr<const ChunkSource> source) {
+void PeerLink::Dial(net::EventLoop& loop, const net::TransportFactory& transports,
+                    const stream::SessionTerms& terms, const stream::SessionLimits& limits,
+                    std::shared_ptr<const ChunkSource> source) {
   offered_ = source != nullptr;
-  session_ = stream::ChunkSession::Dial(loop, endpoint_, terms, limits, std::move(source), this);
+  session_ = stream::ChunkSession::Dial(loop, transports, endpoint_, terms, limits, std::move(source), this);
 }
 
 void PeerLink::Close() {

@@ -47,8 +47,8 @@ class PeerLink final : public stream::SessionDelegate {
   ~PeerLink() override;
 
   // `source`: what is held here, which the peer is told; null while nothing is known of it yet.
-  void Dial(net::EventLoop& loop, const stream::SessionTerms& terms, const stream::SessionLimits& limits,
-            std::shared_ptr<const ChunkSource> source);
+  void Dial(net::EventLoop& loop, const net::TransportFactory& transports, const stream::SessionTerms& terms,
+            const stream::SessionLimits& limits, std::shared_ptr<const ChunkSource> source);
   // No event follows. The link may be destroyed later, but not from within one of its own events.
   void Close();
 

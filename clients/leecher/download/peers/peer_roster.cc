@@ -30,7 +30,7 @@ void PeerRoster::CallPeers(absl::Duration now) {
   terms.listen_port = options_.listen_port;
   while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
     links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, events_));
-    links_.back()->Dial(loop_.loop(), terms, options_.tuning.session, source_);
+    links_.back()->Dial(loop_.loop(), *options_.transports, terms, options_.tuning.session, source_);
   }
 }
 

@@ -31,6 +31,7 @@ class PeerRoster {
   struct Options {
     PeerId self;
     uint16_t listen_port = 0;
+    std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     uint32_t max_peers = 32;
     DownloadTuning tuning;
     decltype(DownloadOptions::on_bad_peer) on_bad_peer;

@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "shoal/base/file_descriptor.h"
 
-namespace shoal::service {
+namespace shoal {
 
 // A blocking TCP connection to a port of this machine, for tests of listeners.
 class LoopbackClient {
@@ -53,4 +53,4 @@ class LoopbackClient {
   FileDescriptor socket_;
 };
 
-}  // namespace shoal::service
+}  // namespace shoal

@@ -1,0 +1,54 @@
+#include "shoal/net/sockaddr.h"
+
+#include <array>
+#include <cstring>
+
+namespace shoal::net {
+
+SocketAddress ToSocketAddress(const Endpoint& endpoint) {
+  if (!endpoint.ip.is_v4()) return ToV6SocketAddress(endpoint);
+  SocketAddress address;
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(endpoint.port);
+  std::memcpy(&v4.sin_addr, endpoint.ip.bytes().data() + 12, sizeof(v4.sin_addr));
+  std::memcpy(&address.storage, &v4, sizeof(v4));
+  address.size = sizeof(v4);
+  return address;
+}
+
+SocketAddress ToV6SocketAddress(const Endpoint& endpoint) {
+  SocketAddress address;
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(endpoint.port);
+  std::memcpy(&v6.sin6_addr, endpoint.ip.bytes().data(), sizeof(v6.sin6_addr));
+  std::memcpy(&address.storage, &v6, sizeof(v6));
+  address.size = sizeof(v6);
+  return address;
+}
+
+Endpoint FromSocketAddress(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &storage, sizeof(v4));
+    std::array<uint8_t, 4> bytes{};
+    std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
+    return {IpAddress::V4(bytes), ntohs(v4.sin_port)};
+  }
+  if (storage.ss_family != AF_INET6) return {};
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &storage, sizeof(v6));
+  std::array<uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+  return {IpAddress(bytes), ntohs(v6.sin6_port)};
+}
+
+uint16_t LocalPort(int socket) {
+  SocketAddress bound;
+  bound.size = sizeof(bound.storage);
+  if (getsockname(socket, bound.get(), &bound.size) != 0) return 0;
+  return FromSocketAddress(bound.storage).port;
+}
+
+}  // namespace shoal::net
