@@ -1,24 +1,22 @@
 #!/usr/bin/env python3
-"""One file from one seeder to one leecher over the loopback: shoal beside libtorrent and nginx with curl, in turns.
+"""One file from one seeder to one leecher over the loopback: shoal, libtorrent, and nginx with curl, in alternation.
 
-Prints the wall time, the CPU seconds per GiB of both sides and the most memory that either side had (peak resident set;
-pages of mapped files count, which is what libtorrent's are).
+Prints the wall time, the CPU seconds per GiB of both sides and the peak resident set of either side (pages of mapped files
+count, and libtorrent maps its files).
 
     tests/bench/one_file_bench.py [--programs build/release/bin] [--mebibytes 1024] [--rounds 5]
 
 Wall time runs from the start of the receiving program to its end, with the source in the page cache and every check of
-each program on (curl has none). Only shoal has brought the file to the disk by then; `on disk` is the time until it is
-there, for the others with an fdatasync after their end. Each turn begins with nothing left to write. The medians and the ratios are of this one run: do not compare across runs. libtorrent
-needs Debian's python3-libtorrent, the other peer nginx-light and curl; what is not there is left out.
+each program on (curl has none). Only shoal has flushed the file to the disk by then; `on disk` is the time until it is
+there, for the others with an fdatasync after their end. Each round begins with nothing left to write. The medians and the
+ratios belong to this one run: do not compare across runs. libtorrent needs Debian's python3-libtorrent, the third needs
+nginx-light and curl; a program that is not installed is left out.
 """
 
 import argparse
-import contextlib
-import hashlib
 import importlib.util
 import os
 import pathlib
-import re
 import shutil
 import statistics
 import subprocess
@@ -27,11 +25,13 @@ import tempfile
 import time
 import typing
 
+from programs import ShoalPair, cpu_of, peak_mib_of, run_sampled, sha256, start, stop, wait_for_line, write_random
+
 LIBTORRENT_PEER = """
 import os, sys, time
 import libtorrent as lt
 role, metadata, folder, other = sys.argv[1:]
-# As it comes, but with nothing that only costs time on one machine: TCP, no encryption, no queue of torrents.
+# Default settings, minus whatever only costs time on one machine: TCP, no encryption, no queue of torrents.
 session = lt.session({"listen_interfaces": "127.0.0.1:0", "outgoing_interfaces": "127.0.0.1", "enable_dht": False,
                       "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False, "enable_incoming_utp": False,
                       "enable_outgoing_utp": False, "out_enc_policy": 2, "in_enc_policy": 2,
@@ -56,44 +56,19 @@ while True:
 """
 
 
-def wait_for_line(process, pattern):
-    for line in process.stdout:
-        if found := re.search(pattern, line):
-            return found
-    raise RuntimeError(f"{process.args[0]} ended without saying {pattern}")
-
-
-def start(*command):
-    return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            stdin=subprocess.DEVNULL, text=True)
-
-
-def stop(process):
-    process.terminate()
-    process.wait()
-    process.stdout.close()
-
-
 class Shoal:
     name = "shoal"
 
     def __init__(self, programs, work, source):
-        self.programs = programs
-        self.tracker = start(programs / "shoal-tracker", "--grpc=127.0.0.1:0", "--udp=none", "--http=none")
-        self.url = wait_for_line(self.tracker, r"(grpc://\S+)")[1]
-        self.seeder = start(programs / "shoal-seeder", f"--tracker={self.url}", f"--share={source.parent}",
-                            "--listen=127.0.0.1:0", "--settle=0s", "--state=none")
-        wait_for_line(self.seeder, r"ready .*trackers_told=1")
-        self.sender = self.seeder
+        self.pair = ShoalPair(programs, source.parent)
+        self.sender = self.pair.seeder
         self.file = source.name
 
     def receive(self, folder):
-        return [self.programs / "shoal-leecher", "get", self.file, f"--tracker={self.url}", "-o", folder, "--quiet",
-                "--listen=127.0.0.1:0"]
+        return self.pair.get([self.file], folder)
 
     def close(self):
-        stop(self.seeder)
-        stop(self.tracker)
+        self.pair.close()
 
 
 class Libtorrent:
@@ -144,22 +119,6 @@ class NginxCurl:
         stop(self.server)
 
 
-def sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def cpu_of(process):
-    """CPU seconds of a running process so far."""
-    after_name = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mib_of(process):
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-
-
 class Sample(typing.NamedTuple):
     wall: float
     on_disk: float
@@ -170,27 +129,18 @@ class Sample(typing.NamedTuple):
 
 def timed(peer, work, wanted, file):
     folder = pathlib.Path(tempfile.mkdtemp(dir=work))
-    os.sync()  # what an earlier turn wrote or removed is not this one's to wait for
+    os.sync()  # or this round would wait for the writes and removals of earlier ones
     sender_before = cpu_of(peer.sender)
+    peaks = [0.0]
     began = time.monotonic()
-    receiver = subprocess.Popen([str(word) for word in peer.receive(folder)], stdout=subprocess.DEVNULL)
-    peak_mib, ended = 0, 0
-    while not ended:  # what the kernel says at the end would count this program's own memory too
-        time.sleep(0.005)
-        with contextlib.suppress(OSError, TypeError):
-            peak_mib = max(peak_mib, peak_mib_of(receiver))
-        ended, status, usage = os.wait4(receiver.pid, os.WNOHANG)
-    wall = time.monotonic() - began
-    receiver.returncode = os.waitstatus_to_exitcode(status)
-    if receiver.returncode != 0:
-        raise RuntimeError(f"{peer.name} ended with {receiver.returncode}")
+    wall, receiver_cpu = run_sampled(peer.receive(folder), 0.005, lambda receiver: peaks.append(peak_mib_of(receiver)))
     with open(folder / file, "rb") as received:
         os.fdatasync(received.fileno())
     on_disk = time.monotonic() - began
     if sha256(folder / file) != wanted:
         raise RuntimeError(f"{peer.name} brought wrong bytes")
     shutil.rmtree(folder)
-    return Sample(wall, on_disk, usage.ru_utime + usage.ru_stime, cpu_of(peer.sender) - sender_before, peak_mib)
+    return Sample(wall, on_disk, receiver_cpu, cpu_of(peer.sender) - sender_before, max(peaks))
 
 
 def available():
@@ -212,10 +162,7 @@ def main():
         work = pathlib.Path(folder)
         source = work / "source" / "file"
         source.parent.mkdir()
-        with open(source, "wb") as file:
-            for _ in range(options.mebibytes):
-                file.write(os.urandom(1 << 20))
-        wanted = sha256(source)
+        wanted = write_random(source, options.mebibytes)
         peers = [kind(options.programs, work, source) for kind in available()]
         samples, sender_mib = {peer.name: [] for peer in peers}, {}
         try:

@@ -1,44 +1,33 @@
 #!/usr/bin/env python3
-"""How long it takes to fetch a file of one byte, from the start of `get` to its end, while a whole swarm runs.
+"""Time to fetch a file of one byte, from the start of `get` to its end, while a whole swarm runs.
 
-    tests/bench/small_file_bench.py [--programs build/release/bin] [--runs 31] [--leechers 3] [--door grpc]
+    tests/bench/small_file_bench.py [--programs build/release/bin] [--runs 31] [--leechers 3] [--protocol grpc]
 
-There is no payload to speak of: what is measured is the start of the program, finding the content and its peers, one
-connection, one chunk, putting the file into place, and saying goodbye. A tracker, a seeder and some leechers that serve
-the same file run meanwhile. Prints the median, the spread, and, with --trace, when each step of one more run came.
+The payload costs nothing. The time covers the start of the program, the lookup of the content and its peers, one
+connection, one chunk, the move of the file into place, and the leave. A tracker, a seeder and some leechers that serve the
+same file run meanwhile. Prints the median, the spread, and, with --trace, the time of each step of one more run.
 """
 
 import argparse
 import json
 import pathlib
-import re
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
 
-
-def start(*command):
-    return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            stdin=subprocess.DEVNULL, text=True)
-
-
-def wait_for_line(process, pattern):
-    for line in process.stdout:
-        if found := re.search(pattern, line):
-            return found
-    raise RuntimeError(f"{process.args[0]} ended without saying {pattern}")
+from programs import start, stop, wait_for_line
 
 
 class Swarm:
     """A tracker, a seeder of one file of one byte, and leechers that have it and serve it."""
 
-    def __init__(self, programs, work, door, leechers):
+    def __init__(self, programs, work, protocol, leechers):
         self.programs = programs
         self.processes = []
         tracker = self.keep(start(programs / "shoal-tracker", *(f"--{name}=127.0.0.1:0" for name in ("grpc", "udp", "http"))))
-        self.url = wait_for_line(tracker, rf"({door}://\S+:\d+)")[1]
+        self.url = wait_for_line(tracker, rf"({protocol}://\S+:\d+)")[1]
         shared = work / "shared"
         shared.mkdir()
         (shared / "one").write_bytes(b"1")
@@ -59,9 +48,7 @@ class Swarm:
 
     def close(self):
         for process in reversed(self.processes):
-            process.terminate()
-            process.wait()
-            process.stdout.close()
+            stop(process)
 
 
 def fetch_once(swarm, folder):
@@ -71,13 +58,13 @@ def fetch_once(swarm, folder):
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     took = time.monotonic() - began
     if (folder / "one").read_bytes() != b"1":
-        raise RuntimeError("what came is not what was shared")
+        raise RuntimeError("the fetched byte differs from the published one")
     shutil.rmtree(folder)
     return took * 1000
 
 
 def trace_once(swarm, folder):
-    """When the events of one run came, in milliseconds after its start."""
+    """Prints the events of one run, each with its time in milliseconds after the start."""
     began = time.time()
     process = start(*swarm.get(folder, "--json", "--seed=no"))
     for line in process.stdout:
@@ -93,12 +80,12 @@ def main():
     parser.add_argument("--programs", type=pathlib.Path, default="build/release/bin")
     parser.add_argument("--runs", type=int, default=31)
     parser.add_argument("--leechers", type=int, default=3)
-    parser.add_argument("--door", choices=("grpc", "udp"), default="grpc")
+    parser.add_argument("--protocol", choices=("grpc", "udp"), default="grpc")
     parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shoal-small-") as work:
         work = pathlib.Path(work)
-        swarm = Swarm(options.programs.resolve(), work, options.door, options.leechers)
+        swarm = Swarm(options.programs.resolve(), work, options.protocol, options.leechers)
         try:
             fetch_once(swarm, work / "warm")
             times = sorted(fetch_once(swarm, work / "copy") for _ in range(options.runs))
@@ -106,7 +93,7 @@ def main():
                 trace_once(swarm, work / "traced")
         finally:
             swarm.close()
-    print(f"1 byte, {options.leechers} other leechers, {options.door}: median {statistics.median(times):.1f} ms, "
+    print(f"1 byte, {options.leechers} other leechers, {options.protocol}: median {statistics.median(times):.1f} ms, "
           f"least {times[0]:.1f}, 90th percentile {times[int(len(times) * 0.9)]:.1f}, most {times[-1]:.1f} ({options.runs} runs)")
 
 
