@@ -209,10 +209,10 @@ class Swarm:
     def start_tracker(self):
         """On the ports that it had before, if it had any."""
         self.tracker = self.keep(Daemon(
-            "shoal-tracker", "--lease=10s", *(f"--{door}={self.host.address}:{port}" for door, port in self.ports.items()),
+            "shoal-tracker", "--lease=10s", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
             host=self.host))
-        for door in self.ports:
-            self.ports[door] = int(self.tracker.expect(rf"listening on {door}://\S*:(\d+)").group(1))
+        for protocol in self.ports:
+            self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}://\S*:(\d+)").group(1))
 
     def start_seeder(self, folder, *flags, host=LOOPBACK):
         """Returns when the tracker knows what is in `folder`."""
