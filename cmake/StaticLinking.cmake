@@ -1,4 +1,4 @@
-# SHOAL_STATIC: programs that carry their libraries with them.
+# SHOAL_STATIC: links the programs against static libraries.
 #
 # Debian's CMake files name shared libraries only, though an archive lies beside most of them. Here each imported target
 # is pointed at its archive, so that the folders' CMakeLists.txt name the same targets in both kinds of build. What has no
@@ -30,7 +30,7 @@ foreach(target IN LISTS shoal_imported)
   endforeach()
 endforeach()
 
-# The archives need one another in circles, which a linker that reads them once, in order, cannot know.
+# The archives depend on one another in cycles, which a linker that reads them once, in order, does not resolve.
 set(CMAKE_CXX_LINK_EXECUTABLE
   "<CMAKE_CXX_COMPILER> <FLAGS> <CMAKE_CXX_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> -Wl,--start-group <LINK_LIBRARIES> -Wl,--end-group")
 add_link_options(-Wl,--gc-sections)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Debian base image out of Debian's packages, for machines that reach no image registry.
+# Makes a Debian base image out of Debian's packages, for machines without access to an image registry.
 set -euo pipefail
 
 usage() {

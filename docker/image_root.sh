@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gathers what the images are made of: the programs, stripped, and the files that each of them needs around it.
+# Collects the contents of the images: the programs, stripped, and the files that each of them needs around it.
 set -euo pipefail
 
 usage() {
@@ -31,6 +31,6 @@ done
 printf 'shoal:x:1000:1000:Shoal:/data:/usr/sbin/nologin\n' >"$output/root/etc/passwd"
 printf 'shoal:x:1000:\n' >"$output/root/etc/group"
 printf 'hosts: files dns\n' >"$output/root/etc/nsswitch.conf"
-# Whoever the container runs as may write here, as in /tmp.
+# Any user of the container may write here, as in /tmp.
 mkdir -p "$output/root/tmp"
 chmod 1777 "$output/root/tmp" "$output/root/data"

@@ -1,5 +1,5 @@
-"""Where a benchmark of the programs finds what it needs: the modules of the end-to-end tests, the released programs (unless
-SHOAL_PROGRAMS names others), and a temporary folder in memory, so that no disk is measured. Imported before those modules.
+"""Sets up a benchmark of the programs: the path to the modules of the end-to-end tests, the release build's programs (unless
+SHOAL_PROGRAMS names others), and a temporary folder in memory, so that no disk is measured. Import it before those modules.
 """
 
 import os

@@ -10,9 +10,9 @@
 namespace shoal::tracker {
 
 // Announces of BitTorrent peers: peer `number` is the (number / swarms)th of swarm number % swarms, and
-// listens at the port after that; every tenth of a swarm is a seeder. Looks into every reply: the number of
+// listens at the port after that; every tenth of a swarm is a seeder. Checks every response: the number of
 // peers, peers of that swarm only, each once, the caller not among them, leechers only for a seeder; and as
-// long as nobody comes or goes (`steady`), the counts of the swarm.
+// long as no peer joins or leaves (`steady`), the counts of the swarm.
 class Bep15Load final : public DatagramDialect {
  public:
   struct Options {
@@ -20,7 +20,7 @@ class Bep15Load final : public DatagramDialect {
     uint32_t swarms = 1000;
     bool seeders = true;  // false: all are leechers
     bool steady = true;
-    bool lenient = false;  // for other trackers: a reply needs to be of the right kind and length only
+    bool lenient = false;  // for other trackers: check the kind and length of a response only
   };
   explicit Bep15Load(const Options& options);
 
@@ -37,7 +37,7 @@ class Bep15Load final : public DatagramDialect {
 
  private:
   bool Seeder(uint32_t number) const { return options_.seeders && number / options_.swarms % 10 == 0; }
-  // Of those that were there from the beginning.
+  // The peers that were there from the beginning.
   uint32_t SizeOf(uint32_t swarm) const {
     return (options_.peers - swarm + options_.swarms - 1) / options_.swarms;
   }
@@ -46,7 +46,7 @@ class Bep15Load final : public DatagramDialect {
   const Options options_;
   std::vector<InfoHash> hashes_;
   std::vector<uint64_t> connection_ids_;  // by socket
-  // By place in a swarm: the last reply that named it.
+  // By place in a swarm: the last response that named it.
   std::vector<uint64_t> named_;
   uint64_t announces_ = 0;
   uint64_t told_ = 0;

@@ -7,8 +7,8 @@
 
 namespace shoal::tracker {
 
-// What nobody should have to answer, at a rate, on a thread of its own: datagrams to a port of this machine,
-// each under another forged source address (127.0.0.0/8) and port. Needs the right to open raw sockets
+// Sends hostile datagrams to a port of this machine, at a rate, on a thread of its own, each from a different
+// forged source address (127.0.0.0/8) and port. Needs the right to open raw sockets
 // (root); ends the program without it.
 class DatagramFlood {
  public:

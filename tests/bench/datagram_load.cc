@@ -28,7 +28,7 @@ struct DatagramLoad::Batch {
       messages[i].msg_hdr.msg_iovlen = 1;
     }
   }
-  // An odd number of cache lines apart, or else they share a few sets of the cache.
+  // An odd number of cache lines apart: otherwise they share a few sets of the cache.
   std::array<std::array<uint8_t, DatagramDialect::kMaxBytes + 64>, kBatch> buffers;
   std::array<iovec, kBatch> vectors;
   std::array<mmsghdr, kBatch> messages;
@@ -75,7 +75,7 @@ void DatagramLoad::Greet() {
       greeted = size > 0 && dialect_->TakeProof(socket, {bytes.data(), static_cast<size_t>(size)});
     }
     if (greeted) continue;
-    std::fprintf(stderr, "nobody answers at 127.0.0.1:%u\n", options_.port);
+    std::fprintf(stderr, "no answer from 127.0.0.1:%u\n", options_.port);
     std::exit(2);
   }
 }
@@ -141,7 +141,7 @@ uint64_t DatagramLoad::Send(uint64_t count, absl::FunctionRef<void(Slot*)> fill_
                 ? dialect_->WriteGreeting(slot.tag, to)
                 : dialect_->WriteRequest(number, slot.tag, slot.number, slot.kind == Kind::kFilling, to);
       }
-      // What the system does not take is found lost.
+      // A datagram that the system does not take counts as lost, by its timeout.
       [[maybe_unused]] const int taken =
           ::sendmmsg(socket.fd.get(), batch_->messages.data(), static_cast<unsigned>(batch), 0);
     }

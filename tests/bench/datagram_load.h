@@ -13,34 +13,34 @@
 
 namespace shoal::tracker {
 
-// What a load of datagrams says, and how it judges what comes back: one protocol's part of a DatagramLoad.
-// A request carries a tag, by which its reply is known. One thread.
+// The protocol of a DatagramLoad: makes its requests and checks their responses. A request carries a tag that
+// its response repeats. Thread safety: one thread.
 class DatagramDialect {
  public:
   static constexpr size_t kMaxBytes = 2048;
 
   virtual ~DatagramDialect() = default;
 
-  // The request by which a socket gets what proves its address; a reply to it is for TakeProof.
+  // Makes the request by which a socket gets the proof of its address. TakeProof takes the response.
   virtual size_t WriteGreeting(uint32_t tag, uint8_t* to) = 0;
-  // False: this is no such reply, or a wrong one.
+  // Returns false if this is no such response, or a wrong one.
   virtual bool TakeProof(uint32_t socket, ByteView response) = 0;
-  // Request `number`; the `filling` ones make the peers known that all others are about.
+  // Makes request `number`. `filling` requests register the peers that all others refer to.
   virtual size_t WriteRequest(uint32_t socket, uint32_t tag, uint32_t number, bool filling, uint8_t* to) = 0;
-  // The tag of a reply; 0: it has none.
+  // Returns the tag of a response; 0 if it has none.
   virtual uint32_t TagOf(ByteView response) const = 0;
   virtual bool Right(uint32_t number, bool filling, ByteView response) = 0;
 };
 
 // Requests in flight over some sockets of this machine's loopback, closed loop or at a rate, on one thread.
-// Datagrams go and come up to 64 a system call. One that has no reply after half a second is lost.
+// One system call moves up to 64 datagrams. A request without a response after half a second is lost.
 class DatagramLoad {
  public:
   struct Options {
     uint16_t port = 6969;
     uint32_t sockets = 8;
     uint32_t window = 256;  // requests in flight, over all sockets; at most 65,535
-    double greetings = 0;   // this share of the requests are greetings, as clients that come anew send
+    double greetings = 0;   // the share of requests that are greetings, as new clients send
   };
   struct Result {
     double seconds = 0;
@@ -48,16 +48,17 @@ class DatagramLoad {
     uint64_t responses = 0;
     uint64_t lost = 0;
     uint64_t wrong = 0;
-    std::vector<double> micros;  // of each reply, ascending
+    std::vector<double> micros;  // of each response, ascending
     double Percentile(double p) const;
   };
-  // Ends the program when nobody answers. The dialect must outlive it.
+  // Exits the program when there is no answer. Requires: the dialect outlives this.
   DatagramLoad(const Options& options, DatagramDialect* dialect);
   ~DatagramLoad();
 
-  // Each of `count` once, again when its reply was lost.
+  // Sends each of `count` once, and again when its response was lost.
   void Fill(uint32_t count);
-  // For so long, `per_second` of them or (0) as many as go, about whom `next` says.
+  // Sends requests about the peers that `next` returns, for `seconds`: `per_second` of them, or (0) as many
+  // as possible.
   Result Run(double seconds, double per_second, absl::FunctionRef<uint32_t()> next);
 
  private:
@@ -76,10 +77,10 @@ class DatagramLoad {
   };
   struct Batch;
 
-  // A connected one, with room for bursts.
+  // Returns a connected socket with buffers for bursts.
   static FileDescriptor Connected(uint16_t port);
   void Greet();
-  // Takes free slots of each socket in turn for up to `count` requests, and sends them; says how many.
+  // Takes free slots of each socket in turn for up to `count` requests, and sends them. Returns how many.
   uint64_t Send(uint64_t count, absl::FunctionRef<void(Slot*)> fill_in);
   void Receive(int wait_milliseconds);
   void ReceiveFrom(uint32_t socket);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Three seeders of which one is of no use, against the two good ones alone: what does the bad one cost?
+"""The cost of one slow or frozen seeder beside two good ones, against the two good ones alone.
 
     SHOAL_PROGRAMS=build/release/bin tests/bench/frozen_seeder_bench.py [--rounds 3]
 

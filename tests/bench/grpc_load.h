@@ -16,7 +16,7 @@
 
 namespace shoal::tracker {
 
-// Over a connection of its own for each number.
+// Returns a channel with a connection of its own for each number.
 std::shared_ptr<grpc::Channel> Connect(const Server& server, int number);
 
 grpc::ByteBuffer Bytes(const google::protobuf::Message& message);
@@ -24,16 +24,16 @@ grpc::ByteBuffer Bytes(const google::protobuf::Message& message);
 template <typename Message>
 Message Parse(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
-  if (!buffer.Dump(&slices).ok()) Die("an empty reply");
+  if (!buffer.Dump(&slices).ok()) Die("an empty response");
   std::string bytes;
   for (const grpc::Slice& slice : slices)
     bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   Message message;
-  if (!message.ParseFromString(bytes)) Die("a reply that is none");
+  if (!message.ParseFromString(bytes)) Die("a response that does not parse");
   return message;
 }
 
-// Keeps a number of calls in flight until told to stop. The next request is asked for at each.
+// Keeps a number of calls in flight until told to stop. Calls `next` for each request.
 class Load {
  public:
   struct Call {
@@ -49,7 +49,7 @@ class Load {
   }
 
   void Begin() { Send(); }
-  // Waits for what is in flight.
+  // Waits for the calls in flight.
   void End() {
     stopping_ = true;
     while (in_flight_ > 0) absl::SleepFor(absl::Milliseconds(1));

@@ -36,7 +36,7 @@ tracking::LookupResponse SampleLookup() {
   return response;
 }
 
-// Answers at once with what was made before.
+// Answers at once with ready-made responses.
 class BareService final : public v1::TrackerService::CallbackService {
  public:
   BareService() {
@@ -148,7 +148,7 @@ Server StartGenerated() {
   });
 }
 
-Server StartBareDoor() {
+Server StartBareListener() {
   return Server([] {
     v1::HeartbeatResponse heartbeat;
     tracking::ToProto(SampleHeartbeat(), &heartbeat);

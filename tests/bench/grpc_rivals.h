@@ -34,9 +34,9 @@ class Server {
 
 Server StartTracker(const std::string& binary, const char* lease);
 
-// Services of the tracker's API that answer Heartbeat and Lookup with ready-made replies of the tracker's
-// sizes: one as gRPC generates it, and one behind the tracker's own door.
+// Services of the tracker's API that answer Heartbeat and Lookup with ready-made responses of the tracker's
+// sizes: one as gRPC generates it, and one behind the tracker's own listener.
 Server StartGenerated();
-Server StartBareDoor();
+Server StartBareListener();
 
 }  // namespace shoal::tracker

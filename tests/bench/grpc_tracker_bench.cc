@@ -1,15 +1,15 @@
-// Measures the tracker's gRPC door: a shoal-tracker on one core, this program on another, and for comparison,
-// in the same run, two bare services of the same API that answer with ready-made replies of the same sizes:
-// one as gRPC generates it (callback API), and one behind the tracker's own door, which shows what the
-// registry and the messages cost.
+// Measures the tracker's gRPC listener: a shoal-tracker on one core, this program on another, and for
+// comparison, in the same run, two bare services of the same API that answer with ready-made responses of
+// the same sizes: one as gRPC generates it (callback API), and one behind the tracker's own listener, which
+// shows what the registry and the messages cost.
 //
 //   grpc_tracker_bench TRACKER_BINARY [unary|batch|seeders|watch|memory]
 //
-// unary:   Heartbeat and Lookup, one lease or content a call, tracker and bare service in turns
+// unary:   Heartbeat and Lookup, one lease or content a call, tracker and bare services in alternation
 // batch:   Heartbeats of 10,000 leases
 // seeders: 100,000 seeders with a heartbeat each 10 s, and lookups between
-// watch:   how long after a registration a watcher hears of it
-// memory:  what 1,000,000 seeders, each with an id and an address of its own, take of the tracker's memory
+// watch:   the delay from a registration to its watcher
+// memory:  the tracker's memory for 1,000,000 seeders, each with an id and an address of its own
 //
 // Responses are checked, not only counted. Rates are bound by what this program can send; the CPU time that
 // the server spends on a call is not, so both are printed.
@@ -35,7 +35,7 @@ namespace shoal::tracker {
 namespace {
 
 constexpr uint64_t kWarmUpCalls = 20'000;
-// Where nobody beats for all the leases there are.
+// For runs that do not renew every lease.
 constexpr char kLongLease[] = "--lease=10m";
 
 // Registers seeders 1 to `peers` of contents 1 to `contents`; lease ids by peer, then content.
@@ -66,7 +66,7 @@ Load::Call HeartbeatCall(const grpc::ByteBuffer& request, bool check) {
             if (!check) return;
             const auto parsed = Parse<v1::HeartbeatResponse>(response);
             if (parsed.directives_size() > 0) Die("a lease was lost");
-            if (parsed.ttl().seconds() < 30) Die("a wrong reply to Heartbeat");
+            if (parsed.ttl().seconds() < 30) Die("a wrong response to Heartbeat");
           }};
 }
 
@@ -74,7 +74,7 @@ Load::Call LookupCall(const grpc::ByteBuffer& request, int peers, bool check) {
   return {"Lookup", request, [peers, check](const grpc::ByteBuffer& response) {
             if (!check) return;
             const auto parsed = Parse<v1::LookupResponse>(response);
-            if (parsed.peers_size() < peers || parsed.contents_size() != 1) Die("a wrong reply to Lookup");
+            if (parsed.peers_size() < peers || parsed.contents_size() != 1) Die("a wrong response to Lookup");
           }};
 }
 
@@ -99,14 +99,14 @@ double Median(std::vector<double> values) {
 void Unary(const std::string& binary) {
   const Server tracker = StartTracker(binary, kLongLease);
   const Server generated = StartGenerated();
-  const Server door = StartBareDoor();
+  const Server listener = StartBareListener();
   const auto leases = Fill(tracker, 200, 1);
   const grpc::ByteBuffer heartbeat = HeartbeatBytes(1, leases[0]);
   const grpc::ByteBuffer lookup = LookupBytes(1);
   const struct {
     const char* name;
     const Server* server;
-  } rivals[] = {{"tracker", &tracker}, {"generated", &generated}, {"bare door", &door}};
+  } rivals[] = {{"tracker", &tracker}, {"generated", &generated}, {"listener", &listener}};
   for (const bool is_lookup : {false, true}) {
     const auto next = [&](uint64_t number) {
       const bool check = number % 16 == 0;
@@ -165,7 +165,7 @@ void Seeders(const std::string& binary) {
   // Seeder n registers once and then beats, each in its own hundred-thousandth of the interval.
   Load load(tracker, 32, [&](uint64_t number) {
     const uint64_t beat = number / 11 * 10 + number % 11;
-    // Not before all contents are known; registering the next seeder twice does no harm.
+    // Not before all contents are known. Registering the next seeder twice is harmless.
     if (number % 11 == 10 && beat >= kSeeders) {
       const uint64_t lookup = looked_up++;
       return LookupCall(lookups[lookup % kContents], kPeersPerResponse * 9 / 10, lookup % 16 == 0);
@@ -240,7 +240,7 @@ void Memory(const std::string& binary, uint32_t peers, uint32_t contents) {
   const Server tracker = StartTracker(binary, kLongLease);
   double before = 0;
   Load load(tracker, 4, [&](uint64_t number) {
-    // What is said first is said again later: the tracker's buffers are there before anything is measured.
+    // The first requests are repeated later: they warm up the tracker's buffers before the measurement.
     const auto peer = static_cast<uint32_t>(number < kWarmUpCalls ? 0 : number - kWarmUpCalls);
     v1::RegisterRequest request;
     tracking::ToProto(TestSeeder(peer + 1, TestContent(peer % contents + 1)), &request);

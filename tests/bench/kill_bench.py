@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills a leecher at random moments of one download, again and again: are the bytes right, and how many came twice?
+"""Kills a leecher at random moments of one download, again and again: checks the bytes, and counts those that came twice.
 
     SHOAL_PROGRAMS=build/release/bin tests/bench/kill_bench.py [--kills 1000] [--seed 1]
 

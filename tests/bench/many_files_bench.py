@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A folder of very many small files beside one file of the same size: at what part of its rate does it move?
+"""A folder of very many small files and one file of the same size: the ratio of their rates.
 
     tests/bench/many_files_bench.py [--files 100000] [--rounds 3] [--link 1000]
 
 One seeder, one leecher, files of 1 to 16 KiB, in memory (/dev/shm), so that no disk is measured. The time is that of the whole
 receiving program. First over a link of so many Mbit/s between two hosts (network namespaces, which need root); then over the
-loopback, where nothing but the processors is the limit, in turns with `cp -r` of the folder: what making the files costs alone.
+loopback, where nothing but the processors is the limit, in alternation with `cp -r` of the folder: the cost of making the files alone.
 """
 
 import argparse

@@ -12,8 +12,8 @@
 namespace shoal::tracker {
 
 // Shoal's own peers: number is that of the peer, which has the content number % contents. Filling registers
-// them; then come heartbeats, and `lookups` of a thousand requests ask for 50 peers of the content. Looks
-// into every reply: a heartbeat knows its lease, a lookup names the content and peers of it only, each once,
+// them; then come heartbeats, and `lookups` of a thousand requests ask for 50 peers of the content. Checks
+// every response: a heartbeat knows its lease, a lookup names the content and peers of it only, each once,
 // the caller not among them, as many as fit.
 class ShoalDatagramLoad final : public DatagramDialect {
  public:

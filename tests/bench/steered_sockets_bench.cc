@@ -1,9 +1,9 @@
-// What a tracker on two cores gains when the kernel steers each announce to the thread that its swarm belongs
-// to: the most that swarms owned by cores can gain over swarms that all threads share. The same server
-// answers announces in turns with the kernel's usual choice of socket (by the sender's address and port) and
-// with a program of ours (SO_ATTACH_REUSEPORT_CBPF) that chooses by the info hash, so that no shard's lock or
-// memory is ever touched by two threads. The load runs in the same process and on the same cores: its own CPU
-// time is taken off.
+// Measures the gain of a tracker on two cores when the kernel steers each announce to the thread that its
+// swarm belongs to: the most that swarms owned by cores can gain over swarms that all threads share. The
+// same server answers announces in turns with the kernel's usual choice of socket (by the sender's address
+// and port) and with a program of ours (SO_ATTACH_REUSEPORT_CBPF) that chooses by the info hash, so that no
+// shard's lock or memory is ever touched by two threads. The load runs in the same process and on the same
+// cores: its own CPU time is taken off.
 //
 //   steered_sockets_bench [PEERS [SWARMS [ROUNDS]]]      one JSON line of medians
 
@@ -38,9 +38,9 @@ constexpr double kSeconds = 2;
 class Bep15Handler final : public DatagramHandler {
  public:
   explicit Bep15Handler(BitTorrentSwarms* swarms) : datagrams_(swarms, &ids_, &limiter_) {}
-  void Answer(std::span<IncomingDatagram> batch, bool pressed) const override {
+  void Answer(std::span<IncomingDatagram> batch, bool overloaded) const override {
     const absl::Duration now = Clock::Real().Uptime();
-    for (IncomingDatagram& datagram : batch) datagrams_.Answer(now, pressed, &datagram);
+    for (IncomingDatagram& datagram : batch) datagrams_.Answer(now, overloaded, &datagram);
   }
 
  private:

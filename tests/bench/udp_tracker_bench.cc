@@ -1,5 +1,5 @@
-// Load on a tracker's UDP port that looks into the replies (bep15_load.h, shoal_datagram_load.h); over
-// loopback, one JSON line for each stretch of time, exit code 1 when a reply was wrong.
+// Puts load on a tracker's UDP port and checks the responses (bep15_load.h, shoal_datagram_load.h); over
+// loopback, one JSON line for each stretch of time, exit code 1 when a response was wrong.
 //
 //   taskset -c 0 shoal-tracker --grpc=127.0.0.1:0 --udp=127.0.0.1:6969 --http=none &
 //   taskset -c 1 udp_tracker_bench --port=6969 --pid=$! --peers=1000000 --swarms=10000
@@ -12,7 +12,7 @@
 // With peers that lapse: a tracker with --bittorrent-interval=24s forgets a peer after 60 s, and
 //   udp_tracker_bench --peers=950000 --swarms=10000 --rate=30000 --in-turn --new=833 --seconds=120 --every=10
 // keeps 950,000 peers alive, each announcing every 32 s, while 833 a second come that announce once. In the
-// first minute nobody lapses; from then on 833 a second do: 5 % of a million each minute.
+// first minute no peer lapses; from then on 833 a second do: 5 % of a million each minute.
 //
 // Shoal's own datagrams: --shoal [--lookups=SHARE in 1000], with --swarms contents.
 
@@ -74,7 +74,7 @@ double CpuSeconds(int pid) {
   return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-// Whom requests are about: the peers at random or in turn, and now and then one that is new.
+// The peers of the requests: the known ones at random or in turn, and now and then a new one.
 class Numbers {
  public:
   Numbers(const Flags& flags, double per_second)
@@ -154,7 +154,7 @@ int Main(const Flags& flags) {
 
 int main(int argc, char** argv) {
   shoal::tracker::Flags flags;
-  CLI::App app("Measures a tracker's UDP door, and checks what it answers.", "udp_tracker_bench");
+  CLI::App app("Measures a tracker's UDP listener, and checks its responses.", "udp_tracker_bench");
   app.add_option("--port", flags.load.port)->capture_default_str();
   app.add_option("--pid", flags.pid, "The tracker's, for its CPU and memory");
   app.add_option("--peers", flags.peers)->check(CLI::PositiveNumber)->capture_default_str();
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
   app.add_option("--new", flags.new_per_second, "Peers a second that come once; needs --rate");
   app.add_flag("--no-fill", flags.no_fill, "The peers are there already");
   app.add_flag("--leechers-only", flags.leechers_only);
-  app.add_flag("--other", flags.other, "Another tracker: check the replies' form only");
+  app.add_flag("--other", flags.other, "Another tracker: check the form of the responses only");
   app.add_option("--whitelist", flags.whitelist, "Write the info hashes to this file, and end");
   app.add_option("--flood", flags.flood, "Bad datagrams a second meanwhile, under forged addresses (root)");
   app.add_option("--flood-kind", flags.flood_kind, "mixed, garbage, unproven or connect")

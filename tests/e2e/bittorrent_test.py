@@ -1,7 +1,7 @@
 """BitTorrent clients as they are packaged find each other through the tracker's UDP port and finish a download.
 
 Every other way of finding peers (DHT, peer exchange, local discovery) is off, or shut out because the torrent is private,
-and no client is told of another: what connects them is an announce over BEP 15.
+and no client is given the address of another: only an announce over BEP 15 connects them.
 """
 
 import pathlib

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a person may ask for besides "all of it, now": pauses, limits, some of the files, an order."""
+"""The options of a download: pause, limits, a selection of files, an order."""
 
 import os
 import signal

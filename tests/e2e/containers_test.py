@@ -189,7 +189,7 @@ class ContainersTest(unittest.TestCase):
                 for copy in (self.folder / "downloads").iterdir():
                     copy.unlink()
 
-    def test_images_hold_one_program_each_and_run_as_nobody_special(self):
+    def test_images_hold_one_program_each_and_run_without_root(self):
         for program in PROGRAMS:
             config = json.loads(run("docker", "image", "inspect", "-f", "{{json .Config}}", f"shoal-{program}:{NAME}"))
             self.assertEqual(config["User"], "1000:1000")

@@ -35,7 +35,7 @@ class ExitCodeTest(unittest.TestCase):
         self.check(self.get("nobody has this", "-o", self.swarm.folder("a")), 3, "nobody has this")
 
     def test_no_tracker(self):
-        with socket.socket() as unused:  # bound, not listening: nobody else gets the port
+        with socket.socket() as unused:  # bound, not listening: no other process gets the port
             unused.bind(("127.0.0.1", 0))
             url = f"127.0.0.1:{unused.getsockname()[1]}"
             self.check(self.swarm.leecher("get", "model.bin", f"--tracker={url}", "--listen=none", "--wait=1s", "-o",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A leecher that is killed at random moments loses what was in flight, and nothing else."""
+"""A leecher that is killed at random moments loses the chunks in flight, and nothing else."""
 
 import unittest
 

@@ -13,8 +13,8 @@ from swarm import sha256
 def sent_bytes(seeder):
     """What a seeder that was started with --http has sent since its start."""
     port = seeder.expect(r"\bhttp_port=(\d+)").group(1)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
-        return int(float(re.search(r"^shoal_seeder_sent_bytes_total (\S+)$", reply.read().decode(), re.MULTILINE).group(1)))
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
+        return int(float(re.search(r"^shoal_seeder_sent_bytes_total (\S+)$", response.read().decode(), re.MULTILINE).group(1)))
 
 
 class Killed:

@@ -1,5 +1,5 @@
-"""A swarm of the real programs, on the loopback or on hosts of a network of their own: starts them on free ports, knows what
-they say, ends them.
+"""A swarm of the real programs, on the loopback or on hosts of a network of their own: starts them on free ports, reads their
+output, stops them.
 
 The folder of the programs is in the environment as SHOAL_PROGRAMS.
 """
@@ -19,7 +19,7 @@ import time
 
 CHUNK = 64 * 1024  # of a content under 32 MiB
 MEBIBYTE = 1024 * 1024
-PATIENCE = 120  # seconds for what takes a fraction of one, on a machine that is busy with other things
+PATIENCE = 120  # seconds; most waits take a fraction of one, but the machine may be busy
 
 
 def program(name):
@@ -131,7 +131,7 @@ class Fetch(Daemon):
         return None
 
     def fraction(self):
-        """How much is there, from 0 to 1, as the last progress said."""
+        """The fraction of the content that is there, from 0 to 1, by the last progress event."""
         progress = self.events("progress")
         return progress[-1]["bytes"] / max(progress[-1]["total_bytes"], 1) if progress else 0.0
 
@@ -149,13 +149,13 @@ class Fetch(Daemon):
             self.process.send_signal(signal.SIGSTOP)
             time.sleep(0.05)
         if self.fraction() >= 1:
-            raise AssertionError("it was too quick: nothing is left to disturb")
+            raise AssertionError("the transfer ended before it could be disturbed")
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
     def finish(self):
-        """Waits for its end; returns the last event."""
+        """Waits for the program to end. Returns the last event."""
         code = self.process.wait(PATIENCE)
         self._reader.join()
         finished = self.events("finished")
@@ -165,7 +165,7 @@ class Fetch(Daemon):
 
 
 class Swarm:
-    """A tracker and what belongs to it, below a temporary folder. A context manager."""
+    """A tracker, its seeders and leechers, below a temporary folder. A context manager."""
 
     def __init__(self, scheme="grpc", host=LOOPBACK):
         """`host`: the tracker's."""
@@ -207,7 +207,7 @@ class Swarm:
         return f"{self.scheme}://{self.host.address}:{self.ports[self.scheme]}"
 
     def start_tracker(self):
-        """On the ports that it had before, if it had any."""
+        """Starts the tracker, on the ports that it had before, if any."""
         self.tracker = self.keep(Daemon(
             "shoal-tracker", "--lease=10s", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
             host=self.host))
@@ -224,7 +224,7 @@ class Swarm:
         return seeder
 
     def await_listed(self, name):
-        """Until the tracker knows a content of that name."""
+        """Waits until the tracker knows a content of that name."""
         deadline = time.monotonic() + PATIENCE
         while name not in self.leecher("list", f"--tracker={self.tracker_url}").stdout:
             if time.monotonic() > deadline:

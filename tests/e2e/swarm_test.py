@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a swarm of the real programs does when nothing goes wrong."""
+"""A swarm of the real programs without faults."""
 
 import os
 import unittest

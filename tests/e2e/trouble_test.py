@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What goes wrong on the way, and that the bytes are right all the same."""
+"""Faults during a download, after which the bytes must be right."""
 
 import signal
 import unittest

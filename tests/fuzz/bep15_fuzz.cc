@@ -6,7 +6,7 @@
 
 #include "services/tracker/bittorrent/bep15.h"
 
-// A request that is read is, built again from what was read, read as the same; a reply's parts fit its bytes.
+// A parsed request survives a round trip through its builder. The parts of a response fit its bytes.
 
 namespace shoal::tracker::bep15 {
 namespace {

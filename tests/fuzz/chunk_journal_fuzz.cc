@@ -14,7 +14,7 @@ void Require(bool holds) {
   if (!holds) std::abort();
 }
 
-// Whatever decodes comes back from its own encoding, and never claims more than one chunk a record.
+// Every decoded journal survives a round trip, and never claims more than one chunk a record.
 void Check(shoal::ByteView input) {
   const absl::StatusOr<shoal::JournalContents> contents = shoal::DecodeJournal(input);
   if (!contents.ok()) return;

@@ -4,7 +4,7 @@
 
 #include "shoal/tracking/messages/datagram.h"
 
-// What is decoded fits into a datagram of any size again, and encodes to the same bytes from then on.
+// A decoded message fits into a datagram of any size again, and encodes to the same bytes from then on.
 
 namespace shoal {
 namespace {

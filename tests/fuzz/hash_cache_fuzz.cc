@@ -8,7 +8,7 @@
 
 namespace {
 
-// Whatever decodes has exactly these bytes as its one encoding, and a stamp for each file.
+// Every decoded cache has exactly these bytes as its only encoding, and a stamp for each file.
 void Check(shoal::ByteView input) {
   const auto entry = shoal::seeder::HashCacheEntry::Decode(input);
   if (!entry.ok()) return;
@@ -21,7 +21,7 @@ void Check(shoal::ByteView input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const shoal::ByteView input(data, size);
   Check(input);
-  // The checksum turns away nearly all that is wrong before the decoder sees it: so once more with the right
+  // The checksum rejects nearly all wrong bytes before the decoder sees them: decode again with the right
   // one.
   if (size >= sizeof(shoal::Sha256Digest)) {
     std::string mended(data, data + size - sizeof(shoal::Sha256Digest));

@@ -8,7 +8,7 @@
 
 namespace {
 
-// Whatever decodes has exactly these bytes as its one encoding.
+// Every decoded file has exactly these bytes as its only encoding.
 void Check(shoal::ByteView input) {
   const absl::StatusOr<shoal::ManifestFile> file = shoal::ManifestFile::Decode(input);
   if (file.ok() && file->Encode() != std::string(input.begin(), input.end())) std::abort();
@@ -18,7 +18,7 @@ void Check(shoal::ByteView input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Check({data, size});
-  // The checksum turns away nearly all that is wrong before the decoder sees it: so once more with the right
+  // The checksum rejects nearly all wrong bytes before the decoder sees them: decode again with the right
   // one.
   if (size >= sizeof(uint32_t)) {
     std::string mended(data, data + size - sizeof(uint32_t));

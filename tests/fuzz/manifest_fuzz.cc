@@ -13,7 +13,7 @@ void Require(bool holds) {
 
 }  // namespace
 
-// Whatever decodes has exactly these bytes as its one encoding, and only paths that stay inside of their
+// Every decoded manifest has exactly these bytes as its only encoding, and only paths that stay inside their
 // folder.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const shoal::ByteView input(data, size);

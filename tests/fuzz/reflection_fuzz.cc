@@ -5,7 +5,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "shoal/service/grpc/grpc_reflection.h"
 
-// Whatever is asked is refused or has an answer.
+// Every request is refused or answered.
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto quiet = google::protobuf::SetLogHandler(nullptr);  // of strings that are no UTF-8

@@ -1,6 +1,5 @@
-// Stands in for libFuzzer where that is not there: gives LLVMFuzzerTestOneInput every file of the corpus
-// folders named on the command line, and then a fixed number of mutations of them. The same bytes at each
-// run.
+// Replaces libFuzzer in builds without it: passes to LLVMFuzzerTestOneInput every file of the corpus folders
+// on the command line, and then a fixed number of mutations of them. The bytes are the same in each run.
 
 #include <algorithm>
 #include <cstddef>

@@ -6,8 +6,8 @@
 #include "services/tracker/state_file/state_format.h"
 #include "shoal/content/manifest/checksum.h"
 
-// A state file, whose checksums are made right before it is read: else nothing would come past them. What is
-// read is written again, and read once more with the same result.
+// A state file whose checksums are corrected before it is read: otherwise no input would pass them. The state
+// survives a round trip through the writer and the reader.
 
 namespace shoal::tracker {
 namespace {

@@ -25,7 +25,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// A whole seeder in this process, with trackers that are played.
+// A whole seeder in this process, with fake trackers.
 class SeederTest : public ::testing::Test {
  protected:
   Seeder::Options Options() {
@@ -54,7 +54,7 @@ class SeederTest : public ::testing::Test {
     std::filesystem::rename(share_.Write(".being-written", bytes), share_.Path(path));
   }
 
-  // What a peer gets that asks the seeder for content `id`: the bytes of each file, by path; every chunk is
+  // Fetches content `id` from the seeder as a peer would: the bytes of each file, by path; every chunk is
   // checked.
   std::map<std::string, std::string> Fetch(const ContentId& id) {
     RecordingDelegate delegate;
@@ -88,7 +88,7 @@ class SeederTest : public ::testing::Test {
     return files;
   }
 
-  // What a peer is told that asks for a content which is not served.
+  // Returns the refusal of a request for a content that is not served.
   stream::Refuse::Reason RefusalOf(const ContentId& id) {
     RecordingDelegate delegate;
     std::shared_ptr<stream::ChunkSession> session;

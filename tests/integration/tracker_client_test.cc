@@ -21,7 +21,7 @@ using tracker::Tracker;
 // Long enough that no noise of the machine ends it; the tests never wait it out.
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-// A tracker in this process, and what a client makes of it, by either door.
+// A tracker in this process, and a client of it over either protocol.
 class TrackerClientTest : public ::testing::TestWithParam<tracking::TrackerUrl::Door> {
  protected:
   void SetUp() override { StartTracker(0, 0); }
@@ -114,7 +114,7 @@ TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
             1u);
 }
 
-TEST_P(TrackerClientTest, ErrorsAreTheSameByBothDoors) {
+TEST_P(TrackerClientTest, ErrorsAreTheSameOverBothProtocols) {
   const auto client = tracking::MakeTrackerClient(Url());
   const auto nothing = client->Lookup({tracking::sample::Content(9), {}, 10}, kPatience);
   EXPECT_EQ(nothing.status().code(), absl::StatusCode::kNotFound);
@@ -146,7 +146,7 @@ TEST_P(TrackerClientTest, AChunkSetOfAnySizeCanBeRegistered) {
             large.held);
 }
 
-TEST_P(TrackerClientTest, ManyPeersAreFoundByBothDoors) {
+TEST_P(TrackerClientTest, ManyPeersAreFoundOverBothProtocols) {
   const auto client = tracking::MakeTrackerClient(Url());
   for (uint8_t i = 1; i <= 100; ++i) {
     tracking::RegisterRequest request = tracking::sample::Register();
@@ -199,7 +199,7 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
   EXPECT_TRUE(!left.ok() || left->peers.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Doors, TrackerClientTest,
+INSTANTIATE_TEST_SUITE_P(Protocols, TrackerClientTest,
                          ::testing::Values(tracking::TrackerUrl::Door::kGrpc,
                                            tracking::TrackerUrl::Door::kUdp),
                          [](const auto& door) {

@@ -96,10 +96,10 @@ class ReflectedClient:
         )
 
     def reflect(self, **question):
-        reply = next(self.ask(iter([self.request_class(**question)]), timeout=TIMEOUT))
-        if reply.error_response.error_message:
-            raise LookupError(f"{question}: {reply.error_response.error_message}")
-        return reply
+        response = next(self.ask(iter([self.request_class(**question)]), timeout=TIMEOUT))
+        if response.error_response.error_message:
+            raise LookupError(f"{question}: {response.error_response.error_message}")
+        return response
 
     def services(self):
         return sorted(s.name for s in self.reflect(list_services="*").list_services_response.service)
@@ -126,20 +126,20 @@ class ReflectedClient:
     def prepare(self, service, name, fields):
         method = self.method(service, name)
         request = self.factory.GetPrototype(method.input_type)(**fields)
-        reply_class = self.factory.GetPrototype(method.output_type)
-        return f"/{service}/{name}", request, reply_class
+        response_class = self.factory.GetPrototype(method.output_type)
+        return f"/{service}/{name}", request, response_class
 
     def call(self, service, name, /, **fields):
-        path, request, reply_class = self.prepare(service, name, fields)
+        path, request, response_class = self.prepare(service, name, fields)
         unary = self.channel.unary_unary(
-            path, request_serializer=lambda r: r.SerializeToString(), response_deserializer=reply_class.FromString
+            path, request_serializer=lambda r: r.SerializeToString(), response_deserializer=response_class.FromString
         )
         return unary(request, timeout=TIMEOUT, wait_for_ready=True)
 
     def stream(self, service, name, /, **fields):
-        path, request, reply_class = self.prepare(service, name, fields)
+        path, request, response_class = self.prepare(service, name, fields)
         stream = self.channel.unary_stream(
-            path, request_serializer=lambda r: r.SerializeToString(), response_deserializer=reply_class.FromString
+            path, request_serializer=lambda r: r.SerializeToString(), response_deserializer=response_class.FromString
         )
         return stream(request, timeout=TIMEOUT)
 
@@ -221,7 +221,7 @@ class TrackerReflectionTest(unittest.TestCase):
         again = self.call("Register", **registration(PEER_A))
         self.assertEqual(again.lease_id, registered.lease_id)
 
-        # A leecher with no chunk yet is told of the seeder, and of the seeder alone.
+        # A leecher with no chunk yet learns of the seeder, and of the seeder alone.
         leecher = self.call("Register", **registration(PEER_B, chunks=b"\x00", endpoint={"ip": "192.0.2.9", "port": 9}))
         self.assertEqual([peer.peer_hex for peer in leecher.peers], [PEER_A.hex()])
         self.assertEqual(leecher.peers[0].endpoint.ip, "127.0.0.1")  # where the call came from

@@ -16,8 +16,8 @@
 
 namespace shoal::sim {
 
-// The fetching half of a leecher: the real RequestPlanner, with simulated links for its connections. What
-// arrives goes to the node's Uploads. One thread.
+// The fetching half of a leecher: the real RequestPlanner over simulated links. Arriving chunks go to the
+// node's Uploads. Thread safety: one thread.
 class Downloads final : private leecher::RequestSink {
  public:
   struct Options {
@@ -26,27 +26,27 @@ class Downloads final : private leecher::RequestSink {
     uint32_t neighbours = 16;
     absl::Duration verify;
   };
-  // How often it looks after its links.
+  // The period of its link checks.
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
 
-  // All outlive this. `dial` connects to somebody whom this is not connected to; false when there is nobody.
-  // `finished` is told when the last chunk is held.
+  // Requires: all arguments outlive this. `dial` connects to a node that this is not connected to; it returns
+  // false when there is none. `finished` is called when the last chunk is held.
   Downloads(VirtualTime& time, Network& network, Uploads& uploads, const Options& options,
             std::function<bool(Downloads&)> dial, std::function<void()> finished);
 
   void Begin();
-  // Nothing happens any more (it was killed).
+  // Ends all activity, as when the process is killed.
   void End();
-  // A connection that was dialled for it.
+  // Takes a connection that `dial` made.
   void Add(Link& link);
   bool IsLinkedTo(NodeIndex server) const;
 
-  // --- What servers say.
+  // --- Messages from servers.
   void Ready(Link& link, const ChunkSet& held, bool serves_any);
   void ServerGained(Link& link, const std::vector<ChunkRange>& gained);
   void NothingFresh(Link& link);
   void ChunkBegan(Link& link);
-  // Some more bytes of it are here.
+  // More bytes of the chunk arrived.
   void Moved(Link& link);
   void Arrived(Link& link);
   // The connection broke.
@@ -80,7 +80,7 @@ class Downloads final : private leecher::RequestSink {
   std::vector<Link*> links_;
   absl::flat_hash_map<leecher::PeerSlot, Link*> by_slot_;
   bool planning_ = false;  // PlanSoon was called
-  bool done_ = false;      // with everything, or for good
+  bool done_ = false;      // holds everything, or was killed
   uint64_t wasted_bytes_ = 0;
 };
 

@@ -17,11 +17,10 @@ namespace shoal::sim {
 class Downloads;
 class Uploads;
 
-// Counts connections; also the leecher's PeerSlot for it.
+// The index of a connection; also the leecher's PeerSlot for it.
 using LinkIndex = StrongIndex<struct LinkTag, uint32_t>;
 
-// One connection: `client` fetches from `server`. Holds what each end keeps of it, and what is on the way
-// between them.
+// One connection: `client` fetches from `server`. Holds the state of both ends and the chunk in transit.
 struct Link {
   LinkIndex index;
   NodeIndex client_node;
@@ -33,7 +32,7 @@ struct Link {
 
   // The client's.
   bool client_open = true;
-  bool ready = false;  // the server's hello has come
+  bool ready = false;  // the server's hello arrived
 
   // The server's.
   bool server_open = false;
@@ -42,15 +41,15 @@ struct Link {
   stream::FreshPeer fresh_peer;
   stream::Uploader uploader;
   bool has_turn = false;
-  std::vector<ChunkRange> gains_behind;  // to be told when the chunk before them has gone
+  std::vector<ChunkRange> gains_behind;  // announced once the chunk before them is sent
 
-  // The chunk that is on its way, if one is.
+  // The chunk in transit, if any.
   struct Moving {
     TransferIndex transfer;
     ChunkIndex chunk;
     bool handed_over = false;
-    bool began = false;   // the client was told
-    bool wanted = false;  // the client said so
+    bool began = false;   // the client was notified
+    bool wanted = false;  // according to the client
     uint32_t told_bytes = 0;
   };
   std::optional<Moving> moving;

@@ -7,7 +7,7 @@
 namespace shoal::sim {
 namespace {
 
-constexpr double kNothing = 0.5;  // bytes: less than this is left of a transfer that is over
+constexpr double kNothing = 0.5;  // bytes: a transfer with less than this left is over
 
 }  // namespace
 
@@ -133,7 +133,7 @@ void Network::Share(NodeIndex from) {
   }
 }
 
-// After a transfer into `to` came or went. Its downlink matters only to those whom it holds back.
+// Called after a transfer into `to` began or ended. The downlink matters only to the senders that it limits.
 void Network::ShareInto(NodeIndex to) {
   Node& node = nodes_[to.value()];
   double asked = 0;
@@ -149,7 +149,7 @@ void Network::Schedule(TransferIndex index) {
   Transfer& transfer = transfers_[index.value()];
   const uint64_t version = ++transfer.version;
   if (transfer.rate <= 0) return;
-  // The milestones: some more is told, the last byte is handed over, the last byte leaves.
+  // The milestones: more progress is due, the last byte is handed over, the last byte leaves.
   double milestone = std::max(0.0, transfer.told_at);
   if (!transfer.handed_over) milestone = std::max(milestone, double{1} * traits_.kernel_bytes);
   const double until_milestone = std::max(0.0, transfer.left - milestone);

@@ -14,10 +14,10 @@ namespace shoal::sim {
 
 // A machine of the simulated network.
 using NodeIndex = StrongIndex<struct NodeTag, uint32_t>;
-// A chunk on its way from one node to another.
+// A chunk in transit from one node to another.
 using TransferIndex = StrongIndex<struct TransferTag, uint32_t>;
 
-// What a chunk meets on its way. Rates are those of the wire.
+// Properties of the path of a chunk. Rates are wire rates.
 struct NetworkTraits {
   absl::Duration latency = absl::Microseconds(300);  // one way, of an idle link
   // How long a packet waits in the queue of an uplink that is busy.
@@ -26,13 +26,13 @@ struct NetworkTraits {
   // Bytes of acknowledgements that a node sends per byte that it receives, where it receives about as much as
   // it sends: they are taken off its uplink.
   double acknowledgements = 0.022;
-  // What the kernel takes from a sender before the bytes leave the uplink: so much before its last byte has
-  // left, a chunk looks sent to its sender.
+  // The size of the kernel's send buffer: a chunk looks sent to its sender this many bytes before its last
+  // byte leaves the uplink.
   uint32_t kernel_bytes = 16 * 1024;
   // Connections that share an uplink get unequal parts of it: the standard deviation of the logarithm of a
   // transfer's part. Zero: all are equal.
   double unevenness = 0.7;
-  // How many bytes a receiver reads before it tells its policy of them.
+  // The number of bytes that a receiver reads before it notifies its policy.
   uint32_t progress_bytes = 64 * 1024;
 };
 
@@ -45,7 +45,7 @@ struct NetworkTraits {
 // touches). One thread.
 class Network {
  public:
-  // What is told of a transfer; called at the time when it happens.
+  // The events of a transfer, called at the virtual time of each.
   struct Watcher {
     std::function<void()> moved;        // NetworkTraits::progress_bytes more are at the receiver
     std::function<void()> handed_over;  // the sender's kernel has taken the last byte
@@ -59,9 +59,9 @@ class Network {
   NodeIndex AddNode(double up_bps, double down_bps, bool receives);
 
   TransferIndex Start(NodeIndex from, NodeIndex to, uint32_t payload_bytes, Watcher watcher);
-  // Its connection broke. Nothing is told of it any more.
+  // Ends a transfer whose connection broke. None of its events is called any more.
   void Abort(TransferIndex transfer);
-  // Payload bytes that have come since this was last asked.
+  // Returns the payload bytes that arrived since the previous call.
   uint32_t TakeProgress(TransferIndex transfer);
 
   // A control message: `deliver` is called when it arrives, unless either end is frozen by then. Messages of
@@ -97,10 +97,10 @@ class Network {
     double weight = 1;   // its part of the uplink, beside those of the others
     double left = 0;     // payload bytes that have not left the uplink
     double told_at = 0;  // the bytes left at which `moved` is called next
-    double untaken = 0;  // bytes that TakeProgress has not told
+    double untaken = 0;  // bytes that TakeProgress has not returned
     double rate = 0;     // per second, since `settled`
     absl::Duration settled;
-    uint64_t version = 0;  // grows when a milestone that is scheduled no longer holds
+    uint64_t version = 0;  // grows when a scheduled milestone becomes invalid
     bool alive = false;
     bool handed_over = false;
     Watcher watcher;
@@ -121,7 +121,7 @@ class Network {
   std::vector<Transfer> transfers_;
   std::vector<TransferIndex> free_;
   std::mt19937_64 random_;
-  std::vector<std::pair<double, TransferIndex>> caps_;  // kept for its memory
+  std::vector<std::pair<double, TransferIndex>> caps_;  // a member to reuse its memory
 };
 
 }  // namespace shoal::sim

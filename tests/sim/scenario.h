@@ -9,7 +9,7 @@
 
 namespace shoal::sim {
 
-// One seeder and so many leechers that all want its one content. What happens follows from this alone.
+// One seeder and some leechers that all fetch its one content. The run depends on nothing but these values.
 struct Scenario {
   uint64_t random_seed = 1;
   uint32_t leechers = 32;
@@ -24,7 +24,7 @@ struct Scenario {
   bool serves_any = true;  // the seeder chooses what it sends first
   uint32_t seeder_turns = 4;
   uint32_t leecher_turns = 4;
-  uint32_t neighbours = 32;  // that a leecher asks, the seeder among them
+  uint32_t neighbours = 32;  // that a leecher requests from, the seeder included
   leecher::CreditLimits credit{};
   absl::Duration have_apart = absl::Milliseconds(20);  // between two messages about gained chunks
   absl::Duration verify = absl::Milliseconds(3);       // from a chunk's last byte until it can be served
@@ -37,13 +37,13 @@ struct Scenario {
   struct Trouble {
     uint32_t leecher = 0;
     absl::Duration at;
-    bool frozen = false;  // it says nothing any more, but keeps its connections; otherwise it vanishes
+    bool frozen = false;  // it falls silent but keeps its connections; otherwise it vanishes
   };
   std::vector<Trouble> troubles{};
 
-  // What of a seeder's and everybody else's wire, unhampered, can't be beaten: the content must leave the
-  // seeder once, enter each leecher once, and all copies must leave some uplink that has joined by then.
-  // Leechers in trouble neither receive nor send in it.
+  // Returns the lower bound that the links allow: the content must leave the seeder once, enter each leecher
+  // once, and all copies must leave some uplink that has joined by then. Leechers in trouble neither receive
+  // nor send in it.
   absl::Duration FluidBound() const;
 };
 

@@ -57,7 +57,7 @@ void Swarm::AddLeecher(absl::Duration join) {
   options.planner.chunk_bytes = scenario_.chunk_bytes;
   options.planner.seed = random_();
   leecher.downloads = std::make_unique<Downloads>(
-      time_, network_, *leecher.uploads, options, [this](Downloads& client) { return DialSomebody(client); },
+      time_, network_, *leecher.uploads, options, [this](Downloads& client) { return DialAny(client); },
       [this, &leecher] {
         leecher.finished = time_.now();
         if (!leecher.in_trouble) --unfinished_;
@@ -70,12 +70,12 @@ void Swarm::AddLeecher(absl::Duration join) {
   leechers_.push_back(std::move(owned));
 }
 
-bool Swarm::DialSomebody(Downloads& client) {
+bool Swarm::DialAny(Downloads& client) {
   if (!client.IsLinkedTo(seeder_->node())) {
     Dial(client, *seeder_);
     return true;
   }
-  // A few tries at random find somebody in all but the smallest swarms; then everybody is tried.
+  // A few random tries succeed in all but the smallest swarms; then every node is tried.
   const size_t start = random_() % leechers_.size();
   for (size_t i = 0; i < leechers_.size(); ++i) {
     const size_t at = i < 8 ? random_() % leechers_.size() : (start + i) % leechers_.size();

@@ -17,13 +17,14 @@
 
 namespace shoal::sim {
 
-// A scenario that runs: the seeder, the leechers, the links between them, and the part of the tracker (each
-// leecher learns of everybody who has joined, and dials at random among them, the seeder first). One thread.
+// Runs a scenario: the seeder, the leechers, the links between them, and the tracker's role (each leecher
+// learns of all nodes that joined, and dials at random among them, the seeder first). Thread safety: one
+// thread.
 class Swarm {
  public:
   explicit Swarm(const Scenario& scenario);
 
-  // Until all leechers (but those in trouble) are done, or long past the bound.
+  // Runs until all leechers (except those in trouble) are done, or until long past the bound.
   SwarmReport Run();
 
  private:
@@ -38,7 +39,7 @@ class Swarm {
   };
 
   void AddLeecher(absl::Duration join);
-  bool DialSomebody(Downloads& client);
+  bool DialAny(Downloads& client);
   void Dial(Downloads& client, Uploads& server);
   void Vanish(Leecher& leecher);
   void Sample();

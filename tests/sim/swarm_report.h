@@ -8,7 +8,7 @@
 
 namespace shoal::sim {
 
-// What came of a scenario.
+// The outcome of a scenario.
 struct SwarmReport {
   uint32_t leechers = 0;  // that were to finish
   uint32_t finished = 0;
@@ -16,7 +16,7 @@ struct SwarmReport {
   absl::Duration last;  // of those that finished
   absl::Duration mean;
   double seeder_copies = 0;  // payload that left the seeder, in contents
-  double wasted = 0;         // payload that its receivers had no use for, of all that was needed
+  double wasted = 0;         // payload that its receivers discarded, as a share of what was needed
   uint64_t events = 0;
 
   // Over equal periods from the start.

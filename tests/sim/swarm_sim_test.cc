@@ -30,7 +30,7 @@ TEST(SwarmSimTest, NearsTheBoundWithEqualLeechers) {
   }
 }
 
-// Everybody has enough to do all the time, so whatever comes twice makes the last one later.
+// All links are busy all the time, so every chunk that arrives twice delays the last finisher.
 TEST(SwarmSimTest, AFastSeederSendsNothingTwice) {
   const SwarmReport report =
       RunOf({.leechers = 8, .chunk_count = 512, .chunk_bytes = 128 * 1024, .seeder_up_bps = 80e6});

@@ -96,10 +96,10 @@ void Uploads::Serve(Link& link) {
   if (turns_.Ask(link.uploader, options_.chunk_bytes, time_.now())) Begin(link);
 }
 
-// Its turn has come.
+// Called when the link's turn has come.
 void Uploads::Begin(Link& link) {
   link.has_turn = true;
-  if (link.moving.has_value()) return;  // which goes on when that is through
+  if (link.moving.has_value()) return;  // continues when that chunk is sent
   if (!link.queued.empty()) {
     const ChunkIndex chunk = link.queued.front();
     link.queued.pop_front();
@@ -125,7 +125,7 @@ void Uploads::Send(Link& link, ChunkIndex chunk) {
                                          {.moved = [&link] { link.client->Moved(link); },
                                           .handed_over = [this, &link] { HandedOver(link); },
                                           .arrived = [this, &link] { Arrived(link); }});
-  // By then it may be another chunk that is on its way: it begins when it is looked at the next time.
+  // By then another chunk may be in transit: it begins at the next check.
   network_.Tell(node_, link.client_node, link.to_client_not_before, [&link, chunk] {
     if (link.moving.has_value() && link.moving->chunk == chunk) link.client->ChunkBegan(link);
   });

@@ -14,8 +14,8 @@
 
 namespace shoal::sim {
 
-// The serving half of a node: what a ChunkServer and its sessions do, with the real UploadTurns and
-// FreshChunks, and a simulated link instead of a socket. One thread.
+// The serving half of a node: the role of a ChunkServer and its sessions, with the real UploadTurns and
+// FreshChunks, and a simulated link instead of a socket. Thread safety: one thread.
 class Uploads {
  public:
   struct Options {
@@ -26,10 +26,10 @@ class Uploads {
     uint64_t random_seed = 0;
   };
 
-  // `time` and `network` outlive this. `held`: what it starts with.
+  // Requires: `time` and `network` outlive this. `held`: the chunks at the start.
   Uploads(VirtualTime& time, Network& network, NodeIndex node, ChunkSet held, const Options& options);
 
-  // --- What clients say. The link is one of this server.
+  // --- Messages from clients. The link is one of this server's.
   void Accept(Link& link);
   void Close(Link& link);
   void Request(Link& link, const std::vector<ChunkIndex>& chunks);
@@ -37,9 +37,9 @@ class Uploads {
   void Cancel(Link& link, const std::vector<ChunkIndex>& chunks);
   void ClientGained(Link& link, const std::vector<ChunkRange>& gained);
 
-  // This node holds one more chunk, which its clients are told of.
+  // This node holds one more chunk. Notifies its clients.
   void Gained(ChunkIndex chunk);
-  // To be called now and then.
+  // Requires: called periodically.
   void Look();
 
   NodeIndex node() const { return node_; }

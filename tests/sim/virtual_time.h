@@ -8,18 +8,18 @@
 
 namespace shoal::sim {
 
-// The clock of a simulation, and what is to happen at which time. Things at the same time happen in the order
-// in which they were asked for, so that a run repeats itself to the last event. One thread.
+// The clock and the event queue of a simulation. Events of the same time happen in the order in which they
+// were scheduled, so that a run is deterministic to the last event. Thread safety: one thread.
 class VirtualTime {
  public:
   // Since the start of the run.
   absl::Duration now() const { return now_; }
 
-  // `happen` is called once, at `when` (not before now()).
+  // Calls `happen` once, at `when`. Requires: `when` is not before now().
   void At(absl::Duration when, std::function<void()> happen);
   void After(absl::Duration wait, std::function<void()> happen) { At(now_ + wait, std::move(happen)); }
 
-  // Lets the next thing happen. False when there is none, or none until `end`.
+  // Runs the next event. Returns false when there is none before `end`.
   bool Step(absl::Duration end);
   uint64_t events() const { return events_; }  // that happened
 
