@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/awaitable.hpp>
 
 #include <future>
 #include <memory>
@@ -10,11 +13,62 @@
 
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/frame_connection.h"
+#include "tests/support/recording_delegate.h"
 
 namespace shoal::stream {
 namespace {
 
 using ::testing::HasSubstr;
+
+// Every byte on the wire is inverted: what an encrypted transport is to the chunk stream.
+class InvertingTransport final : public net::Transport {
+ public:
+  explicit InvertingTransport(std::unique_ptr<net::Transport> inner) : inner_(std::move(inner)) {}
+
+  boost::asio::awaitable<absl::Status> Open() override { co_return co_await inner_->Open(); }
+  boost::asio::awaitable<absl::StatusOr<size_t>> ReadSome(std::span<uint8_t> into) override {
+    const absl::StatusOr<size_t> count = co_await inner_->ReadSome(into);
+    if (count.ok()) Invert(into.first(*count));
+    co_return count;
+  }
+  boost::asio::awaitable<absl::Status> Write(std::span<const uint8_t> bytes) override {
+    std::vector<uint8_t> inverted(bytes.begin(), bytes.end());
+    Invert(inverted);
+    co_return co_await inner_->Write(inverted);
+  }
+  boost::asio::awaitable<absl::Status> WriteRegion(std::span<const uint8_t> header,
+                                                   const FileRegion& region) override {
+    std::vector<uint8_t> bytes(header.begin(), header.end());
+    bytes.resize(header.size() + region.length_bytes);
+    if (pread(region.file->get(), bytes.data() + header.size(), region.length_bytes,
+              static_cast<off_t>(region.offset_bytes)) != static_cast<ssize_t>(region.length_bytes)) {
+      co_return absl::FailedPreconditionError("short file");
+    }
+    co_return co_await Write(bytes);
+  }
+  void EndWriting() override { inner_->EndWriting(); }
+  void Close() override { inner_->Close(); }
+  const Endpoint& remote() const override { return inner_->remote(); }
+  uint64_t received_bytes() const override { return inner_->received_bytes(); }
+  uint64_t sent_bytes() const override { return inner_->sent_bytes(); }
+
+ private:
+  static void Invert(std::span<uint8_t> bytes) {
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(~byte);
+  }
+
+  const std::unique_ptr<net::Transport> inner_;
+};
+
+class InvertingTransports final : public net::TransportFactory {
+ public:
+  std::unique_ptr<net::Transport> Accept(net::EventLoop& loop, FileDescriptor socket) const override {
+    return std::make_unique<InvertingTransport>(net::TcpTransports()->Accept(loop, std::move(socket)));
+  }
+  std::unique_ptr<net::Transport> Dial(net::EventLoop& loop, const Endpoint& peer) const override {
+    return std::make_unique<InvertingTransport>(net::TcpTransports()->Dial(loop, peer));
+  }
+};
 
 class ChunkServerTest : public ::testing::Test {
  protected:
@@ -65,6 +119,40 @@ TEST_F(ChunkServerTest, AnAddressThatIsTakenIsNamed) {
   const auto second = Start(taken);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(taken));
+}
+
+TEST_F(ChunkServerTest, BothEndsUseTheTransportThatIsInjected) {
+  const auto inverting = std::make_shared<InvertingTransports>();
+  options_.transports = inverting;
+  const auto server = Start();
+  ASSERT_TRUE(server.ok());
+  const Endpoint at{IpAddress::V4({127, 0, 0, 1}), (*server)->port()};
+  SessionTerms terms;
+  terms.content_id = source_->manifest()->id();
+  terms.self = RandomPeerId();
+  net::EventLoop& loop = *loops_.loops().front();
+  const auto dial = [&](const net::TransportFactory& transports, RecordingDelegate* delegate) {
+    std::promise<std::shared_ptr<ChunkSession>> dialled;
+    loop.Post(
+        [&] { dialled.set_value(ChunkSession::Dial(loop, transports, at, terms, {}, nullptr, delegate)); });
+    return dialled.get_future().get();
+  };
+  RecordingDelegate delegate;
+  const auto session = dial(*inverting, &delegate);
+  delegate.Wait([](const RecordingDelegate::Record& record) { return record.hello.has_value(); });
+  loop.Post([&] { session->Request(std::vector<ChunkIndex>{ChunkIndex(2)}); });
+  const ByteView expected = source_->BytesOf(ChunkIndex(2));
+  const auto received =
+      delegate.Wait([](const RecordingDelegate::Record& record) { return !record.chunks.empty(); });
+  EXPECT_EQ(received.chunks.front().first, ChunkIndex(2));
+  EXPECT_TRUE(received.chunks.front().second == std::string(expected.begin(), expected.end()));
+
+  // A peer with another transport does not understand the server.
+  RecordingDelegate plain;
+  const auto stranger = dial(*net::TcpTransports(), &plain);
+  EXPECT_FALSE(plain.WaitClosed().hello.has_value());
+  loop.Post([&] { session->Close(/*tell=*/true); });
+  delegate.WaitClosed();
 }
 
 TEST_F(ChunkServerTest, OneMoreThanMayBeServedIsToldToComeBack) {
