@@ -54,7 +54,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   };
 
   TransportSession::Admission Admit(uint64_t key, const Hello& hello);
-  TransportSession::Service ServiceOf(const ContentId& content, std::shared_ptr<const ChunkSource> source);
+  UploadService ServiceOf(const ContentId& content, std::shared_ptr<const ChunkSource> source);
   void Forget(uint64_t key);
   std::vector<Entry> About(const ContentId& content) const;
 
@@ -113,9 +113,8 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
   return refuse;
 }
 
-TransportSession::Service Connections::ServiceOf(const ContentId& content,
-                                                 std::shared_ptr<const ChunkSource> source) {
-  TransportSession::Service service;
+UploadService Connections::ServiceOf(const ContentId& content, std::shared_ptr<const ChunkSource> source) {
+  UploadService service;
   service.gate = gate_;
   const bool complete = source->Held().full();
   const Manifest& manifest = *source->manifest();

@@ -7,11 +7,13 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
 #include "shoal/net/transport/throttled_transport.h"
-#include "shoal/stream/wire/canonical_manifests.h"
+#include "shoal/stream/idle_monitor.h"
+#include "shoal/stream/wire/frame.h"
 
 namespace shoal::stream {
 
@@ -35,26 +37,25 @@ std::string RefusedBecause(const Refuse& refuse) {
 }  // namespace
 
 TransportSession::TransportSession(PassKey, net::EventLoop& loop, std::unique_ptr<net::Transport> transport,
-                                   const SessionTerms& terms, const SessionLimits& limits)
+                                   const SessionTerms& terms, const SessionLimits& limits,
+                                   std::shared_ptr<SessionTotals> totals)
     : loop_(loop),
       transport_(net::Throttled(std::move(transport), loop.context(), limits.read_limit, limits.write_limit)),
       terms_(terms),
       limits_(limits),
       deadline_(loop.context()),
       watch_(loop.context()),
-      reader_(*transport_),
-      resumed_(loop.context()),
-      tell_gains_(loop.context()),
-      uploads_(limits.max_queued_chunks, limits.max_queued_bytes),
-      work_(loop.context()),
-      drained_(loop.context()) {}
+      uploads_(limits.max_queued_chunks, limits.max_queued_bytes, &outbox_, std::move(totals)),
+      writer_(loop.context(), *transport_, &outbox_, &uploads_),
+      reader_(loop.context(), *transport_, &outbox_, &uploads_, &writer_) {}
 
 std::shared_ptr<TransportSession> TransportSession::Dialling(
     net::EventLoop& loop, std::unique_ptr<net::Transport> transport, const SessionTerms& terms,
     const SessionLimits& limits, std::shared_ptr<const ChunkSource> source, SessionDelegate* delegate) {
-  auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits);
-  session->source_ = std::move(source);
-  session->delegate_ = delegate;
+  auto session =
+      std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits, nullptr);
+  session->uploads_.SetSource(std::move(source));
+  session->reader_.SetDelegate(delegate);
   return session;
 }
 
@@ -62,26 +63,30 @@ std::shared_ptr<TransportSession> TransportSession::Accepting(
     net::EventLoop& loop, std::unique_ptr<net::Transport> transport, const SessionTerms& terms,
     const SessionLimits& limits, std::function<Admission(const Hello&)> admit,
     std::function<void(const absl::Status&)> on_closed, std::shared_ptr<SessionTotals> totals) {
-  auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits);
+  auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits,
+                                                    std::move(totals));
   session->admit_ = std::move(admit);
   session->on_closed_ = std::move(on_closed);
-  session->totals_ = std::move(totals);
   return session;
 }
 
 void TransportSession::Start() {
-  auto self = std::static_pointer_cast<TransportSession>(shared_from_this());
-  loop_.Post([self] { asio::co_spawn(self->loop_.context(), self->Run(self), asio::detached); });
+  loop_.Post([self = Self()] { asio::co_spawn(self->loop_.context(), self->Run(self), asio::detached); });
 }
 
 asio::awaitable<void> TransportSession::Run([[maybe_unused]] std::shared_ptr<TransportSession> self) {
   absl::Status status = co_await ShakeHands();
   if (status.ok() && !closed_) {
-    asio::co_spawn(loop_.context(), WriteFrames(self), asio::detached);
+    asio::co_spawn(loop_.context(), Write(self), asio::detached);
     asio::co_spawn(loop_.context(), Watch(self), asio::detached);
-    status = co_await ReadFrames();
+    status = co_await reader_.Run();
   }
   Finish(std::move(status));
+}
+
+asio::awaitable<void> TransportSession::Write([[maybe_unused]] std::shared_ptr<TransportSession> self) {
+  absl::Status status = co_await writer_.Run();
+  if (!status.ok()) Finish(std::move(status));
 }
 
 TransportSession::Task TransportSession::ShakeHands() {
@@ -115,31 +120,21 @@ TransportSession::Task TransportSession::SayHello() {
   hello.peer_id = terms_.self;
   hello.listen_port = terms_.listen_port;
   hello.ticket = terms_.ticket;
-  if (source_ != nullptr) {
-    hello.chunk_count = source_->manifest()->chunk_count();
-    hello.manifest_bytes = CanonicalManifests::Shared().LengthOf(source_->manifest());
-    hello.held = source_->Held().Encode();
+  if (const auto& source = uploads_.source(); source != nullptr) {
+    hello.chunk_count = source->manifest()->chunk_count();
+    hello.manifest_bytes = source->manifest()->canonical_length_bytes();
+    hello.held = source->Held().Encode();
   }
-  hello.serves_any = fresh_ != nullptr;
+  hello.serves_any = uploads_.serves_any();
   said_hello_ = true;
-  writing_.clear();
-  AppendFrame(FrameType::kHello, hello.Encode(), &writing_);
-  absl::Status status = co_await transport_->Write(AsBytes(writing_));
+  absl::Status status = co_await writer_.WriteNow(FrameType::kHello, hello.Encode());
   co_return status;
 }
 
 TransportSession::Task TransportSession::HearHello() {
-  absl::StatusOr<FrameHeader> header = co_await reader_.ReadHeader();
-  if (!header.ok()) co_return header.status();
-  const bool refused = header->type == FrameType::kRefuse && admit_ == nullptr;
-  if (header->type != FrameType::kHello && !refused) co_return absl::InvalidArgumentError("no hello");
-  absl::Status status = co_await reader_.ReadWhole(*header, &body_);
-  if (!status.ok()) co_return status;
-  if (closed_) co_return absl::CancelledError("closed here");
-  if (refused) co_return HandleRefuse();
-
-  absl::StatusOr<Hello> theirs = Hello::Decode(AsBytes(body_));
+  const absl::StatusOr<Hello> theirs = co_await reader_.ReadHello(/*accepts_refusal=*/admit_ == nullptr);
   if (!theirs.ok()) co_return theirs.status();
+  absl::Status status;
   if (std::min(theirs->version, kChunkStreamVersion) <
       std::max(theirs->min_version, kMinChunkStreamVersion)) {
     Refuse refuse;
@@ -156,55 +151,33 @@ TransportSession::Task TransportSession::HearHello() {
       co_return status;
     }
     terms_.content_id = theirs->content_id;
-    status = Serve(std::get<Service>(std::move(admission)), *theirs);
+    status = Serve(std::get<UploadService>(std::move(admission)), *theirs);
     if (!status.ok()) co_return status;
   } else if (theirs->content_id != terms_.content_id) {
     co_return absl::InvalidArgumentError("answered about another content");
   }
-  their_chunk_count_ = theirs->chunk_count;
-  their_manifest_bytes_ = theirs->manifest_bytes;
-  if (delegate_ != nullptr) delegate_->OnReady(*theirs);
+  reader_.SetManifestLength(theirs->manifest_bytes);
+  if (SessionDelegate* delegate = reader_.delegate(); delegate != nullptr) delegate->OnReady(*theirs);
   if (closed_) co_return absl::CancelledError("closed here");
   co_return absl::OkStatus();
 }
 
-absl::Status TransportSession::Serve(Service service, const Hello& theirs) {
-  source_ = std::move(service.source);
-  ledger_ = std::move(service.ledger);
-  if (ledger_ != nullptr) {
-    Endpoint endpoint = remote();
-    if (theirs.listen_port != 0) endpoint.port = theirs.listen_port;
-    account_ = ledger_->Open(theirs.peer_id, endpoint);
-  }
-  gate_ = std::move(service.gate);
-  if (gate_ != nullptr) {
-    std::weak_ptr<ChunkSession> weak = weak_from_this();
-    uploader_ = gate_->Join([weak, &loop = loop_] {
-      loop.Post([weak] {
-        if (auto session = weak.lock()) std::static_pointer_cast<TransportSession>(session)->work_.Set();
-      });
+absl::Status TransportSession::Serve(UploadService service, const Hello& theirs) {
+  std::weak_ptr<ChunkSession> weak = weak_from_this();
+  return uploads_.Begin(std::move(service), theirs, remote(), [weak, &loop = loop_] {
+    loop.Post([weak] {
+      if (auto session = weak.lock()) std::static_pointer_cast<TransportSession>(session)->writer_.Wake();
     });
-  }
-  fresh_ = std::move(service.fresh);
-  if (fresh_ == nullptr) return absl::OkStatus();
-  fresh_peer_ = fresh_->Join();
-  if (theirs.held.empty()) return absl::OkStatus();
-  // What the peer holds is not to be chosen, for it nor for others.
-  const absl::StatusOr<ChunkSet> held =
-      ChunkSet::Decode(source_->manifest()->chunk_count(), AsBytes(theirs.held));
-  if (!held.ok()) return held.status();
-  return fresh_->Holds(fresh_peer_, held->Ranges());
+  });
 }
 
 // Says why and waits for the peer to close: closing at once would reset the connection, and the peer could
 // lose the refusal with what it has not read yet.
 TransportSession::Task TransportSession::TurnAway(Refuse refuse) {
-  if (totals_ != nullptr) totals_->refused.fetch_add(1, std::memory_order_relaxed);
+  uploads_.CountRefused(1);
   absl::Status refused = absl::CancelledError(absl::StrCat("refused: ", RefusedBecause(refuse)));
   CloseAfter(kLastWordsTime, refused.ToString());
-  writing_.clear();
-  AppendFrame(FrameType::kRefuse, refuse.Encode(), &writing_);
-  absl::Status status = co_await transport_->Write(AsBytes(writing_));
+  absl::Status status = co_await writer_.WriteNow(FrameType::kRefuse, refuse.Encode());
   if (!status.ok()) co_return status;
   transport_->EndWriting();
   status = co_await reader_.Skip(kMaxFrameBytes);
@@ -221,13 +194,13 @@ asio::awaitable<void> TransportSession::Watch([[maybe_unused]] std::shared_ptr<T
     IdleMonitor::Observed observed;
     observed.received_bytes = transport_->received_bytes();
     observed.sent_bytes = transport_->sent_bytes();
-    observed.sending = sending_ && !transport_->held_back();
-    observed.paused = paused_ || transport_->held_back();
+    observed.sending = writer_.sending() && !transport_->held_back();
+    observed.paused = reader_.paused() || transport_->held_back();
     switch (monitor.Look(Clock::Real().Uptime(), observed)) {
       case IdleMonitor::Verdict::kFine:
         break;
       case IdleMonitor::Verdict::kPing:
-        Say(FrameType::kPing, "");
+        writer_.Say(FrameType::kPing, "");
         break;
       case IdleMonitor::Verdict::kIdle:
         Finish(absl::DeadlineExceededError(
@@ -244,48 +217,77 @@ asio::awaitable<void> TransportSession::Watch([[maybe_unused]] std::shared_ptr<T
 void TransportSession::CloseAfter(absl::Duration time, std::string message) {
   const uint64_t count = ++deadline_count_;
   deadline_.expires_after(ForTimer(time));
-  auto self = std::static_pointer_cast<TransportSession>(shared_from_this());
-  deadline_.async_wait([self, count, message = std::move(message)](const boost::system::error_code& error) {
-    if (error || count != self->deadline_count_) return;
-    self->Finish(absl::DeadlineExceededError(message));
-  });
+  deadline_.async_wait(
+      [self = Self(), count, message = std::move(message)](const boost::system::error_code& error) {
+        if (error || count != self->deadline_count_) return;
+        self->Finish(absl::DeadlineExceededError(message));
+      });
 }
 
 void TransportSession::RefuseAndClose(const Refuse& refuse) {
   if (IsClosing()) return;
-  if (totals_ != nullptr) totals_->refused.fetch_add(1, std::memory_order_relaxed);
-  last_words_ = refuse;
+  uploads_.CountRefused(1);
+  writer_.EndWith(refuse);
   if (!ready_) return Finish(absl::CancelledError("closed here"));
   CloseAfter(kLastWordsTime, "closed here");
-  work_.Set();
 }
 
 void TransportSession::Close(bool tell) {
-  if (!tell) delegate_ = nullptr;
+  if (!tell) reader_.SetDelegate(nullptr);
   Finish(absl::CancelledError("closed here"));
+}
+
+void TransportSession::Request(std::span<const ChunkIndex> chunks) {
+  if (IsClosing() || chunks.empty()) return;
+  outbox_.Request(chunks);
+  writer_.Wake();
+}
+
+void TransportSession::Cancel(std::span<const ChunkIndex> chunks) {
+  if (IsClosing() || chunks.empty()) return;
+  outbox_.Cancel(chunks);
+  writer_.Wake();
+}
+
+void TransportSession::RequestAny(uint32_t chunks) {
+  if (IsClosing() || chunks == 0) return;
+  outbox_.RequestAny(chunks);
+  writer_.Wake();
+}
+
+void TransportSession::RequestManifest() {
+  if (!IsClosing()) reader_.RequestManifest();
+}
+
+void TransportSession::Offer(std::shared_ptr<const ChunkSource> source) {
+  if (IsClosing() || uploads_.source() != nullptr) return;
+  std::vector<ChunkIndex> held;
+  if (said_hello_) source->Held().ForEach([&held](ChunkIndex index) { held.push_back(index); });
+  uploads_.SetSource(std::move(source));
+  // Otherwise the hello will say it.
+  if (said_hello_) Announce(held);
+}
+
+void TransportSession::Announce(std::span<const ChunkIndex> gained) {
+  if (!IsClosing() && !gained.empty()) writer_.Announce(gained, Self());
 }
 
 void TransportSession::Finish(absl::Status why) {
   if (std::exchange(closed_, true)) return;
-  if (last_words_.has_value())
-    why = absl::CancelledError(absl::StrCat("refused: ", RefusedBecause(*last_words_)));
+  if (writer_.ending())
+    why = absl::CancelledError(absl::StrCat("refused: ", RefusedBecause(*writer_.last_words())));
   transport_->Close();
   ++deadline_count_;
   deadline_.cancel();
   watch_.cancel();
-  tell_gains_.cancel();
-  if (fresh_ != nullptr) fresh_->Leave(fresh_peer_);
-  if (gate_ != nullptr) gate_->Leave(uploader_);
-  if (ledger_ != nullptr) ledger_->Close(account_);
-  work_.Set();
-  drained_.Set();
-  resumed_.Set();
+  uploads_.End();
+  writer_.Close();
+  reader_.Close();
   // Not from inside the caller's call into this session.
-  auto self = std::static_pointer_cast<TransportSession>(shared_from_this());
-  loop_.Post([self, why = std::move(why)] {
-    if (SessionDelegate* delegate = std::exchange(self->delegate_, nullptr); delegate != nullptr) {
-      delegate->OnClosed(why);
-    }
+  loop_.Post([self = Self(), why = std::move(why)] {
+    SessionDelegate* const delegate = self->reader_.delegate();
+    self->reader_.SetDelegate(nullptr);
+    if (delegate != nullptr) delegate->OnClosed(why);
     self->admit_ = nullptr;
     if (auto on_closed = std::exchange(self->on_closed_, nullptr); on_closed != nullptr) on_closed(why);
   });

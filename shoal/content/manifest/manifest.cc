@@ -59,7 +59,9 @@ absl::StatusOr<Manifest> Manifest::Create(Kind kind, std::string name, uint32_t 
                                           std::vector<ChunkChecksums> checksums) {
   SHOAL_ASSIGN_OR_RETURN(Manifest manifest, Check(kind, std::move(name), chunk_size_bytes, std::move(files),
                                                   std::move(checksums)));
-  manifest.id_ = ContentId(Sha256::Of(AsBytes(manifest.Encode())));
+  const std::string canonical = manifest.Encode();
+  manifest.canonical_length_bytes_ = static_cast<uint32_t>(canonical.size());
+  manifest.id_ = ContentId(Sha256::Of(AsBytes(canonical)));
   return manifest;
 }
 
@@ -161,6 +163,7 @@ absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
   SHOAL_ASSIGN_OR_RETURN(Manifest manifest, Check(kind, std::move(name), chunk_size_bytes, std::move(files),
                                                   std::move(checksums)));
   // No field can be written in two ways, so these are the bytes that Encode makes.
+  manifest.canonical_length_bytes_ = static_cast<uint32_t>(canonical.size());
   manifest.id_ = ContentId(Sha256::Of(canonical));
   return manifest;
 }
@@ -174,6 +177,18 @@ absl::StatusOr<Manifest> Manifest::DecodeAs(const ContentId& expected, ByteView 
                                                     actual.ShortHex(), " in place of ", expected.ShortHex()));
   }
   return Decode(canonical);
+}
+
+std::shared_ptr<const std::string> Manifest::CanonicalBytes() const {
+  {
+    MutexLock lock(&canonical_->mutex);
+    if (std::shared_ptr<const std::string> bytes = canonical_->bytes.lock()) return bytes;
+  }
+  // Without the lock: a large one takes milliseconds. Two that encode at the same time do no harm.
+  auto bytes = std::make_shared<const std::string>(Encode());
+  MutexLock lock(&canonical_->mutex);
+  canonical_->bytes = bytes;
+  return bytes;
 }
 
 std::string Manifest::Encode() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "shoal/base/byte_order.h"
+#include "shoal/base/mutex.h"
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/content/manifest/ids.h"
 
@@ -77,6 +79,10 @@ class Manifest {
 
   // The canonical bytes; computed at each call, linear in the number of chunks.
   std::string Encode() const;
+  // The same, computed once for all callers that hold them at the same time, and freed with the last of them:
+  // what hundreds of sessions about one content hold is one string. Thread-safe.
+  std::shared_ptr<const std::string> CanonicalBytes() const;
+  uint32_t canonical_length_bytes() const { return canonical_length_bytes_; }
 
   const ContentId& id() const { return id_; }  // SHA-256 of Encode()
   Kind kind() const { return kind_; }
@@ -114,6 +120,13 @@ class Manifest {
   // The file of each kIndexStep-th chunk, and of the last: where PlaceOf begins to search.
   std::vector<uint32_t> file_index_;
   std::vector<ChunkChecksums> checksums_;
+  uint32_t canonical_length_bytes_ = 0;
+  // Shared by copies, which have the same bytes.
+  struct Canonical {
+    Mutex mutex;
+    std::weak_ptr<const std::string> bytes ABSL_GUARDED_BY(mutex);
+  };
+  std::shared_ptr<Canonical> canonical_ = std::make_shared<Canonical>();
 };
 
 // The chunk size for a content of `length_bytes`: the default; halved until there are at least 512 chunks,

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "tests/support/file_chunk_source.h"
 #include "tests/support/sample_content.h"
 #include "tests/support/temporary_folder.h"
 
@@ -195,6 +196,29 @@ TEST(ChunkSizeFor, KeepsTheNumberOfChunksDown) {
   EXPECT_EQ(ChunkSizeFor(kWanted * kDefaultChunkSizeBytes), kDefaultChunkSizeBytes);
   EXPECT_EQ(ChunkSizeFor(kWanted * kDefaultChunkSizeBytes + 1), 2 * kDefaultChunkSizeBytes);
   EXPECT_EQ(ChunkSizeFor(UINT64_MAX), kMaxChunkSizeBytes);
+}
+
+TEST(ManifestTest, EncodesOnceWhileTheBytesAreHeld) {
+  const auto manifest = FileChunkSource::Make(100'000, 16384)->manifest();
+  const auto bytes = manifest->CanonicalBytes();
+  EXPECT_EQ(*bytes, manifest->Encode());
+  EXPECT_EQ(manifest->CanonicalBytes(), bytes);
+  EXPECT_EQ(manifest->canonical_length_bytes(), bytes->size());
+  EXPECT_EQ(Manifest::Decode(AsBytes(*bytes))->canonical_length_bytes(), bytes->size());
+}
+
+TEST(ManifestTest, LetsGoOfTheBytes) {
+  const auto manifest = FileChunkSource::Make(100'000, 16384)->manifest();
+  const std::weak_ptr<const std::string> bytes = manifest->CanonicalBytes();
+  EXPECT_TRUE(bytes.expired());
+  EXPECT_EQ(manifest->canonical_length_bytes(), manifest->Encode().size());
+}
+
+TEST(ManifestTest, EachManifestHasItsOwnBytes) {
+  for (uint32_t i = 1; i < 200; ++i) {
+    const auto manifest = FileChunkSource::Make(i, 16384, i)->manifest();
+    EXPECT_EQ(*manifest->CanonicalBytes(), manifest->Encode()) << i;
+  }
 }
 
 }  // namespace

@@ -1,22 +1,21 @@
+#include "shoal/stream/session_reader.h"
+
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/content/manifest/checksum.h"
-#include "shoal/stream/transport_session.h"
-#include "shoal/stream/wire/canonical_manifests.h"
-
-// The reading half of TransportSession.
+#include "shoal/stream/wire/control.h"
 
 namespace shoal::stream {
 namespace {
 
-// How much is read before its CRC is taken: little enough that it is still in the cache.
+// How much is read before its CRC is computed: little enough that it is still in the cache.
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr uint32_t kProgressBytes = 64 * 1024;
-// A peer that makes this end say so much without reading it is not read from until it has.
+// A peer that causes so many answers without reading them is not read from until it has.
 constexpr size_t kMaxOutboxBytes = 256 * 1024;
-constexpr size_t kMaxSliceRequests = 64;
 
 absl::Status ClosedHere() {
   return absl::CancelledError("closed here");
@@ -24,9 +23,43 @@ absl::Status ClosedHere() {
 
 }  // namespace
 
-TransportSession::Task TransportSession::ReadFrames() {
+SessionReader::SessionReader(boost::asio::io_context& context, net::Transport& transport,
+                             const Outbox* outbox, SessionUploads* uploads, SessionWriter* writer)
+    : outbox_(*outbox), uploads_(*uploads), writer_(*writer), frames_(transport), resumed_(context) {}
+
+void SessionReader::Close() {
+  closed_ = true;
+  resumed_.Set();
+}
+
+void SessionReader::RequestManifest() {
+  if (manifest_length_bytes_ == 0 || assembly_.has_value()) return;
+  assembly_.emplace(manifest_length_bytes_);
+  writer_.Say(FrameType::kManifestRequest, assembly_->NextRequest()->Encode());
+}
+
+void SessionReader::Resume() {
+  if (paused_) resumed_.Set();
+}
+
+boost::asio::awaitable<absl::StatusOr<Hello>> SessionReader::ReadHello(bool accepts_refusal) {
+  const absl::StatusOr<FrameHeader> header = co_await frames_.ReadHeader();
+  if (!header.ok()) co_return header.status();
+  const bool refused = header->type == FrameType::kRefuse && accepts_refusal;
+  if (header->type != FrameType::kHello && !refused) co_return absl::InvalidArgumentError("no hello");
+  absl::Status status = co_await frames_.ReadWhole(*header, &body_);
+  if (!status.ok()) co_return status;
+  if (closed_) co_return ClosedHere();
+  if (!refused) co_return Hello::Decode(AsBytes(body_));
+  status = HandleRefuse();
+  // A refusal that speaks of chunks alone is no hello either.
+  if (status.ok()) status = absl::InvalidArgumentError("no hello");
+  co_return status;
+}
+
+SessionReader::Task SessionReader::Run() {
   while (!closed_) {
-    absl::StatusOr<FrameHeader> header = co_await reader_.ReadHeader();
+    absl::StatusOr<FrameHeader> header = co_await frames_.ReadHeader();
     if (!header.ok()) co_return header.status();
     absl::Status status;
     if (header->type == FrameType::kChunk) {
@@ -34,24 +67,24 @@ TransportSession::Task TransportSession::ReadFrames() {
     } else if (header->known()) {
       status = co_await ReceiveControl(*header);
     } else {
-      status = co_await reader_.Skip(header->length_bytes);
+      status = co_await frames_.Skip(header->length_bytes);
     }
     if (!status.ok()) co_return status;
     while (!closed_ && outbox_.added_bytes() > kMaxOutboxBytes) {
       paused_ = true;
-      co_await drained_.Wait();
+      co_await writer_.Drained();
       paused_ = false;
     }
   }
   co_return ClosedHere();
 }
 
-TransportSession::Task TransportSession::ReceiveChunk(FrameHeader header) {
+SessionReader::Task SessionReader::ReceiveChunk(FrameHeader header) {
   const ChunkIndex index(header.index);
   ChunkBuffer buffer;
   while (!buffer) {
     if (delegate_ == nullptr || !delegate_->WantsChunk(index, header.length_bytes)) {
-      absl::Status skipped = co_await reader_.Skip(header.length_bytes);
+      absl::Status skipped = co_await frames_.Skip(header.length_bytes);
       co_return skipped;
     }
     if (closed_) co_return ClosedHere();
@@ -70,7 +103,7 @@ TransportSession::Task TransportSession::ReceiveChunk(FrameHeader header) {
   uint32_t unreported = 0;
   std::span<uint8_t> left = buffer.bytes().first(header.length_bytes);
   while (!left.empty()) {
-    absl::StatusOr<size_t> count = co_await reader_.ReadSome(left.first(std::min(left.size(), kReadBytes)));
+    absl::StatusOr<size_t> count = co_await frames_.ReadSome(left.first(std::min(left.size(), kReadBytes)));
     if (closed_) co_return ClosedHere();
     if (!count.ok()) co_return count.status();
     crc = Crc32(left.first(*count), crc);
@@ -89,8 +122,8 @@ TransportSession::Task TransportSession::ReceiveChunk(FrameHeader header) {
   co_return absl::OkStatus();
 }
 
-TransportSession::Task TransportSession::ReceiveControl(FrameHeader header) {
-  absl::Status status = co_await reader_.ReadWhole(header, &body_);
+SessionReader::Task SessionReader::ReceiveControl(FrameHeader header) {
+  absl::Status status = co_await frames_.ReadWhole(header, &body_);
   if (!status.ok()) co_return status;
   if (closed_) co_return ClosedHere();
   status = HandleControl(header);
@@ -99,12 +132,12 @@ TransportSession::Task TransportSession::ReceiveControl(FrameHeader header) {
   co_return status;
 }
 
-absl::Status TransportSession::HandleControl(FrameHeader header) {
+absl::Status SessionReader::HandleControl(FrameHeader header) {
   switch (header.type) {
     case FrameType::kHave:
       return HandleHave();
     case FrameType::kCancel: {
-      const absl::StatusOr<stream::Cancel> cancel = Cancel::Decode(AsBytes(body_));
+      const absl::StatusOr<Cancel> cancel = Cancel::Decode(AsBytes(body_));
       if (cancel.ok()) uploads_.Cancel(*cancel);
       return cancel.status();
     }
@@ -117,8 +150,10 @@ absl::Status TransportSession::HandleControl(FrameHeader header) {
       return absl::OkStatus();
     case FrameType::kRefuse:
       return HandleRefuse();
-    case FrameType::kManifestRequest:
-      return HandleManifestRequest();
+    case FrameType::kManifestRequest: {
+      const absl::StatusOr<ManifestRequest> request = ManifestRequest::Decode(AsBytes(body_));
+      return request.ok() ? writer_.SendManifest(*request) : request.status();
+    }
     case FrameType::kManifest:
       return HandleManifestSlice(header.index);
     case FrameType::kPing:
@@ -130,61 +165,34 @@ absl::Status TransportSession::HandleControl(FrameHeader header) {
   return absl::InvalidArgumentError("a second hello");
 }
 
-absl::Status TransportSession::HandleHave() {
+absl::Status SessionReader::HandleHave() {
   const absl::StatusOr<Have> have = Have::Decode(AsBytes(body_));
   if (!have.ok()) return have.status();
-  if (fresh_ != nullptr && !fresh_->Holds(fresh_peer_, have->gained).ok()) {
-    return absl::InvalidArgumentError("holds chunks past the end of the content");
-  }
+  const absl::Status gained = uploads_.PeerGained(have->gained);
+  if (!gained.ok()) return gained;
   if (delegate_ != nullptr) delegate_->OnHave(*have);
   return absl::OkStatus();
 }
 
-absl::Status TransportSession::HandleRequestAny() {
-  const absl::StatusOr<stream::RequestAny> request = RequestAny::Decode(AsBytes(body_));
+absl::Status SessionReader::HandleRequestAny() {
+  const absl::StatusOr<RequestAny> request = RequestAny::Decode(AsBytes(body_));
   if (!request.ok()) return request.status();
-  if (source_ == nullptr) return absl::InvalidArgumentError("asked for chunks of an end that offered none");
-  if (IsClosing()) return absl::OkStatus();
-  if (fresh_ == nullptr) {
-    Say(FrameType::kNothingFresh, "");
-    return absl::OkStatus();
-  }
-  credits_ = std::min(kMaxCredits, credits_ + std::min(kMaxCredits, request->chunks));
-  work_.Set();
-  return absl::OkStatus();
+  if (uploads_.source() != nullptr && IsClosing()) return absl::OkStatus();
+  const absl::Status status = uploads_.RequestAny(request->chunks);
+  writer_.Wake();
+  return status;
 }
 
-absl::Status TransportSession::HandleRequest() {
-  const absl::StatusOr<stream::Request> request = Request::Decode(AsBytes(body_));
+absl::Status SessionReader::HandleRequest() {
+  const absl::StatusOr<Request> request = Request::Decode(AsBytes(body_));
   if (!request.ok()) return request.status();
-  if (source_ == nullptr) return absl::InvalidArgumentError("asked for chunks of an end that offered none");
-  if (IsClosing()) return absl::OkStatus();
-  const absl::StatusOr<std::vector<Refuse>> refusals = uploads_.Add(*request, *source_);
-  if (!refusals.ok()) return refusals.status();
-  for (const Refuse& refuse : *refusals) Say(refuse);
-  work_.Set();
-  return absl::OkStatus();
+  if (uploads_.source() != nullptr && IsClosing()) return absl::OkStatus();
+  const absl::Status status = uploads_.Request(*request);
+  writer_.Wake();
+  return status;
 }
 
-absl::Status TransportSession::HandleManifestRequest() {
-  const absl::StatusOr<ManifestRequest> request = ManifestRequest::Decode(AsBytes(body_));
-  if (!request.ok()) return request.status();
-  if (source_ == nullptr)
-    return absl::InvalidArgumentError("asked for the manifest of an end that offered none");
-  if (IsClosing()) return absl::OkStatus();
-  const uint32_t length = CanonicalManifests::Shared().LengthOf(source_->manifest());
-  const uint32_t slice_count = (length + kManifestSliceBytes - 1) / kManifestSliceBytes;
-  if (request->slice_count > slice_count || request->first_slice > slice_count - request->slice_count) {
-    return absl::InvalidArgumentError("asked for slices past the end of the manifest");
-  }
-  if (slices_.size() >= kMaxSliceRequests)
-    return absl::InvalidArgumentError("too many requests for the manifest");
-  slices_.push_back(*request);
-  work_.Set();
-  return absl::OkStatus();
-}
-
-absl::Status TransportSession::HandleManifestSlice(uint32_t slice) {
+absl::Status SessionReader::HandleManifestSlice(uint32_t slice) {
   if (!assembly_.has_value()) return absl::InvalidArgumentError("a manifest that nobody asked for");
   if (absl::Status status = assembly_->Add(slice, AsBytes(body_)); !status.ok()) return status;
   if (assembly_->whole()) {
@@ -192,12 +200,12 @@ absl::Status TransportSession::HandleManifestSlice(uint32_t slice) {
     assembly_.reset();
     if (delegate_ != nullptr) delegate_->OnManifest(std::move(canonical));
   } else if (const std::optional<ManifestRequest> more = assembly_->NextRequest(); more.has_value()) {
-    Say(FrameType::kManifestRequest, more->Encode());
+    writer_.Say(FrameType::kManifestRequest, more->Encode());
   }
   return absl::OkStatus();
 }
 
-absl::Status TransportSession::HandleRefuse() {
+absl::Status SessionReader::HandleRefuse() {
   const absl::StatusOr<Refuse> refuse = Refuse::Decode(AsBytes(body_));
   if (!refuse.ok()) return refuse.status();
   if (delegate_ != nullptr) delegate_->OnRefused(*refuse);
