@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <functional>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,8 +13,7 @@
 #include "services/tracker/http/status_pages.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
-#include "services/tracker/periodic_thread.h"
-#include "services/tracker/registry/registry.h"
+#include "services/tracker/state/tracker_state.h"
 #include "services/tracker/state_file/state_file.h"
 #include "services/tracker/udp/bep15_datagrams.h"
 #include "services/tracker/udp/connection_id.h"
@@ -21,6 +22,7 @@
 #include "services/tracker/udp/datagram_filter.h"
 #include "services/tracker/udp/datagram_server.h"
 #include "services/tracker/udp/shoal_datagrams.h"
+#include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/usable_cores.h"
 #include "shoal/service/grpc/grpc_server.h"
@@ -38,24 +40,57 @@ uint64_t RandomSeed() {
   return uint64_t{random()} << 32 | random();
 }
 
-Registry::Options RegistryOptions(const Tracker::Options& options) {
-  Registry::Options registry;
-  registry.lease = options.lease;
-  registry.bittorrent_interval = options.bittorrent_interval;
-  registry.limits = options.limits.registry;
-  registry.seed = RandomSeed();
-  return registry;
+TrackerState::Options StateOptions(const Tracker::Options& options) {
+  TrackerState::Options state;
+  state.registry.lease = options.lease;
+  state.registry.limits = options.limits.registry;
+  state.registry.seed = RandomSeed();
+  state.bittorrent_interval = options.bittorrent_interval;
+  state.bittorrent_limits = options.limits.bittorrent;
+  return state;
 }
+
+// A thread that calls `work` every `interval` until it is destroyed.
+class PeriodicThread {
+ public:
+  PeriodicThread(absl::Duration interval, std::function<void()> work)
+      : thread_([this, interval, work = std::move(work)] { Run(interval, work); }) {}
+  ~PeriodicThread() {
+    {
+      MutexLock lock(&mutex_);
+      stop_ = true;
+    }
+    stopping_.NotifyAll();
+    thread_.join();
+  }
+
+ private:
+  void Run(absl::Duration interval, const std::function<void()>& work) {
+    for (;;) {
+      {
+        MutexLock lock(&mutex_);
+        if (!stop_) stopping_.WaitFor(&mutex_, absl::ToChronoMilliseconds(interval));
+        if (stop_) return;
+      }
+      work();
+    }
+  }
+
+  Mutex mutex_;
+  CondVar stopping_;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
 
 class RunningTracker final : public Tracker {
  public:
   explicit RunningTracker(const Options& options)
       : state_file_(options.state_file),
         version_(options.version),
-        registry_(RegistryOptions(options), options.clock),
+        state_(StateOptions(options), options.clock),
         limiter_(options.limits.rates, RandomSeed()),
-        listener_metrics_(&metrics_, &registry_, &limiter_),
-        service_(TrackerService::Create(&registry_, &listener_metrics_, &limiter_, options.clock)),
+        listener_metrics_(&metrics_, &state_, &limiter_),
+        service_(TrackerService::Create(&state_, &listener_metrics_, &limiter_, options.clock)),
         cookies_(DatagramCookies::RandomKey(), options.clock),
         connection_ids_(DatagramCookies::RandomKey()),
         clock_(options.clock) {}
@@ -73,11 +108,12 @@ class RunningTracker final : public Tracker {
     if (options.http) {
       service::HttpServer::Options http;
       http.listen = *options.http;
-      const StatusSources sources{&registry_, &metrics_, &listener_metrics_, &limiter_, clock_,
-                                  &ready_,    version_};
+      const StatusSources sources{&state_, &metrics_, &listener_metrics_, &limiter_, clock_,
+                                  &ready_, version_};
       SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(http, StatusPages(sources)));
     }
-    expiry_ = std::make_unique<PeriodicThread>(registry_.advance_interval(), [this] { registry_.Advance(); });
+    expiry_ =
+        std::make_unique<PeriodicThread>(state_.registry()->advance_interval(), [this] { state_.Advance(); });
     grpc_->SetServing(true);
     ready_ = true;
     began_ = true;
@@ -89,7 +125,7 @@ class RunningTracker final : public Tracker {
   uint16_t http_port() const override { return http_ ? http_->port() : 0; }
 
   void SetLimits(const TrackerLimits& limits) override {
-    registry_.SetLimits(limits.registry);
+    state_.SetLimits(limits.registry, limits.bittorrent);
     limiter_.SetRates(limits.rates);
   }
 
@@ -108,7 +144,7 @@ class RunningTracker final : public Tracker {
  private:
   void ReadState() {
     if (state_file_.empty()) return;
-    const auto read = LoadState(state_file_, &registry_, *clock_);
+    const auto read = LoadState(state_file_, &state_, *clock_);
     if (read.ok()) {
       LogState("went on from the state file", *read);
     } else if (!absl::IsNotFound(read.status())) {
@@ -130,7 +166,7 @@ class RunningTracker final : public Tracker {
 
   void WriteState() {
     if (state_file_.empty()) return;
-    const auto written = SaveState(state_file_, registry_, *clock_);
+    const auto written = SaveState(state_file_, state_, *clock_);
     if (written.ok()) {
       LogState("wrote the state file", *written);
     } else {
@@ -140,9 +176,9 @@ class RunningTracker final : public Tracker {
   }
 
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
-    shoal_datagrams_ =
-        std::make_unique<ShoalDatagrams>(&registry_, &listener_metrics_, &cookies_, &limiter_, grpc_->port());
-    bep15_datagrams_ = std::make_unique<Bep15Datagrams>(registry_.bittorrent(), &connection_ids_, &limiter_);
+    shoal_datagrams_ = std::make_unique<ShoalDatagrams>(state_.registry(), &listener_metrics_, &cookies_,
+                                                        &limiter_, grpc_->port());
+    bep15_datagrams_ = std::make_unique<Bep15Datagrams>(state_.bittorrent(), &connection_ids_, &limiter_);
     dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), bep15_datagrams_.get(),
                                                    &listener_metrics_, clock_);
     DatagramServer::Options udp;
@@ -158,7 +194,7 @@ class RunningTracker final : public Tracker {
 
   const std::string state_file_;
   const std::string version_;
-  Registry registry_;
+  TrackerState state_;
   RateLimiter limiter_;
   service::Metrics metrics_;
   ListenerMetrics listener_metrics_;

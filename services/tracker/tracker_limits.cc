@@ -35,6 +35,10 @@ Place OfRegistry(TrackerLimits& limits) {
   return &(limits.registry.*kMember);
 }
 template <auto kMember>
+Place OfBitTorrent(TrackerLimits& limits) {
+  return &(limits.bittorrent.*kMember);
+}
+template <auto kMember>
 Place OfRates(TrackerLimits& limits) {
   return &(limits.rates.*kMember);
 }
@@ -54,11 +58,10 @@ constexpr Entry kEntries[] = {
      OfRegistry<&RegistryLimits::max_chunk_set_bytes>,
      true},
     {{"max-watchers", "Watch streams"}, OfRegistry<&RegistryLimits::max_watchers>},
-    {{"max-bittorrent-swarms", "Swarms of BitTorrent clients"},
-     OfRegistry<&RegistryLimits::max_bittorrent_swarms>},
-    {{"max-bittorrent-peers", "Peers in them"}, OfRegistry<&RegistryLimits::max_bittorrent_peers>},
+    {{"max-bittorrent-swarms", "Swarms of BitTorrent clients"}, OfBitTorrent<&BitTorrentLimits::max_swarms>},
+    {{"max-bittorrent-peers", "Peers in them"}, OfBitTorrent<&BitTorrentLimits::max_peers>},
     {{"max-peers-per-bittorrent-swarm", "Peers in one of them"},
-     OfRegistry<&RegistryLimits::max_peers_per_bittorrent_swarm>},
+     OfBitTorrent<&BitTorrentLimits::max_peers_per_swarm>},
 };
 
 constexpr auto kNames = [] {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "services/tracker/limits/bittorrent_limits.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/limits/registry_limits.h"
 #include "shoal/service/log/log.h"
@@ -15,6 +16,7 @@ namespace shoal::tracker {
 // What may be changed while a tracker runs.
 struct TrackerLimits {
   RegistryLimits registry;
+  BitTorrentLimits bittorrent;
   RateLimiter::Rates rates;
   std::optional<service::LogLevel> log_level;  // none: as the flags say
 };

@@ -1,9 +1,13 @@
 #include "services/tracker/tracker_limits.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/tracker/metrics/listener_metrics.h"
+#include "shoal/base/manual_clock.h"
 
 namespace shoal::tracker {
 namespace {
@@ -61,6 +65,21 @@ TEST(TrackerLimitsTest, EveryNameCanBeReadAndSet) {
 TEST(TrackerLimitsTest, AFileThatIsNotThereIsNamed) {
   const auto limits = ReadLimitsFile("/nowhere/limits", TrackerLimits());
   EXPECT_THAT(std::string(limits.status().message()), HasSubstr("/nowhere/limits: can't be read"));
+}
+
+// All limits that a file can set for the registry are shown.
+TEST(TrackerLimitsTest, TheMetricsShowEveryLimitOfTheState) {
+  ManualClock clock;
+  TrackerState state({}, &clock);
+  const std::vector<LimitUse> uses = LimitUses(state);
+  for (const LimitName& limit : LimitNames()) {
+    if (absl::string_view(limit.name).substr(0, 4) != "max-") continue;
+    const auto found = std::find_if(uses.begin(), uses.end(), [&](const LimitUse& use) {
+      return absl::string_view(use.name) == limit.name;
+    });
+    ASSERT_NE(found, uses.end()) << limit.name;
+    EXPECT_EQ(std::to_string(found->limit), LimitText(limit.name, TrackerLimits())) << limit.name;
+  }
 }
 
 }  // namespace

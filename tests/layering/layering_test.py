@@ -45,7 +45,7 @@ ARROWS = {
     "services/tracker/tables": ["shoal/base", "shoal/content/manifest"],
     "services/tracker/limits": ["shoal/base"],
     "services/tracker/bittorrent": [
-        "shoal/base", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
+        "shoal/base", "shoal/content/manifest", "services/tracker/tables", "services/tracker/limits",
     ],
     "services/tracker/registry": [
         "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
@@ -74,7 +74,7 @@ ARROWS = {
         "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "shoal/service/grpc", "protos",
         "services/tracker/limits", "services/tracker/registry", "services/tracker/state", "services/tracker/metrics",
     ],
-    "services/tracker": ["shoal/*", "services/tracker/*"],
+    "services/tracker": ["protos", "shoal/*", "services/tracker/*"],
     "services/seeder/folder": ["shoal/base", "shoal/content/manifest", "shoal/content/publish", "shoal/service/log"],
     "services/seeder": ["shoal/*", "services/seeder/folder"],
     "clients/leecher/download/policy": ["shoal/base", "shoal/content/manifest"],

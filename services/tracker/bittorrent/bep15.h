@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "services/tracker/bittorrent/swarm_counts.h"
+#include "services/tracker/bittorrent/swarm_peers.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"

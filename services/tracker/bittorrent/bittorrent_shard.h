@@ -6,9 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "services/tracker/bittorrent/swarm_counts.h"
 #include "services/tracker/bittorrent/swarm_peers.h"
-#include "services/tracker/limits/registry_limits.h"
+#include "services/tracker/limits/bittorrent_limits.h"
 #include "services/tracker/tables/random_source.h"
 #include "services/tracker/tables/slot_set.h"
 #include "services/tracker/tables/slot_table.h"

@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 #include "services/tracker/bittorrent/bittorrent_shard.h"
-#include "services/tracker/limits/registry_limits.h"
+#include "services/tracker/limits/bittorrent_limits.h"
 
 namespace shoal::tracker {
 
@@ -22,7 +22,7 @@ class BitTorrentSwarms {
     absl::Duration interval = absl::Minutes(5);
     // A peer that is silent for this long is gone. It lapses at most 1/128 of it sooner, never later.
     absl::Duration life = absl::Minutes(12);
-    RegistryLimits limits;
+    BitTorrentLimits limits;
     uint64_t seed = 0;
   };
 
@@ -61,7 +61,7 @@ class BitTorrentSwarms {
 
   const Options& options() const { return options_; }
   const BitTorrentUsage& usage() const { return usage_; }
-  void SetLimits(const RegistryLimits& limits) { usage_.SetLimits(limits); }
+  void SetLimits(const BitTorrentLimits& limits) { usage_.SetLimits(limits); }
 
  private:
   static constexpr uint32_t kShards = 64;

@@ -7,10 +7,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "services/tracker/registry/test_requests.h"
 
 namespace shoal::tracker {
 namespace {
+
+Endpoint PeerAt(uint32_t number) {
+  std::array<uint8_t, 4> ip;
+  StoreBig(0x0a000000u + number, ip.data());
+  return {IpAddress::V4(ip), static_cast<uint16_t>(7000 + number % 1000)};
+}
 
 InfoHash Hash(uint32_t number) {
   std::array<uint8_t, 20> bytes{};
@@ -28,9 +33,9 @@ class BitTorrentSwarmsTest : public ::testing::Test {
  protected:
   static BitTorrentSwarms::Options Tight() {
     BitTorrentSwarms::Options options;
-    options.limits.max_bittorrent_swarms = 2;
-    options.limits.max_bittorrent_peers = 5;
-    options.limits.max_peers_per_bittorrent_swarm = 3;
+    options.limits.max_swarms = 2;
+    options.limits.max_peers = 5;
+    options.limits.max_peers_per_swarm = 3;
     return options;
   }
 
@@ -58,18 +63,18 @@ class BitTorrentSwarmsTest : public ::testing::Test {
 };
 
 TEST_F(BitTorrentSwarmsTest, LeechersGetBothKindsAndSeedersLeechers) {
-  for (uint16_t port = 1; port <= 10; ++port) Announce(Of(1, {TestEndpoint(1).ip, port}, port <= 5));
-  const auto leecher = Announce(Of(1, {TestEndpoint(1).ip, 10}, false, 50));
+  for (uint16_t port = 1; port <= 10; ++port) Announce(Of(1, {PeerAt(1).ip, port}, port <= 5));
+  const auto leecher = Announce(Of(1, {PeerAt(1).ip, 10}, false, 50));
   EXPECT_EQ(leecher.counts, (SwarmCounts{5, 5, 0}));
   EXPECT_EQ(PortsGiven(leecher, 6), (std::set<uint16_t>{1, 2, 3, 4, 5, 6, 7, 8, 9}));
-  const auto seeder = Announce(Of(1, {TestEndpoint(1).ip, 1}, true, 50));
+  const auto seeder = Announce(Of(1, {PeerAt(1).ip, 1}, true, 50));
   EXPECT_EQ(PortsGiven(seeder, 6), (std::set<uint16_t>{6, 7, 8, 9, 10}));
-  EXPECT_EQ(Announce(Of(1, {TestEndpoint(1).ip, 10}, false, 4)).peers, 4u);
-  EXPECT_EQ(Announce(Of(1, {TestEndpoint(1).ip, 10}, false, 0)).peers, 0u);
+  EXPECT_EQ(Announce(Of(1, {PeerAt(1).ip, 10}, false, 4)).peers, 4u);
+  EXPECT_EQ(Announce(Of(1, {PeerAt(1).ip, 10}, false, 0)).peers, 0u);
 }
 
 TEST_F(BitTorrentSwarmsTest, FamiliesAreCountedTogetherAndHandedOutApart) {
-  Announce(Of(1, TestEndpoint(1), true));
+  Announce(Of(1, PeerAt(1), true));
   Announce(Of(1, V6(1), true));
   const auto answer = Announce(Of(1, V6(2), false, 50));
   EXPECT_EQ(answer.counts, (SwarmCounts{2, 1, 0}));
@@ -79,11 +84,11 @@ TEST_F(BitTorrentSwarmsTest, FamiliesAreCountedTogetherAndHandedOutApart) {
 }
 
 TEST_F(BitTorrentSwarmsTest, CompletedCountsOnceAndOnlyForALeecherThatWasSeen) {
-  BitTorrentAnnounce done = Of(1, TestEndpoint(1), true);
+  BitTorrentAnnounce done = Of(1, PeerAt(1), true);
   done.completed = true;
   EXPECT_EQ(Announce(done).counts.completed, 0u);
-  Announce(Of(1, TestEndpoint(2), false));
-  done.peer = TestEndpoint(2);
+  Announce(Of(1, PeerAt(2), false));
+  done.peer = PeerAt(2);
   EXPECT_EQ(Announce(done).counts, (SwarmCounts{2, 0, 1}));
   EXPECT_EQ(Announce(done).counts.completed, 1u);
   EXPECT_EQ(swarms_.Scrape(Hash(1)), (SwarmCounts{2, 0, 1}));
@@ -91,8 +96,8 @@ TEST_F(BitTorrentSwarmsTest, CompletedCountsOnceAndOnlyForALeecherThatWasSeen) {
 }
 
 TEST_F(BitTorrentSwarmsTest, WhoStopsIsGoneAndMakesNoSwarm) {
-  Announce(Of(1, TestEndpoint(1), false));
-  BitTorrentAnnounce stop = Of(1, TestEndpoint(1), false, 50);
+  Announce(Of(1, PeerAt(1), false));
+  BitTorrentAnnounce stop = Of(1, PeerAt(1), false, 50);
   stop.stopped = true;
   EXPECT_EQ(Announce(stop).counts, SwarmCounts());
   EXPECT_EQ(Announce(stop).peers, 0u);
@@ -104,14 +109,14 @@ TEST_F(BitTorrentSwarmsTest, WhoStopsIsGoneAndMakesNoSwarm) {
 
 TEST_F(BitTorrentSwarmsTest, SilentPeersAreGoneAfterALifeAndTheirMemoryWithTheSweep) {
   const absl::Duration life = swarms_.options().life;
-  for (uint32_t peer = 0; peer < 3000; ++peer) Announce(Of(peer % 7, TestEndpoint(peer), peer % 3 == 0));
+  for (uint32_t peer = 0; peer < 3000; ++peer) Announce(Of(peer % 7, PeerAt(peer), peer % 3 == 0));
   EXPECT_EQ(swarms_.usage().peers.count(), 3000u);
   now_ += life * 127 / 128 - swarms_.sweep_interval();
   swarms_.Sweep(now_);
   EXPECT_EQ(swarms_.usage().peers.count(), 3000u);
-  Announce(Of(0, TestEndpoint(0), true));
+  Announce(Of(0, PeerAt(0), true));
   now_ += 2 * swarms_.sweep_interval();
-  EXPECT_EQ(Announce(Of(1, TestEndpoint(9999), false, 200)).peers, 0u);
+  EXPECT_EQ(Announce(Of(1, PeerAt(9999), false, 200)).peers, 0u);
   for (int tick = 0; tick < 40; ++tick, now_ += swarms_.sweep_interval()) swarms_.Sweep(now_);
   EXPECT_EQ(swarms_.usage().peers.count(), 2u);
   EXPECT_EQ(swarms_.usage().swarms.count(), 2u);
@@ -124,7 +129,7 @@ TEST_F(BitTorrentSwarmsTest, SilentPeersAreGoneAfterALifeAndTheirMemoryWithTheSw
 TEST_F(BitTorrentSwarmsTest, LimitsAreForWhatIsNew) {
   BitTorrentSwarms swarms(Tight());
   const auto outcome = [&](uint32_t swarm, uint32_t peer) {
-    return swarms.Announce(Of(swarm, TestEndpoint(peer), false), now_, out_.data()).outcome;
+    return swarms.Announce(Of(swarm, PeerAt(peer), false), now_, out_.data()).outcome;
   };
   EXPECT_EQ(outcome(1, 1), BitTorrentOutcome::kDone);
   EXPECT_EQ(outcome(1, 2), BitTorrentOutcome::kDone);
@@ -138,7 +143,7 @@ TEST_F(BitTorrentSwarmsTest, LimitsAreForWhatIsNew) {
 }
 
 TEST_F(BitTorrentSwarmsTest, AllAreListedPageByPage) {
-  for (uint32_t swarm = 0; swarm < 500; ++swarm) Announce(Of(swarm, TestEndpoint(1), true));
+  for (uint32_t swarm = 0; swarm < 500; ++swarm) Announce(Of(swarm, PeerAt(1), true));
   std::set<InfoHash> listed;
   BitTorrentSwarms::Cursor cursor;
   for (bool more = true; more;) {
@@ -151,7 +156,7 @@ TEST_F(BitTorrentSwarmsTest, AllAreListedPageByPage) {
 }
 
 TEST_F(BitTorrentSwarmsTest, DescribesASwarmWithItsPeers) {
-  Announce(Of(1, TestEndpoint(1), true));
+  Announce(Of(1, PeerAt(1), true));
   now_ += 10 * swarms_.sweep_interval();
   Announce(Of(1, V6(2), false));
   std::vector<BitTorrentShard::Peer> peers;
@@ -159,7 +164,7 @@ TEST_F(BitTorrentSwarmsTest, DescribesASwarmWithItsPeers) {
   ASSERT_TRUE(swarm.has_value());
   EXPECT_EQ(swarm->counts, (SwarmCounts{1, 1, 0}));
   ASSERT_EQ(peers.size(), 2u);
-  EXPECT_EQ(peers[0].endpoint, TestEndpoint(1));
+  EXPECT_EQ(peers[0].endpoint, PeerAt(1));
   EXPECT_TRUE(peers[0].seeder);
   EXPECT_EQ(peers[0].age_ticks, 10u);
   EXPECT_EQ(peers[1].endpoint, V6(2));

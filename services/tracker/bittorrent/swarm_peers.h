@@ -14,6 +14,15 @@
 
 namespace shoal::tracker {
 
+// The totals of a BitTorrent swarm, over both address families.
+struct SwarmCounts {
+  uint32_t seeders = 0;
+  uint32_t leechers = 0;
+  uint32_t completed = 0;  // finished downloads
+
+  friend bool operator==(const SwarmCounts&, const SwarmCounts&) = default;
+};
+
 // Hashes a peer's wire form, differently in each process, so that nobody can choose peers that fall together.
 // A small value; thread-safe.
 class PeerHash {

@@ -62,11 +62,15 @@ uint32_t CostOf(const v1::LookupManyRequest& in) {
   return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;
 }
 
-class RegistryTrackerService final : public TrackerService {
+class StateTrackerService final : public TrackerService {
  public:
-  RegistryTrackerService(Registry* registry, ListenerMetrics* metrics, RateLimiter* limiter,
-                         const Clock* clock)
-      : registry_(registry), metrics_(metrics), limiter_(limiter), clock_(clock), watches_(registry) {}
+  StateTrackerService(TrackerState* state, ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock)
+      : state_(state),
+        registry_(state->registry()),
+        metrics_(metrics),
+        limiter_(limiter),
+        clock_(clock),
+        watches_(state->registry()) {}
 
   void AddTo(service::GrpcMethods* methods) override {
     Add<v1::RegisterRequest, v1::RegisterResponse>(
@@ -96,12 +100,12 @@ class RegistryTrackerService final : public TrackerService {
     Add<v1::ListContentsRequest, v1::ListContentsResponse>(
         methods, "ListContents", Call::kListContents,
         [this](service::GrpcCall*, const tracking::ListContentsRequest& request) {
-          return registry_->ListContents(request);
+          return state_->ListContents(request);
         });
     Add<v1::GetSwarmRequest, v1::GetSwarmResponse>(
         methods, "GetSwarm", Call::kGetSwarm,
         [this](service::GrpcCall*, const tracking::ContentKey& content) {
-          return registry_->GetSwarm(content);
+          return state_->GetSwarm(content);
         });
     Add<v1::LeaveRequest, v1::LeaveResponse>(
         methods, "Leave", Call::kLeave, [this](service::GrpcCall*, const tracking::LeaveRequest& request) {
@@ -220,7 +224,8 @@ class RegistryTrackerService final : public TrackerService {
     return watches_.Open(request, stream);
   }
 
-  Registry* const registry_;
+  TrackerState* const state_;
+  Registry* const registry_;  // of the state
   ListenerMetrics* const metrics_;
   RateLimiter* const limiter_;
   const Clock* const clock_;
@@ -229,9 +234,9 @@ class RegistryTrackerService final : public TrackerService {
 
 }  // namespace
 
-std::unique_ptr<TrackerService> TrackerService::Create(Registry* registry, ListenerMetrics* metrics,
+std::unique_ptr<TrackerService> TrackerService::Create(TrackerState* state, ListenerMetrics* metrics,
                                                        RateLimiter* limiter, const Clock* clock) {
-  return std::make_unique<RegistryTrackerService>(registry, metrics, limiter, clock);
+  return std::make_unique<StateTrackerService>(state, metrics, limiter, clock);
 }
 
 }  // namespace shoal::tracker

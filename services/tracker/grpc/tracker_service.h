@@ -4,7 +4,7 @@
 
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
-#include "services/tracker/registry/registry.h"
+#include "services/tracker/state/tracker_state.h"
 #include "shoal/base/clock.h"
 #include "shoal/service/grpc/grpc_methods.h"
 
@@ -17,7 +17,7 @@ class TrackerService {
   static constexpr char kName[] = "shoal.tracker.v1.TrackerService";
 
   // All must outlive it, and it must outlive the server that it is registered with.
-  static std::unique_ptr<TrackerService> Create(Registry* registry, ListenerMetrics* metrics,
+  static std::unique_ptr<TrackerService> Create(TrackerState* state, ListenerMetrics* metrics,
                                                 RateLimiter* limiter, const Clock* clock);
   virtual ~TrackerService() = default;
 

@@ -50,16 +50,16 @@ std::string RateText(double per_second) {
 }
 
 // The page that the query asks for; the first when it makes no sense.
-void FillPage(const std::string& query, Registry* registry, StatusView* view) {
+void FillPage(const std::string& query, TrackerState* state, StatusView* view) {
   tracking::ListContentsRequest request;
   request.page_size = kContentsPerPage;
   absl::string_view token = query;
   if (absl::ConsumePrefix(&token, kAfter)) request.page_token = absl::HexStringToBytes(token);
-  auto contents = registry->ListContents(request);
+  auto contents = state->ListContents(request);
   view->first_page = request.page_token.empty() || !contents.ok();
   if (!contents.ok()) {
     request.page_token.clear();
-    contents = registry->ListContents(request);
+    contents = state->ListContents(request);
   }
   if (!contents.ok()) return;
   view->page = std::move(contents->contents);
@@ -71,31 +71,32 @@ void FillPage(const std::string& query, Registry* registry, StatusView* view) {
 StatusView Look(const StatusSources& sources, absl::Duration started, const std::string& query,
                 SeenBefore* seen) {
   StatusView view;
-  const Registry::Stats stats = sources.registry->stats();
+  const TrackerState::Stats all = sources.state->stats();
+  const Registry::Stats& stats = all.registry;
   const absl::Duration now = sources.clock->Uptime();
   view.version = sources.version;
   view.ready = *sources.ready;
   view.now = sources.clock->Now();
   view.uptime = absl::Floor(now - started, absl::Seconds(1));
-  view.lease = sources.registry->options().lease;
+  view.lease = sources.state->registry()->options().lease;
   view.contents = stats.contents;
   view.seeders = stats.complete_peers;
   view.leechers = stats.partial_peers;
-  view.swarms = stats.bittorrent_swarms;
-  view.swarm_peers = stats.bittorrent_peers;
+  view.swarms = all.bittorrent_swarms;
+  view.swarm_peers = all.bittorrent_peers;
   view.watchers = stats.watchers;
   const uint64_t grpc = sources.listener_metrics->grpc_calls();
   const uint64_t datagrams = sources.listener_metrics->datagrams();
   const SeenBefore::PerSecond rates = seen->Look(now, grpc, datagrams);
   view.doors = {{"gRPC calls", grpc, rates.grpc}, {"datagrams", datagrams, rates.datagrams}};
-  view.limits = LimitUses(*sources.registry);
+  view.limits = LimitUses(*sources.state);
   const RateLimiter::Rates limits = sources.limiter->rates();
   view.rates = {{"each address", RateText(limits.per_source_per_second)},
                 {"at once", absl::StrFormat("%g", limits.per_source_burst)},
                 {"refused to addresses", absl::StrCat(sources.limiter->refused())},
                 {"cookies to the unproven", RateText(limits.unproven_per_second)},
                 {"refused to the unproven", absl::StrCat(sources.limiter->refused_unproven())}};
-  FillPage(query, sources.registry, &view);
+  FillPage(query, sources.state, &view);
   return view;
 }
 

@@ -5,7 +5,7 @@
 
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
-#include "services/tracker/registry/registry.h"
+#include "services/tracker/state/tracker_state.h"
 #include "shoal/base/clock.h"
 #include "shoal/service/http/http_server.h"
 #include "shoal/service/metrics/metrics.h"
@@ -14,7 +14,7 @@ namespace shoal::tracker {
 
 // What the HTTP door shows of. All must outlive the server.
 struct StatusSources {
-  Registry* registry;
+  TrackerState* state;
   service::Metrics* metrics;
   ListenerMetrics* listener_metrics;
   const RateLimiter* limiter;

@@ -154,9 +154,9 @@ struct ListenerMetrics::Families {
   std::atomic<Counter*> call_counters[kDoors.size()][kCalls.size()][kCodes] = {};
 };
 
-ListenerMetrics::ListenerMetrics(service::Metrics* metrics, const Registry* registry,
+ListenerMetrics::ListenerMetrics(service::Metrics* metrics, const TrackerState* state,
                                  const RateLimiter* limiter)
-    : families_(std::make_unique<Families>(&metrics->registry())), registry_(registry), limiter_(limiter) {}
+    : families_(std::make_unique<Families>(&metrics->registry())), state_(state), limiter_(limiter) {}
 
 ListenerMetrics::~ListenerMetrics() = default;
 
@@ -169,21 +169,22 @@ void ListenerMetrics::CountDatagrams(Datagram kind, uint64_t count) {
 }
 
 void ListenerMetrics::Refresh() {
-  const Registry::Stats stats = registry_->stats();
+  const TrackerState::Stats all = state_->stats();
+  const Registry::Stats& stats = all.registry;
   families_->contents->Set(static_cast<double>(stats.contents));
   families_->known_contents->Set(static_cast<double>(stats.known_contents));
   families_->complete->Set(static_cast<double>(stats.complete_peers));
   families_->partial->Set(static_cast<double>(stats.partial_peers));
   families_->watchers->Set(static_cast<double>(stats.watchers));
   families_->chunk_set_bytes->Set(static_cast<double>(stats.chunk_set_bytes));
-  families_->bittorrent_swarms->Set(static_cast<double>(stats.bittorrent_swarms));
-  families_->bittorrent_peers->Set(static_cast<double>(stats.bittorrent_peers));
+  families_->bittorrent_swarms->Set(static_cast<double>(all.bittorrent_swarms));
+  families_->bittorrent_peers->Set(static_cast<double>(all.bittorrent_peers));
   // Counters can only be added to, and others count these themselves.
   CatchUp(stats.lapsed_leases, families_->lapsed);
   CatchUp(stats.left_leases, families_->left);
   CatchUp(limiter_->refused(), families_->over_rate_source);
   CatchUp(limiter_->refused_unproven(), families_->over_rate_unproven);
-  for (const LimitUse& use : LimitUses(*registry_)) {
+  for (const LimitUse& use : LimitUses(*state_)) {
     families_->limits.Add({{"limit", use.name}}).Set(static_cast<double>(use.limit));
     CatchUp(use.refused, &families_->refused.Add({{"limit", use.name}}));
   }
@@ -203,9 +204,9 @@ uint64_t ListenerMetrics::datagrams() const {
   return datagram_latency_.Read().calls();
 }
 
-std::vector<LimitUse> LimitUses(const Registry& registry) {
-  const RegistryUsage& usage = registry.usage();
-  const BitTorrentUsage& bittorrent = registry.bittorrent().usage();
+std::vector<LimitUse> LimitUses(const TrackerState& state) {
+  const RegistryUsage& usage = state.registry().usage();
+  const BitTorrentUsage& bittorrent = state.bittorrent().usage();
   const auto of = [](const char* name, const BoundedCount& count) {
     return LimitUse{name, count.count(), count.limit(), count.refused()};
   };

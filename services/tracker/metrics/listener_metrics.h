@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/latency_histogram.h"
-#include "services/tracker/registry/registry.h"
+#include "services/tracker/state/tracker_state.h"
 #include "shoal/service/metrics/metrics.h"
 
 namespace shoal::tracker {
@@ -48,13 +48,13 @@ struct LimitUse {
   uint64_t limit = 0;
   uint64_t refused = 0;
 };
-std::vector<LimitUse> LimitUses(const Registry& registry);
+std::vector<LimitUse> LimitUses(const TrackerState& state);
 
 // What the tracker counts, for Prometheus (shoal_tracker_...). Counting is an atomic addition. Thread-safe.
 class ListenerMetrics {
  public:
   // All must outlive it.
-  ListenerMetrics(service::Metrics* metrics, const Registry* registry, const RateLimiter* limiter);
+  ListenerMetrics(service::Metrics* metrics, const TrackerState* state, const RateLimiter* limiter);
   ~ListenerMetrics();
 
   void CountCall(Door door, Call call, absl::StatusCode code);
@@ -72,7 +72,7 @@ class ListenerMetrics {
  private:
   struct Families;
   const std::unique_ptr<Families> families_;
-  const Registry* const registry_;
+  const TrackerState* const state_;
   const RateLimiter* const limiter_;
   std::array<LatencyHistogram, kCallKinds> call_latency_;
   LatencyHistogram datagram_latency_;

@@ -3,7 +3,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/tracker/registry/test_requests.h"
-#include "services/tracker/tracker_limits.h"
 #include "shoal/base/manual_clock.h"
 
 namespace shoal::tracker {
@@ -13,17 +12,18 @@ using ::testing::HasSubstr;
 
 TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   ManualClock clock;
-  Registry registry({}, &clock);
+  TrackerState state({}, &clock);
+  Registry& registry = *state.registry();
   service::Metrics metrics;
   RateLimiter limiter({.per_source_per_second = 1, .per_source_burst = 1, .unproven_per_second = 0}, 1);
-  ListenerMetrics doors(&metrics, &registry, &limiter);
+  ListenerMetrics doors(&metrics, &state, &limiter);
   for (int i = 0; i < 3; ++i) limiter.Admit(TestEndpoint(1).ip, clock.Uptime());
   doors.RecordCall(Call::kLookup, absl::Microseconds(30));
   doors.RecordCall(Call::kLookup, absl::Microseconds(50));
   doors.RecordDatagrams(absl::Microseconds(7), 32);
-  TrackerLimits limits;
-  limits.registry.max_contents = 1;
-  registry.SetLimits(limits.registry);
+  RegistryLimits limits;
+  limits.max_contents = 1;
+  registry.SetLimits(limits);
   doors.CountCall(Door::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
   doors.CountCall(Door::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
   doors.CountDatagrams(Datagram::kMalformed, 3);
@@ -51,21 +51,6 @@ TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
               HasSubstr("shoal_tracker_call_duration_seconds_count{call=\"datagram\",door=\"udp\"} 32"));
   EXPECT_EQ(doors.grpc_calls(), 2u);
   EXPECT_EQ(doors.datagrams(), 32u);
-}
-
-// All limits that a file can set for the registry are shown.
-TEST(ListenerMetricsTest, ShowsEveryLimitOfTheRegistry) {
-  ManualClock clock;
-  Registry registry({}, &clock);
-  const std::vector<LimitUse> uses = LimitUses(registry);
-  for (const LimitName& limit : LimitNames()) {
-    if (absl::string_view(limit.name).substr(0, 4) != "max-") continue;
-    const auto found = std::find_if(uses.begin(), uses.end(), [&](const LimitUse& use) {
-      return absl::string_view(use.name) == limit.name;
-    });
-    ASSERT_NE(found, uses.end()) << limit.name;
-    EXPECT_EQ(std::to_string(found->limit), LimitText(limit.name, TrackerLimits())) << limit.name;
-  }
 }
 
 }  // namespace

@@ -8,11 +8,8 @@
 #include <variant>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "services/tracker/registry/lease_id.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/status_macros.h"
@@ -20,10 +17,7 @@
 namespace shoal::tracker {
 namespace {
 
-constexpr size_t kMaxContentsPerName = 20;  // in one reply
-constexpr uint32_t kMaxPageSize = 1000;
-// A page may end early, so that one call does not walk the whole index for a name that nothing contains.
-constexpr uint32_t kMaxScannedPerPage = 50'000;
+constexpr size_t kMaxContentsPerName = 20;  // in one response
 constexpr uint32_t kScanStep = 512;
 
 absl::Status CheckRegister(const tracking::RegisterRequest& request) {
@@ -41,26 +35,7 @@ absl::Status CheckRegister(const tracking::RegisterRequest& request) {
   return absl::OkStatus();
 }
 
-constexpr uint32_t kMaxBitTorrentPeersInSwarmResponse = 1000;
-// Goes before the place in BitTorrent's swarms, which are listed when all contents were: no name has a slash,
-// so no other token begins with one.
-constexpr absl::string_view kBitTorrentToken = "/bittorrent/";
-
-std::string PageToken(const BitTorrentSwarms::Cursor& next) {
-  return absl::StrCat(kBitTorrentToken, next.shard, ".", next.slot);
-}
-
-std::optional<BitTorrentSwarms::Cursor> ParseBitTorrentToken(absl::string_view token) {
-  if (!absl::ConsumePrefix(&token, kBitTorrentToken)) return std::nullopt;
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(token, absl::MaxSplits('.', 1));
-  BitTorrentSwarms::Cursor cursor;
-  if (!absl::SimpleAtoi(parts.first, &cursor.shard) || !absl::SimpleAtoi(parts.second, &cursor.slot))
-    return std::nullopt;
-  return cursor;
-}
-
-// "NAME/HEX-ID": a name has no slash, so the token is told apart without an escape.
+// "NAME/HEX-ID": a name has no slash, so it needs no escape.
 std::string PageToken(const NameIndex::Entry& last) {
   return absl::StrCat(last.name, "/", last.id.ToHex());
 }
@@ -74,14 +49,10 @@ absl::StatusOr<NameIndex::Entry> ParsePageToken(const std::string& token) {
   return absl::InvalidArgumentError("page_token: is none that this tracker gave");
 }
 
-BitTorrentSwarms::Options BitTorrentOptions(const Registry::Options& options) {
-  BitTorrentSwarms::Options bittorrent;
-  bittorrent.interval = options.bittorrent_interval;
-  // One announce may be lost, and the next one late.
-  bittorrent.life = 2.5 * options.bittorrent_interval;
-  bittorrent.limits = options.limits;
-  bittorrent.seed = options.seed;
-  return bittorrent;
+// Requires: the key is no name.
+absl::StatusOr<ContentId> IdIn(const tracking::ContentKey& key) {
+  if (const auto* id = std::get_if<ContentId>(&key)) return *id;
+  return absl::InvalidArgumentError("content: peers of BitTorrent are found over BEP 15");
 }
 
 bool HasPeers(const tracking::ContentStatus& content) {
@@ -95,8 +66,7 @@ Registry::Registry(const Options& options, const Clock* clock)
       clock_(clock),
       started_(clock->Now() - clock->Uptime()),
       usage_(options.limits),
-      names_(options.limits.max_contents_per_name),
-      bittorrent_(BitTorrentOptions(options)) {
+      names_(options.limits.max_contents_per_name) {
   RandomSource seeds(options.seed);
   for (uint32_t number = 0; number < std::clamp(options.shards, 1u, LeaseIdParts::kMaxShards); ++number) {
     RegistryShard::Options shard;
@@ -157,10 +127,7 @@ absl::StatusOr<tracking::LookupResponse> Registry::Lookup(const tracking::Lookup
     if (response.contents.size() > 1) return response;
     id = response.contents[0].summary.id;
   } else {
-    const auto* given = std::get_if<ContentId>(&request.content);
-    if (given == nullptr)
-      return absl::InvalidArgumentError("content: peers of BitTorrent are found over BEP 15");
-    id = *given;
+    SHOAL_ASSIGN_OR_RETURN(id, IdIn(request.content));
   }
   const uint32_t max_peers = request.max_peers == 0 ? tracking::kDefaultPeersPerResponse : request.max_peers;
   SHOAL_ASSIGN_OR_RETURN(
@@ -172,13 +139,11 @@ absl::StatusOr<tracking::LookupResponse> Registry::Lookup(const tracking::Lookup
 
 absl::StatusOr<tracking::ListContentsResponse> Registry::ListContents(
     const tracking::ListContentsRequest& request) {
-  if (const auto cursor = ParseBitTorrentToken(request.page_token)) return ListBitTorrent(request, *cursor);
   std::optional<NameIndex::Entry> after;
   if (!request.page_token.empty()) {
     SHOAL_ASSIGN_OR_RETURN(after, ParsePageToken(request.page_token));
   }
-  const uint32_t page_size =
-      request.page_size == 0 ? kMaxPageSize : std::min(request.page_size, kMaxPageSize);
+  const uint32_t page_size = PageSize(request);
   tracking::ListContentsResponse response;
   for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += kScanStep) {
     const std::vector<NameIndex::Entry> entries = names_.Page(after, kScanStep);
@@ -192,60 +157,13 @@ absl::StatusOr<tracking::ListContentsResponse> Registry::ListContents(
       auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, kNoSite, Tick());
       if (found.ok() && HasPeers(found->content)) response.contents.push_back(std::move(found->content));
     }
-    if (entries.size() < kScanStep) {
-      if (bittorrent_.usage().swarms.count() > 0)
-        response.next_page_token = PageToken(BitTorrentSwarms::Cursor());
-      return response;
-    }
+    if (entries.size() < kScanStep) return response;
   }
   response.next_page_token = PageToken(*after);
   return response;
 }
 
-tracking::ListContentsResponse Registry::ListBitTorrent(const tracking::ListContentsRequest& request,
-                                                        BitTorrentSwarms::Cursor cursor) const {
-  const uint32_t page_size =
-      request.page_size == 0 ? kMaxPageSize : std::min(request.page_size, kMaxPageSize);
-  tracking::ListContentsResponse response;
-  std::vector<BitTorrentSwarms::Swarm> swarms;
-  for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += page_size) {
-    swarms.clear();
-    const uint32_t room = page_size - static_cast<uint32_t>(response.bittorrent_swarms.size());
-    const bool more = bittorrent_.Page(&cursor, room, &swarms);
-    for (const BitTorrentSwarms::Swarm& swarm : swarms) {
-      if (!absl::StrContains(swarm.info_hash.ToHex(), request.name_contains)) continue;
-      response.bittorrent_swarms.push_back(Describe(swarm));
-    }
-    if (!more) return response;
-    if (response.bittorrent_swarms.size() == page_size) break;
-  }
-  response.next_page_token = PageToken(cursor);
-  return response;
-}
-
-absl::StatusOr<tracking::GetSwarmResponse> Registry::GetBitTorrentSwarm(const InfoHash& info_hash) const {
-  std::vector<BitTorrentShard::Peer> peers;
-  const auto swarm =
-      bittorrent_.Describe(info_hash, clock_->Uptime(), kMaxBitTorrentPeersInSwarmResponse, &peers);
-  if (!swarm) {
-    return absl::NotFoundError(
-        absl::StrCat("no BitTorrent swarm ", info_hash.ToHex(), " is known to this tracker"));
-  }
-  tracking::GetSwarmResponse response;
-  response.bittorrent_swarm = Describe(*swarm);
-  for (const BitTorrentShard::Peer& peer : peers) {
-    response.bittorrent_peers.push_back({peer.endpoint, peer.seeder, bittorrent_.Ticks(peer.age_ticks)});
-  }
-  return response;
-}
-
-tracking::BitTorrentSwarm Registry::Describe(const BitTorrentSwarms::Swarm& swarm) const {
-  return {swarm.info_hash, started_ + bittorrent_.Ticks(swarm.first_tick), swarm.counts.seeders,
-          swarm.counts.leechers, swarm.counts.completed};
-}
-
 absl::StatusOr<tracking::GetSwarmResponse> Registry::GetSwarm(const tracking::ContentKey& key) {
-  if (const auto* info_hash = std::get_if<InfoHash>(&key)) return GetBitTorrentSwarm(*info_hash);
   ContentId id;
   if (const auto* name = std::get_if<std::string>(&key)) {
     const std::vector<tracking::ContentStatus> contents = WithName(*name);
@@ -265,7 +183,7 @@ absl::StatusOr<tracking::GetSwarmResponse> Registry::GetSwarm(const tracking::Co
     }
     id = contents[0].summary.id;
   } else {
-    id = std::get<ContentId>(key);
+    SHOAL_ASSIGN_OR_RETURN(id, IdIn(key));
   }
   return ShardOf(id).GetSwarm(id, Tick(), started_);
 }
@@ -291,7 +209,7 @@ void Registry::Unwatch(const ContentId& content, const SwarmWatcher* watcher) {
   ShardOf(content).Unwatch(content, watcher);
 }
 
-void Registry::Export(StateSink* sink) const {
+void Registry::Export(RegistrySink* sink) const {
   for (const auto& shard : shards_) shard->Export(sink);
 }
 
@@ -306,7 +224,6 @@ absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, ab
 
 void Registry::SetLimits(const RegistryLimits& limits) {
   usage_.SetLimits(limits);
-  bittorrent_.SetLimits(limits);
 }
 
 void Registry::Advance() {
@@ -314,7 +231,6 @@ void Registry::Advance() {
     while (!shard->Advance(Tick())) {
     }
   }
-  bittorrent_.Sweep(clock_->Uptime());
 }
 
 absl::Duration Registry::advance_interval() const {
@@ -334,8 +250,6 @@ Registry::Stats Registry::stats() const {
   stats.watchers = usage_.watchers.count();
   stats.lapsed_leases = usage_.lapsed.load(std::memory_order_relaxed);
   stats.left_leases = usage_.left.load(std::memory_order_relaxed);
-  stats.bittorrent_swarms = bittorrent_.usage().swarms.count();
-  stats.bittorrent_peers = bittorrent_.usage().peers.count();
   return stats;
 }
 

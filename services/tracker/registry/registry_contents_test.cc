@@ -1,7 +1,5 @@
 #include "services/tracker/registry/registry.h"
 
-#include <array>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -126,44 +124,6 @@ TEST_F(RegistryTest, ListsByNameInPages) {
     EXPECT_EQ(registry_->ListContents({"", 10, token}).status().code(), absl::StatusCode::kInvalidArgument)
         << token;
   }
-}
-
-TEST_F(RegistryTest, ListsAndShowsBitTorrentsSwarmsBesideItsOwn) {
-  Register(TestSeeder(1, TestContent(1, "a file")));
-  std::array<uint8_t, 6> peers;
-  for (uint8_t number = 1; number <= 25; ++number) {
-    BitTorrentAnnounce announce;
-    announce.info_hash = InfoHash({number, number});
-    announce.peer = TestEndpoint(number);
-    announce.seeder = true;
-    registry_->bittorrent()->Announce(announce, clock_.Uptime(), peers.data());
-  }
-  EXPECT_EQ(registry_->stats().bittorrent_swarms, 25u);
-  const auto list = [&](const std::string& name_contains) {
-    std::set<InfoHash> listed;
-    tracking::ListContentsRequest request{name_contains, 10, ""};
-    do {
-      const auto page = registry_->ListContents(request);
-      EXPECT_TRUE(page.ok()) << page.status();
-      EXPECT_LE(page->contents.size() + page->bittorrent_swarms.size(), 10u);
-      for (const tracking::BitTorrentSwarm& swarm : page->bittorrent_swarms) listed.insert(swarm.info_hash);
-      request.page_token = page->next_page_token;
-    } while (!request.page_token.empty());
-    return listed;
-  };
-  EXPECT_EQ(list("").size(), 25u);
-  EXPECT_EQ(list("0707"), std::set<InfoHash>{InfoHash({7, 7})});
-  EXPECT_THAT(Listed(""), ElementsAre("a file"));
-
-  clock_.Advance(absl::Minutes(1));
-  const auto swarm = registry_->GetSwarm(InfoHash({7, 7}));
-  ASSERT_TRUE(swarm.ok()) << swarm.status();
-  EXPECT_EQ(swarm->bittorrent_swarm->seeders, 1u);
-  ASSERT_EQ(swarm->bittorrent_peers.size(), 1u);
-  EXPECT_EQ(swarm->bittorrent_peers[0].endpoint, TestEndpoint(7));
-  EXPECT_GE(swarm->bittorrent_peers[0].silent_for, absl::Seconds(50));
-  EXPECT_EQ(registry_->GetSwarm(InfoHash({8, 7})).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(registry_->Lookup({InfoHash({7, 7}), {}, 0}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(RegistryTest, ContentWithoutChunksIsComplete) {

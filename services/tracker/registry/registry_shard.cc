@@ -261,7 +261,7 @@ bool RegistryShard::Advance(uint64_t now) {
   }) && done;
 }
 
-void RegistryShard::Export(StateSink* sink) const {
+void RegistryShard::Export(RegistrySink* sink) const {
   MutexLock lock(&mutex_);
   tables_.ForEachContent([&](const ContentRecord& record) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!record.has_peers()) return;
@@ -270,7 +270,8 @@ void RegistryShard::Export(StateSink* sink) const {
       for (const uint32_t slot : *list) {
         if (!tables_.Alive(slot)) continue;
         const LeaseRecord& lease = tables_.lease(slot);
-        StatePeer peer{lease.peer, lease.endpoint, lease.free_slots, std::nullopt, sites_->Name(lease.site)};
+        ExportedPeer peer{lease.peer, lease.endpoint, lease.free_slots, std::nullopt,
+                          sites_->Name(lease.site)};
         if (!tables_.Complete(slot))
           peer.held = lease.held ? *lease.held : ChunkSet(record.summary.chunk_count);
         sink->Peer(peer);

@@ -1,28 +1,72 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/tracker/limits/registry_limits.h"
 #include "services/tracker/registry/name_index.h"
-#include "services/tracker/registry/peer_reports.h"
-#include "services/tracker/registry/registry_records.h"
 #include "services/tracker/registry/shard_tables.h"
 #include "services/tracker/registry/site_names.h"
-#include "services/tracker/registry/state_sink.h"
 #include "services/tracker/registry/swarm_watcher.h"
-#include "services/tracker/registry/swarm_watchers.h"
 #include "services/tracker/tables/peer_selection.h"
 #include "services/tracker/tables/random_source.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
+#include "shoal/content/manifest/chunk_set.h"
+#include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::tracker {
+
+// A peer of a content as Export describes it: what it registered with.
+struct ExportedPeer {
+  PeerId id;
+  Endpoint endpoint;
+  uint16_t free_slots = 0;
+  std::optional<ChunkSet> held;  // nullopt: every chunk
+  std::string site = {};
+};
+
+// Receives a registry's contents and leases, one after the other: a content, then its peers.
+class RegistrySink {
+ public:
+  virtual ~RegistrySink() = default;
+  virtual void Content(const tracking::ContentSummary& summary, absl::Time first_seen) = 0;
+  virtual void Peer(const ExportedPeer& peer) = 0;
+};
+
+// Which peers reported a lease's peer as dead or lying. One reporter proves nothing: it may itself be cut off, or
+// lie; kEnough different ones do. Keeps an entry only for reported leases, and at most kEnough reporters of each.
+// Not thread-safe.
+class PeerReports {
+ public:
+  static constexpr size_t kEnough = 3;
+
+  // Returns: whether there are enough reporters now, this one among them.
+  bool Add(uint32_t lease, const PeerId& reporter) {
+    auto& reporters = reporters_[lease];
+    if (std::find(reporters.begin(), reporters.end(), reporter) == reporters.end() &&
+        reporters.size() < kEnough) {
+      reporters.push_back(reporter);
+    }
+    return reporters.size() == kEnough;
+  }
+
+  // Requires: the lease has ended, or its peer has registered again.
+  void Forget(uint32_t lease) { reporters_.erase(lease); }
+
+ private:
+  absl::flat_hash_map<uint32_t, absl::InlinedVector<PeerId, kEnough>> reporters_;
+};
 
 // The contents of one share of the id space, with their leases, under one lock. The Registry decides which
 // shard a call goes to, and turns these answers into replies.
@@ -77,7 +121,7 @@ class RegistryShard {
   bool Leave(const PeerId& peer, tracking::LeaseId lease, uint64_t now);
   uint32_t LeaveAll(const PeerId& peer, uint64_t now);
   // Tells every content that has a peer, and its peers.
-  void Export(StateSink* sink) const;
+  void Export(RegistrySink* sink) const;
   // Lets a lease lapse `ticks` from now, unless it is renewed.
   void ShortenLease(const PeerId& peer, tracking::LeaseId lease, uint64_t ticks);
   // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.

@@ -8,8 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "services/tracker/limits/bounded_count.h"
 #include "shoal/base/mutex.h"
+#include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::tracker {
@@ -59,6 +62,24 @@ class WatcherWakeups {
 
  private:
   absl::InlinedVector<std::shared_ptr<SwarmWatcher>, 4> watchers_;
+};
+
+// Who watches which content of a shard. Not thread-safe.
+class SwarmWatchers {
+ public:
+  // `count`: of all shards' watchers together; outlives this.
+  explicit SwarmWatchers(BoundedCount* count) : count_(count) {}
+
+  // False, and no change, when there are too many.
+  bool Add(const ContentId& content, std::shared_ptr<SwarmWatcher> watcher);
+  void Remove(const ContentId& content, const SwarmWatcher* watcher);
+  // To all that watch `content` and want to hear about that peer; lets go of those that are lost.
+  void Tell(const ContentId& content, const tracking::SwarmEvent& event, const PeerId& about,
+            WatcherWakeups* wakeups);
+
+ private:
+  BoundedCount* const count_;
+  absl::flat_hash_map<ContentId, std::vector<std::shared_ptr<SwarmWatcher>>> watchers_;
 };
 
 }  // namespace shoal::tracker

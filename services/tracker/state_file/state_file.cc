@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "services/tracker/registry/registry_state.h"
 #include "services/tracker/state_file/state_format.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/file_io.h"
@@ -31,7 +30,7 @@ class CountingSink : public StateSink {
     ++counts.contents;
     next_->Content(summary, first_seen);
   }
-  void Peer(const StatePeer& peer) override {
+  void Peer(const ExportedPeer& peer) override {
     ++counts.peers;
     next_->Peer(peer);
   }
@@ -93,7 +92,8 @@ absl::Status SyncFolderOf(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<StateCounts> SaveState(const std::string& path, const Registry& registry, const Clock& clock) {
+absl::StatusOr<StateCounts> SaveState(const std::string& path, const TrackerState& state,
+                                      const Clock& clock) {
   const std::string temporary = path + ".new";
   StateCounts counts;
   {
@@ -105,8 +105,7 @@ absl::StatusOr<StateCounts> SaveState(const std::string& path, const Registry& r
       return WriteAt(file.get(), bytes, offset - bytes.size());
     });
     CountingSink counting(&writer);
-    registry.Export(&counting);
-    ExportSwarms(registry.bittorrent(), clock.Uptime(), &counting);
+    state.Export(&counting);
     counts = counting.counts;
     if (const absl::Status finished = writer.Finish(); !finished.ok()) return Named(temporary, finished);
     if (fsync(file.get()) != 0) return ErrnoStatus(errno, temporary);
@@ -116,7 +115,7 @@ absl::StatusOr<StateCounts> SaveState(const std::string& path, const Registry& r
   return counts;
 }
 
-absl::StatusOr<StateCounts> LoadState(const std::string& path, Registry* registry, const Clock& clock) {
+absl::StatusOr<StateCounts> LoadState(const std::string& path, TrackerState* state, const Clock& clock) {
   SHOAL_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
   const auto saved = ReadState(file.bytes(), nullptr);
   if (!saved.ok()) return Named(path, saved.status());
@@ -125,7 +124,7 @@ absl::StatusOr<StateCounts> LoadState(const std::string& path, Registry* registr
                                               absl::FormatTime(*saved, absl::UTCTimeZone()),
                                               ", too long ago to be of use"));
   }
-  const std::unique_ptr<StateSink> restoring = MakeRestoring(registry, clock.Uptime());
+  const std::unique_ptr<StateSink> restoring = state->Restoring();
   CountingSink counting(restoring.get());
   SHOAL_RETURN_IF_ERROR(ReadState(file.bytes(), &counting).status());
   return counting.counts;

@@ -31,10 +31,10 @@ class StateFileTest : public ::testing::Test {
 
 TEST_F(StateFileTest, ARestartKeepsEveryPeer) {
   {
-    Registry before({}, &clock_);
-    ASSERT_TRUE(before.Register(TestSeeder(1, TestContent(1))).ok());
-    ASSERT_TRUE(before.Register(TestRegister(2, TestContent(1), 3)).ok());
-    ASSERT_TRUE(before.Register(TestSeeder(3, TestContent(2))).ok());
+    TrackerState before({}, &clock_);
+    ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());
+    ASSERT_TRUE(before.registry()->Register(TestRegister(2, TestContent(1), 3)).ok());
+    ASSERT_TRUE(before.registry()->Register(TestSeeder(3, TestContent(2))).ok());
     BitTorrentAnnounce announce;
     announce.info_hash = InfoHash({7});
     announce.peer = TestEndpoint(4);
@@ -48,13 +48,13 @@ TEST_F(StateFileTest, ARestartKeepsEveryPeer) {
     EXPECT_EQ(saved->swarm_peers, 1u);
   }
   clock_.Advance(absl::Seconds(5));
-  Registry after({}, &clock_);
+  TrackerState after({}, &clock_);
   const auto loaded = LoadState(path_, &after, clock_);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->peers, 3u);
   EXPECT_EQ(loaded->swarm_peers, 1u);
 
-  const auto found = after.Lookup({TestContentId(1), std::nullopt, 50});
+  const auto found = after.registry()->Lookup({TestContentId(1), std::nullopt, 50});
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(found->contents[0].summary, TestContent(1));
   EXPECT_EQ(found->contents[0].seeders, 1u);
@@ -64,24 +64,24 @@ TEST_F(StateFileTest, ARestartKeepsEveryPeer) {
 }
 
 TEST_F(StateFileTest, RestoredLeasesLapseSoonerUnlessTheyAreRenewed) {
-  Registry before({}, &clock_);
-  ASSERT_TRUE(before.Register(TestSeeder(1, TestContent(1))).ok());
-  ASSERT_TRUE(before.Register(TestSeeder(2, TestContent(1))).ok());
+  TrackerState before({}, &clock_);
+  ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());
+  ASSERT_TRUE(before.registry()->Register(TestSeeder(2, TestContent(1))).ok());
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
-  Registry after({}, &clock_);
+  TrackerState after({}, &clock_);
   ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
-  ASSERT_TRUE(after.Register(TestSeeder(2, TestContent(1))).ok());
-  clock_.Advance(2 * after.heartbeat_interval() - absl::Milliseconds(1));
-  EXPECT_EQ(after.Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 2u);
+  ASSERT_TRUE(after.registry()->Register(TestSeeder(2, TestContent(1))).ok());
+  clock_.Advance(2 * after.registry()->heartbeat_interval() - absl::Milliseconds(1));
+  EXPECT_EQ(after.registry()->Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 2u);
   clock_.Advance(absl::Milliseconds(1));
-  EXPECT_EQ(after.Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 1u);
+  EXPECT_EQ(after.registry()->Lookup({TestContentId(1), std::nullopt, 50})->peers.size(), 1u);
 }
 
 TEST_F(StateFileTest, SitesAndCompletedDownloadsAreKept) {
-  Registry before({}, &clock_);
+  TrackerState before({}, &clock_);
   tracking::RegisterRequest here = TestSeeder(1, TestContent(1));
   here.site = "rack-7";
-  ASSERT_TRUE(before.Register(here).ok());
+  ASSERT_TRUE(before.registry()->Register(here).ok());
   BitTorrentAnnounce announce;
   announce.info_hash = InfoHash({7});
   announce.peer = TestEndpoint(4);
@@ -89,14 +89,14 @@ TEST_F(StateFileTest, SitesAndCompletedDownloadsAreKept) {
   announce.seeder = announce.completed = true;
   before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
-  Registry after({}, &clock_);
+  TrackerState after({}, &clock_);
   ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
   EXPECT_EQ(after.GetSwarm(TestContentId(1))->peers[0].site, "rack-7");
   EXPECT_EQ(after.bittorrent()->Scrape(InfoHash({7})), (SwarmCounts{1, 0, 1}));
 }
 
 TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
-  Registry before({}, &clock_);
+  TrackerState before({}, &clock_);
   const absl::Duration life = before.bittorrent()->options().life;
   BitTorrentAnnounce announce;
   announce.info_hash = InfoHash({7});
@@ -107,7 +107,7 @@ TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
   before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
   clock_.Advance(life / 2);  // in which nobody could be heard
-  Registry after({}, &clock_);
+  TrackerState after({}, &clock_);
   ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
   const auto peers = [&] {
     std::vector<BitTorrentShard::Peer> found;
@@ -124,35 +124,35 @@ TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
 }
 
 TEST_F(StateFileTest, NoFileIsNotFound) {
-  Registry registry({}, &clock_);
-  EXPECT_TRUE(absl::IsNotFound(LoadState(path_, &registry, clock_).status()));
+  TrackerState state({}, &clock_);
+  EXPECT_TRUE(absl::IsNotFound(LoadState(path_, &state, clock_).status()));
 }
 
 TEST_F(StateFileTest, ABrokenFileIsNamedAndChangesNothing) {
-  Registry before({}, &clock_);
-  ASSERT_TRUE(before.Register(TestSeeder(1, TestContent(1))).ok());
+  TrackerState before({}, &clock_);
+  ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
   std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(-20, std::ios::end);  // in the block before the end
   file.put('x');
   file.close();
-  Registry after({}, &clock_);
+  TrackerState after({}, &clock_);
   const absl::Status loaded = LoadState(path_, &after, clock_).status();
   EXPECT_TRUE(absl::IsDataLoss(loaded)) << loaded;
   EXPECT_THAT(std::string(loaded.message()), HasSubstr(path_));
-  EXPECT_EQ(after.stats().contents, 0u);
+  EXPECT_EQ(after.registry()->stats().contents, 0u);
 }
 
 TEST_F(StateFileTest, AnOldFileIsNotUsed) {
-  Registry before({}, &clock_);
+  TrackerState before({}, &clock_);
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
   clock_.Advance(absl::Minutes(61));
-  Registry after({}, &clock_);
+  TrackerState after({}, &clock_);
   EXPECT_TRUE(absl::IsOutOfRange(LoadState(path_, &after, clock_).status()));
 }
 
 TEST_F(StateFileTest, AFileThatCantBeWrittenIsNamed) {
-  Registry before({}, &clock_);
+  TrackerState before({}, &clock_);
   EXPECT_THAT(std::string(SaveState("/nowhere/state", before, clock_).status().message()),
               HasSubstr("/nowhere/state"));
 }

@@ -114,7 +114,7 @@ class RecordReader {
   }
 
   absl::Status ReadPeer(ByteReader* reader) {
-    StatePeer peer;
+    ExportedPeer peer;
     const auto flags = reader->ReadBig<uint8_t>();
     peer.id = ReadId<PeerId>(reader);
     peer.endpoint = ReadEndpoint(flags & kIpv4, reader);
@@ -162,7 +162,7 @@ void StateWriter::Content(const tracking::ContentSummary& summary, absl::Time fi
   Append(record);
 }
 
-void StateWriter::Peer(const StatePeer& peer) {
+void StateWriter::Peer(const ExportedPeer& peer) {
   std::string record(1, kPeer);
   record += static_cast<char>((peer.endpoint.ip.is_v4() ? kIpv4 : 0) | (peer.held ? 0 : kComplete));
   record += peer.id.ToString();

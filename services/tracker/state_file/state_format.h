@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "services/tracker/registry/state_sink.h"
+#include "services/tracker/state/tracker_state.h"
 #include "shoal/base/byte_order.h"
 
 namespace shoal::tracker {
@@ -24,7 +24,7 @@ class StateWriter final : public StateSink {
   StateWriter(absl::Time saved, Write write);
 
   void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override;
-  void Peer(const StatePeer& peer) override;
+  void Peer(const ExportedPeer& peer) override;
   void Swarm(const InfoHash& info_hash, uint32_t completed) override;
   void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override;
 

@@ -22,7 +22,7 @@ class Lines final : public StateSink {
     absl::StrAppend(&text, "content ", summary.name, " ", summary.length_bytes, " ", summary.chunk_count, " ",
                     absl::ToUnixMillis(first_seen), "\n");
   }
-  void Peer(const StatePeer& peer) override {
+  void Peer(const ExportedPeer& peer) override {
     absl::StrAppend(&text, "peer ", peer.id.ToHex().substr(0, 8), " ", peer.endpoint.ToString(), " ",
                     peer.free_slots, " ", peer.held ? absl::StrCat(peer.held->count()) : "all",
                     peer.site.empty() ? "" : " at ", peer.site, "\n");

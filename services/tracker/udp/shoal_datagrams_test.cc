@@ -61,14 +61,15 @@ class ShoalDatagramsTest : public ::testing::Test {
   }
 
   ManualClock clock_;
-  Registry registry_{{}, &clock_};
+  TrackerState state_{{}, &clock_};
+  Registry& registry_ = *state_.registry();
   service::Metrics metrics_;
   RateLimiter limiter_{{}, 1};
-  ListenerMetrics listener_metrics_{&metrics_, &registry_, &limiter_};
+  ListenerMetrics listener_metrics_{&metrics_, &state_, &limiter_};
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
   ShoalDatagrams shoal_{&registry_, &listener_metrics_, &cookies_, &limiter_, 50051};
   ConnectionIds connection_ids_{SipHashKey{2}};
-  Bep15Datagrams bep15_{registry_.bittorrent(), &connection_ids_, &limiter_};
+  Bep15Datagrams bep15_{state_.bittorrent(), &connection_ids_, &limiter_};
   DatagramDispatch dispatch_{&shoal_, &bep15_, &listener_metrics_, &clock_};
   std::string last_;
   bool truncated_ = false;
