@@ -45,6 +45,7 @@ TrackerState::Options StateOptions(const Tracker::Options& options) {
   state.registry.lease = options.lease;
   state.registry.limits = options.limits.registry;
   state.registry.seed = RandomSeed();
+  state.registry.lease_key = DatagramCookies::RandomKey();
   state.bittorrent_interval = options.bittorrent_interval;
   state.bittorrent_limits = options.limits.bittorrent;
   return state;

@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "services/tracker/registry/lease_id.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/status_macros.h"
 
@@ -65,17 +64,19 @@ Registry::Registry(const Options& options, const Clock* clock)
     : options_(options),
       clock_(clock),
       started_(clock->Now() - clock->Uptime()),
+      lease_ids_(options.lease_key),
       usage_(options.limits),
       names_(options.limits.max_contents_per_name) {
   RandomSource seeds(options.seed);
-  for (uint32_t number = 0; number < std::clamp(options.shards, 1u, LeaseIdParts::kMaxShards); ++number) {
+  for (uint32_t number = 0; number < std::clamp(options.shards, 1u, LeaseIds::kMaxShards); ++number) {
     RegistryShard::Options shard;
     shard.number = number;
     shard.lease_ticks = static_cast<uint64_t>(absl::ToInt64Milliseconds(options.lease));
     shard.forget_ticks = static_cast<uint64_t>(absl::ToInt64Milliseconds(options.forget_after));
     shard.limits = options.limits;
     shard.seed = seeds.Next();
-    shards_.push_back(std::make_unique<RegistryShard>(shard, Tick(), &usage_, &names_, &sites_));
+    shard.observer = options.observer;
+    shards_.push_back(std::make_unique<RegistryShard>(shard, Tick(), &lease_ids_, &usage_, &names_, &sites_));
   }
 }
 
@@ -96,9 +97,10 @@ absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::
   tracking::HeartbeatResponse response{options_.lease, heartbeat_interval(), {}};
   absl::Status first_error;
   for (const tracking::LeaseBeat& beat : request.leases) {
-    const uint32_t shard = LeaseIdParts::Split(beat.lease_id).shard;
-    const absl::Status beaten = shard < shards_.size() ? shards_[shard]->Beat(request.peer_id, beat, now)
-                                                       : absl::NotFoundError("register again");
+    const LeaseIds::Parts lease = lease_ids_.Open(beat.lease_id);
+    RegistryShard* const shard = ShardOf(lease);
+    const absl::Status beaten = shard != nullptr ? shard->Beat(request.peer_id, lease, beat, now)
+                                                 : absl::NotFoundError("register again");
     if (absl::IsNotFound(beaten)) {
       response.register_again.push_back(beat.lease_id);
     } else if (!beaten.ok()) {
@@ -107,8 +109,9 @@ absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::
     }
   }
   for (const tracking::PeerReport& report : request.reports) {
-    const uint32_t shard = LeaseIdParts::Split(report.lease_id).shard;
-    if (shard < shards_.size()) shards_[shard]->Report(request.peer_id, report, now);
+    const LeaseIds::Parts lease = lease_ids_.Open(report.lease_id);
+    RegistryShard* const shard = ShardOf(lease);
+    if (shard != nullptr) shard->Report(request.peer_id, lease, report, now);
   }
   if (!first_error.ok()) return first_error;
   return response;
@@ -194,9 +197,10 @@ tracking::LeaveResponse Registry::Leave(const tracking::LeaveRequest& request) {
   if (request.lease_ids.empty()) {
     for (const auto& shard : shards_) response.ended += shard->LeaveAll(request.peer_id, now);
   }
-  for (const tracking::LeaseId lease : request.lease_ids) {
-    const uint32_t shard = LeaseIdParts::Split(lease).shard;
-    if (shard < shards_.size() && shards_[shard]->Leave(request.peer_id, lease, now)) ++response.ended;
+  for (const tracking::LeaseId id : request.lease_ids) {
+    const LeaseIds::Parts lease = lease_ids_.Open(id);
+    RegistryShard* const shard = ShardOf(lease);
+    if (shard != nullptr && shard->Leave(request.peer_id, lease, now)) ++response.ended;
   }
   return response;
 }
@@ -217,7 +221,7 @@ absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, ab
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   RegistryShard& shard = ShardOf(request.content.id);
   SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
-  shard.ShortenLease(request.peer_id, registered.lease_id,
+  shard.ShortenLease(request.peer_id, lease_ids_.Open(registered.lease_id),
                      static_cast<uint64_t>(absl::ToInt64Milliseconds(2 * heartbeat_interval())));
   return absl::OkStatus();
 }

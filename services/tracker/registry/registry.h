@@ -9,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/tracker/limits/registry_limits.h"
+#include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/name_index.h"
+#include "services/tracker/registry/registry_observer.h"
 #include "services/tracker/registry/registry_shard.h"
 #include "services/tracker/registry/site_names.h"
 #include "services/tracker/registry/swarm_watcher.h"
@@ -44,7 +46,9 @@ class Registry {
     absl::Duration forget_after = absl::Minutes(10);
     uint32_t shards = 64;  // 1 to 256
     RegistryLimits limits;
-    uint64_t seed = 0;  // for lease ids and the choice of peers; a daemon draws it at random
+    uint64_t seed = 0;                     // for nonces and the choice of peers; a daemon draws it at random
+    LeaseIds::Key lease_key{};             // makes lease ids opaque; a daemon draws it at random
+    RegistryObserver* observer = nullptr;  // notified of all changes; outlives the registry
   };
 
   // Requires: the clock outlives this.
@@ -105,12 +109,17 @@ class Registry {
  private:
   uint64_t Tick() const;
   RegistryShard& ShardOf(const ContentId& content) const;
+  // Null when an id names no shard of this registry.
+  RegistryShard* ShardOf(const LeaseIds::Parts& lease) const {
+    return lease.shard < shards_.size() ? shards_[lease.shard].get() : nullptr;
+  }
   // The contents of a name: those with a peer if there are any, else those without; newest first.
   std::vector<tracking::ContentStatus> WithName(const std::string& name) const;
 
   const Options options_;
   const Clock* const clock_;
   const absl::Time started_;  // wall-clock time at tick 0
+  const LeaseIds lease_ids_;
   RegistryUsage usage_;
   NameIndex names_;
   SiteNames sites_;

@@ -25,12 +25,38 @@ struct NaiveLease {
   std::set<uint32_t> held;
 };
 
+// The leases that an observer knows from the changes alone.
+class Replayed final : public RegistryObserver {
+ public:
+  struct Lease {
+    ContentId content;
+    PeerId peer;
+    bool complete = false;
+    friend bool operator==(const Lease&, const Lease&) = default;
+  };
+
+  void OnChange(const LeaseChange& change) override {
+    ASSERT_EQ(change.sequence, ++sequences[change.shard]);
+    const bool known = leases.contains(change.lease);
+    ASSERT_EQ(known, change.kind != LeaseChange::Kind::kBegan);
+    if (change.kind == LeaseChange::Kind::kEnded) {
+      leases.erase(change.lease);
+    } else {
+      leases[change.lease] = {change.content.id, change.peer.id, change.peer.complete};
+    }
+  }
+
+  std::map<uint32_t, uint64_t> sequences;
+  std::map<tracking::LeaseId, Lease> leases;
+};
+
 class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
  protected:
   using Key = std::pair<uint32_t, uint32_t>;  // peer, content
 
-  static Registry::Options FewShards() {
+  Registry::Options FewShards() {
     Registry::Options options;
+    options.observer = &replayed_;
     options.shards = 4;
     options.seed = GetParam();
     return options;
@@ -141,10 +167,16 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
     ASSERT_EQ(stats.contents, contents.size());
     ASSERT_EQ(stats.partial_peers, partial);
     ASSERT_EQ(stats.complete_peers, model_.size() - partial);
+    std::map<tracking::LeaseId, Replayed::Lease> leases;
+    for (const auto& [key, lease] : model_) {
+      leases[lease.id] = {TestContentId(key.second), TestPeerId(key.first), lease.held.size() == kChunks};
+    }
+    ASSERT_EQ(replayed_.leases, leases);
   }
 
   RandomSource random_{GetParam()};
   ManualClock clock_;
+  Replayed replayed_;
   Registry registry_{FewShards(), &clock_};
   std::map<Key, NaiveLease> model_;
   std::vector<std::pair<uint32_t, tracking::LeaseId>> past_;

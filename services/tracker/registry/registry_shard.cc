@@ -39,14 +39,14 @@ absl::Status UnknownContent(const ContentId& id) {
 
 }  // namespace
 
-RegistryShard::RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names,
-                             SiteNames* sites)
+RegistryShard::RegistryShard(const Options& options, uint64_t now, const LeaseIds* lease_ids,
+                             RegistryUsage* usage, NameIndex* names, SiteNames* sites)
     : options_(options),
       usage_(usage),
       names_(names),
       sites_(sites),
       random_(options.seed),
-      tables_(options.number, options.lease_ticks, options.forget_ticks, now),
+      tables_(options.number, lease_ids, options.lease_ticks, options.forget_ticks, now),
       watchers_(&usage->watchers) {}
 
 absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking::RegisterRequest& request,
@@ -94,6 +94,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
 
   LeaseRecord& record = tables_.lease(lease);
   const tracking::PeerInfo before = tables_.Describe(lease);
+  const SiteNumber site_before = record.site;
   if (!is_new) tables_.LeaveSwarm(lease);
   DropChunkSet(std::exchange(record.held, std::move(held)));
   record.chunks_held = request.held.count();
@@ -108,18 +109,25 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   tables_.JoinSwarm(lease);
 
   const tracking::PeerInfo after = tables_.Describe(lease);
-  if (is_new || after.endpoint != before.endpoint || after.complete != before.complete) {
-    watchers_.Tell(request.content.id, after, request.peer_id, &wakeups);
+  if (is_new) {
+    Publish(LeaseChange::Kind::kBegan, lease, &wakeups);
+  } else if (after.endpoint != before.endpoint || (before.complete && !after.complete)) {
+    Publish(LeaseChange::Kind::kMoved, lease, &wakeups);
+  } else if (!before.complete && after.complete) {
+    Publish(LeaseChange::Kind::kCompleted, lease, &wakeups);
+  } else if (record.site != site_before) {
+    Publish(LeaseChange::Kind::kSiteChanged, lease, &wakeups);
   }
   return Registered{tables_.IdOf(lease),
                     Select(content, request.peer_id, record.site, request.max_peers, &wakeups)};
 }
 
-absl::Status RegistryShard::Beat(const PeerId& peer, const tracking::LeaseBeat& beat, uint64_t now) {
+absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseIds::Parts& id,
+                                 const tracking::LeaseBeat& beat, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
-  const uint32_t lease = tables_.FindLease(peer, beat.lease_id);
+  const uint32_t lease = tables_.FindLease(peer, id);
   if (lease == kNoSlot) return absl::NotFoundError("register again");
 
   LeaseRecord& record = tables_.lease(lease);
@@ -149,11 +157,12 @@ absl::StatusOr<RegistryShard::Found> RegistryShard::Lookup(const ContentId& id,
   return found;
 }
 
-void RegistryShard::Report(const PeerId& reporter, const tracking::PeerReport& report, uint64_t now) {
+void RegistryShard::Report(const PeerId& reporter, const LeaseIds::Parts& id,
+                           const tracking::PeerReport& report, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, 0, &wakeups);
-  const uint32_t own = tables_.FindLease(reporter, report.lease_id);
+  const uint32_t own = tables_.FindLease(reporter, id);
   if (own == kNoSlot || report.peer == reporter) return;
   const uint32_t reported = tables_.FindLease(report.peer, tables_.lease(own).content);
   if (reported == kNoSlot) return;
@@ -222,7 +231,7 @@ void RegistryShard::Unwatch(const ContentId& id, const SwarmWatcher* watcher) {
   watchers_.Remove(id, watcher);
 }
 
-bool RegistryShard::Leave(const PeerId& peer, tracking::LeaseId id, uint64_t now) {
+bool RegistryShard::Leave(const PeerId& peer, const LeaseIds::Parts& id, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
@@ -280,7 +289,7 @@ void RegistryShard::Export(RegistrySink* sink) const {
   });
 }
 
-void RegistryShard::ShortenLease(const PeerId& peer, tracking::LeaseId id, uint64_t ticks) {
+void RegistryShard::ShortenLease(const PeerId& peer, const LeaseIds::Parts& id, uint64_t ticks) {
   MutexLock lock(&mutex_);
   const uint32_t lease = tables_.FindLease(peer, id);
   if (lease != kNoSlot) tables_.LetLapse(lease, ticks);
@@ -330,9 +339,23 @@ absl::StatusOr<uint32_t> RegistryShard::AddLease(const PeerId& peer, uint32_t co
   const uint32_t lease = tables_.AddLease(peer, content, nonce);
   if (lease == kNoSlot) {
     usage_->leases.Subtract(1);
-    return LimitReached("leases in one shard", LeaseIdParts::kMaxSlots);
+    return LimitReached("leases in one shard", LeaseIds::kMaxSlots);
   }
   return lease;
+}
+
+void RegistryShard::Publish(LeaseChange::Kind kind, uint32_t lease, WatcherWakeups* wakeups) {
+  if (options_.observer == nullptr && watchers_.empty()) return;
+  const LeaseRecord& record = tables_.lease(lease);
+  const LeaseChange change{kind,
+                           options_.number,
+                           options_.observer == nullptr ? 0 : ++changes_,
+                           tables_.IdOf(lease),
+                           tables_.content(record.content).summary,
+                           tables_.Describe(lease),
+                           options_.observer == nullptr ? std::string() : sites_->Name(record.site)};
+  if (options_.observer != nullptr) options_.observer->OnChange(change);
+  watchers_.Tell(change, wakeups);
 }
 
 void RegistryShard::EndLease(uint32_t lease, WatcherWakeups* wakeups) {
@@ -346,7 +369,7 @@ void RegistryShard::OnLeaseEnd(uint32_t lease, WatcherWakeups* wakeups) {
   usage_->leases.Subtract(1);
   reports_.Forget(lease);
   DropChunkSet(std::move(record.held));
-  watchers_.Tell(tables_.content(record.content).summary.id, record.peer, record.peer, wakeups);
+  Publish(LeaseChange::Kind::kEnded, lease, wakeups);
 }
 
 absl::StatusOr<std::unique_ptr<ChunkSet>> RegistryShard::KeepChunkSet(const ChunkSet& held) {
@@ -382,7 +405,7 @@ absl::Status RegistryShard::AddHeld(uint32_t lease, const std::vector<ChunkRange
     DropChunkSet(std::move(record.held));
     record.chunks_held = count;
     tables_.JoinSwarm(lease);
-    watchers_.Tell(summary.id, tables_.Describe(lease), record.peer, wakeups);
+    Publish(LeaseChange::Kind::kCompleted, lease, wakeups);
   }
   record.chunks_held = count;
   return absl::OkStatus();
@@ -413,8 +436,7 @@ std::vector<tracking::PeerInfo> RegistryShard::Select(uint32_t content, const st
   for (const PeerPlace& place : choice) {
     peers.push_back(tables_.Describe((place.complete ? swarm.complete : swarm.partial)[place.place]));
   }
-  // Whoever was found lapsed need not wait for the wheel: the counts that go with this answer are then right
-  // as well.
+  // Ends leases that were found lapsed without waiting for the wheel, so that the counts in this response are right.
   for (const uint32_t slot : lapsed) EndLease(slot, wakeups);
   return peers;
 }

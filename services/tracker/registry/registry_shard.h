@@ -13,7 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/tracker/limits/registry_limits.h"
+#include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/name_index.h"
+#include "services/tracker/registry/registry_observer.h"
 #include "services/tracker/registry/shard_tables.h"
 #include "services/tracker/registry/site_names.h"
 #include "services/tracker/registry/swarm_watcher.h"
@@ -84,6 +86,7 @@ class RegistryShard {
     uint64_t forget_ticks = 600'000;
     RegistryLimits limits;
     uint64_t seed = 0;
+    RegistryObserver* observer = nullptr;
   };
 
   struct Registered {
@@ -95,9 +98,9 @@ class RegistryShard {
     std::vector<tracking::PeerInfo> peers;
   };
 
-  // `usage`, `names` and `sites` are shared by all shards and outlive them.
-  RegistryShard(const Options& options, uint64_t now, RegistryUsage* usage, NameIndex* names,
-                SiteNames* sites);
+  // `lease_ids`, `usage`, `names` and `sites` are shared by all shards and outlive them.
+  RegistryShard(const Options& options, uint64_t now, const LeaseIds* lease_ids, RegistryUsage* usage,
+                NameIndex* names, SiteNames* sites);
 
   // Errors as TrackerService.Register; the request's fields were checked by the caller. `wall` is for
   // first_seen.
@@ -105,25 +108,27 @@ class RegistryShard {
                                       absl::Time wall);
   // NOT_FOUND when the lease is to be registered again; INVALID_ARGUMENT for chunks that the content has not
   // (the lease is renewed all the same).
-  absl::Status Beat(const PeerId& peer, const tracking::LeaseBeat& beat, uint64_t now);
+  absl::Status Beat(const PeerId& peer, const LeaseIds::Parts& lease, const tracking::LeaseBeat& beat,
+                    uint64_t now);
   // NOT_FOUND when the content is not known.
   absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
                                SiteNumber site, uint64_t now);
   // Somebody with a lease says that another peer of that content is no good. One that enough say it of is
   // handed to nobody until it registers again; when it was reported as dead and is not, its next beat tells
   // it to.
-  void Report(const PeerId& reporter, const tracking::PeerReport& report, uint64_t now);
+  void Report(const PeerId& reporter, const LeaseIds::Parts& lease, const tracking::PeerReport& report,
+              uint64_t now);
   // `started`: the time of tick 0, to date a lease.
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
   absl::Status Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now);
   void Unwatch(const ContentId& id, const SwarmWatcher* watcher);
   // Whether the lease was there and that peer's.
-  bool Leave(const PeerId& peer, tracking::LeaseId lease, uint64_t now);
+  bool Leave(const PeerId& peer, const LeaseIds::Parts& lease, uint64_t now);
   uint32_t LeaveAll(const PeerId& peer, uint64_t now);
   // Tells every content that has a peer, and its peers.
   void Export(RegistrySink* sink) const;
   // Lets a lease lapse `ticks` from now, unless it is renewed.
-  void ShortenLease(const PeerId& peer, tracking::LeaseId lease, uint64_t ticks);
+  void ShortenLease(const PeerId& peer, const LeaseIds::Parts& lease, uint64_t ticks);
   // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.
   bool Advance(uint64_t now);
 
@@ -139,7 +144,11 @@ class RegistryShard {
   // A lease in the tables, not yet in the swarm.
   absl::StatusOr<uint32_t> AddLease(const PeerId& peer, uint32_t content)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes it out of everything, and tells the watchers.
+  // Publishes a change of a lease: to the observer, then to the watchers. Requires: the record is as it is after
+  // the change, but for kEnded, which is published while it still stands.
+  void Publish(LeaseChange::Kind kind, uint32_t lease, WatcherWakeups* wakeups)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes it out of everything, and publishes that.
   void EndLease(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The same but for the tables.
   void OnLeaseEnd(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -165,6 +174,7 @@ class RegistryShard {
   ShardTables tables_ ABSL_GUARDED_BY(mutex_);
   SwarmWatchers watchers_ ABSL_GUARDED_BY(mutex_);
   PeerReports reports_ ABSL_GUARDED_BY(mutex_);
+  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // that the observer was notified of
 };
 
 }  // namespace shoal::tracker

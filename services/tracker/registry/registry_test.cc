@@ -165,6 +165,30 @@ TEST_F(RegistryTest, UnknownLeasesOfAnyShape) {
   EXPECT_EQ(registry_->Leave({TestPeerId(1), unknown}).ended, 0u);
 }
 
+// Ids are opaque: those that another tracker issued for the same peer and content, in the same shard and slot, are
+// unknown, whatever is done with them.
+TEST_F(RegistryTest, AnotherTrackersLeasesAreUnknown) {
+  Registry::Options other_options;
+  other_options.seed = seed_;  // and so the same nonces
+  other_options.lease_key = {1};
+  Registry other(other_options, &clock_);
+  std::vector<tracking::LeaseId> mine;
+  std::vector<tracking::LeaseId> theirs;
+  for (uint32_t content = 0; content < 200; ++content) {
+    mine.push_back(Register(TestSeeder(1, TestContent(content))));
+    theirs.push_back(other.Register(TestSeeder(1, TestContent(content)))->lease_id);
+  }
+  clock_.Advance(kLease / 2);
+  tracking::HeartbeatRequest request = TestHeartbeat(1, theirs);
+  request.reports = {{theirs[0], TestPeerId(2), tracking::PeerReport::Reason::kDead}};
+  EXPECT_THAT(registry_->Heartbeat(request)->register_again, ::testing::ElementsAreArray(theirs));
+  EXPECT_EQ(registry_->Leave({TestPeerId(1), theirs}).ended, 0u);
+  EXPECT_EQ(registry_->stats().complete_peers, 200u);
+  clock_.Advance(kLease / 2);  // nothing was renewed
+  EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, mine))->register_again,
+              ::testing::ElementsAreArray(mine));
+}
+
 TEST_F(RegistryTest, LeaveEndsNamedOrAllLeases) {
   std::vector<tracking::LeaseId> leases;
   for (uint32_t content = 0; content < 200; ++content) {

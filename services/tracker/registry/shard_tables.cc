@@ -13,8 +13,10 @@ uint32_t FindSlot(const Set& set, const Key& key) {
 
 }  // namespace
 
-ShardTables::ShardTables(uint32_t shard, uint64_t lease_ticks, uint64_t forget_ticks, uint64_t now)
+ShardTables::ShardTables(uint32_t shard, const LeaseIds* lease_ids, uint64_t lease_ticks,
+                         uint64_t forget_ticks, uint64_t now)
     : shard_(shard),
+      lease_ids_(lease_ids),
       lease_ticks_(lease_ticks),
       forget_ticks_(forget_ticks),
       lease_wheel_(&leases_, lease_ticks, now),
@@ -29,11 +31,10 @@ uint32_t ShardTables::FindContent(const ContentId& id) const {
   return FindSlot(content_by_id_, id);
 }
 
-uint32_t ShardTables::FindLease(const PeerId& peer, tracking::LeaseId id) const {
-  const LeaseIdParts parts = LeaseIdParts::Split(id);
-  if (parts.shard != shard_ || parts.nonce == 0 || !leases_.table.Reaches(parts.slot)) return kNoSlot;
-  const LeaseRecord& record = lease(parts.slot);
-  return record.nonce == parts.nonce && record.peer == peer && Alive(parts.slot) ? parts.slot : kNoSlot;
+uint32_t ShardTables::FindLease(const PeerId& peer, const LeaseIds::Parts& id) const {
+  if (id.nonce == 0 || !leases_.table.Reaches(id.slot)) return kNoSlot;
+  const LeaseRecord& record = lease(id.slot);
+  return record.nonce == id.nonce && record.peer == peer && Alive(id.slot) ? id.slot : kNoSlot;
 }
 
 uint32_t ShardTables::FindLease(const PeerId& peer, uint32_t content) const {
@@ -45,7 +46,7 @@ uint32_t ShardTables::AnyLeaseOf(const PeerId& peer) const {
 }
 
 tracking::LeaseId ShardTables::IdOf(uint32_t slot) const {
-  return LeaseIdParts{shard_, lease(slot).nonce, slot}.Join();
+  return lease_ids_->Make({shard_, lease(slot).nonce, slot});
 }
 
 bool ShardTables::Complete(uint32_t slot) const {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "services/tracker/registry/lease_id.h"
+#include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/site_names.h"
 #include "services/tracker/tables/lease_wheel.h"
 #include "services/tracker/tables/slot_set.h"
@@ -64,8 +64,10 @@ struct ContentRecord {
 // business. A record is known by its slot. All operations are O(1). Not thread-safe.
 class ShardTables {
  public:
-  // `shard`: its number, for lease ids. `now`, here and elsewhere: a tick of a millisecond.
-  ShardTables(uint32_t shard, uint64_t lease_ticks, uint64_t forget_ticks, uint64_t now);
+  // `shard`: its number, for lease ids, which `lease_ids` (it outlives this) makes. `now`, here and elsewhere: in
+  // ticks of a millisecond.
+  ShardTables(uint32_t shard, const LeaseIds* lease_ids, uint64_t lease_ticks, uint64_t forget_ticks,
+              uint64_t now);
 
   uint64_t now() const { return leases_.now; }
   // Never back.
@@ -74,8 +76,8 @@ class ShardTables {
   // ---- Slots; kNoSlot where there is none.
 
   uint32_t FindContent(const ContentId& id) const;
-  // One that is alive, and that peer's.
-  uint32_t FindLease(const PeerId& peer, tracking::LeaseId id) const;
+  // A lease of that peer that has not lapsed, by what is in its id. Requires: the id names this shard.
+  uint32_t FindLease(const PeerId& peer, const LeaseIds::Parts& id) const;
   uint32_t FindLease(const PeerId& peer, uint32_t content) const;
   uint32_t AnyLeaseOf(const PeerId& peer) const;
 
@@ -145,7 +147,7 @@ class ShardTables {
   // The records as the sets and the wheels need them. (Structs of their own, because those keep pointers to
   // them.)
   struct Leases {
-    Leases() : table(LeaseIdParts::kMaxSlots) {}
+    Leases() : table(LeaseIds::kMaxSlots) {}
     SlotTable<LeaseRecord> table;
     uint64_t now = 0;  // lets a 32-bit deadline be told in full
 
@@ -190,6 +192,7 @@ class ShardTables {
   };
 
   const uint32_t shard_;
+  const LeaseIds* const lease_ids_;
   const uint64_t lease_ticks_;
   const uint64_t forget_ticks_;
   Leases leases_;

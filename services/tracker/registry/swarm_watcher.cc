@@ -54,13 +54,15 @@ void SwarmWatchers::Remove(const ContentId& content, const SwarmWatcher* watcher
   if (watched->second.empty()) watchers_.erase(watched);
 }
 
-void SwarmWatchers::Tell(const ContentId& content, const tracking::SwarmEvent& event, const PeerId& about,
-                         WatcherWakeups* wakeups) {
-  if (watchers_.empty()) return;
-  const auto watched = watchers_.find(content);
+void SwarmWatchers::Tell(const LeaseChange& change, WatcherWakeups* wakeups) {
+  if (change.kind == LeaseChange::Kind::kSiteChanged) return;  // watchers are not sent sites
+  const auto watched = watchers_.find(change.content.id);
   if (watched == watchers_.end()) return;
+  const tracking::SwarmEvent event = change.kind == LeaseChange::Kind::kEnded
+                                         ? tracking::SwarmEvent(change.peer.id)
+                                         : tracking::SwarmEvent(change.peer);
   count_->Subtract(std::erase_if(watched->second, [&](const std::shared_ptr<SwarmWatcher>& watcher) {
-    if (about == watcher->exclude()) return false;
+    if (change.peer.id == watcher->exclude()) return false;
     const bool reads_on = watcher->Add(event);
     wakeups->Add(watcher);
     return !reads_on;

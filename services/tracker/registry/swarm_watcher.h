@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "services/tracker/limits/bounded_count.h"
+#include "services/tracker/registry/registry_observer.h"
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/messages/messages.h"
@@ -74,8 +75,8 @@ class SwarmWatchers {
   bool Add(const ContentId& content, std::shared_ptr<SwarmWatcher> watcher);
   void Remove(const ContentId& content, const SwarmWatcher* watcher);
   // To all that watch `content` and want to hear about that peer; lets go of those that are lost.
-  void Tell(const ContentId& content, const tracking::SwarmEvent& event, const PeerId& about,
-            WatcherWakeups* wakeups);
+  void Tell(const LeaseChange& change, WatcherWakeups* wakeups);
+  bool empty() const { return watchers_.empty(); }
 
  private:
   BoundedCount* const count_;
