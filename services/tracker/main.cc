@@ -22,15 +22,15 @@ constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// What calls in flight have. They take milliseconds; but gRPC waits for the connections too, and one of an
-// idle client stays open until this has passed, so it is how long a stop takes.
+// The time that calls in flight have to finish. They take milliseconds, but gRPC also waits for connections,
+// and an idle client's stays open until this has passed: so a stop takes this long.
 constexpr absl::Duration kGrace = absl::Seconds(1);
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 
 constexpr char kExamples[] = R"(
 Examples:
   shoal-tracker
-      all doors at their usual ports
+      all listeners at their usual ports
   shoal-tracker --grpc=127.0.0.1:0 --udp=none --http=none
       gRPC alone, at a port that the system chooses; it is printed
   shoal-tracker --lease=10s --log-format=json
@@ -38,7 +38,7 @@ Examples:
   shoal-tracker --state=/var/lib/shoal/tracker.state --limits=/etc/shoal/limits
       keeps its peers over a restart; SIGHUP reads the limits file again
   shoal-tracker --rate-per-address=200 --max-leases=1000000
-      turns away who asks too often, and the million and first lease
+      refuses addresses that ask too often, and the million and first lease
   shoal-tracker --health-check
       asks the tracker on this machine whether it serves; for containers
 
@@ -121,7 +121,7 @@ int Fail(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
-// Where to ask when the flag says nothing: the gRPC door of this machine.
+// The address to check: the flag's, or else the gRPC listener of this machine.
 absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
   if (!flags.health_check.empty()) {
     const auto address = shoal::HostPort::Parse(flags.health_check);
@@ -143,12 +143,12 @@ int RunHealthCheck(const Flags& flags) {
   return kExitOk;
 }
 
-void PrintDoor(const char* scheme, const shoal::Endpoint& listen, uint16_t port, const char* what_for) {
+void PrintListener(const char* scheme, const shoal::Endpoint& listen, uint16_t port, const char* what_for) {
   std::printf("listening on %s://%s (%s)\n", scheme, shoal::Endpoint{listen.ip, port}.ToString().c_str(),
               what_for);
 }
 
-// The file's log level, or else the flag's, which was looked at before.
+// Applies the file's log level, or else the flag's. Requires: the flag is valid.
 void UseLogLevel(const Flags& flags, const shoal::tracker::TrackerLimits& limits) {
   shoal::service::SetLogLevel(limits.log_level ? *limits.log_level
                                                : *shoal::service::ParseLogLevel(flags.log_level));
@@ -179,10 +179,10 @@ int RunTracker(const Flags& flags) {
   if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
 
   std::printf("shoal-tracker %s\n", SHOAL_VERSION);
-  PrintDoor("grpc", options->grpc, (*tracker)->grpc_port(), "seeders, leechers, grpcurl");
-  if (options->udp) PrintDoor("udp", *options->udp, (*tracker)->udp_port(), "the same in datagrams");
+  PrintListener("grpc", options->grpc, (*tracker)->grpc_port(), "seeders, leechers, grpcurl");
+  if (options->udp) PrintListener("udp", *options->udp, (*tracker)->udp_port(), "the same in datagrams");
   if (options->http)
-    PrintDoor("http", *options->http, (*tracker)->http_port(), "status page, /metrics, /healthz, /readyz");
+    PrintListener("http", *options->http, (*tracker)->http_port(), "status page, /metrics, /healthz, /readyz");
   std::fflush(stdout);
 
   int signal = signals.Wait();
@@ -199,10 +199,10 @@ int main(int argc, char** argv) {
   Flags flags;
   CLI::App app("The Shoal tracker: knows which peer has which chunks of which content, and tells who asks.",
                "shoal-tracker");
-  app.add_option("--grpc", flags.grpc, "Where the gRPC door listens")
+  app.add_option("--grpc", flags.grpc, "Where to listen for gRPC")
       ->envname("SHOAL_GRPC")
       ->capture_default_str();
-  app.add_option("--udp", flags.udp, "Where the UDP door listens, or none")
+  app.add_option("--udp", flags.udp, "Where to listen for datagrams, or none")
       ->envname("SHOAL_UDP")
       ->capture_default_str();
   app.add_option("--http", flags.http, "Where health pages and metrics are, or none")

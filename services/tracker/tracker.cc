@@ -10,18 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/tracker/grpc/tracker_service.h"
-#include "services/tracker/http/status_pages.h"
+#include "services/tracker/http/status_page.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/state/tracker_state.h"
 #include "services/tracker/state_file/state_file.h"
-#include "services/tracker/udp/bep15_datagrams.h"
-#include "services/tracker/udp/connection_id.h"
 #include "services/tracker/udp/datagram_cookie.h"
-#include "services/tracker/udp/datagram_dispatch.h"
-#include "services/tracker/udp/datagram_filter.h"
-#include "services/tracker/udp/datagram_server.h"
-#include "services/tracker/udp/shoal_datagrams.h"
+#include "services/tracker/udp/udp_listener.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/usable_cores.h"
@@ -92,8 +87,6 @@ class RunningTracker final : public Tracker {
         limiter_(options.limits.rates, RandomSeed()),
         listener_metrics_(&metrics_, &state_, &limiter_),
         service_(TrackerService::Create(&state_, &listener_metrics_, &limiter_, options.clock)),
-        cookies_(DatagramCookies::RandomKey(), options.clock),
-        connection_ids_(DatagramCookies::RandomKey()),
         clock_(options.clock) {}
   ~RunningTracker() override { Stop(absl::ZeroDuration()); }
 
@@ -131,13 +124,13 @@ class RunningTracker final : public Tracker {
   }
 
   void Stop(absl::Duration grace) override {
-    // The pages stay up the longest, so that whoever looks sees that this tracker is going.
+    // The pages stay up longest, to show that this tracker is stopping.
     ready_ = false;
     if (grpc_) grpc_->SetServing(false);
     service_->EndWatches();
     if (grpc_) grpc_->Stop(grace);
     if (udp_) udp_->Stop();
-    // Nothing changes any more. Not when it never ran: what the file says is better than nothing.
+    // Nothing changes any more. A tracker that never ran keeps the file that it found.
     if (std::exchange(began_, false)) WriteState();
     if (http_) http_->Stop();
   }
@@ -177,20 +170,14 @@ class RunningTracker final : public Tracker {
   }
 
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
-    shoal_datagrams_ = std::make_unique<ShoalDatagrams>(state_.registry(), &listener_metrics_, &cookies_,
-                                                        &limiter_, grpc_->port());
-    bep15_datagrams_ = std::make_unique<Bep15Datagrams>(state_.bittorrent(), &connection_ids_, &limiter_);
-    dispatch_ = std::make_unique<DatagramDispatch>(shoal_datagrams_.get(), bep15_datagrams_.get(),
-                                                   &listener_metrics_, clock_);
-    DatagramServer::Options udp;
-    udp.listen = listen;
-    udp.sockets = sockets;
-    udp.filter = DatagramFilter();
-    udp.on_unsendable = [this](uint64_t count) {
-      listener_metrics_.CountDatagrams(Datagram::kUnsendable, count);
-    };
-    SHOAL_ASSIGN_OR_RETURN(udp_, DatagramServer::Start(udp, dispatch_.get()));
-    return absl::OkStatus();
+    UdpListener::Options options;
+    options.listen = listen;
+    options.sockets = sockets;
+    options.grpc_port = grpc_->port();
+    options.cookie_key = DatagramCookies::RandomKey();
+    options.connection_id_key = DatagramCookies::RandomKey();
+    udp_ = std::make_unique<UdpListener>(options, &state_, &listener_metrics_, &limiter_, clock_);
+    return udp_->Start();
   }
 
   const std::string state_file_;
@@ -200,16 +187,11 @@ class RunningTracker final : public Tracker {
   service::Metrics metrics_;
   ListenerMetrics listener_metrics_;
   const std::unique_ptr<TrackerService> service_;
-  const DatagramCookies cookies_;
-  const ConnectionIds connection_ids_;
   const Clock* const clock_;
   std::atomic<bool> ready_{false};
-  bool began_ = false;  // and its end is still to come
-  std::unique_ptr<ShoalDatagrams> shoal_datagrams_;
-  std::unique_ptr<Bep15Datagrams> bep15_datagrams_;
-  std::unique_ptr<DatagramDispatch> dispatch_;
+  bool began_ = false;  // and not stopped yet
   std::unique_ptr<service::GrpcServer> grpc_;
-  std::unique_ptr<DatagramServer> udp_;
+  std::unique_ptr<UdpListener> udp_;
   std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<PeriodicThread> expiry_;
 };

@@ -51,7 +51,7 @@ class TrackerTest : public ::testing::Test {
   std::unique_ptr<v1::TrackerService::Stub> stub_;
 };
 
-TEST_F(TrackerTest, OpensItsDoors) {
+TEST_F(TrackerTest, OpensItsListeners) {
   EXPECT_NE(tracker_->grpc_port(), 0);
   EXPECT_NE(tracker_->udp_port(), 0);
   EXPECT_NE(tracker_->http_port(), 0);

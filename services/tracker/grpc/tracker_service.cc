@@ -116,7 +116,7 @@ class StateTrackerService final : public TrackerService {
         service::GrpcMethods::ServerStream{[this](service::GrpcCall* call, ByteView request,
                                                   const std::shared_ptr<service::GrpcStream>& stream) {
           auto opened = Watch(call, request, stream);
-          metrics_->CountCall(Door::kGrpc, Call::kWatch, opened.status().code());
+          metrics_->CountCall(Listener::kGrpc, Call::kWatch, opened.status().code());
           return opened;
         }});
   }
@@ -132,7 +132,7 @@ class StateTrackerService final : public TrackerService {
                    const absl::Duration began = clock_->Uptime();
                    const absl::StatusOr<std::string> response = Answer<In, Out>(call, began, bytes, perform);
                    metrics_->RecordCall(kind, clock_->Uptime() - began);
-                   metrics_->CountCall(Door::kGrpc, kind, response.status().code());
+                   metrics_->CountCall(Listener::kGrpc, kind, response.status().code());
                    return response;
                  }});
   }

@@ -10,19 +10,19 @@
 
 namespace shoal::tracker {
 
-// The gRPC door: shoal.tracker.v1.TrackerService over a Registry. It turns messages into values, asks, and
-// turns the answer back; what the answer is, is the registry's business. Thread-safe.
+// The gRPC listener: shoal.tracker.v1.TrackerService over a TrackerState. Converts messages to values and
+// back; the state decides. Thread-safe.
 class TrackerService {
  public:
   static constexpr char kName[] = "shoal.tracker.v1.TrackerService";
 
-  // All must outlive it, and it must outlive the server that it is registered with.
+  // Requires: all pointers outlive this, and this outlives the server that it is added to.
   static std::unique_ptr<TrackerService> Create(TrackerState* state, ListenerMetrics* metrics,
                                                 RateLimiter* limiter, const Clock* clock);
   virtual ~TrackerService() = default;
 
   virtual void AddTo(service::GrpcMethods* methods) = 0;
-  // Ends all Watch streams with UNAVAILABLE, now and from now on: they would hold up a server that drains.
+  // Ends all present and future Watch streams with UNAVAILABLE: they would hold up a server that drains.
   virtual void EndWatches() = 0;
 };
 

@@ -1,11 +1,15 @@
 #include "services/tracker/http/status_page.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "shoal/base/units.h"
 
 namespace shoal::tracker {
@@ -88,13 +92,13 @@ void AppendHeader(const StatusView& view, std::string* out) {
                   Tile(Grouped(view.watchers), "watchers"), "</div>\n");
 }
 
-void AppendDoorsAndLimits(const StatusView& view, std::string* out) {
+void AppendListenersAndLimits(const StatusView& view, std::string* out) {
   absl::StrAppend(out,
-                  "<div class=two><section><h2>Doors</h2><div class=box><table>"
-                  "<tr><th>door<th>answered<th>per second</tr>");
-  for (const StatusView::Door& door : view.doors) {
-    absl::StrAppend(out, "<tr><td>", Escaped(door.name), "<td>", Grouped(door.answered), "<td>",
-                    absl::StrFormat("%.1f", door.per_second), "</tr>");
+                  "<div class=two><section><h2>Listeners</h2><div class=box><table>"
+                  "<tr><th>listener<th>answered<th>per second</tr>");
+  for (const StatusView::Listener& listener : view.listeners) {
+    absl::StrAppend(out, "<tr><td>", Escaped(listener.name), "<td>", Grouped(listener.answered), "<td>",
+                    absl::StrFormat("%.1f", listener.per_second), "</tr>");
   }
   absl::StrAppend(out, "</table></div><h2>Rates</h2><div class=box><table>");
   for (const StatusView::Rate& rate : view.rates) {
@@ -135,18 +139,139 @@ void AppendContents(const StatusView& view, std::string* out) {
   absl::StrAppend(out, "</nav>\n");
 }
 
+constexpr uint32_t kContentsPerPage = 50;
+// Rates are over the time since the page was last asked for, but at least over this.
+constexpr absl::Duration kMinSpan = absl::Seconds(1);
+constexpr absl::string_view kAfter = "after=";
+
+// Computes rates from the counts at an earlier request for the page. For one thread.
+class SeenBefore {
+ public:
+  SeenBefore(absl::Duration now, uint64_t grpc, uint64_t datagrams) : then_{now, grpc, datagrams} {}
+
+  struct PerSecond {
+    double grpc = 0;
+    double datagrams = 0;
+  };
+  PerSecond Look(absl::Duration now, uint64_t grpc, uint64_t datagrams) {
+    const absl::Duration span = now - then_.at;
+    if (span < kMinSpan) return last_;
+    const double seconds = absl::ToDoubleSeconds(span);
+    last_ = {static_cast<double>(grpc - then_.grpc) / seconds,
+             static_cast<double>(datagrams - then_.datagrams) / seconds};
+    then_ = {now, grpc, datagrams};
+    return last_;
+  }
+
+ private:
+  struct Counts {
+    absl::Duration at;
+    uint64_t grpc;
+    uint64_t datagrams;
+  };
+  Counts then_;
+  PerSecond last_;
+};
+
+std::string RateText(double per_second) {
+  return per_second <= 0 ? "no limit" : absl::StrFormat("%g a second", per_second);
+}
+
+// Adds the page that the query asks for; the first page for a malformed query.
+void FillPage(const std::string& query, TrackerState* state, StatusView* view) {
+  tracking::ListContentsRequest request;
+  request.page_size = kContentsPerPage;
+  absl::string_view token = query;
+  if (absl::ConsumePrefix(&token, kAfter)) request.page_token = absl::HexStringToBytes(token);
+  auto contents = state->ListContents(request);
+  view->first_page = request.page_token.empty() || !contents.ok();
+  if (!contents.ok()) {
+    request.page_token.clear();
+    contents = state->ListContents(request);
+  }
+  if (!contents.ok()) return;
+  view->page = std::move(contents->contents);
+  if (!contents->next_page_token.empty()) {
+    view->next_page = absl::StrCat(kAfter, absl::BytesToHexString(contents->next_page_token));
+  }
+}
+
+StatusView Look(const StatusSources& sources, absl::Duration started, const std::string& query,
+                SeenBefore* seen) {
+  StatusView view;
+  const TrackerState::Stats all = sources.state->stats();
+  const Registry::Stats& stats = all.registry;
+  const absl::Duration now = sources.clock->Uptime();
+  view.version = sources.version;
+  view.ready = *sources.ready;
+  view.now = sources.clock->Now();
+  view.uptime = absl::Floor(now - started, absl::Seconds(1));
+  view.lease = sources.state->registry()->options().lease;
+  view.contents = stats.contents;
+  view.seeders = stats.complete_peers;
+  view.leechers = stats.partial_peers;
+  view.swarms = all.bittorrent_swarms;
+  view.swarm_peers = all.bittorrent_peers;
+  view.watchers = stats.watchers;
+  const uint64_t grpc = sources.listener_metrics->grpc_calls();
+  const uint64_t datagrams = sources.listener_metrics->datagrams();
+  const SeenBefore::PerSecond rates = seen->Look(now, grpc, datagrams);
+  view.listeners = {{"gRPC calls", grpc, rates.grpc}, {"datagrams", datagrams, rates.datagrams}};
+  view.limits = LimitUses(*sources.state);
+  const RateLimiter::Rates limits = sources.limiter->rates();
+  view.rates = {{"each address", RateText(limits.per_source_per_second)},
+                {"at once", absl::StrFormat("%g", limits.per_source_burst)},
+                {"refused to addresses", absl::StrCat(sources.limiter->refused())},
+                {"cookies to the unproven", RateText(limits.unproven_per_second)},
+                {"refused to the unproven", absl::StrCat(sources.limiter->refused_unproven())}};
+  FillPage(query, sources.state, &view);
+  return view;
+}
+
 }  // namespace
 
 std::string StatusPageHtml(const StatusView& view) {
   std::string out = kHead;
   AppendHeader(view, &out);
-  AppendDoorsAndLimits(view, &out);
+  AppendListenersAndLimits(view, &out);
   AppendContents(view, &out);
   absl::StrAppend(&out, "<footer><a href=\"/metrics\">/metrics</a> for Prometheus &middot; ",
                   "<a href=\"/healthz\">/healthz</a> &middot; <a href=\"/readyz\">/readyz</a> &middot; ",
                   absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", view.now, absl::UTCTimeZone()),
                   "</footer></main></body></html>\n");
   return out;
+}
+
+service::HttpServer::Routes StatusPages(const StatusSources& sources) {
+  service::HttpServer::Routes routes;
+  const absl::Duration started = sources.clock->Uptime();
+  // Handlers run on the server's one thread.
+  routes["/"] = [sources, started,
+                 seen = std::make_shared<SeenBefore>(started, 0, 0)](const service::HttpRequest& request) {
+    service::HttpResponse response;
+    response.content_type = "text/html; charset=utf-8";
+    response.body = StatusPageHtml(Look(sources, started, request.query, seen.get()));
+    return response;
+  };
+  routes["/healthz"] = [](const service::HttpRequest&) {
+    service::HttpResponse response;
+    response.body = "ok\n";
+    return response;
+  };
+  routes["/readyz"] = [ready = sources.ready](const service::HttpRequest&) {
+    service::HttpResponse response;
+    response.status = *ready ? 200 : 503;
+    response.body = *ready ? "ready\n" : "not taking calls\n";
+    return response;
+  };
+  routes["/metrics"] = [sources](const service::HttpRequest&) {
+    sources.listener_metrics->Refresh();
+    service::HttpResponse response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.body = sources.metrics->Render();
+    return response;
+  };
+  return routes;
 }
 
 }  // namespace shoal::tracker

@@ -16,7 +16,7 @@ StatusView SampleView() {
   view.ready = true;
   view.now = absl::FromUnixSeconds(1'700'000'000);
   view.seeders = 1'234'567;
-  view.doors = {{"gRPC", 1000, 12.25}};
+  view.listeners = {{"gRPC", 1000, 12.25}};
   view.limits = {{"max-contents", 95, 100, 7}};
   view.page = {{TestContent(1), view.now - absl::Seconds(90), 2, 3}};
   return view;

@@ -7,8 +7,8 @@
 
 namespace shoal::tracker {
 
-// Bounds on the registry's size; past them it answers RESOURCE_EXHAUSTED. The defaults suit a machine with about
-// 8 GiB of memory.
+// Bounds on the registry's size; past them it answers RESOURCE_EXHAUSTED. The defaults suit a machine with
+// about 8 GiB of memory.
 struct RegistryLimits {
   uint64_t max_contents = 5'000'000;
   uint64_t max_leases = 30'000'000;

@@ -11,7 +11,7 @@
 namespace shoal::tracker {
 namespace {
 
-constexpr std::array kDoors = {"grpc", "udp"};
+constexpr std::array kListeners = {"grpc", "udp"};
 constexpr std::array kCalls = {"register",      "register_many", "heartbeat", "lookup", "lookup_many",
                                "list_contents", "get_swarm",     "watch",     "leave"};
 constexpr std::array kDatagrams = {"answered",  "cookie_given", "unproven",  "refused",
@@ -48,7 +48,7 @@ struct ListenerMetrics::Families {
   explicit Families(prometheus::Registry* registry)
       : calls(prometheus::BuildCounter()
                   .Name("shoal_tracker_calls_total")
-                  .Help("Calls answered, by door, call and status code.")
+                  .Help("Calls answered, by listener, call and status code.")
                   .Register(*registry)),
         peers(prometheus::BuildGauge()
                   .Name("shoal_tracker_peers")
@@ -89,9 +89,9 @@ struct ListenerMetrics::Families {
                 "to when the batch was answered.")
             .Register(*registry);
     for (size_t call = 0; call < kCalls.size(); ++call) {
-      latencies[call].series = &latency.Add({{"door", "grpc"}, {"call", kCalls[call]}}, Bounds());
+      latencies[call].series = &latency.Add({{"listener", "grpc"}, {"call", kCalls[call]}}, Bounds());
     }
-    latencies.back().series = &latency.Add({{"door", "udp"}, {"call", "datagram"}}, Bounds());
+    latencies.back().series = &latency.Add({{"listener", "udp"}, {"call", "datagram"}}, Bounds());
     auto& over_rate =
         prometheus::BuildCounter()
             .Name("shoal_tracker_over_rate_total")
@@ -107,13 +107,14 @@ struct ListenerMetrics::Families {
   }
 
   // A series for each code that occurs, made when it first does: most of the combinations never come.
-  Counter* CallCounter(size_t door, size_t call, absl::StatusCode code) {
+  Counter* CallCounter(size_t listener, size_t call, absl::StatusCode code) {
     const size_t at = std::min(static_cast<size_t>(code), kCodes - 1);
-    std::atomic<Counter*>& slot = call_counters[door][call][at];
+    std::atomic<Counter*>& slot = call_counters[listener][call][at];
     Counter* counter = slot.load(std::memory_order_acquire);
     if (counter == nullptr) {
-      counter = &calls.Add(
-          {{"door", kDoors[door]}, {"call", kCalls[call]}, {"code", absl::StatusCodeToString(code)}});
+      counter = &calls.Add({{"listener", kListeners[listener]},
+                            {"call", kCalls[call]},
+                            {"code", absl::StatusCodeToString(code)}});
       slot.store(counter, std::memory_order_release);  // two threads store the same
     }
     return counter;
@@ -151,7 +152,7 @@ struct ListenerMetrics::Families {
     }
   };
   std::array<Latency, kCalls.size() + 1> latencies;
-  std::atomic<Counter*> call_counters[kDoors.size()][kCalls.size()][kCodes] = {};
+  std::atomic<Counter*> call_counters[kListeners.size()][kCalls.size()][kCodes] = {};
 };
 
 ListenerMetrics::ListenerMetrics(service::Metrics* metrics, const TrackerState* state,
@@ -160,8 +161,8 @@ ListenerMetrics::ListenerMetrics(service::Metrics* metrics, const TrackerState* 
 
 ListenerMetrics::~ListenerMetrics() = default;
 
-void ListenerMetrics::CountCall(Door door, Call call, absl::StatusCode code) {
-  families_->CallCounter(static_cast<size_t>(door), static_cast<size_t>(call), code)->Increment();
+void ListenerMetrics::CountCall(Listener listener, Call call, absl::StatusCode code) {
+  families_->CallCounter(static_cast<size_t>(listener), static_cast<size_t>(call), code)->Increment();
 }
 
 void ListenerMetrics::CountDatagrams(Datagram kind, uint64_t count) {

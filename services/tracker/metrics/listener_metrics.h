@@ -15,7 +15,7 @@
 
 namespace shoal::tracker {
 
-enum class Door { kGrpc, kUdp };
+enum class Listener { kGrpc, kUdp };
 enum class Call {
   kRegister,
   kRegisterMany,
@@ -57,7 +57,7 @@ class ListenerMetrics {
   ListenerMetrics(service::Metrics* metrics, const TrackerState* state, const RateLimiter* limiter);
   ~ListenerMetrics();
 
-  void CountCall(Door door, Call call, absl::StatusCode code);
+  void CountCall(Listener listener, Call call, absl::StatusCode code);
   // How long a call over gRPC took from its message to its reply.
   void RecordCall(Call call, absl::Duration took) { call_latency_[static_cast<size_t>(call)].Record(took); }
   // How long a batch of datagrams took from the first look at it to the last reply.

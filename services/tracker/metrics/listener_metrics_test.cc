@@ -16,26 +16,26 @@ TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   Registry& registry = *state.registry();
   service::Metrics metrics;
   RateLimiter limiter({.per_source_per_second = 1, .per_source_burst = 1, .unproven_per_second = 0}, 1);
-  ListenerMetrics doors(&metrics, &state, &limiter);
+  ListenerMetrics listeners(&metrics, &state, &limiter);
   for (int i = 0; i < 3; ++i) limiter.Admit(TestEndpoint(1).ip, clock.Uptime());
-  doors.RecordCall(Call::kLookup, absl::Microseconds(30));
-  doors.RecordCall(Call::kLookup, absl::Microseconds(50));
-  doors.RecordDatagrams(absl::Microseconds(7), 32);
+  listeners.RecordCall(Call::kLookup, absl::Microseconds(30));
+  listeners.RecordCall(Call::kLookup, absl::Microseconds(50));
+  listeners.RecordDatagrams(absl::Microseconds(7), 32);
   RegistryLimits limits;
   limits.max_contents = 1;
   registry.SetLimits(limits);
-  doors.CountCall(Door::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
-  doors.CountCall(Door::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
-  doors.CountDatagrams(Datagram::kMalformed, 3);
+  listeners.CountCall(Listener::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
+  listeners.CountCall(Listener::kUdp, Call::kLookup, absl::StatusCode::kNotFound);
+  listeners.CountDatagrams(Datagram::kMalformed, 3);
   ASSERT_TRUE(registry.Register(TestSeeder(1, TestContent(1))).ok());
   ASSERT_TRUE(registry.Register(TestRegister(2, TestContent(1), 1)).ok());
   EXPECT_FALSE(registry.Register(TestSeeder(1, TestContent(2))).ok());
   registry.Leave({TestPeerId(1), {}});
-  doors.Refresh();
-  doors.Refresh();
+  listeners.Refresh();
+  listeners.Refresh();
   const std::string page = metrics.Render();
   EXPECT_THAT(page,
-              HasSubstr("shoal_tracker_calls_total{call=\"lookup\",code=\"NOT_FOUND\",door=\"udp\"} 2"));
+              HasSubstr("shoal_tracker_calls_total{call=\"lookup\",code=\"NOT_FOUND\",listener=\"udp\"} 2"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_datagrams_total{result=\"malformed\"} 3"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_peers{kind=\"complete\"} 0"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_peers{kind=\"partial\"} 1"));
@@ -44,13 +44,14 @@ TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   EXPECT_THAT(page, HasSubstr("shoal_tracker_over_rate_total{rate=\"address\"} 2"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_limit{limit=\"max-contents\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_refused_total{limit=\"max-contents\"} 1\n"));
-  const std::string lookup = "shoal_tracker_call_duration_seconds_bucket{call=\"lookup\",door=\"grpc\",le=";
+  const std::string lookup =
+      "shoal_tracker_call_duration_seconds_bucket{call=\"lookup\",listener=\"grpc\",le=";
   EXPECT_THAT(page, HasSubstr(lookup + "\"2.5e-05\"} 0"));
   EXPECT_THAT(page, HasSubstr(lookup + "\"5e-05\"} 2"));
   EXPECT_THAT(page,
-              HasSubstr("shoal_tracker_call_duration_seconds_count{call=\"datagram\",door=\"udp\"} 32"));
-  EXPECT_EQ(doors.grpc_calls(), 2u);
-  EXPECT_EQ(doors.datagrams(), 32u);
+              HasSubstr("shoal_tracker_call_duration_seconds_count{call=\"datagram\",listener=\"udp\"} 32"));
+  EXPECT_EQ(listeners.grpc_calls(), 2u);
+  EXPECT_EQ(listeners.datagrams(), 32u);
 }
 
 }  // namespace

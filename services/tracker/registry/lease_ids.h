@@ -7,16 +7,16 @@
 
 namespace shoal::tracker {
 
-// Lease ids that only their issuer can read. Inside of an id are the shard and the slot of the lease, so that a
-// heartbeat finds it without a table, and a nonce that tells it from other leases of that slot:
+// Lease ids that only their issuer can read. Inside of an id are the shard and the slot of the lease, so that
+// a heartbeat finds it without a table, and a nonce that tells it from other leases of that slot:
 //
 //    63      56 55                24 23                 0
 //   | shard    | nonce, never 0     | slot               |
 //
-// Outside, this number appears only under a permutation of the 64-bit numbers that depends on the issuer's key: a
-// Feistel network of four rounds. To everybody else, other trackers included, an id is an opaque number. Another
-// key's id opens to an arbitrary shard, slot and nonce, and so matches no lease (with a probability of 2^-32, in
-// which case the registry's comparison of the peer's id still fails).
+// Outside, this number appears only under a permutation of the 64-bit numbers that depends on the issuer's
+// key: a Feistel network of four rounds. To everybody else, other trackers included, an id is an opaque
+// number. Another key's id opens to an arbitrary shard, slot and nonce, and so matches no lease (with a
+// probability of 2^-32, in which case the registry's comparison of the peer's id still fails).
 //
 // The round function is a keyed multiplication: it hides the structure at about two nanoseconds, but does not
 // withstand cryptanalysis. No right depends on an id alone. Thread safety: immutable.

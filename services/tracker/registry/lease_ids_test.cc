@@ -33,7 +33,8 @@ TEST(LeaseIdsTest, ZeroIsNoLease) {
   for (uint8_t key = 0; key < 100; ++key) EXPECT_EQ(LeaseIds({key}).Open(tracking::LeaseId(0)).nonce, 0u);
 }
 
-// Neighbouring slots and equal shards are not visible in the ids: each input bit changes about half of the output's.
+// Neighbouring slots and equal shards are not visible in the ids: each input bit changes about half of the
+// output's.
 TEST(LeaseIdsTest, HideShardAndSlot) {
   const LeaseIds ids({3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3});
   RandomSource random(2);

@@ -20,21 +20,22 @@
 
 namespace shoal::tracker {
 
-// The contents that peers offer and the leases of those peers, in memory and without sockets. All listeners of a
-// tracker use one object; the calls and their errors are those of protos/shoal/tracker/v1/tracker.proto.
+// The contents that peers offer and the leases of those peers, in memory and without sockets. All listeners
+// of a tracker use one object; the calls and their errors are those of protos/shoal/tracker/v1/tracker.proto.
 //
-// Leases. A lease lives for `lease` after its registration or last heartbeat. From that instant on no response
-// includes it, and a heartbeat for it is answered "register again"; its memory is freed, and watchers are notified,
-// within 1/256 of `lease`, as long as Advance is called that often. Counts of seeders and leechers may lag by as
-// much.
+// Leases. A lease lives for `lease` after its registration or last heartbeat. From that instant on no
+// response includes it, and a heartbeat for it is answered "register again"; its memory is freed, and
+// watchers are notified, within 1/256 of `lease`, as long as Advance is called that often. Counts of seeders
+// and leechers may lag by as much.
 //
-// Contents. A content is listed while it has a peer. After its last lease ended it stays known for `forget_after`,
-// so that a seeder that comes and goes does not cause NOT_FOUND: it can be looked up (and has no peers), keeps its
-// first_seen, and its id can't be taken with another summary. A lookup by name finds it only when no content with
-// a peer has that name, so that replaced contents do not stand beside their replacement.
+// Contents. A content is listed while it has a peer. After its last lease ended it stays known for
+// `forget_after`, so that a seeder that comes and goes does not cause NOT_FOUND: it can be looked up (and has
+// no peers), keeps its first_seen, and its id can't be taken with another summary. A lookup by name finds it
+// only when no content with a peer has that name, so that replaced contents do not stand beside their
+// replacement.
 //
-// Cost: O(1) per lease and content named in a call. Calls that people make (names, lists, swarms) cost
-// O(log contents) plus the size of their result.
+// Cost: O(1) per lease and content named in a call. Calls that people make (names, lists, swarms) cost O(log
+// contents) plus the size of their result.
 //
 // All state is soft: a new Registry is complete again once all peers were told to register again.
 //
@@ -67,14 +68,14 @@ class Registry {
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
   void Unwatch(const ContentId& content, const SwarmWatcher* watcher);
 
-  // For a warm restart. Passes every content that has a peer, and its peers, to `sink`: one shard after the other,
-  // under its lock.
+  // For a warm restart. Passes every content that has a peer, and its peers, to `sink`: one shard after the
+  // other, under its lock.
   void Export(RegistrySink* sink) const;
   // Registers a peer that an earlier process knew, for two heartbeat intervals only.
   absl::Status RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen);
 
-  // Takes effect for later calls: state over a new limit stays until it ends by itself. Of the limits on watchers
-  // only their number changes; the others stay as in the options.
+  // Takes effect for later calls: state over a new limit stays until it ends by itself. Of the limits on
+  // watchers only their number changes; the others stay as in the options.
   void SetLimits(const RegistryLimits& limits);
   const RegistryUsage& usage() const { return usage_; }
 
@@ -95,8 +96,8 @@ class Registry {
   };
   Stats stats() const;
 
-  // Bounds of ListContents: the size of a page, and how many entries are looked at to fill one, so that one call
-  // does not walk the whole index for a rare name.
+  // Bounds of ListContents: the size of a page, and how many entries are looked at to fill one, so that one
+  // call does not walk the whole index for a rare name.
   static constexpr uint32_t kMaxPageSize = 1000;
   static constexpr uint32_t kMaxScannedPerPage = 50'000;
   static uint32_t PageSize(const tracking::ListContentsRequest& request) {

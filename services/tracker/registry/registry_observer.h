@@ -26,17 +26,17 @@ struct LeaseChange {
   std::string site;         // the peer's; empty: none
 };
 
-// Receives every change of a registry's leases, in order: the one seam for whatever follows a registry, such as a
-// replica of it. Heartbeats are no change, but for the one that brings the last chunk; neither are free slots,
-// transfer totals, or the same registration again. A lapsed lease ends here when the registry removes it, which may
-// be later than it stops being handed out (see Registry).
+// Receives every change of a registry's leases, in order: the one seam for whatever follows a registry, such
+// as a replica of it. Heartbeats are no change, but for the one that brings the last chunk; neither are free
+// slots, transfer totals, or the same registration again. A lapsed lease ends here when the registry removes
+// it, which may be later than it stops being handed out (see Registry).
 //
-// Thread safety: changes of one shard arrive one at a time, in the order of `sequence`; those of different shards
-// may arrive at the same time on different threads. An implementation must be safe for that.
+// Thread safety: changes of one shard arrive one at a time, in the order of `sequence`; those of different
+// shards may arrive at the same time on different threads. An implementation must be safe for that.
 //
-// OnChange is called with the shard's lock held, on the thread of the call that caused the change. It must return
-// quickly, and must not call the registry, block, or take a lock under which the registry is called. It should copy
-// what it needs into a queue of its own: `change` and what it refers to end with the call.
+// OnChange is called with the shard's lock held, on the thread of the call that caused the change. It must
+// return quickly, and must not call the registry, block, or take a lock under which the registry is called.
+// It should copy what it needs into a queue of its own: `change` and what it refers to end with the call.
 class RegistryObserver {
  public:
   virtual ~RegistryObserver() = default;

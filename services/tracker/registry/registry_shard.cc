@@ -436,7 +436,8 @@ std::vector<tracking::PeerInfo> RegistryShard::Select(uint32_t content, const st
   for (const PeerPlace& place : choice) {
     peers.push_back(tables_.Describe((place.complete ? swarm.complete : swarm.partial)[place.place]));
   }
-  // Ends leases that were found lapsed without waiting for the wheel, so that the counts in this response are right.
+  // Ends leases that were found lapsed without waiting for the wheel, so that the counts in this response are
+  // right.
   for (const uint32_t slot : lapsed) EndLease(slot, wakeups);
   return peers;
 }

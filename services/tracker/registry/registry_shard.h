@@ -46,9 +46,9 @@ class RegistrySink {
   virtual void Peer(const ExportedPeer& peer) = 0;
 };
 
-// Which peers reported a lease's peer as dead or lying. One reporter proves nothing: it may itself be cut off, or
-// lie; kEnough different ones do. Keeps an entry only for reported leases, and at most kEnough reporters of each.
-// Not thread-safe.
+// Which peers reported a lease's peer as dead or lying. One reporter proves nothing: it may itself be cut
+// off, or lie; kEnough different ones do. Keeps an entry only for reported leases, and at most kEnough
+// reporters of each. Not thread-safe.
 class PeerReports {
  public:
   static constexpr size_t kEnough = 3;
@@ -144,8 +144,8 @@ class RegistryShard {
   // A lease in the tables, not yet in the swarm.
   absl::StatusOr<uint32_t> AddLease(const PeerId& peer, uint32_t content)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Publishes a change of a lease: to the observer, then to the watchers. Requires: the record is as it is after
-  // the change, but for kEnded, which is published while it still stands.
+  // Publishes a change of a lease: to the observer, then to the watchers. Requires: the record is as it is
+  // after the change, but for kEnded, which is published while it still stands.
   void Publish(LeaseChange::Kind kind, uint32_t lease, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes it out of everything, and publishes that.

@@ -165,8 +165,8 @@ TEST_F(RegistryTest, UnknownLeasesOfAnyShape) {
   EXPECT_EQ(registry_->Leave({TestPeerId(1), unknown}).ended, 0u);
 }
 
-// Ids are opaque: those that another tracker issued for the same peer and content, in the same shard and slot, are
-// unknown, whatever is done with them.
+// Ids are opaque: those that another tracker issued for the same peer and content, in the same shard and
+// slot, are unknown, whatever is done with them.
 TEST_F(RegistryTest, AnotherTrackersLeasesAreUnknown) {
   Registry::Options other_options;
   other_options.seed = seed_;  // and so the same nonces

@@ -64,8 +64,8 @@ struct ContentRecord {
 // business. A record is known by its slot. All operations are O(1). Not thread-safe.
 class ShardTables {
  public:
-  // `shard`: its number, for lease ids, which `lease_ids` (it outlives this) makes. `now`, here and elsewhere: in
-  // ticks of a millisecond.
+  // `shard`: its number, for lease ids, which `lease_ids` (it outlives this) makes. `now`, here and
+  // elsewhere: in ticks of a millisecond.
   ShardTables(uint32_t shard, const LeaseIds* lease_ids, uint64_t lease_ticks, uint64_t forget_ticks,
               uint64_t now);
 

@@ -18,8 +18,8 @@ namespace {
 
 constexpr uint32_t kMaxPeersInSwarmResponse = 1000;
 constexpr uint32_t kSwarmsPerExportedPage = 256;
-// Prefix of page tokens that name a place in BitTorrent's swarms. The registry's tokens begin with a name, and no
-// name has a slash.
+// Prefix of page tokens that name a place in BitTorrent's swarms. The registry's tokens begin with a name,
+// and no name has a slash.
 constexpr absl::string_view kBitTorrentToken = "/bittorrent/";
 
 std::string PageToken(const BitTorrentSwarms::Cursor& next) {

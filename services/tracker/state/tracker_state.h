@@ -16,7 +16,8 @@
 
 namespace shoal::tracker {
 
-// Receives a tracker's state: first contents, each with its peers, then BitTorrent swarms, each with its peers.
+// Receives a tracker's state: first contents, each with its peers, then BitTorrent swarms, each with its
+// peers.
 class StateSink : public RegistrySink {
  public:
   // `completed`: finished downloads.
@@ -25,8 +26,8 @@ class StateSink : public RegistrySink {
   virtual void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) = 0;
 };
 
-// Everything that a tracker knows: the registry of Shoal's contents, and the swarms of BitTorrent clients. Callers
-// use the two parts directly; this class does what concerns both. All of it is soft state in memory.
+// Everything that a tracker knows: the registry of Shoal's contents, and the swarms of BitTorrent clients.
+// Callers use the two parts directly; this class does what concerns both. All of it is soft state in memory.
 //
 // Thread safety: safe.
 class TrackerState {
@@ -46,17 +47,18 @@ class TrackerState {
   BitTorrentSwarms* bittorrent() { return &bittorrent_; }
   const BitTorrentSwarms& bittorrent() const { return bittorrent_; }
 
-  // Contents, as Registry::ListContents returns them; the pages after the last content hold BitTorrent swarms,
-  // selected by the hex form of their info hash.
+  // Contents, as Registry::ListContents returns them; the pages after the last content hold BitTorrent
+  // swarms, selected by the hex form of their info hash.
   absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest& request);
   // A swarm of either kind. Errors: those of Registry::GetSwarm; NOT_FOUND for an unknown info hash.
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey& key);
 
-  // For a warm restart: passes every content and BitTorrent swarm that has a peer to `sink`. Locks one shard at a
-  // time, so changes made meanwhile may or may not be included.
+  // For a warm restart: passes every content and BitTorrent swarm that has a peer to `sink`. Locks one shard
+  // at a time, so changes made meanwhile may or may not be included.
   void Export(StateSink* sink) const;
-  // Returns: a sink that registers in this state what an earlier process exported, as Registry::RestoreLease and
-  // BitTorrentSwarms::Restore do. It skips entries that a limit refuses. Requires: this outlives the sink.
+  // Returns: a sink that registers in this state what an earlier process exported, as Registry::RestoreLease
+  // and BitTorrentSwarms::Restore do. It skips entries that a limit refuses. Requires: this outlives the
+  // sink.
   std::unique_ptr<StateSink> Restoring();
 
   // Takes effect for later calls: state over a new limit stays until it ends by itself.

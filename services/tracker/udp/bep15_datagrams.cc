@@ -30,7 +30,7 @@ void Bep15Datagrams::Prefetch(std::span<const IncomingDatagram> batch) const {
   }
 }
 
-Datagram Bep15Datagrams::Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const {
+Datagram Bep15Datagrams::Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const {
   const bep15::Request request = bep15::ParseRequest(datagram->bytes);
   uint8_t* const to = datagram->room.data();
   if (const auto* announce = std::get_if<bep15::AnnounceRequest>(&request)) {
@@ -47,7 +47,7 @@ Datagram Bep15Datagrams::Answer(absl::Duration now, bool pressed, IncomingDatagr
     return Datagram::kAnswered;
   }
   if (const auto* connect = std::get_if<bep15::ConnectRequest>(&request)) {
-    if (pressed || !limiter_->AdmitUnproven(now)) return Datagram::kOverRate;
+    if (overloaded || !limiter_->AdmitUnproven(now)) return Datagram::kOverRate;
     datagram->response_bytes =
         bep15::WriteConnectResponse(connect->transaction_id, ids_->Make(datagram->source.ip, now), to);
     return Datagram::kCookieGiven;

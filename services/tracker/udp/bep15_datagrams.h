@@ -14,10 +14,11 @@
 
 namespace shoal::tracker {
 
-// BitTorrent's dialect of the UDP door (BEP 15): connect, announce and scrape of unmodified clients. A
-// request without a good connection id is dropped in silence, as is what is over its source's rate; a connect
-// is answered with as many bytes as it has at the least. Takes no memory and looks at no clock. Thread-safe.
-// What it is given must outlive it.
+// BitTorrent's dialect of the UDP listener (BEP 15): connect, announce and scrape of unmodified clients.
+// Drops without a response what has no valid connection id or exceeds its source's rate. The response to a
+// connect is no larger than the request. Allocates nothing and reads no clock.
+//
+// Thread safety: safe. Requires: all pointers outlive this.
 class Bep15Datagrams {
  public:
   Bep15Datagrams(BitTorrentSwarms* swarms, const ConnectionIds* ids, RateLimiter* limiter)
@@ -26,13 +27,12 @@ class Bep15Datagrams {
         ids_(ids),
         limiter_(limiter) {}
 
-  // Asks for the memory that the announces among these will need: before they are answered one by one, so
-  // that the waits for it overlap.
+  // Prefetches the memory that the announces in the batch will need, so that the cache misses overlap.
   void Prefetch(std::span<const IncomingDatagram> batch) const;
 
-  // Writes the reply, if there is one, to the datagram's room (of bep15::kMaxResponseBytes at the least), and
-  // says what became of it. `pressed`: who has proven nothing gets nothing.
-  Datagram Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const;
+  // Writes the response, if there is one, to the datagram's room. `overloaded`: unproven sources get none.
+  // Requires: the room holds bep15::kMaxResponseBytes. Returns: what became of the datagram.
+  Datagram Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const;
 
  private:
   size_t Announce(const bep15::AnnounceRequest& request, const Endpoint& source, absl::Duration now,

@@ -19,7 +19,7 @@ class Bep15DatagramsTest : public ::testing::Test {
   std::string Answer(const std::string& datagram, const Endpoint& source) {
     std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), source, room};
-    result_ = door_.Answer(now_, pressed_, &incoming);
+    result_ = datagrams_.Answer(now_, pressed_, &incoming);
     return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
   uint64_t Connect(const Endpoint& source) {
@@ -48,7 +48,7 @@ class Bep15DatagramsTest : public ::testing::Test {
   BitTorrentSwarms swarms_{{}};
   ConnectionIds ids_{SipHashKey{1}};
   RateLimiter limiter_{{}, 1};
-  Bep15Datagrams door_{&swarms_, &ids_, &limiter_};
+  Bep15Datagrams datagrams_{&swarms_, &ids_, &limiter_};
   absl::Duration now_ = absl::Hours(3);
   bool pressed_ = false;
   Datagram result_ = Datagram::kMalformed;
@@ -97,7 +97,7 @@ TEST_F(Bep15DatagramsTest, GarbageIsDropped) {
   }
 }
 
-TEST_F(Bep15DatagramsTest, WhenPressedOnlyWhoHasAConnectionIdIsAnswered) {
+TEST_F(Bep15DatagramsTest, WhenOverloadedOnlyWhoHasAConnectionIdIsAnswered) {
   const auto request = Request(home_, 6881, 0);
   pressed_ = true;
   EXPECT_EQ(Answer(bep15::BuildConnect({9}), home_), "");

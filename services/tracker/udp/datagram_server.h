@@ -28,9 +28,9 @@ class DatagramHandler {
   virtual ~DatagramHandler() = default;
 
   // Sets reply_bytes of those that get a reply. A batch is what came since the last one, so that what needs
-  // doing once (a look at the clock) is done once for all. `pressed`: more comes than is answered, and what
-  // waits is about to be lost, so what matters less had better go without an answer.
-  virtual void Answer(std::span<IncomingDatagram> batch, bool pressed) const = 0;
+  // doing once (a look at the clock) is done once for all. `overloaded`: more comes than is answered, and
+  // what waits is about to be lost, so what matters less had better go without an answer.
+  virtual void Answer(std::span<IncomingDatagram> batch, bool overloaded) const = 0;
 };
 
 // A UDP port that answers each datagram with at most one: sockets that share the port (SO_REUSEPORT; the

@@ -11,7 +11,7 @@
 namespace shoal::tracker {
 namespace {
 
-// Does what one request asks for.
+// Performs one request.
 struct Perform {
   Registry* registry;
   ListenerMetrics* metrics;
@@ -36,7 +36,7 @@ struct Perform {
 
   template <typename Response>
   void Set(Call call, absl::StatusOr<Response> result) const {
-    metrics->CountCall(Door::kUdp, call, result.status().code());
+    metrics->CountCall(Listener::kUdp, call, result.status().code());
     if (result.ok()) {
       response->body = *std::move(result);
     } else {
@@ -47,7 +47,7 @@ struct Perform {
 
 }  // namespace
 
-Datagram ShoalDatagrams::Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const {
+Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const {
   absl::StatusOr<tracking::DatagramRequest> request = tracking::DatagramRequest::Decode(datagram->bytes);
   if (!request.ok()) return Datagram::kMalformed;
   tracking::DatagramResponse response;
@@ -55,7 +55,7 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool pressed, IncomingDatagr
   response.grpc_port = grpc_port_;
   const bool proven = cookies_->Check(datagram->source, request->cookie);
   const bool admitted =
-      proven ? limiter_->Admit(datagram->source.ip, now) : !pressed && limiter_->AdmitUnproven(now);
+      proven ? limiter_->Admit(datagram->source.ip, now) : !overloaded && limiter_->AdmitUnproven(now);
   if (!admitted) return Datagram::kOverRate;
   if (proven) {
     std::visit(Perform{registry_, metrics_, datagram->source, &response}, request->body);
@@ -63,7 +63,8 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool pressed, IncomingDatagr
     response.body = tracking::DatagramCookie{cookies_->Make(datagram->source)};
   }
   const size_t asked = datagram->bytes.size();
-  // Who sends what nobody should gets no more back than that: the words go if need be, the code always fits.
+  // The response to an ill-formed request is no larger than the request: it loses its text if need be; the
+  // code always fits.
   const bool ill_formed = proven && std::holds_alternative<absl::Status>(request->body);
   std::string encoded = response.Encode(ill_formed ? asked : tracking::kMaxDatagramBytes);
   if (ill_formed && encoded.size() > asked) {

@@ -10,21 +10,22 @@
 
 namespace shoal::tracker {
 
-// Shoal's own dialect of the UDP door (docs/wire_format.md, "Tracker datagrams"): one request in, at most one
-// reply out. A request without a good cookie does nothing; it is answered with a cookie, and only when that
-// is not larger than the request. A good cookie with an ill-formed body gets INVALID_ARGUMENT, in no more
-// bytes than the request has. What is over its source's rate is dropped in silence. Thread-safe. What it is
-// given must outlive it.
+// Shoal's own dialect of the UDP listener (docs/wire_format.md, "Tracker datagrams"): at most one response to
+// a request. A request without a valid cookie does nothing; its response is a cookie, sent only if it is no
+// larger than the request. A valid cookie with an ill-formed body gets INVALID_ARGUMENT, in no more bytes
+// than the request has. Drops without a response what exceeds its source's rate.
+//
+// Thread safety: safe. Requires: all pointers outlive this.
 class ShoalDatagrams {
  public:
-  // `grpc_port` is told to clients for what does not fit into a datagram.
+  // `grpc_port` is named to clients, for what does not fit into a datagram.
   ShoalDatagrams(Registry* registry, ListenerMetrics* metrics, const DatagramCookies* cookies,
                  RateLimiter* limiter, uint16_t grpc_port)
       : registry_(registry), metrics_(metrics), cookies_(cookies), limiter_(limiter), grpc_port_(grpc_port) {}
 
-  // Writes the reply, if there is one, to the datagram's room (of kMaxDatagramBytes at the least), and says
-  // what became of it. `pressed`: who has proven nothing gets nothing.
-  Datagram Answer(absl::Duration now, bool pressed, IncomingDatagram* datagram) const;
+  // Writes the response, if there is one, to the datagram's room. `overloaded`: unproven sources get none.
+  // Requires: the room holds kMaxDatagramBytes. Returns: what became of the datagram.
+  Datagram Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const;
 
  private:
   Registry* const registry_;

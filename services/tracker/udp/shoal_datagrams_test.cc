@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/tracker/registry/test_requests.h"
-#include "services/tracker/udp/datagram_dispatch.h"
+#include "services/tracker/udp/udp_listener.h"
 #include "shoal/base/manual_clock.h"
 #include "shoal/tracking/messages/datagram.h"
 
@@ -23,10 +23,10 @@ class ShoalDatagramsTest : public ::testing::Test {
  protected:
   static Endpoint Source() { return {IpAddress::V4({192, 0, 2, 1}), 4000}; }
 
-  std::string Answer(const std::string& datagram, bool pressed = false) {
+  std::string Answer(const std::string& datagram, bool overloaded = false) {
     std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), Source(), room};
-    dispatch_.Answer({&incoming, 1}, pressed);
+    listener_.Answer({&incoming, 1}, overloaded);
     return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
 
@@ -67,10 +67,12 @@ class ShoalDatagramsTest : public ::testing::Test {
   RateLimiter limiter_{{}, 1};
   ListenerMetrics listener_metrics_{&metrics_, &state_, &limiter_};
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
-  ShoalDatagrams shoal_{&registry_, &listener_metrics_, &cookies_, &limiter_, 50051};
-  ConnectionIds connection_ids_{SipHashKey{2}};
-  Bep15Datagrams bep15_{state_.bittorrent(), &connection_ids_, &limiter_};
-  DatagramDispatch dispatch_{&shoal_, &bep15_, &listener_metrics_, &clock_};
+  UdpListener listener_{
+      {.listen = {}, .sockets = 1, .grpc_port = 50051, .cookie_key = {1}, .connection_id_key = {2}},
+      &state_,
+      &listener_metrics_,
+      &limiter_,
+      &clock_};
   std::string last_;
   bool truncated_ = false;
 };
@@ -89,7 +91,7 @@ TEST_F(ShoalDatagramsTest, WithoutACookieNothingIsDoneButOneIsGiven) {
   EXPECT_TRUE(Counted("cookie_given", 2));
 }
 
-TEST_F(ShoalDatagramsTest, WhenPressedOnlyWhoHasACookieIsAnswered) {
+TEST_F(ShoalDatagramsTest, WhenOverloadedOnlyWhoHasACookieIsAnswered) {
   EXPECT_EQ(Answer(Encode(TestSeeder(1, TestContent(1)), "", tracking::kMinRequestBytes), true), "");
   EXPECT_TRUE(Counted("over_rate", 1));
   EXPECT_NE(Answer(Encode(TestSeeder(1, TestContent(1)), cookies_.Make(Source())), true), "");
