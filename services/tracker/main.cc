@@ -182,7 +182,8 @@ int RunTracker(const Flags& flags) {
   PrintListener("grpc", options->grpc, (*tracker)->grpc_port(), "seeders, leechers, grpcurl");
   if (options->udp) PrintListener("udp", *options->udp, (*tracker)->udp_port(), "the same in datagrams");
   if (options->http)
-    PrintListener("http", *options->http, (*tracker)->http_port(), "status page, /metrics, /healthz, /readyz");
+    PrintListener("http", *options->http, (*tracker)->http_port(),
+                  "status page, /metrics, /healthz, /readyz");
   std::fflush(stdout);
 
   int signal = signals.Wait();

@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kMaxFileBytes = 64 * 1024;
 constexpr double kMaxRate = 1e9;
 
-// The limit that is meant by each name, by its type.
+// A pointer to a limit, by its type.
 using Place = std::variant<uint64_t*, uint32_t*, double*>;
 
 struct Entry {

@@ -13,31 +13,30 @@
 
 namespace shoal::tracker {
 
-// What may be changed while a tracker runs.
+// The settings that can change while a tracker runs.
 struct TrackerLimits {
   RegistryLimits registry;
   BitTorrentLimits bittorrent;
   RateLimiter::Rates rates;
-  std::optional<service::LogLevel> log_level;  // none: as the flags say
+  std::optional<service::LogLevel> log_level;  // nullopt: the flag's
 };
 
-// The names that limits have in a file and as flags, each with what it is: "max-leases", "The most ...".
+// A limit's name in a file and as a flag, and its description: "max-leases", "The most ...".
 struct LimitName {
   const char* name;
   const char* what;
 };
 std::span<const LimitName> LimitNames();
 
-// Sets the limit of that name. INVALID_ARGUMENT, with the name: there is none of that name, or the value is
-// no number that it may have.
+// Sets a limit. Errors: INVALID_ARGUMENT, with the name, for an unknown name or an invalid value.
 absl::Status SetLimit(absl::string_view name, absl::string_view value, TrackerLimits* limits);
-// What the limit of that name is now, as SetLimit reads it.
+// Returns: the limit's value as SetLimit parses it.
 std::string LimitText(absl::string_view name, const TrackerLimits& limits);
 
-// The text of a limits file: a line "name=value" for each limit that is not to be as in `flags`; empty lines
-// and lines that begin with '#' mean nothing. INVALID_ARGUMENT that names the line.
+// Parses a limits file: a line "name=value" for each limit that differs from `flags`; empty lines and lines
+// that begin with '#' are ignored. Errors: INVALID_ARGUMENT that names the line.
 absl::StatusOr<TrackerLimits> ParseLimits(absl::string_view text, const TrackerLimits& flags);
-// The same from a file of at most 64 KiB. Errors name the file.
+// Reads and parses a file of at most 64 KiB. Errors name the file.
 absl::StatusOr<TrackerLimits> ReadLimitsFile(const std::string& path, const TrackerLimits& flags);
 
 }  // namespace shoal::tracker

@@ -9,7 +9,7 @@
 namespace shoal::tracker::bep15 {
 namespace {
 
-// What a client that has no connection id yet sends in its place.
+// Sent in place of a connection id by a client that has none.
 constexpr uint64_t kProtocolId = 0x0000041727101980;
 
 constexpr uint32_t kConnect = 0;
@@ -120,7 +120,7 @@ size_t WriteScrapeHead(uint32_t transaction_id, uint8_t* to) {
 }
 
 size_t WriteScrapeEntry(const SwarmCounts& counts, uint8_t* to) {
-  // Not in the order of an announce.
+  // The order differs from an announce's.
   StoreBig(counts.seeders, to);
   StoreBig(counts.completed, to + 4);
   StoreBig(counts.leechers, to + 8);

@@ -13,20 +13,19 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
 
-// The bytes of BitTorrent's UDP tracker protocol (BEP 15), both directions; docs/wire_format.md has the
-// layout. Pure functions without memory of their own, but for what the client's side takes. Integers are
-// big-endian.
+// The bytes of BitTorrent's UDP tracker protocol (BEP 15), in both directions; docs/wire_format.md has the
+// layout. Pure functions; only the client's side allocates. Integers are big-endian.
 namespace shoal::tracker::bep15 {
 
-// No reply is larger, so that it fits one packet of any network.
+// Upper bound of a response, so that it fits one packet of any network.
 inline constexpr size_t kMaxResponseBytes = 1200;
 inline constexpr size_t kConnectRequestBytes = 16;
 inline constexpr size_t kConnectResponseBytes = 16;
 inline constexpr size_t kAnnounceRequestBytes = 98;
-inline constexpr size_t kAnnounceHeadBytes = 20;  // of the reply; the peers follow
-inline constexpr size_t kScrapeHeadBytes = 8;     // of the reply; the counts follow
+inline constexpr size_t kAnnounceHeadBytes = 20;  // of the response; the peers follow
+inline constexpr size_t kScrapeHeadBytes = 8;     // of the response; the counts follow
 inline constexpr size_t kScrapeEntryBytes = 12;
-// What the protocol names as about the most in one packet; further ones are not answered.
+// About the most that the protocol allows in one packet; further hashes are ignored.
 inline constexpr size_t kMaxScrapedHashes = 74;
 
 enum class Event : uint32_t { kNone = 0, kCompleted = 1, kStarted = 2, kStopped = 3 };
@@ -41,37 +40,37 @@ struct AnnounceRequest {
   InfoHash info_hash;
   uint64_t left_bytes = 0;  // 0: the peer has everything
   Event event = Event::kNone;
-  int32_t wanted = -1;  // peers; below 0: as many as the tracker likes
+  int32_t wanted = -1;  // peers; below 0: the tracker decides
   uint16_t port = 0;    // where the peer listens, at the address that the datagram comes from
 };
 
 struct ScrapeRequest {
   uint64_t connection_id = 0;
   uint32_t transaction_id = 0;
-  ByteView info_hashes;  // whole ones, at most kMaxScrapedHashes; points into what was parsed
+  ByteView info_hashes;  // whole ones, at most kMaxScrapedHashes; points into the parsed bytes
 };
 
-// std::monostate: nothing of this protocol.
+// std::monostate: not of this protocol.
 using Request = std::variant<std::monostate, ConnectRequest, AnnounceRequest, ScrapeRequest>;
 
-// Reads what a client sent. Longer than its kind needs is fine: options (BEP 41) may follow, and are not
-// looked at.
+// Parses a client's datagram. It may be longer than its kind needs: options (BEP 41) may follow, and are
+// ignored.
 Request ParseRequest(ByteView datagram);
 
-// What swarm an announce is about, or nothing for other requests.
+// Returns: the swarm of an announce, or nullopt for other requests.
 std::optional<InfoHash> AnnouncedSwarm(ByteView datagram);
 
-// Each writes a reply into `to`, which has room for it, and says how long it is. An announce's peers are
-// written by whoever has them, behind the kAnnounceHeadBytes that WriteAnnounceHead fills.
+// Each writes a response to `to`, which must have room, and returns its length. The caller writes an
+// announce's peers behind the kAnnounceHeadBytes that WriteAnnounceHead fills.
 size_t WriteConnectResponse(uint32_t transaction_id, uint64_t connection_id, uint8_t* to);
 size_t WriteAnnounceHead(uint32_t transaction_id, uint32_t interval_seconds, const SwarmCounts& counts,
                          uint8_t* to);
 size_t WriteScrapeHead(uint32_t transaction_id, uint8_t* to);
 size_t WriteScrapeEntry(const SwarmCounts& counts, uint8_t* to);
-// `message` is cut to 64 bytes, so that an error is never longer than an announce.
+// Truncates `message` to 64 bytes, so that an error is never longer than an announce.
 size_t WriteError(uint32_t transaction_id, absl::string_view message, uint8_t* to);
 
-// The bytes of one peer in an announce's reply: as many as the address of the family, and two of port.
+// The bytes of one peer in an announce's response: its address, and two bytes of port.
 inline constexpr size_t kPeerBytesV4 = 6;
 inline constexpr size_t kPeerBytesV6 = 18;
 
@@ -102,7 +101,7 @@ struct ErrorResponse {
 using Response =
     std::variant<std::monostate, ConnectResponse, AnnounceResponse, ScrapeResponse, ErrorResponse>;
 
-// `v6`: whether the datagram came over IPv6, which is what tells the two forms of a peer apart.
+// `v6`: whether the datagram came over IPv6, which decides between the two forms of a peer.
 Response ParseResponse(ByteView datagram, bool v6);
 
 }  // namespace shoal::tracker::bep15

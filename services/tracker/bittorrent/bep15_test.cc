@@ -111,7 +111,7 @@ TEST(Bep15Test, LongerIsFineAndOptionsAreSkipped) {
 
 TEST(Bep15Test, NumbersAtTheirEdges) {
   std::string bytes = Bytes(kAnnounceHex);
-  bytes.replace(80, 4, Bytes("00000007"));  // an event that nobody defined
+  bytes.replace(80, 4, Bytes("00000007"));  // an undefined event
   bytes.replace(92, 4, Bytes("ffffffff"));
   bytes.replace(64, 8, Bytes("ffffffffffffffff"));
   const auto announce = std::get<AnnounceRequest>(Parse(bytes));

@@ -9,15 +9,15 @@
 namespace shoal::tracker {
 namespace {
 
-// The sweep's round over all peers: an eighth of a life, so that nobody is kept long who is gone, and no
-// stamp comes near the age at which it would mean something else.
+// A sweep visits all peers in an eighth of a life, so that lapsed peers do not stay long, and no stamp
+// reaches the age at which its meaning changes.
 constexpr uint64_t kTicksPerRound = PeerClock::kTicksPerLife / 8;
-// Blocks that one call sweeps under the lock: some ten microseconds.
+// Blocks that one call sweeps under the lock: about ten microseconds.
 constexpr uint32_t kBlocksPerSweep = 64;
 // Slots that one page looks at, used or not.
 constexpr uint32_t kSlotsPerPage = 4096;
 
-// A peer as it goes over the wire: the last bytes of the address, and the port.
+// A peer in wire form: the last bytes of the address, and the port.
 template <size_t kPeerBytes>
 std::array<uint8_t, kPeerBytes> WirePeer(const Endpoint& peer) {
   constexpr size_t kAddressBytes = kPeerBytes - 2;
@@ -103,7 +103,7 @@ BitTorrentShard::Answer BitTorrentShard::AnnounceIn(Record* record, SwarmPeers<k
   } else if (peers->seeder(place) == announce.seeder) {
     peers->Renew(place, now);
   } else {
-    // Only who was seen on the way can come to its end: the count can't be driven up by saying so again.
+    // Only a peer that was seen as a leecher can complete: repeated claims do not drive up the count.
     if (announce.seeder && announce.completed) ++record->completed;
     peers->Remove(place, now);
     place = peers->Insert(wire.data(), hasher_, announce.seeder, now, 0);
@@ -251,7 +251,7 @@ BitTorrentShard::Record* BitTorrentShard::Find(const InfoHash& info_hash) {
 
 BitTorrentShard::Record* BitTorrentShard::Add(const InfoHash& info_hash, uint64_t tick) {
   if (!usage_->swarms.TryAdd(1)) return nullptr;
-  const uint32_t slot = *table_.Take();  // never out of slots: they outnumber what memory holds
+  const uint32_t slot = *table_.Take();  // never fails: memory runs out before slots do
   Record& record = table_[slot];
   record.info_hash = info_hash;
   record.first_tick = static_cast<uint32_t>(tick);

@@ -17,31 +17,31 @@
 
 namespace shoal::tracker {
 
-// What a BitTorrent peer says of itself, and how many others it wants to hear of.
+// An announce of a BitTorrent peer.
 struct BitTorrentAnnounce {
   InfoHash info_hash;
   Endpoint peer;
-  bool seeder = false;     // it has everything
-  bool completed = false;  // since just now
-  bool stopped = false;    // it goes away
+  bool seeder = false;     // it has every piece
+  bool completed = false;  // it just finished
+  bool stopped = false;    // it leaves
   uint32_t wanted = 0;
 };
 
 enum class BitTorrentOutcome {
   kDone,
-  kTooManySwarms,  // a limit of the tracker, for what it does not know yet
-  kTooManyPeers,   // the same
+  kTooManySwarms,  // a limit of the tracker, for a new swarm
+  kTooManyPeers,   // a limit of the tracker, for a new peer
   kSwarmFull,      // the limit of one swarm
 };
 
-// The BitTorrent swarms of one share of the id space, under one lock. A peer is known by its address and
-// port, so that nobody can speak for another. Time comes in with each call in ticks of 1/128 of a peer's life
-// (PeerClock); a peer that was silent for a life is handed to nobody from then on. What has lapsed is taken
-// out as it is met, a few hundred peers at a time, and by Sweep, which goes round all of them piece by piece;
-// counts may be behind by that. Thread-safe.
+// The BitTorrent swarms of one share of the id space, under one lock. A peer is identified by its address and
+// port, so that it can't speak for another. Each call passes the time in ticks of 1/128 of a peer's life
+// (PeerClock). A peer that was silent for a life is not handed out from then on. Lapsed peers are removed
+// when calls meet them, a few hundred at a time, and by Sweep, which visits all of them step by step; counts
+// may lag by that. Thread-safe.
 class BitTorrentShard {
  public:
-  // `usage` is shared by all shards and outlives them.
+  // Requires: `usage`, shared by all shards, outlives this.
   BitTorrentShard(uint64_t seed, BitTorrentUsage* usage);
 
   struct Swarm {
@@ -60,26 +60,27 @@ class BitTorrentShard {
     SwarmCounts counts;
     uint32_t peers = 0;
   };
-  // Puts down what the peer says, and writes up to `wanted` others of its address family to `peers`, as they
-  // go over the wire: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
+  // Records the announce, and writes up to `wanted` other peers of its address family to `peers` in wire
+  // form: 6 bytes each for IPv4, 18 for IPv6. Seeders get leechers only; a leecher gets both.
   Answer Announce(const BitTorrentAnnounce& announce, uint64_t tick, uint8_t* peers);
-  // Asks for the memory that an announce will need, in two steps: each does not wait for what the one before
-  // it asked for, if enough others come in between. Changes nothing.
+  // Prefetches the memory that an announce will need, in two steps. If enough other calls come in between, no
+  // step waits for the one before it. Changes nothing.
   enum class PrefetchStep { kSwarm, kPeers };
   void Prefetch(const InfoHash& info_hash, PrefetchStep step);
-  // Takes in a peer of an earlier life of the tracker, whose swarm had so many completed downloads. What a
-  // limit refuses is left out.
+  // Restores a peer that an earlier process knew, in a swarm with `completed` finished downloads. Does
+  // nothing if a limit refuses it.
   void Restore(const InfoHash& info_hash, uint32_t completed, const Peer& peer, uint64_t tick);
-  // All zero for a swarm that is not known.
+  // Returns: zeros for an unknown swarm.
   SwarmCounts Scrape(const InfoHash& info_hash);
 
-  // Goes on with its round over all peers, by some thousand; false when it is behind `tick` still. Comes
-  // round in an eighth of a life when called that often.
+  // Continues its round over all peers, by a few thousand. Returns: false while it is behind `tick`. If
+  // called until true, a round takes an eighth of a life.
   bool Sweep(uint64_t tick);
 
-  // Swarms that have a peer, from slot `from` on, at most `count`; and where to go on, or nothing at the end.
+  // Appends swarms that have a peer, from slot `from` on, at most `count`. Returns: the slot to continue at,
+  // or nullopt at the end.
   std::optional<uint32_t> Page(uint32_t from, uint32_t count, std::vector<Swarm>* swarms) const;
-  // With up to `max_peers` of its peers.
+  // Appends up to `max_peers` of its peers.
   std::optional<Swarm> Describe(const InfoHash& info_hash, uint64_t tick, uint32_t max_peers,
                                 std::vector<BitTorrentShard::Peer>* peers) const;
 
@@ -108,7 +109,7 @@ class BitTorrentShard {
   template <size_t kPeerBytes>
   Answer AnnounceIn(Record* record, SwarmPeers<kPeerBytes>* peers, const BitTorrentAnnounce& announce,
                     uint64_t tick, uint8_t* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // A peer that is not there yet, heard of `age` ticks ago, unless a limit is in the way.
+  // Adds a new peer, last heard of `age` ticks ago, unless a limit refuses it.
   template <size_t kPeerBytes>
   BitTorrentOutcome Insert(const Record& record, SwarmPeers<kPeerBytes>* peers, const uint8_t* wire,
                            bool seeder, uint8_t now, uint8_t age,
@@ -121,7 +122,7 @@ class BitTorrentShard {
   Record* Add(const InfoHash& info_hash, uint64_t tick) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountLapsed(uint32_t peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // One block of one family of the swarm at the cursor; moves the cursor on.
+  // Sweeps one block of one address family of the swarm at the cursor, and advances the cursor.
   void SweepOne(uint8_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const PeerHash hasher_;
@@ -131,7 +132,7 @@ class BitTorrentShard {
   RandomSource random_ ABSL_GUARDED_BY(mutex_);
   SlotTable<Record> table_ ABSL_GUARDED_BY(mutex_);
   SlotSet<KeyByInfoHash> by_hash_ ABSL_GUARDED_BY(mutex_);
-  // The sweep's place: a slot, and a block of it (those of IPv4 first).
+  // The sweep's cursor: a slot, and a block of it (those of IPv4 first).
   uint32_t sweep_slot_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t sweep_block_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t round_began_ ABSL_GUARDED_BY(mutex_) = 0;  // tick

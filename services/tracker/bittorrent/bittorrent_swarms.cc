@@ -52,13 +52,13 @@ std::optional<BitTorrentSwarms::Swarm> BitTorrentSwarms::Describe(
 }
 
 uint64_t BitTorrentSwarms::Tick(absl::Duration now) const {
-  // In whole nanoseconds: a division of durations costs more than all the rest here.
+  // In whole nanoseconds: a division of durations would cost more than everything else here.
   return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now) / tick_nanoseconds_);
 }
 
 BitTorrentShard& BitTorrentSwarms::ShardOf(const InfoHash& info_hash) const {
-  // Clients choose info hashes, but those that want to be found by others take real ones, which are as good
-  // as random.
+  // Clients choose info hashes, but to be found by others they use real ones, which are uniformly
+  // distributed.
   return *shards_[info_hash.bytes()[0] % kShards];
 }
 

@@ -11,16 +11,16 @@
 
 namespace shoal::tracker {
 
-// The swarms of BitTorrent clients, beside those of Shoal's contents: who is in which, in some ten bytes a
-// peer. Cut into shards by info hash, each under its own lock, so that calls about different swarms seldom
-// wait for each other. Time comes in with each call (`now`, since the same beginning), so that one look at
-// the clock serves many. Thread-safe. Knows nothing of datagrams.
+// The swarms of BitTorrent clients, in about ten bytes a peer. Sharded by info hash, each shard under its own
+// lock, so that calls about different swarms seldom wait for each other. Each call passes the time (`now`,
+// since any fixed beginning), so that one reading of the clock serves many. Knows nothing of datagrams.
+// Thread-safe.
 class BitTorrentSwarms {
  public:
   struct Options {
-    // What clients are asked to wait between two announces.
+    // The time that clients are asked to wait between two announces.
     absl::Duration interval = absl::Minutes(5);
-    // A peer that is silent for this long is gone. It lapses at most 1/128 of it sooner, never later.
+    // A peer that is silent for this long lapses: at most 1/128 of it earlier, never later.
     absl::Duration life = absl::Minutes(12);
     BitTorrentLimits limits;
     uint64_t seed = 0;
@@ -30,33 +30,33 @@ class BitTorrentSwarms {
 
   using Answer = BitTorrentShard::Answer;
   using Swarm = BitTorrentShard::Swarm;
-  // As those of BitTorrentShard.
+  // These are as in BitTorrentShard.
   Answer Announce(const BitTorrentAnnounce& announce, absl::Duration now, uint8_t* peers);
   SwarmCounts Scrape(const InfoHash& info_hash);
   void Prefetch(const InfoHash& info_hash, BitTorrentShard::PrefetchStep step) {
     ShardOf(info_hash).Prefetch(info_hash, step);
   }
-  // Takes in a peer that an earlier life of this tracker knew, and had not heard of for `silent`. What a
-  // limit refuses, or has lapsed, is left out.
+  // Restores a peer that an earlier process knew, and had not heard of for `silent`. Does nothing if a limit
+  // refuses it, or if it has lapsed.
   void Restore(const InfoHash& info_hash, uint32_t completed, const Endpoint& peer, bool seeder,
                absl::Duration silent, absl::Duration now);
 
-  // Goes on with taking out what has lapsed; to be called every sweep_interval() or so. Holds no lock for
-  // longer than some hundred peers take.
+  // Continues to remove lapsed peers. Requires: called about every sweep_interval(). Holds no lock for longer
+  // than some hundred peers take.
   void Sweep(absl::Duration now);
   absl::Duration sweep_interval() const { return options_.life / PeerClock::kTicksPerLife; }
 
-  // A place in the list of all swarms. The list has no order that means anything.
+  // A place in the list of all swarms, whose order has no meaning.
   struct Cursor {
     uint32_t shard = 0;
     uint32_t slot = 0;
   };
-  // Adds some swarms that have a peer, at most `count`, and moves the cursor on; false when there are no
-  // more.
+  // Appends some swarms that have a peer, at most `count`, and advances the cursor. Returns: false when there
+  // are no more.
   bool Page(Cursor* cursor, uint32_t count, std::vector<Swarm>* swarms) const;
   std::optional<Swarm> Describe(const InfoHash& info_hash, absl::Duration now, uint32_t max_peers,
                                 std::vector<BitTorrentShard::Peer>* peers) const;
-  // What a number of ticks (of a swarm, a peer) is in time.
+  // Converts ticks (of a swarm or a peer) to time.
   absl::Duration Ticks(uint64_t ticks) const { return static_cast<int64_t>(ticks) * sweep_interval(); }
 
   const Options& options() const { return options_; }

@@ -9,9 +9,9 @@
 
 namespace shoal::tracker {
 
-// A clock of one byte: peers' lives are counted in ticks of 1/128 of a life, and a stamp is the low byte of
-// the tick at which a peer was last heard of. A stamp means what it says as long as whatever has lapsed is
-// swept within another life.
+// A one-byte clock: peers' lives are counted in ticks of 1/128 of a life, and a stamp is the low byte of the
+// tick at which a peer was last heard of. Stamps stay unambiguous as long as lapsed peers are swept within
+// another life.
 struct PeerClock {
   static constexpr uint32_t kTicksPerLife = 128;
 
@@ -20,13 +20,12 @@ struct PeerClock {
   }
 };
 
-// The leechers and seeders of a swarm, or of a part of one, in one piece of memory: per peer its address and
-// port as they go over the wire, a byte that finds it and a byte that says when it was last heard of.
-// Leechers come first, so that each kind is one stretch that is copied as it lies. 8 bytes of memory when
-// empty; otherwise 8 of head, and kPeerBytes + 2 for each peer that it has room for, of which an eighth or so
-// is spare.
+// The leechers and seeders of a swarm, or of a part of one, in one allocation: per peer its address and port
+// in wire form, a byte to find it by, and a stamp. Leechers come first, so that each kind is contiguous and
+// can be copied as it lies. Takes 8 bytes when empty; otherwise 8 for the head, and kPeerBytes + 2 for each
+// peer of its capacity, of which about an eighth is spare.
 //
-// Knows no time but the stamps that it is told, and no swarm. Not thread-safe. `kPeerBytes`: 6 or 18.
+// Knows no time but the stamps that are passed in, and no swarm. Not thread-safe. `kPeerBytes`: 6 or 18.
 template <size_t kPeerBytes>
 class PeerBlock {
  public:
@@ -41,7 +40,7 @@ class PeerBlock {
   uint8_t stamp(uint32_t index) const { return stamps()[index]; }
   uint8_t age(uint32_t index, uint8_t now) const { return static_cast<uint8_t>(now - stamp(index)); }
 
-  // Where `peer` is, or kNone. `tag` is any byte that is the same whenever the peer is.
+  // Returns: the place of `peer`, or kNone. `tag`: any byte that is a function of the peer.
   uint32_t Find(const uint8_t* peer, uint8_t tag) const {
     if (head_ == nullptr) return kNone;
     const uint8_t* const begin = tags();
@@ -55,13 +54,13 @@ class PeerBlock {
     return kNone;
   }
 
-  // Asks for the memory that Find looks at first.
+  // Prefetches the memory that Find reads first.
   void Prefetch() const {
     const auto* const begin = reinterpret_cast<const char*>(head_.get());
     for (size_t line = 0; line < 3; ++line) __builtin_prefetch(begin + 64 * line);
   }
 
-  // `peer` is not in it, and was heard of `age` ticks before `now`; says where it is then.
+  // Adds a peer last heard of `age` ticks before `now`. Requires: it is not in the block. Returns: its place.
   uint32_t Insert(const uint8_t* peer, uint8_t tag, bool seeder, uint8_t now, uint8_t age) {
     if (head_ == nullptr || size() == head_->capacity) Resize(Grown(size() + 1));
     const auto stamp = static_cast<uint8_t>(now - age);
@@ -81,13 +80,13 @@ class PeerBlock {
     Shrink();
   }
 
-  // The peer was heard of.
+  // Stamps the peer with `now`.
   void Renew(uint32_t index, uint8_t stamp) { stamps()[index] = stamp; }
 
-  // Whether some peer may have lapsed by `now`: cheap, and never wrong when it says no.
+  // Whether some peer may have lapsed by `now`. Cheap; false is always right.
   bool SweepDue(uint8_t now) const { return size() > 0 && PeerClock::Lapsed(head_->oldest, now); }
 
-  // Takes out whoever has lapsed, and says how many of each kind.
+  // Removes lapsed peers. Returns: how many of each kind.
   struct Swept {
     uint32_t leechers = 0;
     uint32_t seeders = 0;
@@ -95,7 +94,7 @@ class PeerBlock {
   Swept Sweep(uint8_t now) {
     Swept swept;
     uint8_t greatest_age = 0;
-    // From the end, so that what fills a gap comes from behind it and was looked at already.
+    // Backward, so that the peer that fills a gap was already looked at.
     for (uint32_t index = size(); index-- > 0;) {
       const uint8_t age = this->age(index, now);
       if (age >= PeerClock::kTicksPerLife) {
@@ -110,8 +109,8 @@ class PeerBlock {
     return swept;
   }
 
-  // Copies up to `count` peers of one kind, from the `first`th of that kind on and round, `except` (an index,
-  // or kNone) left out; says how many. `to` has room for `count`.
+  // Copies up to `count` peers of one kind, from the `first` of that kind on and around, without `except` (an
+  // index, or kNone). Requires: `to` has room for `count`. Returns: how many were copied.
   uint32_t Copy(bool seeders, uint32_t first, uint32_t count, uint32_t except, uint8_t* to) const {
     const uint32_t begin = seeders ? leechers() : 0;
     const uint32_t end = seeders ? size() : leechers();
@@ -141,7 +140,7 @@ class PeerBlock {
     uint16_t leechers;
     uint16_t seeders;
     uint16_t capacity;
-    uint8_t oldest;  // no stamp is older
+    uint8_t oldest;  // the oldest stamp, or an older one
     uint8_t unused;
   };
   static_assert(sizeof(Head) == 8);
@@ -149,7 +148,7 @@ class PeerBlock {
     void operator()(Head* head) const { std::free(head); }
   };
 
-  // Room for `needed` and some more: whole eights, an eighth of them spare.
+  // Makes room for `needed`: in multiples of eight, with an eighth to spare.
   static uint32_t Grown(uint32_t needed) { return needed <= 4 ? 4 : (needed + needed / 8 + 7) / 8 * 8; }
 
   static size_t BlockBytes(uint32_t capacity) { return sizeof(Head) + size_t{capacity} * (kPeerBytes + 2); }

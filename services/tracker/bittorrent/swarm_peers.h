@@ -23,8 +23,8 @@ struct SwarmCounts {
   friend bool operator==(const SwarmCounts&, const SwarmCounts&) = default;
 };
 
-// Hashes a peer's wire form, differently in each process, so that nobody can choose peers that fall together.
-// A small value; thread-safe.
+// Hashes a peer's wire form with a per-process seed, so that an attacker can't choose peers that collide. A
+// small value; thread-safe.
 class PeerHash {
  public:
   explicit PeerHash(uint64_t seed) : seed_(seed) {}
@@ -50,16 +50,16 @@ class PeerHash {
   uint64_t seed_;
 };
 
-// The peers of one swarm and one address family. A swarm of some 200 peers or fewer is one block of memory; a
-// larger one is cut into many such blocks by a hash of the peer, one more at a time (linear hashing), so that
-// neither a search nor growth nor a sweep ever touches more than a few hundred peers at once. 16 bytes
-// besides the blocks. Not thread-safe.
+// The peers of one swarm and one address family. A swarm of up to about 200 peers is one block of memory. A
+// larger one is divided into blocks by a hash of the peer, one more block at a time (linear hashing), so that
+// no search, growth or sweep touches more than a few hundred peers at once. Takes 16 bytes besides the
+// blocks. Not thread-safe.
 template <size_t kPeerBytes>
 class SwarmPeers {
  public:
   using Block = PeerBlock<kPeerBytes>;
 
-  // Where a peer is: good until the next change.
+  // The place of a peer; valid until the next change.
   struct Place {
     uint32_t block = 0;
     uint32_t index = Block::kNone;
@@ -72,7 +72,7 @@ class SwarmPeers {
   uint32_t blocks() const { return many_ ? static_cast<uint32_t>(many_->blocks.size()) : 1; }
   const Block& block(uint32_t number) const { return many_ ? many_->blocks[number] : one_; }
 
-  // Asks for the memory that Find looks at first, as far as it can be told without waiting for it.
+  // Prefetches the memory that Find reads first, as far as it is known without waiting.
   void Prefetch() const {
     if (many_) {
       __builtin_prefetch(many_.get());
@@ -81,7 +81,7 @@ class SwarmPeers {
     }
   }
 
-  // Of those with whom `peer` would lie, whoever has lapsed goes first. Says how many went by way of `swept`.
+  // First removes lapsed peers from the block that would hold `peer`, and adds their number to `swept`.
   Place Find(const uint8_t* peer, const PeerHash& hasher, uint8_t now, uint32_t* swept) {
     const uint32_t hash = hasher.operator()<kPeerBytes>(peer);
     const uint32_t number = BlockOf(hash);
@@ -92,7 +92,7 @@ class SwarmPeers {
   bool seeder(Place place) const { return block(place.block).seeder(place.index); }
   void Renew(Place place, uint8_t now) { At(place.block).Renew(place.index, now); }
 
-  // Heard of `age` ticks before `now`.
+  // `age`: ticks before `now` at which it was last heard of.
   Place Insert(const uint8_t* peer, const PeerHash& hasher, bool seeder, uint8_t now, uint8_t age) {
     if (size() >= blocks() * kSplitAt) Split(hasher, now);
     const uint32_t hash = hasher.operator()<kPeerBytes>(peer);
@@ -107,7 +107,7 @@ class SwarmPeers {
     Tidy(now);
   }
 
-  // Takes out whoever has lapsed of one block, if anybody may have; says how many.
+  // Removes the lapsed peers of one block, if there may be any. Returns: how many.
   uint32_t SweepBlock(uint32_t number, uint8_t now) {
     Block& block = At(number);
     if (!block.SweepDue(now)) return 0;
@@ -117,13 +117,13 @@ class SwarmPeers {
     return swept.leechers + swept.seeders;
   }
 
-  // Gives back memory of blocks that a sweep has emptied.
+  // Frees memory of blocks that a sweep has emptied.
   void Tidy(uint8_t now) {
     while (many_ && size() < blocks() * kJoinAt) Join(now);
   }
 
-  // Copies up to `count` peers of one kind to `to`, `except` left out, no peer twice and none that has
-  // lapsed: a stretch from a random place of each of some random blocks. Says how many; adds to `swept`.
+  // Copies up to `count` peers of one kind to `to`, without `except`, none twice and none lapsed: a stretch
+  // from a random place of each of some random blocks. Returns: how many; adds to `swept`.
   uint32_t HandOut(bool seeders, uint32_t count, Place except, uint8_t now, RandomSource* random,
                    uint32_t* swept, uint8_t* to) {
     if (count == 0) return 0;
@@ -137,7 +137,7 @@ class SwarmPeers {
       const Block& block = At(number);
       const uint32_t there = seeders ? block.seeders() : block.leechers();
       if (there == 0) continue;
-      // A bit of each of several blocks, so that the same peers are not always named together.
+      // Takes a few from each of several blocks, so that the same peers are not always returned together.
       const uint32_t spread = std::min(visits, kSpread);
       const uint32_t share = visit + 1 >= spread ? count - copied : (count - copied) / (spread - visit);
       const uint32_t most = std::min(count - copied, std::max(kStretch, share));
@@ -153,7 +153,7 @@ class SwarmPeers {
   static constexpr uint32_t kJoinAt = 48;
   static constexpr uint32_t kStretch = 8;
   static constexpr uint32_t kSpread = 4;  // blocks, when they have enough
-  // So that a swarm with few of the wanted kind does not cost a walk over all of it.
+  // Bounds the walk over a swarm with few peers of the wanted kind.
   static constexpr uint32_t kMaxVisits = 16;
 
   struct Many {
@@ -175,7 +175,7 @@ class SwarmPeers {
     if (many_) (seeder ? many_->seeders : many_->leechers) += static_cast<uint32_t>(change);
   }
 
-  // One block more: it takes its share of the one that it was cut off from.
+  // Adds a block, which takes its share of the one that it splits off from.
   void Split(const PeerHash& hasher, uint8_t now) {
     if (!many_) {
       many_ = std::make_unique<Many>();
@@ -195,7 +195,7 @@ class SwarmPeers {
     }
   }
 
-  // The last block goes back to where it was cut off from.
+  // Merges the last block into the one that it was split off from.
   void Join(uint8_t now) {
     Block last = std::move(many_->blocks.back());
     many_->blocks.pop_back();

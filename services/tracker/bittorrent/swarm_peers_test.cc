@@ -38,7 +38,7 @@ class SwarmPeersTest : public ::testing::Test {
     const Wire wire = Peer(number);
     return peers_.Find(wire.data(), hasher_, now, &swept_).found();
   }
-  // The numbers of those who are handed out.
+  // The numbers of the peers that are handed out.
   std::vector<uint32_t> HandOut(bool seeders, uint32_t count, Peers::Place except, uint8_t now) {
     std::vector<uint8_t> wire(size_t{count} * 6);
     const uint32_t copied = peers_.HandOut(seeders, count, except, now, &random_, &swept_, wire.data());
@@ -57,7 +57,7 @@ TEST_F(SwarmPeersTest, HoldsWhatAMapWouldThroughGrowthAndDecline) {
   std::map<uint32_t, bool> model;
   RandomSource random(3);
   for (uint32_t step = 0; step < 60'000; ++step) {
-    // Up to some 3,000 peers, then down to a few.
+    // Grows to about 3,000 peers, then shrinks to a few.
     const bool grows = step < 30'000;
     const uint32_t number = random.Below(4000);
     const bool seeder = random.Below(3) == 0;
@@ -139,7 +139,7 @@ TEST_F(SwarmPeersTest, WhoHasLapsedIsNeverHandedOutAndGoes) {
   for (const uint32_t size : {100u, 3000u}) {
     peers_ = Peers();
     swept_ = 0;
-    // The clock's byte goes round on the way.
+    // The clock's byte wraps around on the way.
     for (uint32_t number = 0; number < size; number += 2) Put(number, false, 200);
     for (uint32_t number = 1; number < size; number += 2) Put(number, false, 250);
     const uint8_t now = static_cast<uint8_t>(200 + PeerClock::kTicksPerLife);

@@ -16,10 +16,10 @@
 namespace shoal::tracker {
 namespace {
 
-// What most requests take as a message; larger ones take memory besides.
+// The size of most requests as a message; larger ones allocate more.
 constexpr size_t kRequestBlockBytes = 1024;
 
-// A request's message, in memory that goes all at once.
+// A request's message, in an arena.
 template <typename Message>
 class Parsed {
  public:
@@ -44,13 +44,13 @@ std::string Encode(const Response& response) {
   return message.SerializeAsString();
 }
 
-// By far the most of what a tracker says, so it has a way of its own.
+// LookupResponse makes up most of the bytes that a tracker sends, so it has an encoder of its own.
 template <>
 std::string Encode<v1::LookupResponse>(const tracking::LookupResponse& response) {
   return tracking::EncodeLookupResponse(response);
 }
 
-// What a call counts as: one, and more where it asks for many contents.
+// The cost of a call against its source's rate: one, and more for a call about many contents.
 template <typename In>
 uint32_t CostOf(const In&) {
   return 1;
@@ -124,7 +124,7 @@ class StateTrackerService final : public TrackerService {
   void EndWatches() override { watches_.End(); }
 
  private:
-  // A unary method: `perform` gets the request as values, and gives a StatusOr of the reply.
+  // Adds a unary method: `perform` gets the request as values, and returns a StatusOr of the response.
   template <typename In, typename Out, typename Perform>
   void Add(service::GrpcMethods* methods, const char* name, Call kind, Perform perform) {
     methods->Add(kName, name,
@@ -152,8 +152,8 @@ class StateTrackerService final : public TrackerService {
     return absl::InvalidArgumentError("the bytes are no message of this method");
   }
 
-  // RESOURCE_EXHAUSTED when the caller's address asks too often. Callers that are at no address (a Unix
-  // socket) are of this machine.
+  // Errors: RESOURCE_EXHAUSTED when the caller's address calls too often. Callers without an address (a Unix
+  // socket) are on this machine, and not limited.
   absl::Status Admit(service::GrpcCall* call, absl::Duration now, uint32_t cost) {
     if (!limiter_->limits_sources()) return absl::OkStatus();
     const absl::StatusOr<Endpoint> source = call->source();
@@ -195,7 +195,7 @@ class StateTrackerService final : public TrackerService {
     return response;
   }
 
-  // What is not known has an empty result; any other error is the call's.
+  // An unknown content has an empty result; any other error fails the call.
   absl::StatusOr<tracking::LookupManyResponse> LookUpEach(const tracking::LookupManyRequest& request) {
     tracking::LookupManyResponse response;
     response.results.reserve(request.contents.size());

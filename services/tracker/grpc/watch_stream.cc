@@ -9,7 +9,7 @@
 
 namespace shoal::tracker {
 
-// A watcher's events as messages, until it is lost or the tracker ends.
+// The events of a watcher as messages, until it is lost or the tracker stops.
 class WatchStreams::Source final : public service::GrpcStreamSource {
  public:
   Source(const WatchStreams* streams, const ContentId& content, std::shared_ptr<SwarmWatcher> watcher)

@@ -12,16 +12,16 @@
 
 namespace shoal::tracker {
 
-// All Watch calls that are open. Thread-safe.
+// All open Watch calls. Thread-safe.
 class WatchStreams {
  public:
-  // `registry` must outlive this and every stream.
+  // Requires: `registry` outlives this and every stream.
   explicit WatchStreams(Registry* registry) : registry_(registry) {}
 
-  // What one call has to say: its swarm's peers, then each change.
+  // Returns: the messages of one call: the peers of its swarm, then each change.
   absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> Open(
       const tracking::WatchRequest& request, const std::shared_ptr<service::GrpcStream>& stream);
-  // Ends all with UNAVAILABLE, now and from now on: they would hold up a server that drains.
+  // Ends all present and future streams with UNAVAILABLE: they would hold up a server that drains.
   void End();
 
  private:

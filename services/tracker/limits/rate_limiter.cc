@@ -12,14 +12,14 @@ constexpr double kTicksPerSecond = 16e6;
 constexpr int kTimeBits = 48;
 constexpr uint64_t kTimeMask = (uint64_t{1} << kTimeBits) - 1;
 // The most that a bucket may be ahead of the time. What seems further ahead is older than the 100 days after
-// which 48 bits of ticks begin anew.
+// which 48 bits of ticks wrap around.
 constexpr uint64_t kMaxAheadTicks = static_cast<uint64_t>(24 * 3600 * kTicksPerSecond);
 
 uint64_t TicksOf(absl::Duration now) {
   return static_cast<uint64_t>(absl::ToInt64Nanoseconds(now)) * 2 / 125 & kTimeMask;
 }
 
-// By how much a bucket is paid up beyond now.
+// How far a bucket is paid beyond now.
 uint64_t Ahead(uint64_t paid_until, uint64_t now) {
   const uint64_t ahead = (paid_until - now) & kTimeMask;
   return ahead <= kMaxAheadTicks ? ahead : 0;
@@ -31,7 +31,7 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 33);
 }
 
-// The part of an address that is one source.
+// Returns: the part of an address that identifies a source.
 uint64_t PrefixOf(const IpAddress& source) {
   return source.is_v4() ? LoadBig<uint32_t>(source.bytes().data() + 12) | uint64_t{0xFFFF} << 32
                         : LoadBig<uint64_t>(source.bytes().data());
@@ -66,7 +66,7 @@ void RateLimiter::SetRates(const Rates& rates) {
   per_source_burst_ = rates.per_source_burst;
   unproven_per_second_ = rates.unproven_per_second;
   source_pace_.Set(rates.per_source_per_second, rates.per_source_burst);
-  // A tenth of a second's worth at once: batches of datagrams come together.
+  // The burst is a tenth of a second's worth: batches of datagrams arrive together.
   unproven_pace_.Set(rates.unproven_per_second, rates.unproven_per_second / 10);
 }
 
@@ -106,7 +106,7 @@ bool RateLimiter::Admit(const IpAddress& source, absl::Duration now, uint32_t co
   Bucket* const bucket = Find(source, ticks, &tag);
   uint64_t value = bucket->load(std::memory_order_relaxed);
   for (;;) {
-    // A place that another source has given up, or had taken from it, starts paid up until now.
+    // A bucket taken over from another source starts paid until now.
     uint64_t paid_until = (value & ~kTimeMask) == tag ? value & kTimeMask : ticks;
     if (!Charge(source_pace_, ticks, cost, &paid_until)) {
       refused_.fetch_add(1, std::memory_order_relaxed);

@@ -85,7 +85,7 @@ TEST(RateLimiterTest, RatesChangeWhileItRuns) {
   EXPECT_GT(Admitted(limiter, kOne, kFirstMoment, 1000), 0);
 }
 
-// A flood of many sources neither makes it grow nor locks out who comes later.
+// A flood of many sources neither grows the table nor locks out later sources.
 TEST(RateLimiterTest, AFullTableLetsNewSourcesIn) {
   RateLimiter limiter(Slow(), 1);
   for (uint32_t i = 0; i < 300'000; ++i) {
@@ -96,7 +96,8 @@ TEST(RateLimiterTest, AFullTableLetsNewSourcesIn) {
   EXPECT_TRUE(limiter.Admit(kOne, kFirstMoment));
 }
 
-// Half a year later the time's bits have begun anew: what lies in the table is old, not ahead.
+// Half a year later the bits of the time have wrapped around: old entries must not look as if they were
+// ahead.
 TEST(RateLimiterTest, VeryOldChargesAreForgotten) {
   RateLimiter limiter(Slow(), 1);
   EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);

@@ -9,8 +9,8 @@
 
 namespace shoal::tracker {
 
-// How long calls took, in buckets that Prometheus can show. Recording is two relaxed additions: a histogram
-// is recorded to by each call, and read once in a while. Thread-safe.
+// Durations of calls, in buckets for Prometheus. Recording takes two relaxed additions: every call records,
+// and reading is rare. Thread-safe.
 class LatencyHistogram {
  public:
   // The upper bounds of all buckets but the last, which has none.

@@ -33,7 +33,7 @@ Histogram::BucketBoundaries Bounds() {
   return bounds;
 }
 
-// Brings a counter up to what something else has counted.
+// Raises a counter to the total of another one.
 void CatchUp(uint64_t total, Counter* counter) {
   counter->Increment(static_cast<double>(total) - counter->Value());
 }
@@ -106,7 +106,7 @@ struct ListenerMetrics::Families {
     for (size_t i = 0; i < kDatagrams.size(); ++i) datagrams[i] = &family.Add({{"result", kDatagrams[i]}});
   }
 
-  // A series for each code that occurs, made when it first does: most of the combinations never come.
+  // A series for each code that occurs, created at its first use: most combinations never occur.
   Counter* CallCounter(size_t listener, size_t call, absl::StatusCode code) {
     const size_t at = std::min(static_cast<size_t>(code), kCodes - 1);
     std::atomic<Counter*>& slot = call_counters[listener][call][at];
@@ -139,7 +139,7 @@ struct ListenerMetrics::Families {
   Counter* over_rate_source = nullptr;
   Counter* over_rate_unproven = nullptr;
 
-  // A series, and what it was last told: it takes increments only.
+  // A series, and the values last added to it: it accepts increments only.
   struct Latency {
     Histogram* series = nullptr;
     LatencyHistogram::Snapshot told;
@@ -180,7 +180,7 @@ void ListenerMetrics::Refresh() {
   families_->chunk_set_bytes->Set(static_cast<double>(stats.chunk_set_bytes));
   families_->bittorrent_swarms->Set(static_cast<double>(all.bittorrent_swarms));
   families_->bittorrent_peers->Set(static_cast<double>(all.bittorrent_peers));
-  // Counters can only be added to, and others count these themselves.
+  // These are counted elsewhere, and counters accept increments only.
   CatchUp(stats.lapsed_leases, families_->lapsed);
   CatchUp(stats.left_leases, families_->left);
   CatchUp(limiter_->refused(), families_->over_rate_source);

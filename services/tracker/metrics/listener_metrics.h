@@ -29,19 +29,19 @@ enum class Call {
 };
 enum class Datagram {
   kAnswered,
-  kCookieGiven,  // or a connection id: the source address was not proven
-  kUnproven,     // dropped: no good connection id
+  kCookieGiven,  // or a connection id: the source address was unproven
+  kUnproven,     // dropped: no valid connection id
   kRefused,      // answered with an error: an ill-formed body, over a limit, or BitTorrent's port 0
-  kOverRate,     // dropped: the source, or all unproven ones together, ask too often
+  kOverRate,     // dropped: over the rate of the source, or of all unproven ones
   kMalformed,    // dropped
-  kTooShort,     // dropped: shorter than the cookie that it asks for
-  kUnsendable,   // the reply could not be sent
+  kTooShort,     // dropped: shorter than the cookie that it would get
+  kUnsendable,   // the response could not be sent
 };
 inline constexpr size_t kDatagramKinds = 8;
 
 inline constexpr size_t kCallKinds = 9;
 
-// What of the tracker's limits is used, and how often each refused something.
+// A limit of the tracker, its use, and how many requests it refused.
 struct LimitUse {
   const char* name;  // as in tracker_limits.h
   uint64_t used = 0;
@@ -50,23 +50,23 @@ struct LimitUse {
 };
 std::vector<LimitUse> LimitUses(const TrackerState& state);
 
-// What the tracker counts, for Prometheus (shoal_tracker_...). Counting is an atomic addition. Thread-safe.
+// The tracker's metrics for Prometheus (shoal_tracker_...). Counting is an atomic addition. Thread-safe.
 class ListenerMetrics {
  public:
-  // All must outlive it.
+  // Requires: all pointers outlive this.
   ListenerMetrics(service::Metrics* metrics, const TrackerState* state, const RateLimiter* limiter);
   ~ListenerMetrics();
 
   void CountCall(Listener listener, Call call, absl::StatusCode code);
-  // How long a call over gRPC took from its message to its reply.
+  // A gRPC call, from its message to its response.
   void RecordCall(Call call, absl::Duration took) { call_latency_[static_cast<size_t>(call)].Record(took); }
-  // How long a batch of datagrams took from the first look at it to the last reply.
+  // A batch of datagrams, from the start of its processing to its last response.
   void RecordDatagrams(absl::Duration took, uint64_t count) { datagram_latency_.Record(took, count); }
-  // Since the start, for people.
+  // Since the start, for display.
   uint64_t grpc_calls() const;
   uint64_t datagrams() const;
   void CountDatagrams(Datagram kind, uint64_t count = 1);
-  // Brings the gauges up to what the registry says; before each Metrics::Render.
+  // Updates the gauges from the state. Requires: called before each Metrics::Render.
   void Refresh();
 
  private:

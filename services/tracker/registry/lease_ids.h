@@ -7,19 +7,22 @@
 
 namespace shoal::tracker {
 
-// Lease ids that only their issuer can read. Inside of an id are the shard and the slot of the lease, so that
-// a heartbeat finds it without a table, and a nonce that tells it from other leases of that slot:
+// Lease ids that only their issuer can read. An id contains the shard and the slot of its lease, so that a
+// heartbeat finds the lease without a table, and a nonce that distinguishes it from other leases of that
+// slot:
 //
 //    63      56 55                24 23                 0
 //   | shard    | nonce, never 0     | slot               |
 //
 // Outside, this number appears only under a permutation of the 64-bit numbers that depends on the issuer's
-// key: a Feistel network of four rounds. To everybody else, other trackers included, an id is an opaque
-// number. Another key's id opens to an arbitrary shard, slot and nonce, and so matches no lease (with a
-// probability of 2^-32, in which case the registry's comparison of the peer's id still fails).
+// key: a Feistel network of four rounds. To everything else, other trackers included, an id is an opaque
+// number. An id of another key opens to an arbitrary shard, slot and nonce, and so matches no lease (but for
+// a chance of 2^-32 per lease of the same peer: the registry compares the peer's id as well).
 //
-// The round function is a keyed multiplication: it hides the structure at about two nanoseconds, but does not
-// withstand cryptanalysis. No right depends on an id alone. Thread safety: immutable.
+// The round function is a keyed multiplication: it hides the structure for a few nanoseconds per id, but does
+// not withstand cryptanalysis. No right depends on an id alone.
+//
+// Thread safety: immutable.
 class LeaseIds {
  public:
   static constexpr uint32_t kMaxShards = 1u << 8;
@@ -77,7 +80,7 @@ class LeaseIds {
   }
 
   std::array<Round, kRounds> rounds_;
-  uint64_t zero_ = 0;  // Permute(0); taken off, so that 0 stays 0 and no lease has it
+  uint64_t zero_ = 0;  // Permute(0); subtracted, so that 0 maps to 0 and is no lease's id
 };
 
 }  // namespace shoal::tracker

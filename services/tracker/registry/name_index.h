@@ -14,10 +14,11 @@
 
 namespace shoal::tracker {
 
-// Every known content by name and then by id: what finds a content by its name and lists all of them page by
-// page. One for all shards; touched when a content becomes known or is forgotten, and by people's questions,
-// never by a heartbeat. Thread-safe; calls nobody while it holds its lock, so it may be called under a
-// shard's.
+// All known contents, ordered by name and then by id: for lookups by name and for listing page by page.
+// Shared by all shards; used when a content becomes known or is forgotten and by calls that people make,
+// never by a heartbeat.
+//
+// Thread safety: safe. Makes no calls while it holds its lock, so it may be called under a shard's.
 class NameIndex {
  public:
   struct Entry {
@@ -28,12 +29,12 @@ class NameIndex {
 
   explicit NameIndex(uint32_t max_contents_per_name) : max_contents_per_name_(max_contents_per_name) {}
 
-  // False, and no change, when too many contents have that name.
+  // Returns: false, without a change, when too many contents have that name.
   bool Add(const std::string& name, const ContentId& id);
   void Remove(const std::string& name, const ContentId& id);
 
   std::vector<ContentId> WithName(const std::string& name) const;
-  // Up to `count` entries after `after` (from the start without one).
+  // Returns: up to `count` entries after `after`, or from the start without it.
   std::vector<Entry> Page(const std::optional<Entry>& after, uint32_t count) const;
 
  private:

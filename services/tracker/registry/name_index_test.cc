@@ -38,7 +38,7 @@ TEST(NameIndexTest, PagesByNameAndId) {
   const auto first = index.Page(std::nullopt, 2);
   EXPECT_THAT(first, ElementsAre(NameIndex::Entry{"a", Id(3)}, NameIndex::Entry{"b", Id(1)}));
   EXPECT_THAT(index.Page(first.back(), 2), ElementsAre(NameIndex::Entry{"b", Id(2)}));
-  // The last of a page may be gone by the time of the next one.
+  // The last entry of a page may be gone when the next page is asked for.
   index.Remove("b", Id(1));
   EXPECT_THAT(index.Page(first.back(), 2), ElementsAre(NameIndex::Entry{"b", Id(2)}));
 }

@@ -70,7 +70,7 @@ TEST_F(RegistryTest, TwoContentsOfOneName) {
   EXPECT_THAT(std::string(ambiguous.message()), HasSubstr(TestContentId(1).ToHex()));
   EXPECT_THAT(std::string(ambiguous.message()), HasSubstr(TestContentId(2).ToHex()));
 
-  // What nobody serves any more does not stand beside what somebody does.
+  // A content without peers is not listed beside one with peers.
   registry_->Leave({TestPeerId(2), {newer}});
   EXPECT_THAT(PeersOf(std::string("same")), ElementsAre(TestPeerId(1)));
   EXPECT_TRUE(registry_->GetSwarm(std::string("same")).ok());

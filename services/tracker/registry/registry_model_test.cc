@@ -1,4 +1,4 @@
-// The registry against a naive one that looks at everything each time.
+// Compares the registry with a naive model that scans everything on each call.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -128,7 +128,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
     ASSERT_EQ(registry_.Leave(request).ended, ended);
   }
 
-  // With a swarm as small as this one, everybody is named.
+  // A swarm this small is returned whole.
   void CheckPeers(uint32_t content, const std::vector<tracking::PeerInfo>& peers, uint32_t exclude) {
     std::map<PeerId, size_t> expected;
     for (const auto& [key, lease] : model_) {
@@ -155,7 +155,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
 
   void CheckTotals() {
     registry_.Advance();
-    // Lapsed records stand for as long as a bucket; a question about each swarm clears them away.
+    // A lapsed record may exist for one more bucket; a lookup of each swarm removes it.
     for (uint32_t content = 0; content < kContents; ++content) Lookup(content, kPeers);
     const Registry::Stats stats = registry_.stats();
     std::set<uint32_t> contents;

@@ -38,7 +38,7 @@ TEST_F(RegistryTest, HandsOutPeersButNotTheCaller) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(RegistryTest, APeerThatSeveralReportIsHandedToNobodyUntilItRegistersAgain) {
+TEST_F(RegistryTest, APeerThatSeveralReportIsNotHandedOutUntilItRegistersAgain) {
   const tracking::ContentSummary content = TestContent(1);
   const tracking::LeaseId reported = Register(TestSeeder(100, content));
   const auto report = [&](uint32_t reporter, tracking::PeerReport::Reason reason) {
@@ -53,7 +53,7 @@ TEST_F(RegistryTest, APeerThatSeveralReportIsHandedToNobodyUntilItRegistersAgain
     return std::any_of(found->peers.begin(), found->peers.end(),
                        [](const tracking::PeerInfo& peer) { return peer.id == TestPeerId(100); });
   };
-  // One that says it twice is one, and who has no lease of that content has no say.
+  // A repeated report counts once, and a peer without a lease of that content has no say.
   report(1, tracking::PeerReport::Reason::kDead);
   report(2, tracking::PeerReport::Reason::kDead);
   tracking::HeartbeatRequest stranger = TestHeartbeat(50, {});
@@ -62,11 +62,11 @@ TEST_F(RegistryTest, APeerThatSeveralReportIsHandedToNobodyUntilItRegistersAgain
   EXPECT_TRUE(handed_out());
   report(3, tracking::PeerReport::Reason::kDead);
   EXPECT_FALSE(handed_out());
-  // It is not dead, so it hears that it has to register, and is there again.
+  // A peer that is alive after all is told to register, and then is handed out again.
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(100, {reported}))->register_again, ElementsAre(reported));
   Register(TestSeeder(100, content));
   EXPECT_TRUE(handed_out());
-  // Who lies is not told.
+  // A peer reported as lying is not notified.
   for (const uint32_t reporter : {4u, 5u, 6u}) report(reporter, tracking::PeerReport::Reason::kLying);
   EXPECT_FALSE(handed_out());
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(100, {reported}))->register_again, IsEmpty());
@@ -92,8 +92,8 @@ TEST_F(RegistryTest, PeersOfTheSameSiteComeFirst) {
   EXPECT_EQ(registry_->GetSwarm(content.id)->peers[0].site, "oslo");
 }
 
-// Each newcomer hears of some of those that are there. Were they to fall apart when some of them go, chunks
-// could not get from one part to the other.
+// Each newcomer is given some of the present peers. If their graph fell apart when some of them leave,
+// chunks could not pass from one part to the other.
 TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
   uint32_t next_content = 1;
   for (const uint32_t size : {20u, 200u, 1000u}) {
@@ -104,7 +104,7 @@ TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
         return LoadBig<uint32_t>(peer.id.bytes().data()) - 1;
       };
       for (uint32_t peer = 0; peer < size; ++peer) {
-        // A few have everything, and some have no slot left.
+        // A few are complete, and some have no free slot.
         tracking::RegisterRequest request =
             TestRegister(peer + 1, content, peer % 16 == 0 ? content.chunk_count : 1, told);
         request.site = "site-" + std::to_string(peer % 4);
@@ -129,7 +129,7 @@ TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
       }
       uint32_t left = 0;
       for (uint32_t peer = 0; peer < size; ++peer) left += stays(peer) ? 1 : 0;
-      EXPECT_EQ(seen.size(), left) << size << " peers, each told of " << told;
+      EXPECT_EQ(seen.size(), left) << size << " peers, each given " << told;
     }
   }
 }

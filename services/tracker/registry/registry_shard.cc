@@ -11,13 +11,12 @@
 namespace shoal::tracker {
 namespace {
 
-// How many leases a call that came for something else moves the expiry on by, and how many a tick does while
-// it holds the lock.
+// Leases that one call expires besides its own work, and that Advance expires under one hold of the lock.
 constexpr uint32_t kLeasesPerCall = 16;
 constexpr uint32_t kLeasesPerTick = 2048;
 
 constexpr size_t kMaxPeersInSwarmResponse = 1000;
-// A swarm reply stays below gRPC's usual 4 MiB, and what it takes in memory on the way below this.
+// Keeps a GetSwarm response below gRPC's usual 4 MiB, and its memory on the way below kMaxSwarmSetsBytes.
 constexpr uint64_t kMaxSwarmResponseBytes = 3u << 20;
 constexpr uint64_t kMaxSwarmSetsBytes = 64u << 20;
 

@@ -70,12 +70,12 @@ class PeerReports {
   absl::flat_hash_map<uint32_t, absl::InlinedVector<PeerId, kEnough>> reporters_;
 };
 
-// The contents of one share of the id space, with their leases, under one lock. The Registry decides which
-// shard a call goes to, and turns these answers into replies.
+// The contents of one share of the id space, with their leases, under one lock. The Registry routes calls to
+// shards and converts these results to responses.
 //
-// Time comes in with each call, as a tick of a millisecond (`now`) that never goes back by more than the
-// difference between two callers' clocks. Each call also moves the expiry on by a few leases; Advance does
-// more of it. A lease whose deadline is reached is nowhere handed out, even while its record still stands.
+// Each call passes the time as a tick of a millisecond (`now`), which never goes back by more than the
+// difference between two callers' clocks. Each call also advances the expiry by a few leases; Advance does
+// more of it. A lease is not handed out from its deadline on, even while its record exists.
 //
 // Thread-safe.
 class RegistryShard {
@@ -102,64 +102,65 @@ class RegistryShard {
   RegistryShard(const Options& options, uint64_t now, const LeaseIds* lease_ids, RegistryUsage* usage,
                 NameIndex* names, SiteNames* sites);
 
-  // Errors as TrackerService.Register; the request's fields were checked by the caller. `wall` is for
+  // Requires: the request's fields are valid. Errors: those of TrackerService.Register. `wall`: for
   // first_seen.
   absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, uint64_t now,
                                       absl::Time wall);
-  // NOT_FOUND when the lease is to be registered again; INVALID_ARGUMENT for chunks that the content has not
-  // (the lease is renewed all the same).
+  // Errors: NOT_FOUND when the lease must be registered again; INVALID_ARGUMENT for chunks that the content
+  // does not have (the lease is renewed all the same).
   absl::Status Beat(const PeerId& peer, const LeaseIds::Parts& lease, const tracking::LeaseBeat& beat,
                     uint64_t now);
-  // NOT_FOUND when the content is not known.
+  // Errors: NOT_FOUND for an unknown content.
   absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
                                SiteNumber site, uint64_t now);
-  // Somebody with a lease says that another peer of that content is no good. One that enough say it of is
-  // handed to nobody until it registers again; when it was reported as dead and is not, its next beat tells
-  // it to.
+  // Notes that the peer of `lease` reports another peer of the same content as dead or lying. A peer with
+  // enough reporters is not handed out until it registers again. If it was reported as dead and is not, its
+  // next heartbeat gets NOT_FOUND, so that it does.
   void Report(const PeerId& reporter, const LeaseIds::Parts& lease, const tracking::PeerReport& report,
               uint64_t now);
-  // `started`: the time of tick 0, to date a lease.
+  // `started`: the time of tick 0, for dating leases.
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
   absl::Status Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now);
   void Unwatch(const ContentId& id, const SwarmWatcher* watcher);
-  // Whether the lease was there and that peer's.
+  // Returns: whether the lease existed and was that peer's.
   bool Leave(const PeerId& peer, const LeaseIds::Parts& lease, uint64_t now);
   uint32_t LeaveAll(const PeerId& peer, uint64_t now);
-  // Tells every content that has a peer, and its peers.
+  // Passes every content that has a peer, and its peers, to `sink`, under the lock.
   void Export(RegistrySink* sink) const;
   // Lets a lease lapse `ticks` from now, unless it is renewed.
   void ShortenLease(const PeerId& peer, const LeaseIds::Parts& lease, uint64_t ticks);
-  // Ends up to some thousand lapsed leases, and forgets contents; false when there is more to do.
+  // Ends up to a few thousand lapsed leases, and forgets contents. Returns: false if work is left.
   bool Advance(uint64_t now);
 
   ShardTables::Counts counts() const;
 
  private:
-  // Moves the clock on, and the expiry with it by a few leases. Every call begins with it.
+  // Advances the clock, and expires a few leases. Every call begins with it.
   void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, absl::Time wall)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // A lease in the tables, not yet in the swarm.
+  // Adds a lease to the tables, not yet to the swarm.
   absl::StatusOr<uint32_t> AddLease(const PeerId& peer, uint32_t content)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Publishes a change of a lease: to the observer, then to the watchers. Requires: the record is as it is
-  // after the change, but for kEnded, which is published while it still stands.
+  // Publishes a change of a lease to the observer, then to the watchers. Requires: the record has its state
+  // after the change; for kEnded it still exists.
   void Publish(LeaseChange::Kind kind, uint32_t lease, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes it out of everything, and publishes that.
+  // Removes a lease from everything, and publishes that.
   void EndLease(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same but for the tables.
+  // The same, except that the lease stays in the tables.
   void OnLeaseEnd(uint32_t lease, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // A peer's chunk set, its memory accounted for: null when none or all need no set. RESOURCE_EXHAUSTED.
+  // Returns: a chunk set whose memory is accounted for; null for none or all of the chunks, which need no
+  // set. Errors: RESOURCE_EXHAUSTED.
   absl::StatusOr<std::unique_ptr<ChunkSet>> KeepChunkSet(const ChunkSet& held);
   absl::Status AddHeld(uint32_t lease, const std::vector<ChunkRange>& gained, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropChunkSet(std::unique_ptr<ChunkSet> held);
 
-  // `site`: the asker's.
+  // `site`: the caller's.
   std::vector<tracking::PeerInfo> Select(uint32_t content, const std::optional<PeerId>& exclude,
                                          SiteNumber site, uint32_t max_peers, WatcherWakeups* wakeups)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -174,7 +175,7 @@ class RegistryShard {
   ShardTables tables_ ABSL_GUARDED_BY(mutex_);
   SwarmWatchers watchers_ ABSL_GUARDED_BY(mutex_);
   PeerReports reports_ ABSL_GUARDED_BY(mutex_);
-  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // that the observer was notified of
+  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // published to the observer
 };
 
 }  // namespace shoal::tracker

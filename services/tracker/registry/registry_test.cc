@@ -58,7 +58,7 @@ TEST_F(RegistryTest, RestartedTrackerIsWholeAgain) {
   for (uint32_t content = 0; content < 100; ++content)
     leases.push_back(Register(TestSeeder(1, TestContent(content))));
   Restart({});
-  // Others have the slots already: an old lease must not be taken for one of theirs.
+  // Other leases occupy the slots by now: an old id must not match one of them.
   for (uint32_t content = 0; content < 100; ++content) Register(TestSeeder(2, TestContent(content)));
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, leases))->register_again,
               ::testing::ElementsAreArray(leases));
@@ -113,7 +113,7 @@ TEST_F(RegistryTest, HeartbeatsBringChunksUntilThePeerIsComplete) {
   };
   EXPECT_TRUE(beat({{ChunkIndex(0), 2}}).ok());
   EXPECT_TRUE(beat({{ChunkIndex(1), 2}, {ChunkIndex(9), 1}}).ok());
-  EXPECT_TRUE(beat({{ChunkIndex(9), 1}}).ok());  // the same again is as once
+  EXPECT_TRUE(beat({{ChunkIndex(9), 1}}).ok());  // repeats change nothing
   auto swarm = registry_->GetSwarm(TestContentId(1));
   ASSERT_TRUE(swarm.ok()) << swarm.status();
   EXPECT_EQ(swarm->peers[0].peer.chunks_held, 4u);
@@ -129,7 +129,7 @@ TEST_F(RegistryTest, HeartbeatsBringChunksUntilThePeerIsComplete) {
   EXPECT_TRUE(swarm->peers[0].peer.complete);
   EXPECT_TRUE(swarm->peers[0].held.full());
   EXPECT_EQ(swarm->content.seeders, 1u);
-  EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);  // who has everything needs no bitmap
+  EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);  // a complete peer needs no bitmap
 }
 
 TEST_F(RegistryTest, AllAtOnceInTheFirstHeartbeat) {
@@ -165,8 +165,7 @@ TEST_F(RegistryTest, UnknownLeasesOfAnyShape) {
   EXPECT_EQ(registry_->Leave({TestPeerId(1), unknown}).ended, 0u);
 }
 
-// Ids are opaque: those that another tracker issued for the same peer and content, in the same shard and
-// slot, are unknown, whatever is done with them.
+// Ids that another tracker issued for the same peer and content, in the same shard and slot, are unknown.
 TEST_F(RegistryTest, AnotherTrackersLeasesAreUnknown) {
   Registry::Options other_options;
   other_options.seed = seed_;  // and so the same nonces
@@ -224,7 +223,7 @@ TEST_F(RegistryTest, LimitsAreSaidClearly) {
   Register(TestRegister(1, TestContent(3), 1));
   EXPECT_THAT(refusal(TestSeeder(1, TestContent(4))), HasSubstr("3 contents"));
   EXPECT_THAT(refusal(TestSeeder(9, TestContent(2, "same"))), HasSubstr("6 leases"));
-  // Who is known is renewed all the same, and what ends makes room.
+  // A known peer is renewed all the same, and ended leases make room.
   Register(TestSeeder(1, TestContent(2, "same")));
   registry_->Leave({TestPeerId(1), {}});
   EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);

@@ -13,7 +13,7 @@
 
 namespace shoal::tracker {
 
-// A registry on a clock that stands still, and short ways to ask it.
+// A registry on a clock that tests advance, and shortcuts for calls.
 class RegistryTest : public ::testing::Test {
  protected:
   static constexpr absl::Duration kLease = absl::Seconds(30);

@@ -60,7 +60,7 @@ TEST_F(RegistryWatchTest, AllPeersFirstThenEachChange) {
   EXPECT_THAT(Read(watcher.get()), ElementsAre(There(2, 3)));
   EXPECT_EQ(wakes_, 2);
 
-  // Some more chunks are no event; all of them are one.
+  // Gaining some chunks is no event; gaining the last one is.
   ASSERT_TRUE(registry_.Heartbeat(TestHeartbeat(2, {second}, {{ChunkIndex(3), 1}})).ok());
   EXPECT_THAT(Read(watcher.get()), IsEmpty());
   ASSERT_TRUE(registry_.Heartbeat(TestHeartbeat(2, {second}, {{ChunkIndex(0), 10}})).ok());
@@ -95,7 +95,7 @@ TEST_F(RegistryWatchTest, ASlowWatcherIsLostAndMakesRoom) {
   EXPECT_EQ(registry_.stats().watchers, 1u);
   Register(TestSeeder(4, TestContent(1)));
   Register(TestSeeder(5, TestContent(1)));
-  EXPECT_FALSE(watcher->lost());  // what was there at the start does not count
+  EXPECT_FALSE(watcher->lost());  // the peers at the start do not count
   Register(TestSeeder(6, TestContent(1)));
   EXPECT_TRUE(watcher->lost());
   EXPECT_THAT(Read(watcher.get()), IsEmpty());

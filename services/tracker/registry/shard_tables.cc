@@ -85,7 +85,7 @@ tracking::ContentStatus ShardTables::Status(uint32_t slot) const {
 }
 
 uint32_t ShardTables::AddContent(const tracking::ContentSummary& summary, absl::Time first_seen) {
-  const uint32_t slot = *contents_.table.Take();  // never out of slots: they outnumber what memory holds
+  const uint32_t slot = *contents_.table.Take();  // never fails: memory runs out before slots do
   ContentRecord& record = content(slot);
   record.summary = summary;
   record.first_seen = first_seen;
@@ -111,7 +111,7 @@ uint32_t ShardTables::AddLease(const PeerId& peer, uint32_t content, uint32_t no
   Renew(*slot);
   lease_by_peer_.insert(*slot);
   if (const auto first = first_of_peer_.find(peer); first != first_of_peer_.end()) {
-    // Second in the chain: the set goes on naming the first.
+    // Inserted as the second of the chain, so that the set keeps naming the first.
     record.previous_of_peer = *first;
     record.next_of_peer = std::exchange(lease(*first).next_of_peer, *slot);
     if (record.next_of_peer != kNoSlot) lease(record.next_of_peer).previous_of_peer = *slot;
@@ -164,7 +164,7 @@ void ShardTables::LeaveSwarm(uint32_t slot) {
   const bool complete = Complete(slot);
   std::vector<uint32_t>& list = complete ? swarm.complete : swarm.partial;
   --(complete ? counts_.complete : counts_.partial);
-  // The last takes the place that becomes free.
+  // The last slot fills the gap.
   lease(list.back()).place = record.place;
   list[record.place] = list.back();
   list.pop_back();

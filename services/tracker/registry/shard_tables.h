@@ -19,64 +19,64 @@ namespace shoal::tracker {
 
 inline constexpr uint32_t kNoSlot = ~0u;
 
-// What the registry keeps of a lease. There are millions of these, so it is packed: with the tables that find
-// it, a peer that has everything costs 125 to 145 bytes.
+// A lease. There are millions of these, so it is packed: together with the tables that find it, a complete
+// peer costs 125 to 145 bytes.
 struct LeaseRecord {
   PeerId peer;
   Endpoint endpoint;
-  uint16_t free_slots = 0;          // more than 65,535 counts as that
-  uint32_t deadline = 0;            // the low half of the tick at which it lapses
+  uint16_t free_slots = 0;          // capped at 65,535
+  uint32_t deadline = 0;            // low half of the tick at which it lapses
   uint32_t registered_seconds = 0;  // since the registry began
   uint32_t chunks_held = 0;
   uint32_t content = kNoSlot;  // its ContentRecord
-  uint32_t place = 0;          // in that one's list
-  uint32_t nonce = 0;  // the part of the lease id that tells it from others in the slot; 0: not in use
+  uint32_t place = 0;          // in the content's list
+  uint32_t nonce = 0;  // part of the lease id, distinguishes successive leases of a slot; 0: slot not in use
   LeaseWheelLink wheel;
   uint32_t previous_of_peer = kNoSlot;  // the peer's other leases in this shard
   uint32_t next_of_peer = kNoSlot;
-  float send_rate = 0;  // bytes per second; seven digits are enough for people
+  float send_rate = 0;  // bytes per second; float is precise enough for display
   float receive_rate = 0;
   SiteNumber site = kNoSite;
-  bool shunned = false;  // several others reported its peer: handed to nobody until it registers again
-  bool lies = false;     // one of them says that it sends wrong bytes
+  bool shunned = false;  // several others reported its peer: not handed out until it registers again
+  bool lies = false;     // one of them reported that it sends wrong bytes
   uint64_t sent_bytes = 0;
   uint64_t received_bytes = 0;
-  std::unique_ptr<ChunkSet> held;  // only while it has some chunks and not all
+  std::unique_ptr<ChunkSet> held;  // non-null while it has some chunks but not all
 };
 static_assert(sizeof(LeaseRecord) <= 112);
 
-// What the registry keeps of a content.
+// A content.
 struct ContentRecord {
   tracking::ContentSummary summary;
   absl::Time first_seen;
-  // The swarm: slots of leases, unordered, one list for the peers that have everything and one for the
-  // others.
+  // The swarm: slots of leases, unordered; one list for complete peers and one for partial ones.
   std::vector<uint32_t> complete;
   std::vector<uint32_t> partial;
-  uint64_t forget_at = 0;  // tick; counts while nobody is in the swarm
+  uint64_t forget_at = 0;  // tick; meaningful while the swarm is empty
   LeaseWheelLink wheel;    // in the wheel of contents without a peer, and only then
 
   bool has_peers() const { return !complete.empty() || !partial.empty(); }
 };
 
-// The contents and leases of one shard, with all that finds them: by id, by peer, by swarm, by when they
-// lapse. Keeps these in step with one another; what may be added, and who hears of it, is its owner's
-// business. A record is known by its slot. All operations are O(1). Not thread-safe.
+// The contents and leases of one shard, and the indexes that find them: by id, by peer, by swarm, by
+// deadline. Keeps these consistent with one another; limits and notifications are the owner's business.
+// Identifies records by their slot. All operations are O(1). Not thread-safe.
 class ShardTables {
  public:
-  // `shard`: its number, for lease ids, which `lease_ids` (it outlives this) makes. `now`, here and
-  // elsewhere: in ticks of a millisecond.
+  // `shard`: the number to put into lease ids, which `lease_ids` makes. `now`, here and elsewhere: in ticks
+  // of a millisecond. Requires: `lease_ids` outlives this.
   ShardTables(uint32_t shard, const LeaseIds* lease_ids, uint64_t lease_ticks, uint64_t forget_ticks,
               uint64_t now);
 
   uint64_t now() const { return leases_.now; }
-  // Never back.
+  // Ignores times before now().
   void MoveTo(uint64_t now) { leases_.now = std::max(leases_.now, now); }
 
   // ---- Slots; kNoSlot where there is none.
 
   uint32_t FindContent(const ContentId& id) const;
-  // A lease of that peer that has not lapsed, by what is in its id. Requires: the id names this shard.
+  // Returns: the lease that `id` names, if it is that peer's and has not lapsed. Requires: the id names this
+  // shard.
   uint32_t FindLease(const PeerId& peer, const LeaseIds::Parts& id) const;
   uint32_t FindLease(const PeerId& peer, uint32_t content) const;
   uint32_t AnyLeaseOf(const PeerId& peer) const;
@@ -91,40 +91,42 @@ class ShardTables {
     for (const uint32_t slot : content_by_id_) visit(contents_.table[slot]);
   }
 
-  // ---- What a lease says.
+  // ---- Properties.
 
   bool Alive(uint32_t lease) const { return leases_.deadline(lease) > leases_.now; }
   uint64_t TicksLeft(uint32_t lease) const { return leases_.deadline(lease) - leases_.now; }
   tracking::LeaseId IdOf(uint32_t lease) const;
   bool Complete(uint32_t lease) const;
   tracking::PeerInfo Describe(uint32_t lease) const;
-  // All that people may want to know, but for when it registered and its site's name.
+  // Everything but the time of registration and the name of the site.
   tracking::SwarmPeer DescribeInFull(uint32_t lease) const;
   tracking::ContentStatus Status(uint32_t content) const;
 
   // ---- Changes.
 
   uint32_t AddContent(const tracking::ContentSummary& summary, absl::Time first_seen);
-  // One that no peer has.
+  // Requires: no peer has it.
   void ForgetContent(uint32_t content);
 
-  // A lease that is in no swarm yet. kNoSlot: there are as many as lease ids can name. `nonce` is not 0.
+  // Returns: a lease that is in no swarm yet; kNoSlot when lease ids can't name more. Requires: `nonce` is
+  // not 0.
   uint32_t AddLease(const PeerId& peer, uint32_t content, uint32_t nonce);
-  // Its record goes as well: what is to be kept of it is to be taken before.
+  // Destroys the record.
   void RemoveLease(uint32_t lease);
   void Renew(uint32_t lease) { LetLapse(lease, lease_ticks_); }
   void LetLapse(uint32_t lease, uint64_t ticks) {
     leases_.table[lease].deadline = static_cast<uint32_t>(leases_.now + ticks);
   }
 
-  // Into its content's list of peers and out of it; which one, says what it holds at that time.
+  // Adds the lease to its content's list of peers, or removes it. Its chunk count at that time selects the
+  // list.
   void JoinSwarm(uint32_t lease);
   void LeaveSwarm(uint32_t lease);
 
   // ---- Expiry.
 
-  // Calls `lapsed(lease)` for leases that have lapsed, which then are out of the wheel, and to be removed
-  // with RemoveLapsed. Touches at most `max_leases`; false when there was more to do.
+  // Calls `lapsed(lease)` for lapsed leases, which are out of the wheel by then; the callback must call
+  // RemoveLapsed. Touches at most `max_leases`. Returns: false if work is left.
   template <typename Lapsed>
   bool AdvanceLeases(uint32_t max_leases, Lapsed&& lapsed) {
     return lease_wheel_.Advance(leases_.now, max_leases, lapsed);
@@ -144,12 +146,11 @@ class ShardTables {
   const Counts& counts() const { return counts_; }
 
  private:
-  // The records as the sets and the wheels need them. (Structs of their own, because those keep pointers to
-  // them.)
+  // The records in the form that sets and wheels need. Separate structs, because those keep pointers to them.
   struct Leases {
     Leases() : table(LeaseIds::kMaxSlots) {}
     SlotTable<LeaseRecord> table;
-    uint64_t now = 0;  // lets a 32-bit deadline be told in full
+    uint64_t now = 0;  // extends 32-bit deadlines to 64 bits
 
     LeaseWheelLink& wheel_link(uint32_t slot) { return table[slot].wheel; }
     uint64_t deadline(uint32_t slot) const {
@@ -165,7 +166,7 @@ class ShardTables {
     uint64_t deadline(uint32_t slot) const { return table[slot].forget_at; }
   };
 
-  // What the sets of slots find them by.
+  // Keys of the sets of slots.
   struct PeerOfContent {
     PeerId peer;
     uint32_t content;

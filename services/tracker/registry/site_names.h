@@ -9,15 +9,17 @@
 
 namespace shoal::tracker {
 
-// A site's number: what a lease keeps instead of its name. kNoSite is that of a peer that names none.
+// The number of a site, which leases hold instead of its name. kNoSite: a peer that names none.
 using SiteNumber = uint16_t;
 inline constexpr SiteNumber kNoSite = 0;
 
-// The names of sites that peers said they are at, each with a number that stays. One for all shards; takes
-// its lock only for names that are not empty. Thread-safe; calls nobody while it holds its lock.
+// Assigns numbers to the names of sites. A number never changes. Shared by all shards; takes its lock only
+// for names that are not empty.
+//
+// Thread safety: safe. Makes no calls while it holds its lock.
 class SiteNames {
  public:
-  // Anybody can think of names: past this many, a new one counts as none.
+  // Bounds what clients can make the tracker remember: past this many, a new name counts as none.
   static constexpr size_t kMaxSites = 4096;
 
   SiteNumber Add(const std::string& name) {
@@ -32,7 +34,7 @@ class SiteNames {
     return number;
   }
 
-  // Without making it known.
+  // Unlike Add, does not assign a number.
   SiteNumber Find(const std::string& name) const {
     if (name.empty()) return kNoSite;
     MutexLock lock(&mutex_);

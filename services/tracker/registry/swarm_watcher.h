@@ -18,22 +18,22 @@
 
 namespace shoal::tracker {
 
-// One reader of a swarm's changes: the queue between the registry, which never waits for it, and whoever
-// reads. A reader that is further behind than `max_backlog` changes is lost: its queue is emptied, nothing
-// more is added, and lost() says so. Thread-safe.
+// The queue between the registry, which never waits for it, and one reader of a swarm's changes. A reader
+// that falls more than `max_backlog` changes behind is lost: its queue is emptied, further changes are
+// dropped, and lost() is true. Thread-safe.
 class SwarmWatcher {
  public:
   // `exclude`: a peer whose changes are left out. `wake` is called after events were added or the watcher was
-  // lost, with no lock held, from the thread that caused the change; it must not block.
+  // lost, without a lock, on the thread that caused the change. It must not block.
   SwarmWatcher(std::optional<PeerId> exclude, uint32_t max_backlog, std::function<void()> wake);
 
-  // For the reader: the next event, if there is one.
+  // For the reader. Returns: the next event, or nullopt.
   std::optional<tracking::SwarmEvent> Next();
   bool lost() const;
 
-  // For the registry. The peers that are there at the start; they do not count as backlog.
+  // For the registry: adds the peers at the start, which do not count as backlog.
   void Begin(std::vector<tracking::PeerInfo> peers);
-  // False when the watcher is lost and can be forgotten.
+  // Returns: false when the watcher is lost and can be removed.
   bool Add(const tracking::SwarmEvent& event);
   void Wake() { wake_(); }
   const std::optional<PeerId>& exclude() const { return exclude_; }
@@ -44,12 +44,12 @@ class SwarmWatcher {
   const std::function<void()> wake_;
   mutable Mutex mutex_;
   std::deque<tracking::SwarmEvent> events_ ABSL_GUARDED_BY(mutex_);
-  size_t left_of_start_ ABSL_GUARDED_BY(mutex_) = 0;  // events of the start that are not read yet
+  size_t left_of_start_ ABSL_GUARDED_BY(mutex_) = 0;  // unread events of the start
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Watchers to be woken when this goes out of scope. Declared before a lock is taken, it wakes them after the
-// lock is released, so that nobody's callback runs under it.
+// Wakes watchers at its destruction. Declare it before taking a lock, so that no callback runs under the
+// lock.
 class WatcherWakeups {
  public:
   WatcherWakeups() = default;
@@ -65,16 +65,16 @@ class WatcherWakeups {
   absl::InlinedVector<std::shared_ptr<SwarmWatcher>, 4> watchers_;
 };
 
-// Who watches which content of a shard. Not thread-safe.
+// The watchers of a shard's contents. Not thread-safe.
 class SwarmWatchers {
  public:
-  // `count`: of all shards' watchers together; outlives this.
+  // `count`: watchers of all shards together. Requires: it outlives this.
   explicit SwarmWatchers(BoundedCount* count) : count_(count) {}
 
-  // False, and no change, when there are too many.
+  // Returns: false, without a change, when there are too many.
   bool Add(const ContentId& content, std::shared_ptr<SwarmWatcher> watcher);
   void Remove(const ContentId& content, const SwarmWatcher* watcher);
-  // To all that watch `content` and want to hear about that peer; lets go of those that are lost.
+  // Adds the change to each watcher of its content that does not exclude the peer; removes lost watchers.
   void Tell(const LeaseChange& change, WatcherWakeups* wakeups);
   bool empty() const { return watchers_.empty(); }
 

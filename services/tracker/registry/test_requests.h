@@ -7,7 +7,7 @@
 #include "shoal/base/byte_order.h"
 #include "shoal/tracking/messages/messages.h"
 
-// Requests for tests of the tracker: contents and peers are told apart by a number.
+// Requests for tests of the tracker. Contents and peers are numbered.
 namespace shoal::tracker {
 
 inline ContentId TestContentId(uint32_t number) {

@@ -19,10 +19,10 @@
 namespace shoal::tracker {
 namespace {
 
-// What is older says more of who was there than of who is.
+// The peers of an older file are mostly gone.
 constexpr absl::Duration kMaxAge = absl::Hours(1);
 
-// Counts what goes by.
+// Counts records on their way to another sink.
 class CountingSink : public StateSink {
  public:
   explicit CountingSink(StateSink* next) : next_(next) {}
@@ -49,7 +49,7 @@ class CountingSink : public StateSink {
   StateSink* const next_;
 };
 
-// A file in memory as the kernel pages it in.
+// A memory-mapped file.
 class MappedFile {
  public:
   static absl::StatusOr<MappedFile> Open(const std::string& path) {

@@ -11,7 +11,7 @@
 
 namespace shoal::tracker {
 
-// The warm restart: what a registry knows, in a file from one life of the tracker to the next.
+// The number of records of each kind in a state file.
 struct StateCounts {
   uint64_t contents = 0;
   uint64_t peers = 0;
@@ -19,14 +19,14 @@ struct StateCounts {
   uint64_t swarm_peers = 0;
 };
 
-// Writes the file whole or not at all (a temporary file beside it, fsync, rename).
+// For a warm restart: writes a tracker's state to a file, whole or not at all (a temporary file beside it,
+// fsync, rename).
 absl::StatusOr<StateCounts> SaveState(const std::string& path, const TrackerState& state, const Clock& clock);
 
-// Fills an empty registry. Leases are shortened to two heartbeat intervals, so that who is gone goes soon,
-// and who is there has time to say so; BitTorrent peers, who come by seldom, have as much of their lives left
-// as they had when it was written. NOT_FOUND when there is no file. A file that is broken, foreign, of
-// another version or older than an hour is not used (DATA_LOSS, UNIMPLEMENTED, OUT_OF_RANGE), and changes
-// nothing.
+// Reads the file into an empty state. Shortens leases to two heartbeat intervals, so that peers that are gone
+// lapse soon and the others have time to renew; BitTorrent peers, which announce seldom, keep what was left
+// of their lives. Errors, which change nothing: NOT_FOUND when there is no file; DATA_LOSS for a broken or
+// foreign file, UNIMPLEMENTED for another version, OUT_OF_RANGE for a file older than an hour.
 absl::StatusOr<StateCounts> LoadState(const std::string& path, TrackerState* state, const Clock& clock);
 
 }  // namespace shoal::tracker

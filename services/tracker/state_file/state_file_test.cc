@@ -106,7 +106,7 @@ TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
   announce.peer = TestEndpoint(5);
   before.bittorrent()->Announce(announce, clock_.Uptime(), nullptr);
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
-  clock_.Advance(life / 2);  // in which nobody could be heard
+  clock_.Advance(life / 2);  // in which no announce could arrive
   TrackerState after({}, &clock_);
   ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
   const auto peers = [&] {

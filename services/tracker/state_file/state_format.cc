@@ -49,8 +49,8 @@ Id ReadId(ByteReader* reader) {
   return Id(bytes);
 }
 
-// Takes the records of one block apart after the other; peers belong to what was named before them, maybe in
-// an earlier block.
+// Decodes the records of one block after the other. Peers belong to the content or swarm before them, which
+// may be in an earlier block.
 class RecordReader {
  public:
   explicit RecordReader(StateSink* sink) : sink_(sink) {}

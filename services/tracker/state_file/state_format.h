@@ -13,11 +13,11 @@
 namespace shoal::tracker {
 
 // The bytes of a state file (docs/wire_format.md, "The tracker's state file"): a head, blocks of records with
-// a CRC-32 each, and an end that says how many records there were, so that a file that was cut off is known.
+// a CRC-32 each, and an end with the number of records, so that a truncated file is detected.
 
 inline constexpr size_t kMaxStateBlockBytes = 1u << 20;
 
-// Writes what it is told. One thread. The first error of `write` is kept, and nothing is written after it.
+// Encodes what it receives, for one thread. Keeps the first error of `write`, and writes nothing after it.
 class StateWriter final : public StateSink {
  public:
   using Write = std::function<absl::Status(ByteView)>;
@@ -28,7 +28,7 @@ class StateWriter final : public StateSink {
   void Swarm(const InfoHash& info_hash, uint32_t completed) override;
   void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override;
 
-  // The end; nothing may come after it.
+  // Writes the end. Requires: no call follows.
   absl::Status Finish();
   uint64_t records() const { return records_; }
 
@@ -42,9 +42,9 @@ class StateWriter final : public StateSink {
   uint64_t records_ = 0;
 };
 
-// When it was written. Reads all of it, and tells `sink` (null: nobody) as far as it is good: so whoever must
-// not be told of a broken file reads it twice. DATA_LOSS: no state file, or not whole; UNIMPLEMENTED: of
-// another version.
+// Passes the records to `sink` (null: only checks them) as far as the bytes are valid: a caller that must not
+// apply a part of a broken file reads it twice. Returns: when the file was written. Errors: DATA_LOSS for no
+// state file, or not a whole one; UNIMPLEMENTED for another version.
 absl::StatusOr<absl::Time> ReadState(ByteView bytes, StateSink* sink);
 
 }  // namespace shoal::tracker

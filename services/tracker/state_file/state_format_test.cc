@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 
 const absl::Time kSaved = absl::FromUnixMillis(1'700'000'000'123);
 
-// Writes down what it is told, a line each.
+// Records what it receives, a line each.
 class Lines final : public StateSink {
  public:
   void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {

@@ -6,27 +6,27 @@
 
 namespace shoal::tracker {
 
-// A record's place in a LeaseWheel; part of the record.
+// A record's place in a LeaseWheel; kept in the record.
 struct LeaseWheelLink {
-  uint32_t previous = 0;  // a slot, or kBucket | the number of the bucket that this is the first of
+  uint32_t previous = 0;  // a slot, or kBucket | bucket for the first slot of a bucket
   uint32_t next = 0;      // a slot, or kEnd
 };
 
-// Finds what has lapsed without looking at what has not: a timing wheel. Time (in ticks) is cut into buckets,
-// each a list of the slots whose deadline falls into it, and Advance empties the buckets that are over.
+// A timing wheel: finds lapsed slots without looking at the others. Divides time (in ticks) into buckets,
+// each a list of the slots whose deadline falls into it; Advance empties the buckets that are over.
 //
-// Renewing costs nothing here: a deadline may be moved later at any time without telling the wheel. A slot
-// that turns up in its old bucket with a new deadline is put where it belongs then, so that each is touched
-// about once per lease. Insert and Remove are O(1). Slots come out at most one bucket (bucket_ticks()) after
-// their deadline: whoever can't have that looks at the deadline as well.
+// Renewing is free: a deadline may move later at any time without a call. Advance moves a slot that it finds
+// in its old bucket with a later deadline to the right one, so each slot is touched about once per lease.
+// Insert and Remove are O(1). Slots are reported at most one bucket (bucket_ticks()) after their deadline;
+// callers that need precision compare the deadline too.
 //
-// `Records` gives `LeaseWheelLink& wheel_link(uint32_t slot)` and `uint64_t deadline(uint32_t slot)`; slots
-// are below 2^31. Not thread-safe.
+// `Records` provides `LeaseWheelLink& wheel_link(uint32_t slot)` and `uint64_t deadline(uint32_t slot)`.
+// Slots are below 2^31. Not thread-safe.
 template <typename Records>
 class LeaseWheel {
  public:
-  // Made for leases of `lease_ticks`; longer ones work but are touched more often. `records` must outlive
-  // this.
+  // Sized for leases of `lease_ticks`; longer ones work but are touched more often. Requires: `records`
+  // outlives this.
   LeaseWheel(Records* records, uint64_t lease_ticks, uint64_t now)
       : records_(records),
         bucket_ticks_(std::max<uint64_t>(1, (lease_ticks + kBuckets / 2 - 1) / (kBuckets / 2))),
@@ -44,7 +44,7 @@ class LeaseWheel {
     first_[bucket] = slot;
   }
 
-  // `slot` must be in the wheel.
+  // Requires: `slot` is in the wheel.
   void Remove(uint32_t slot) {
     const LeaseWheelLink link = records_->wheel_link(slot);
     if (link.next != kEnd) records_->wheel_link(link.next).previous = link.previous;
@@ -55,12 +55,12 @@ class LeaseWheel {
     }
   }
 
-  // Calls `lapsed(slot)` for slots whose deadline is `now` or before; they are out of the wheel by then.
-  // Touches at most `max_slots`; false when there was more to do.
+  // Calls `lapsed(slot)` for each slot whose deadline is `now` or earlier, after removing it. Touches at most
+  // `max_slots`. Returns: false if work is left.
   template <typename Lapsed>
   bool Advance(uint64_t now, uint32_t max_slots, Lapsed&& lapsed) {
     const uint64_t current = now / bucket_ticks_;
-    // After a long rest every bucket is due, and one round meets them all.
+    // After a long pause every bucket is due, and one round visits them all.
     if (current > next_ + kBuckets) next_ = current - kBuckets;
     for (; next_ < current; ++next_) {
       uint32_t& first = first_[next_ % kBuckets];
@@ -86,8 +86,7 @@ class LeaseWheel {
 
   Records* const records_;
   const uint64_t bucket_ticks_;
-  uint64_t
-      next_;  // the first bucket that is not emptied yet; counts from time 0, so bucket `next_ % kBuckets`
+  uint64_t next_;  // the first bucket not yet emptied, counted from time 0; it is first_[next_ % kBuckets]
   std::vector<uint32_t> first_;
 };
 

@@ -6,7 +6,7 @@
 namespace shoal::tracker {
 namespace {
 
-// A few more than wanted are looked at, so that there is a choice and that a lapsed one leaves no hole.
+// More are looked at than wanted, to have a choice and to make up for lapsed ones.
 constexpr uint32_t LookAt(uint32_t wanted) {
   return 2 * wanted + 8;
 }
@@ -17,7 +17,7 @@ void Shuffle(PeerChoice* choice, RandomSource* random) {
   }
 }
 
-// Both in turn, three of `near` and then one of `far`; the rest of whichever is longer at the end.
+// Alternates: three of `near`, then one of `far`; then the rest of the longer one.
 void AppendInTurn(const PeerChoice& near, const PeerChoice& far, PeerChoice* to) {
   size_t next_near = 0;
   size_t next_far = 0;
@@ -31,8 +31,8 @@ void AppendInTurn(const PeerChoice& near, const PeerChoice& far, PeerChoice* to)
   }
 }
 
-// Up to LookAt(wanted) fit peers of one list, those with free slots first, near ones before others, each
-// group in random order.
+// Returns: up to LookAt(wanted) fit peers of one list; those with free slots first, near ones before others,
+// each group in random order.
 PeerChoice Sample(bool complete, uint32_t count, uint32_t wanted,
                   absl::FunctionRef<Candidate(PeerPlace)> look, RandomSource* random) {
   PeerChoice free;

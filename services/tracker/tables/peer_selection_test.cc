@@ -61,7 +61,7 @@ TEST(PeerSelectionTest, PeersOfTheCallersSiteComeFirstButNotAlone) {
         std::count_if(choice.begin(), choice.end(), [](PeerPlace p) { return p.place % 2 == 0; });
     EXPECT_EQ(near, 30);
   }
-  // Slots go before nearness: somebody who has none is of no use, however near.
+  // Free slots matter more than nearness: a near peer without any can't serve.
   const PeerChoice choice = SelectPeers(
       100, 0, 10, [](PeerPlace place) { return place.place < 50 ? Candidate::kBusyNear : Candidate::kFree; },
       &random);
@@ -69,7 +69,7 @@ TEST(PeerSelectionTest, PeersOfTheCallersSiteComeFirstButNotAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PeerSelectionCases,
-                         ::testing::Values(Case{"Nobody", 0, 0, 50, 0, 0, 0},
+                         ::testing::Values(Case{"EmptySwarm", 0, 0, 50, 0, 0, 0},
                                            Case{"NoneWanted", 10, 10, 0, 0, 0, 0},
                                            Case{"AllOfASmallSwarm", 3, 4, 50, 3, 3, 7},
                                            Case{"OnlySeeders", 1000, 0, 50, 50, 50, 50},

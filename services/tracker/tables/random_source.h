@@ -4,8 +4,8 @@
 
 namespace shoal::tracker {
 
-// Fast random numbers (SplitMix64) that a test can repeat: for choosing peers and numbering leases, never for
-// secrets. Not thread-safe.
+// Fast, repeatable random numbers (SplitMix64), for selecting peers and drawing nonces; never for secrets.
+// Not thread-safe.
 class RandomSource {
  public:
   explicit RandomSource(uint64_t seed) : state_(seed) {}
@@ -17,7 +17,7 @@ class RandomSource {
     return z ^ (z >> 31);
   }
 
-  // From 0 to limit - 1; limit > 0. (Off from even by limit / 2^32 at most.)
+  // Returns: a number in [0, limit). Its bias is at most limit / 2^32. Requires: limit > 0.
   uint32_t Below(uint32_t limit) { return static_cast<uint32_t>(((Next() >> 32) * limit) >> 32); }
 
  private:

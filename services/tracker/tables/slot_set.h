@@ -8,12 +8,12 @@
 
 namespace shoal::tracker {
 
-// Sets of slots of a SlotTable that find a slot by what lies in it: 4 bytes an entry instead of a copy of the
-// key. `KeyOf` has a type `Key` and gives the key of a slot: `Key operator()(uint32_t slot) const`; the
-// record in a slot keeps its key as long as the slot is in the set.
+// Sets of slots of a SlotTable, keyed by the records in the slots: 4 bytes an entry instead of a copy of the
+// key. `KeyOf` has a type `Key` and returns the key of a slot: `Key operator()(uint32_t slot) const`. A
+// record must not change its key while its slot is in the set.
 
-// Finds the first slot that may have this key, without looking into its record: right but for one time in a
-// hundred or so. For fetching records into the cache beforehand.
+// Finds the first slot that may have this key, without reading its record; wrong about once in a hundred
+// times. For prefetching records.
 template <typename Key>
 struct MaybeKey {
   const Key& key;
@@ -42,7 +42,7 @@ struct SlotEqual {
 template <typename KeyOf>
 using SlotSet = absl::flat_hash_set<uint32_t, SlotHash<KeyOf>, SlotEqual<KeyOf>>;
 
-// An empty one.
+// Returns: an empty set.
 template <typename KeyOf>
 SlotSet<KeyOf> MakeSlotSet(const KeyOf& key_of) {
   return SlotSet<KeyOf>(0, SlotHash<KeyOf>{key_of}, SlotEqual<KeyOf>{key_of});

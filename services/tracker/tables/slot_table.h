@@ -9,15 +9,15 @@
 
 namespace shoal::tracker {
 
-// Records that are known by a small number, their slot: half the size of a pointer, good as a link in a list,
-// and good as a part of an id that comes back from outside. Grows by blocks, so that a record never moves and
-// that growing copies nothing; gives no memory back, but uses a freed slot again first. Not thread-safe.
+// Records identified by a small number, their slot: half the size of a pointer, usable as a link in a list
+// and as part of an id that comes back from outside. Grows by blocks, so records never move and growth copies
+// nothing. Returns no memory to the system, but reuses freed slots first. Not thread-safe.
 template <typename Record>
 class SlotTable {
  public:
   explicit SlotTable(uint32_t max_slots) : max_slots_(max_slots) {}
 
-  // A slot with a fresh Record, or nothing when max_slots are in use.
+  // Returns: a slot with a fresh Record, or nullopt when max_slots are in use.
   std::optional<uint32_t> Take() {
     if (!free_.empty()) {
       const uint32_t slot = free_.back();
@@ -29,17 +29,17 @@ class SlotTable {
     return end_++;
   }
 
-  // `slot` was taken and not given back since.
+  // Frees a slot. Requires: it was taken, and not given back since.
   void Give(uint32_t slot) {
     (*this)[slot] = Record();
     free_.push_back(slot);
   }
 
-  // Whether `slot` was ever taken: for numbers from outside. (Whether it still is, is the record's own
-  // knowledge.)
+  // Whether `slot` was ever taken: to check numbers from outside. Whether it still is taken, only the record
+  // can tell.
   bool Reaches(uint32_t slot) const { return slot < end_; }
 
-  // Behind the last slot that was ever taken.
+  // One past the highest slot that was ever taken.
   uint32_t end() const { return end_; }
 
   Record& operator[](uint32_t slot) { return (*blocks_[slot / kBlock])[slot % kBlock]; }

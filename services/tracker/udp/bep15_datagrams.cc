@@ -8,7 +8,7 @@
 namespace shoal::tracker {
 namespace {
 
-// For a client that leaves it to the tracker.
+// When the client leaves it to the tracker.
 constexpr uint32_t kDefaultPeers = 50;
 
 uint32_t PeersWanted(const bep15::AnnounceRequest& request, const IpAddress& source) {

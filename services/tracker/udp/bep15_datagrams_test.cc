@@ -19,7 +19,7 @@ class Bep15DatagramsTest : public ::testing::Test {
   std::string Answer(const std::string& datagram, const Endpoint& source) {
     std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), source, room};
-    result_ = datagrams_.Answer(now_, pressed_, &incoming);
+    result_ = datagrams_.Answer(now_, overloaded_, &incoming);
     return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
   uint64_t Connect(const Endpoint& source) {
@@ -50,7 +50,7 @@ class Bep15DatagramsTest : public ::testing::Test {
   RateLimiter limiter_{{}, 1};
   Bep15Datagrams datagrams_{&swarms_, &ids_, &limiter_};
   absl::Duration now_ = absl::Hours(3);
-  bool pressed_ = false;
+  bool overloaded_ = false;
   Datagram result_ = Datagram::kMalformed;
   std::string last_;
 };
@@ -74,7 +74,7 @@ TEST_F(Bep15DatagramsTest, AnnouncesAreAnsweredWithTheOthers) {
   EXPECT_EQ(scraped.counts[1], SwarmCounts());
 }
 
-TEST_F(Bep15DatagramsTest, WithoutAGoodIdNothingIsDoneAndNothingSaid) {
+TEST_F(Bep15DatagramsTest, WithoutAValidIdNothingIsDoneAndNothingSent) {
   auto request = Request(home_, 6881, 0);
   const Endpoint elsewhere{IpAddress::V4({192, 0, 2, 9}), 4000};
   EXPECT_EQ(Answer(bep15::BuildAnnounce(request, ""), elsewhere), "");
@@ -97,9 +97,9 @@ TEST_F(Bep15DatagramsTest, GarbageIsDropped) {
   }
 }
 
-TEST_F(Bep15DatagramsTest, WhenOverloadedOnlyWhoHasAConnectionIdIsAnswered) {
+TEST_F(Bep15DatagramsTest, WhenOverloadedOnlySourcesWithAConnectionIdAreAnswered) {
   const auto request = Request(home_, 6881, 0);
-  pressed_ = true;
+  overloaded_ = true;
   EXPECT_EQ(Answer(bep15::BuildConnect({9}), home_), "");
   EXPECT_EQ(result_, Datagram::kOverRate);
   EXPECT_NE(Answer(bep15::BuildAnnounce(request, ""), home_), "");
@@ -139,7 +139,7 @@ TEST_F(Bep15DatagramsTest, AsManyPeersAsAreWantedAndFit) {
   }
 }
 
-TEST_F(Bep15DatagramsTest, WhoStopsGetsNobody) {
+TEST_F(Bep15DatagramsTest, AStoppingPeerGetsNoPeers) {
   Ask(Request(home_, 1, 1), home_);
   Ask(Request(home_, 2, 1), home_);
   auto request = Request(home_, 2, 1);

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kIdEpochSeconds = 120;
 
 uint64_t EpochAt(absl::Duration now) {
-  // Epoch 0 has one before it as well.
+  // Starts at 1, so that the first epoch also has a predecessor.
   return static_cast<uint64_t>(absl::ToInt64Seconds(now) / kIdEpochSeconds) + 1;
 }
 
@@ -24,14 +24,14 @@ uint64_t ConnectionIds::Make(const IpAddress& source, absl::Duration now) const 
 bool ConnectionIds::Check(const IpAddress& source, absl::Duration now, uint64_t id) const {
   const uint64_t current = EpochAt(now);
   const uint64_t epoch = ((current ^ id) & 1) == 0 ? current : current - 1;
-  // One comparison of whole words takes the same time whichever bits differ.
+  // Comparing whole words takes constant time.
   return OfEpoch(source, epoch) == id;
 }
 
 uint64_t ConnectionIds::OfEpoch(const IpAddress& source, uint64_t epoch) const {
   std::array<uint8_t, 24> message;
   StoreBig(epoch, message.data());
-  // An IPv4 address by its own four bytes, so that there is less to hash: no IPv6 address has that length.
+  // An IPv4 address is hashed as four bytes, to hash less: no IPv6 address has that length.
   const ptrdiff_t skipped = source.is_v4() ? 12 : 0;
   const auto end = std::copy(source.bytes().begin() + skipped, source.bytes().end(), message.begin() + 8);
   const uint64_t hash = SipHash64(key_, {message.begin(), end});

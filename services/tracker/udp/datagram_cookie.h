@@ -9,10 +9,9 @@
 
 namespace shoal::tracker {
 
-// The proof that whoever sends a datagram also receives what is sent to its address: a keyed hash over
-// address, port and the minute, so that the tracker remembers nothing. A cookie is good for the minute it was
-// made in and the next one, and only with the tracker that made it, until that is restarted. Thread-safe. The
-// clock must outlive it.
+// Proofs that the sender of a datagram receives what is sent to its address: a keyed hash over address, port
+// and minute, so that the tracker stores nothing. A cookie is valid for the minute it was made in and the
+// next one, and only with trackers of the same key. Thread-safe. Requires: the clock outlives this.
 class DatagramCookies {
  public:
   DatagramCookies(const SipHashKey& key, const Clock* clock) : key_(key), clock_(clock) {}

@@ -36,7 +36,7 @@ TEST_F(DatagramCookieTest, EveryBitCounts) {
 }
 
 TEST_F(DatagramCookieTest, LastsIntoTheNextMinuteAndNoLonger) {
-  clock_.Advance(absl::Seconds(20));  // to the begin of a minute: the clock begins at 1,000 s
+  clock_.Advance(absl::Seconds(20));  // to the start of a minute: the clock begins at 1,000 s
   const std::string cookie = cookies_.Make(At(1, 1000));
   clock_.Advance(absl::Seconds(119));
   EXPECT_TRUE(cookies_.Check(At(1, 1000), cookie));

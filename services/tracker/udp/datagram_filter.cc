@@ -10,18 +10,17 @@
 namespace shoal::tracker {
 namespace {
 
-// The program sees a datagram from its UDP header on.
+// The program sees a datagram including its UDP header.
 constexpr uint32_t kHeader = 8;
 
 constexpr uint32_t kShoalMagic = 0x53484431;  // "SHD1"
-// What a connect has in place of a connection id.
+// Sent in place of a connection id in a connect.
 constexpr uint32_t kProtocolIdHigh = 0x00000417;
 constexpr uint32_t kProtocolIdLow = 0x27101980;
-constexpr uint32_t kConnectionIdBit = 1u << 31;  // each connection id has it
+constexpr uint32_t kConnectionIdBit = 1u << 31;  // set in every connection id
 constexpr size_t kScrapeRequestBytes = bep15::kConnectRequestBytes + InfoHash::kSizeBytes;
 
-// Where the program goes on: places in kProgram, from which Resolved makes the distances of the kernel's
-// jumps.
+// Jump targets, as indexes into kProgram; Resolved converts them to the kernel's relative jumps.
 enum Place : uint8_t { kScrape = 9, kConnect = 12, kShoal = 17, kKeep = 19, kDrop = 20, kNext = 255 };
 
 constexpr sock_filter LoadWord(uint32_t offset) {
@@ -55,7 +54,7 @@ constexpr std::array<sock_filter, kSize> Resolved(std::array<sock_filter, kSize>
 
 constexpr std::array kProgram = Resolved(std::array{
     LoadLength(),
-    IfAtLeast(bep15::kConnectRequestBytes, kNext, kDrop),  // which every request has
+    IfAtLeast(bep15::kConnectRequestBytes, kNext, kDrop),  // the shortest request
     LoadWord(0),
     IfEqual(kShoalMagic, kShoal, kNext),
     IfHasBit(kConnectionIdBit, kNext, kConnect),

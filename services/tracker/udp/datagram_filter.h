@@ -6,11 +6,11 @@
 
 namespace shoal::tracker {
 
-// A program for the kernel (classic BPF, SO_ATTACH_FILTER) that lets in what may be a request of one of the
-// dialects of the tracker's UDP port, by its length and first bytes, and drops the rest where it arrives:
-// before it takes room in the socket's queue that an honest request then lacks, and before any thread of the
-// tracker has to look at it. It knows no secrets, so it lets in whatever has the right form; the dialects
-// check all of what they are given, with it or without.
+// Returns: a program for the kernel (classic BPF, SO_ATTACH_FILTER) that accepts what may be a request of one
+// of the UDP port's dialects, by its length and first bytes, and drops the rest on arrival: before it takes
+// room in the socket's queue from honest requests, and before a thread of the tracker has to read it. It
+// knows no secrets, so it accepts everything of the right form; the dialects check everything that they get,
+// with or without it.
 std::span<const sock_filter> DatagramFilter();
 
 }  // namespace shoal::tracker

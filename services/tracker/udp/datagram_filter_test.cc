@@ -32,7 +32,7 @@ class DatagramFilterTest : public ::testing::Test {
 
   bool Keeps(const std::string& datagram) {
     const std::string bytes = std::string(8, '\0') + datagram;
-    // What the filter drops is an error to the sender here, or just gone.
+    // A dropped datagram is an error to the sender here, or lost.
     [[maybe_unused]] const ssize_t sent = ::send(sender_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     std::array<char, 2048> room;
     return ::recv(receiver_.get(), room.data(), room.size(), MSG_DONTWAIT) ==

@@ -25,10 +25,10 @@ namespace {
 
 constexpr size_t kBatch = 64;
 constexpr uint32_t kMostSocketsByDefault = 4;
-// A thread that is never idle looks this often, in batches, whether it is to stop.
+// A thread that is never idle checks this often, in batches, whether to stop.
 constexpr int kBatchesBetweenWaits = 64;
-// Larger datagrams are cut off by the system and dropped: no dialect has any. An odd number of cache lines,
-// so that the heads of a batch don't all fall into the same few sets of the cache.
+// The system truncates larger datagrams, and they are dropped: no dialect has any. An odd number of cache
+// lines, so that the heads of a batch do not all map to the same few sets of the cache.
 constexpr size_t kMaxReceivedBytes = 25 * 64;
 // The senders of a large swarm come in bursts. Without privilege the system caps this at its own limit.
 constexpr int kSocketBufferBytes = 4 << 20;
@@ -75,7 +75,7 @@ void GrowBuffer(int fd, int option, int forced_option) {
   ::setsockopt(fd, SOL_SOCKET, option, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
 }
 
-// Whether more than half of the room for what waits to be received is taken.
+// Whether more than half of the receive buffer is in use.
 bool HalfFull(int fd) {
   std::array<uint32_t, SK_MEMINFO_VARS> memory{};
   socklen_t length = sizeof(memory);
@@ -83,7 +83,7 @@ bool HalfFull(int fd) {
   return memory[SK_MEMINFO_RMEM_ALLOC] > memory[SK_MEMINFO_RCVBUF] / 2;
 }
 
-// A bound socket. With `share`, one more for a port that this process has already.
+// Returns: a bound socket. With `share`, one more for a port that this process has already.
 absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const sock_filter> filter,
                                     bool share) {
   socklen_t length = 0;
@@ -95,7 +95,7 @@ absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const so
   if (address.ss_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   GrowBuffer(fd.get(), SO_RCVBUF, SO_RCVBUFFORCE);
   GrowBuffer(fd.get(), SO_SNDBUF, SO_SNDBUFFORCE);
-  // Before it is bound: so nothing that is to be dropped gets in.
+  // Attached before binding, so that nothing unfiltered gets in.
   if (!filter.empty()) {
     const sock_fprog program{static_cast<unsigned short>(filter.size()),
                              const_cast<sock_filter*>(filter.data())};
@@ -104,8 +104,8 @@ absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const so
   if (share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
     return BindError(endpoint);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return BindError(endpoint);
-  // The first socket is bound without sharing, so that a port which another process has is an error; only
-  // then is it opened to the others of this process.
+  // The first socket is bound without sharing, so that a port of another process is an error; only then is it
+  // opened to this process's others.
   if (!share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
     return BindError(endpoint);
   return fd;
@@ -120,7 +120,7 @@ absl::StatusOr<uint16_t> BoundPort(const FileDescriptor& fd) {
   return FromSockaddr(address).port;
 }
 
-// The memory of one thread's batches, taken once.
+// The buffers of one thread's batches, allocated once.
 struct Batch {
   Batch() {
     for (size_t i = 0; i < kBatch; ++i) {
@@ -163,7 +163,7 @@ class ThreadedDatagramServer final : public DatagramServer {
 
   void Stop() override {
     const uint64_t one = 1;
-    // Never read, so that it wakes every thread. It can't fail but when it was written 2^64 times.
+    // Never read, so that it wakes every thread. The write fails only after 2^64 writes.
     [[maybe_unused]] const ssize_t written = ::write(stop_.get(), &one, sizeof(one));
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
@@ -175,7 +175,7 @@ class ThreadedDatagramServer final : public DatagramServer {
   void Serve(int fd) {
     const auto batch = std::make_unique<Batch>();
     for (;;) {
-      // While datagrams come faster than they are answered there is nothing to wait for.
+      // While datagrams arrive faster than they are answered there is nothing to wait for.
       for (int batches = 0; batches < kBatchesBetweenWaits && AnswerBatch(fd, batch.get()) == kBatch;
            ++batches) {
       }
@@ -185,11 +185,11 @@ class ThreadedDatagramServer final : public DatagramServer {
     }
   }
 
-  // How many came.
+  // Returns: the number of datagrams received.
   size_t AnswerBatch(int fd, Batch* batch) {
     for (mmsghdr& message : batch->in) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     const int received = ::recvmmsg(fd, batch->in.data(), kBatch, MSG_DONTWAIT, nullptr);
-    // An error here is a past reply's (a port that is closed): the socket goes on.
+    // An error here is about an earlier response (a closed port): the socket remains usable.
     if (received <= 0) return 0;
     const auto count = static_cast<size_t>(received);
     for (size_t i = 0; i < count; ++i) {
@@ -219,7 +219,7 @@ class ThreadedDatagramServer final : public DatagramServer {
       if (count > 0) {
         sent += static_cast<size_t>(count);
       } else if (errno != EINTR) {
-        // The first of them can't be sent; the client asks again, and the others need not suffer.
+        // The first one can't be sent: the client will retry, and the others must not suffer.
         ++unsendable;
         ++sent;
       }

@@ -21,7 +21,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A socket that is connected to a port of this machine, over IPv4 or IPv6.
+// A socket connected to a port of this machine, over IPv4 or IPv6.
 class Client {
  public:
   explicit Client(uint16_t port, int family = AF_INET) : fd_(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -62,7 +62,7 @@ DatagramServer::Options Loopback(uint32_t sockets = 1) {
   return options;
 }
 
-// Answers each datagram with what `one` makes of it; an empty string is no reply.
+// Answers each datagram with the result of `one`; an empty string is no response.
 class OneByOne final : public DatagramHandler {
  public:
   using One = std::function<std::string(ByteView datagram, const Endpoint& source)>;

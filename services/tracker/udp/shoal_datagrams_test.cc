@@ -41,7 +41,7 @@ class ShoalDatagramsTest : public ::testing::Test {
     return *encoded;
   }
 
-  // With a good cookie.
+  // With a valid cookie.
   template <typename Response, typename Body>
   Response Ask(const Body& body, size_t min_bytes = 0) {
     last_ = Answer(Encode(body, cookies_.Make(Source()), min_bytes));
@@ -91,7 +91,7 @@ TEST_F(ShoalDatagramsTest, WithoutACookieNothingIsDoneButOneIsGiven) {
   EXPECT_TRUE(Counted("cookie_given", 2));
 }
 
-TEST_F(ShoalDatagramsTest, WhenOverloadedOnlyWhoHasACookieIsAnswered) {
+TEST_F(ShoalDatagramsTest, WhenOverloadedOnlySourcesWithACookieAreAnswered) {
   EXPECT_EQ(Answer(Encode(TestSeeder(1, TestContent(1)), "", tracking::kMinRequestBytes), true), "");
   EXPECT_TRUE(Counted("over_rate", 1));
   EXPECT_NE(Answer(Encode(TestSeeder(1, TestContent(1)), cookies_.Make(Source())), true), "");
@@ -142,7 +142,7 @@ TEST_F(ShoalDatagramsTest, AnIllFormedBodyIsToldInNoMoreBytesThanItHas) {
     EXPECT_TRUE(
         std::holds_alternative<absl::Status>(tracking::DatagramResponse::Decode(AsBytes(answer))->body));
   }
-  // Who has no cookie gets one, whatever it says.
+  // A sender without a cookie gets one, whatever the body.
   const auto response =
       tracking::DatagramResponse::Decode(AsBytes(Answer(Encode(no_body, "", tracking::kMinRequestBytes))));
   EXPECT_TRUE(response.ok() && std::holds_alternative<tracking::DatagramCookie>(response->body));

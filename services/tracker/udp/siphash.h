@@ -9,8 +9,8 @@ namespace shoal::tracker {
 
 using SipHashKey = std::array<uint8_t, 16>;
 
-// SipHash-2-4 with 128 bits of result (Aumasson and Bernstein): a keyed hash of short messages that nobody
-// without the key can make, at some tens of nanoseconds and without memory or a context. Thread-safe.
+// SipHash-2-4 with 128 bits of result (Aumasson and Bernstein): a keyed hash of short messages that can't be
+// forged without the key. Takes some tens of nanoseconds, no memory and no context. Thread-safe.
 std::array<uint8_t, 16> SipHash128(const SipHashKey& key, ByteView message);
 // The same with 64 bits of result, in two thirds of the time.
 uint64_t SipHash64(const SipHashKey& key, ByteView message);
