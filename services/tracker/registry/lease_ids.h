@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "services/tracker/tables/random_source.h"
+#include "shoal/base/byte_order.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::tracker {
@@ -37,7 +39,17 @@ class LeaseIds {
     friend bool operator==(const Parts&, const Parts&) = default;
   };
 
-  explicit LeaseIds(const Key& key);
+  explicit LeaseIds(const Key& key) {
+    RandomSource first(LoadBig<uint64_t>(key.data()));
+    RandomSource second(LoadBig<uint64_t>(key.data() + 8));
+    // One step apart, so that two equal halves of a key do not cancel out.
+    second.Next();
+    for (Round& round : rounds_) {
+      round.factor = (first.Next() ^ second.Next()) | 1;
+      round.addend = first.Next() ^ second.Next();
+    }
+    zero_ = Permute(0);
+  }
 
   // Requires: the nonce is not 0. Returns: an id that is not 0.
   tracking::LeaseId Make(const Parts& parts) const {
