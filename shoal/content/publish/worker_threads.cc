@@ -1,5 +1,6 @@
 #include "shoal/content/publish/worker_threads.h"
 
+#include <algorithm>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -9,7 +10,23 @@
 namespace shoal {
 namespace {
 
-// What the threads of one run have in common.
+// Threads of all runs of the process, the callers not counted.
+std::atomic<unsigned> started_threads{0};
+
+// False when `limit` threads run already.
+bool TakeThread(unsigned limit) {
+  unsigned started = started_threads.load(std::memory_order_relaxed);
+  while (started < limit) {
+    if (started_threads.compare_exchange_weak(started, started + 1, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+void ReturnThread() {
+  started_threads.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// State shared by the threads of one run.
 class Outcome {
  public:
   void Note(const absl::Status& status) {
@@ -41,12 +58,17 @@ unsigned WorkerThreads(unsigned wanted) {
 absl::Status RunOnWorkerThreads(unsigned threads,
                                 const std::function<absl::Status(const std::atomic<bool>& stop)>& work) {
   Outcome outcome;
+  const unsigned limit = std::max(WorkerThreads(0), threads) - 1;
   std::vector<std::thread> others;
-  for (unsigned i = 1; i < threads; ++i) {
+  for (unsigned i = 1; i < threads && TakeThread(limit); ++i) {
     try {
-      others.emplace_back([&] { outcome.Note(work(outcome.stop())); });
+      others.emplace_back([&] {
+        outcome.Note(work(outcome.stop()));
+        ReturnThread();
+      });
     } catch (const std::system_error&) {
-      break;  // the process has no more threads to give: fewer do the same work
+      ReturnThread();
+      break;  // the process is at its thread limit: fewer threads do the same work
     }
   }
   outcome.Note(work(outcome.stop()));
