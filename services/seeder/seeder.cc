@@ -18,7 +18,6 @@
 #include "services/seeder/seeder_metrics.h"
 #include "services/seeder/shared_folder.h"
 #include "services/seeder/tracker_link.h"
-#include "services/seeder/upload_progress.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "services/seeder/catalog_listener.h"
+#include "services/seeder/catalog.h"
 #include "services/seeder/health_door.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/net/rate_limit.h"

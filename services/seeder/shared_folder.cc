@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/seeder/folder/change_settler.h"
 #include "services/seeder/folder/entry_hasher.h"
-#include "services/seeder/folder/entry_name.h"
+#include "services/seeder/folder/entry_scan.h"
 #include "services/seeder/folder/folder_watcher.h"
 #include "services/seeder/folder/mailbox.h"
 #include "shoal/base/status_macros.h"

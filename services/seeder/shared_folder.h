@@ -6,7 +6,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/seeder/catalog.h"
-#include "services/seeder/catalog_listener.h"
 #include "services/seeder/folder/hash_cache.h"
 #include "shoal/base/clock.h"
 

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "services/seeder/catalog.h"
+#include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/announce/announcer.h"
@@ -33,5 +36,10 @@ class TrackerLink {
   std::atomic<bool> away_ = false;
   std::unique_ptr<tracking::Announcer> announcer_;  // last: its thread uses the rest
 };
+
+// What one tracker is told of a content with each heartbeat: all chunks are held; how much went out and how
+// fast, since it was told last. `free_slots` and `clock` must outlive the function.
+tracking::Announcer::ProgressSource UploadProgress(std::shared_ptr<const OfferedSource> source,
+                                                   std::function<uint32_t()> free_slots, const Clock& clock);
 
 }  // namespace shoal::seeder

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "services/seeder/folder/hash_cache_entry.h"
+#include "services/seeder/folder/hash_cache.h"
 #include "shoal/content/manifest/checksum.h"
 
 namespace {

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/seeder/catalog.h"
-#include "services/seeder/catalog_listener.h"
 #include "shoal/base/mutex.h"
 
 namespace shoal::seeder {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/file_descriptor.h"
@@ -63,6 +64,11 @@ Sha256Digest FingerprintOf(Manifest::Kind kind, const std::vector<FileEntry>& fi
   }
   sha256.Update(AsBytes(record));
   return sha256.Finish();
+}
+
+bool IsOfferedName(absl::string_view name) {
+  return !name.empty() && name.front() != '.' && !absl::EndsWith(name, ".shoal") &&
+         !absl::EndsWith(name, ".shoal-tmp") && !absl::EndsWith(name, ".shoal-progress");
 }
 
 }  // namespace shoal::seeder

@@ -5,12 +5,20 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/content/manifest/manifest.h"
 #include "shoal/content/publish/file_stamp.h"
 
 namespace shoal::seeder {
+
+// An entry is what lies directly in the shared folder: a file or a sub-folder, each of them one content under
+// its own name.
+
+// Whether something of that name is offered at all: not what is hidden, not metadata files (*.shoal), and not
+// what is still being put together (*.shoal-tmp, *.shoal-progress). Thread-safe.
+bool IsOfferedName(absl::string_view name);
 
 // What can be seen of an entry without reading its files.
 struct EntryScan {

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "services/seeder/folder/entry_name.h"
+#include "services/seeder/folder/entry_scan.h"
 #include "shoal/base/status_macros.h"
 
 namespace shoal::seeder {

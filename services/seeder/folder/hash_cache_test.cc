@@ -6,7 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/status/status.h"
 #include "services/seeder/folder/entry_scan.h"
+#include "shoal/content/manifest/checksum.h"
+#include "shoal/content/publish/manifest_builder.h"
 #include "tests/support/temporary_folder.h"
 
 namespace shoal::seeder {
@@ -110,4 +113,73 @@ TEST_F(HashCacheTest, APlaceThatCanNotBeWrittenIsAnError) {
 }
 
 }  // namespace
+namespace {
+
+HashCacheEntry Sample() {
+  const TemporaryFolder folder;
+  folder.Write("many/a", SampleBytes(20'000, 1));
+  folder.Write("many/b", "");
+  ManifestBuilderOptions options;
+  options.chunk_size_bytes = kMinChunkSizeBytes;
+  auto built = BuildManifest(folder.Path("many"), options);
+  EXPECT_TRUE(built.ok()) << built.status();
+  return {"many", built->manifest, built->stamps};
+}
+
+// With the checksum that fits, so that what is behind it is reached.
+std::string Sealed(std::string body) {
+  const Sha256Digest digest = Sha256::Of(AsBytes(body));
+  body.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+  return body;
+}
+
+TEST(HashCacheEntry, ComesBackAsItWas) {
+  const HashCacheEntry entry = Sample();
+  const auto decoded = HashCacheEntry::Decode(AsBytes(entry.Encode()));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->entry, entry.entry);
+  EXPECT_EQ(decoded->manifest.id(), entry.manifest.id());
+  EXPECT_EQ(decoded->stamps, entry.stamps);
+}
+
+TEST(HashCacheEntry, NoDamagedByteIsOverlooked) {
+  const std::string bytes = Sample().Encode();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x20);
+    EXPECT_FALSE(HashCacheEntry::Decode(AsBytes(damaged)).ok()) << i;
+  }
+}
+
+TEST(HashCacheEntry, NothingThatWasCutOffIsTaken) {
+  const std::string bytes = Sample().Encode();
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(HashCacheEntry::Decode(AsBytes(bytes).first(size)).ok()) << size;
+  }
+}
+
+TEST(HashCacheEntry, LengthsThatReachPastTheEndAreRefusedBehindAGoodChecksum) {
+  const std::string bytes = Sample().Encode();
+  const std::string body = bytes.substr(0, bytes.size() - sizeof(Sha256Digest));
+  ASSERT_TRUE(HashCacheEntry::Decode(AsBytes(Sealed(body))).ok());
+  for (size_t i = 0; i + 4 <= body.size(); ++i) {
+    std::string damaged = body;
+    damaged.replace(i, 4, "\xff\xff\xff\xff");
+    const auto decoded = HashCacheEntry::Decode(AsBytes(Sealed(damaged)));
+    if (decoded.ok()) {
+      EXPECT_EQ(decoded->manifest.files().size(), decoded->stamps.size());
+    }
+  }
+  EXPECT_FALSE(HashCacheEntry::Decode(AsBytes(Sealed(body + "x"))).ok());
+}
+
+TEST(HashCacheEntry, AnotherVersionIsNoEntry) {
+  const std::string bytes = Sample().Encode();
+  std::string body = bytes.substr(0, bytes.size() - sizeof(Sha256Digest));
+  body[7] = 2;
+  EXPECT_TRUE(absl::IsInvalidArgument(HashCacheEntry::Decode(AsBytes(Sealed(body))).status()));
+}
+
+}  // namespace
+
 }  // namespace shoal::seeder

@@ -1,4 +1,4 @@
-#include "services/seeder/upload_progress.h"
+#include "services/seeder/tracker_link.h"
 
 #include <gtest/gtest.h>
 
