@@ -11,8 +11,8 @@
 #include "shoal/base/clock.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/content/publish/file_stamp.h"
+#include "shoal/content/publish/open_below.h"
 #include "shoal/content/publish/open_files.h"
-#include "shoal/content/publish/open_folders.h"
 
 namespace shoal {
 

@@ -22,7 +22,6 @@
 #include "shoal/content/publish/folder_source.h"
 #include "shoal/content/store/chunk_journal.h"
 #include "shoal/content/store/data_files.h"
-#include "shoal/content/store/download_names.h"
 #include "shoal/content/store/earlier_run.h"
 
 namespace shoal {

@@ -12,6 +12,16 @@
 
 namespace shoal {
 
+// What a download that is not whole yet is called, beside the place that its content will have: the names
+// begin with a dot and carry the first digits of the content id, so that two contents of one name are told
+// apart. A long name is cut, between two characters, so that file systems take what is made from it.
+struct DownloadNames {
+  explicit DownloadNames(const Manifest& manifest);
+
+  std::string data;     // ".NAME.ID12.shoal-tmp"
+  std::string journal;  // ".NAME.ID12.shoal-progress"
+};
+
 // What an earlier run left of a content, looked at before it is believed. Both read from the disk and block.
 
 // Where the paths of a content begin that lies under its own name in `output_folder`.

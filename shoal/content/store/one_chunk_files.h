@@ -13,7 +13,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/content/manifest/manifest.h"
 #include "shoal/content/publish/file_stamp.h"
-#include "shoal/content/publish/open_folders.h"
+#include "shoal/content/publish/open_below.h"
 
 namespace shoal {
 
