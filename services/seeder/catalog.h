@@ -21,28 +21,28 @@ namespace shoal::seeder {
 
 class OfferedSource;
 
-// Told what happens to the entries of the shared folder. All calls but OnHashing come from one thread (the
-// shared folder's), in order; none may block for long. An entry is a name directly in the shared folder.
+// Notified of events of the shared folder's entries. All calls but OnHashing come from one thread (the shared
+// folder's), in order; none may block for long. An entry is a name directly in the shared folder.
 class CatalogListener {
  public:
   virtual ~CatalogListener() = default;
 
-  // `from_cache`: it had been hashed in an earlier run.
+  // `from_cache`: the entry was hashed in an earlier run.
   virtual void OnPublished(const std::shared_ptr<const OfferedSource>& source, bool from_cache) = 0;
-  // No longer offered: it changed, or is gone. A new version comes with an OnPublished of its own.
+  // No longer offered: changed or gone. A new version causes another OnPublished.
   virtual void OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, const std::string& why) = 0;
   // From a hashing thread, a few times a second at most.
   virtual void OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) = 0;
-  // An entry that can't be offered (`entry` empty: the folder as a whole, or the cache). Told once per entry
-  // and cause.
+  // An entry can't be offered (`entry` empty: the folder as a whole, or the cache). Called once per entry and
+  // cause.
   virtual void OnProblem(const std::string& entry, const absl::Status& why) = 0;
-  // Everything that lay in the folder at the start is published, or known to be a problem. Once.
+  // All entries present at the start are published, or reported as a problem. Called once.
   virtual void OnFirstScanDone(size_t contents) = 0;
 };
 
-// A published content: the files, how much of them was asked for, and a word to the owner when one of them
-// turns out to be another than the one that was hashed (which inotify does not tell of network file systems
-// and mapped memory). Thread-safe.
+// A published content: its files, a count of the bytes opened, and a callback to the owner when a file
+// differs from the one that was hashed (inotify does not report changes on network file systems and through
+// mapped memory). Thread-safe.
 class OfferedSource final : public ChunkSource {
  public:
   // `on_stale` is called at most once, from any thread.
@@ -63,10 +63,9 @@ class OfferedSource final : public ChunkSource {
   mutable std::atomic<bool> stale_ = false;
 };
 
-// What is offered right now: the published version of each entry, by entry and by content id. It does not
-// look at the disk by itself, but for FileChanged.
+// The published version of each entry, by entry and by content id. Only FileChanged accesses the disk.
 //
-// Find is thread-safe; everything else is its one owner's.
+// Thread safety: Find is thread-safe; all other methods belong to one owner.
 class Catalog final : public ContentDirectory {
  public:
   // `listener` must outlive the owner's last call here.
@@ -74,17 +73,17 @@ class Catalog final : public ContentDirectory {
 
   std::shared_ptr<const ChunkSource> Find(const ContentId& id) const override;
 
-  // Offers a version of `entry`, in the place of the one that is offered now. When that is the same content
-  // out of the same files, it stays and the listener hears nothing. `on_stale`: see OfferedSource.
+  // Offers a version of `entry` in place of the current one. If that is the same content from the same files,
+  // it stays and the listener is not notified. `on_stale`: see OfferedSource.
   void Publish(const std::string& entry, BuiltManifest built, bool from_cache,
                std::function<void()> on_stale);
   // False when it was not published.
   bool Withdraw(const std::string& entry, const std::string& why);
 
-  // What EntryScan sees as long as the files are those of the published version; null when there is none.
+  // The EntryScan fingerprint of the published version's files; null when there is none.
   const Sha256Digest* FingerprintFor(const std::string& entry) const;
   // Whether the file (or a file below the folder) at `path` within the entry belongs to the published version
-  // and is not what it was. `path` is empty for the entry itself.
+  // and has changed. `path` is empty for the entry itself.
   bool FileChanged(const std::string& entry, const std::string& path) const;
 
   size_t size() const { return published_.size(); }

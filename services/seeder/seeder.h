@@ -18,8 +18,8 @@
 
 namespace shoal::seeder {
 
-// A running seeder: publishes what lies in a folder, tells trackers of it, and serves its chunks. It logs
-// what a person wants to know. All methods are thread-safe.
+// A running seeder: publishes the entries of a folder, announces them to trackers, and serves their chunks.
+// It logs for the operator. All methods are thread-safe.
 class Seeder {
  public:
   struct Options {
@@ -39,8 +39,7 @@ class Seeder {
     std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)>
         connect_tracker;                 // required
     HealthDoorFactory open_health_door;  // required with `grpc`
-    // Told everything that the seeder itself hears, after it has heard it; null: nobody. Must outlive the
-    // seeder.
+    // Notified of every catalog event after the seeder has handled it. Null: none. Must outlive the seeder.
     CatalogListener* observer = nullptr;
   };
 
@@ -53,14 +52,13 @@ class Seeder {
   virtual uint16_t grpc_port() const = 0;  // 0: none
   virtual uint16_t http_port() const = 0;  // 0: none
 
-  // Everything that was in the folder at the start is published, and each tracker was told of it or is known
-  // to be away. Once true it stays true.
+  // All entries that were in the folder at the start are published, and each tracker was notified of them or
+  // is known to be away. Once true it stays true.
   virtual bool ready() const = 0;
   // Blocks until it is ready (true) or stopped (false).
   virtual bool WaitUntilReady() = 0;
 
-  // Tells the trackers that it leaves, closes all connections, gives up hashing. Idempotent; blocks until
-  // done.
+  // Leaves the trackers, closes all connections, cancels hashing. Idempotent; blocks until done.
   virtual void Stop() = 0;
 };
 

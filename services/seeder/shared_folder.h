@@ -11,18 +11,18 @@
 
 namespace shoal::seeder {
 
-// Keeps a catalog as the shared folder is: publishes what lies there, and what appears later; withdraws what
-// changed or went. A thread of its own owns the catalog and hears of changes; another one hashes.
+// Keeps a catalog in step with the shared folder: publishes existing and new entries; withdraws changed and
+// removed ones. One thread owns the catalog and receives changes; another one hashes.
 //
-// A published entry is withdrawn as soon as one of its files is another or gone; one that only gained files
-// stays until its new version is hashed. Where the kernel can't tell of all changes (too many folders to
-// watch), it looks through the folder at intervals instead.
+// A published entry is withdrawn as soon as one of its files is replaced, modified or gone; an entry that
+// only gained files stays until its new version is hashed. Where the kernel can't report all changes (too
+// many folders to watch), the folder is rescanned at intervals instead.
 class SharedFolder {
  public:
   struct Options {
     std::string path;
     absl::Duration settle = absl::Seconds(2);
-    // How often to look through the folder while the kernel does not tell of all changes.
+    // The rescan interval while the kernel does not report all changes.
     absl::Duration look_interval = absl::Seconds(60);
     std::shared_ptr<const HashCache> cache;  // null: none
     const Clock* clock = &Clock::Real();
@@ -34,7 +34,7 @@ class SharedFolder {
   static absl::StatusOr<std::unique_ptr<SharedFolder>> Start(const Options& options,
                                                              std::shared_ptr<Catalog> catalog,
                                                              CatalogListener* listener);
-  // Gives up hashing, ends the threads. What is published stays in the catalog.
+  // Cancels hashing and joins the threads. Published entries stay in the catalog.
   ~SharedFolder();
 
  private:

@@ -170,7 +170,7 @@ TEST_F(SharedFolderTest, AStaleSourceIsLookedAtAgain) {
   share_.Write("a", "1234");
   Start();
   auto record = listener_.WaitForFirstScan();
-  // Looks untouched to the kernel's watch by the time that the source is asked: its path leads to another
+  // The kernel's watch has not reported the change when the chunk is requested: the path leads to another
   // file.
   const auto source = record.published.at("a");
   Put("a", "5678");

@@ -8,7 +8,7 @@
 namespace shoal::seeder {
 namespace {
 
-// Short enough that a call which is in flight at the end does not hold up the end.
+// Short enough that an outstanding call does not delay shutdown.
 constexpr absl::Duration kCallTimeout = absl::Seconds(3);
 
 }  // namespace
@@ -49,7 +49,7 @@ tracking::Announcer::ProgressSource UploadProgress(std::shared_ptr<const Offered
     absl::Duration when;
     uint64_t sent_bytes;
   };
-  // Shared, since copies of the function are one and the same teller.
+  // Shared, since copies of the function report one series.
   auto last = std::make_shared<Last>(Last{clock.Uptime(), source->opened_bytes()});
   return [source = std::move(source), free_slots = std::move(free_slots), &clock, last] {
     tracking::Announcer::Progress progress;

@@ -18,15 +18,15 @@
 
 namespace shoal::seeder {
 
-// One tracker as the seeder sees it: an announcer, whether the tracker is away, and the log lines about that.
-// Methods are thread-safe; the destructor tells the tracker that we leave.
+// The seeder's side of one tracker: an announcer, whether the tracker is away, and the log lines about that.
+// Methods are thread-safe; the destructor sends a leave to the tracker.
 class TrackerLink {
  public:
   TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self, const Endpoint& endpoint,
               const std::string& site);
 
   tracking::Announcer& announcer() { return *announcer_; }
-  // The tracker has taken all that is offered, or it is away and can't.
+  // The tracker has registered all offered contents, or it is away.
   bool told_or_away() const { return away_ || announcer_->all_registered(); }
   bool away() const { return away_; }
 
@@ -37,8 +37,8 @@ class TrackerLink {
   std::unique_ptr<tracking::Announcer> announcer_;  // last: its thread uses the rest
 };
 
-// What one tracker is told of a content with each heartbeat: all chunks are held; how much went out and how
-// fast, since it was told last. `free_slots` and `clock` must outlive the function.
+// Returns: the function that reports a content to one tracker with each heartbeat: all chunks are held; the
+// bytes sent, and the rate since the last report. Requires: `free_slots` and `clock` outlive the function.
 tracking::Announcer::ProgressSource UploadProgress(std::shared_ptr<const OfferedSource> source,
                                                    std::function<uint32_t()> free_slots, const Clock& clock);
 

@@ -19,7 +19,7 @@
 
 namespace shoal::seeder {
 
-// What came of a look at an entry.
+// The result of examining an entry.
 struct HashOutcome {
   enum class Kind {
     kBuilt,      // `built` is its manifest
@@ -38,8 +38,8 @@ struct HashOutcome {
   absl::Status why;
 };
 
-// Makes manifests of entries, one entry after the other on a thread of its own, each with all cores: out of
-// the cache when the entry looks as it did then, by reading it otherwise. All methods are thread-safe.
+// Builds manifests of entries, one at a time on its own thread, each with all cores: from the cache if the
+// entry is unchanged, by hashing it otherwise. All methods are thread-safe.
 class EntryHasher {
  public:
   struct Options {
@@ -54,13 +54,13 @@ class EntryHasher {
   };
 
   explicit EntryHasher(Options options);
-  // Gives up what is under way and forgets what waits; no outcome follows.
+  // Cancels the entry in progress and drops the queue; no outcome follows.
   ~EntryHasher();
 
-  // Looks at `entry` when its turn comes. `published`: what the version that is offered now looked like.
-  // Nothing happens when the entry waits for its turn already.
+  // Queues `entry`. `published`: the fingerprint of the published version. Does nothing if the entry is
+  // queued already.
   void Submit(const std::string& entry, std::optional<Sha256Digest> published);
-  // Ends the reading of `entry`, if it is the one being read: it has changed.
+  // Cancels hashing of `entry` if it is in progress: the entry has changed.
   void GiveUp(const std::string& entry);
 
  private:

@@ -15,41 +15,38 @@
 
 namespace shoal::seeder {
 
-// What is kept on the disk about one entry that was hashed: enough to offer it again, as long as its files
-// look the same.
-//
-// The bytes are described in docs/wire_format.md, "Hash cache entry".
+// The stored record of one hashed entry: enough to offer it again while its files are unchanged. The bytes
+// are described in docs/wire_format.md, "Hash cache entry".
 struct HashCacheEntry {
   std::string entry;
   Manifest manifest;
   std::vector<FileStamp> stamps;  // one per file of the manifest
 
   std::string Encode() const;
-  // INVALID_ARGUMENT for bytes that are no such entry, also of another version; DATA_LOSS when the checksum
+  // Errors: INVALID_ARGUMENT if `bytes` is no such record or has another version; DATA_LOSS if the checksum
   // is wrong.
   static absl::StatusOr<HashCacheEntry> Decode(ByteView bytes);
 };
 
-// More than any entry needs; a longer file is none of ours.
+// An upper bound of an encoded entry; a longer file is not from this cache.
 inline constexpr uint64_t kMaxHashCacheEntryBytes = kMaxManifestBytes + 24ull * kMaxFiles + 4096;
 
-// Remembers across restarts what was hashed, so that only what has changed is hashed again: one file per
-// entry of the shared folder, in a folder of its own per shared folder, so that several seeders may keep
-// theirs in one place. What is broken, or of another version, counts as not there. Thread-safe, as it holds
-// no state but the paths.
+// Keeps hashes across restarts, so that only changed entries are hashed again: one file per entry, in one
+// folder per shared folder, so that several seeders can share a state folder. A damaged record, or one of
+// another version, counts as missing. Thread-safe: the only state is the paths.
 class HashCache {
  public:
-  // Makes `state_folder` with its parents where it is missing. Errors when it can't be written:
-  // PERMISSION_DENIED or what errno says; the caller then does without.
+  // Creates `state_folder` and its parents if missing. Errors: PERMISSION_DENIED, or from errno, when it
+  // can't be written; the caller then works without a cache.
   static absl::StatusOr<std::unique_ptr<const HashCache>> Open(const std::string& state_folder,
                                                                const std::string& shared_folder);
 
-  // What was stored for `entry`, when its files looked as they do now: `fingerprint` is EntryScan's.
+  // Returns: the manifest stored for `entry` if its files are unchanged. `fingerprint` is EntryScan's.
   std::optional<BuiltManifest> Find(const std::string& entry, const Sha256Digest& fingerprint) const;
-  // Replaces what was stored for `entry`; a crash leaves the old or the new one.
+  // Replaces the record of `entry` atomically: a crash leaves the old or the new one.
   absl::Status Store(const std::string& entry, const BuiltManifest& built) const;
   void Remove(const std::string& entry) const;
-  // Removes what is stored for all others.
+  // Removes the records of all other entries.
   void KeepOnly(const std::vector<std::string>& entries) const;
 
  private:

@@ -21,7 +21,7 @@ std::string Hex(const Sha256Digest& digest) {
       absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
 
-// zlib is the party that nobody here wrote.
+// zlib is the independent reference.
 uint32_t ZlibCrc(ByteView bytes, uint32_t crc = 0) {
   return static_cast<uint32_t>(crc32_z(crc, bytes.data(), bytes.size()));
 }

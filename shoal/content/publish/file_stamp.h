@@ -9,7 +9,7 @@
 
 namespace shoal {
 
-// What a file looked like when it was hashed: enough to see that it is another one now.
+// Identifies the version of a file that was hashed, so that a later change is noticed.
 struct FileStamp {
   uint64_t length_bytes = 0;
   int64_t modified_ns = 0;  // since the epoch

@@ -77,8 +77,8 @@ absl::StatusOr<FileDescriptor> FolderSource::OpenOnce(FileIndex file, const std:
   return FileDescriptor::Open(path, kFlags);
 }
 
-// One of a single chunk is asked for as rarely as any other chunk: it would only push out files that are read
-// on.
+// A single-chunk file is requested no more often than any other chunk; keeping it open would evict files that
+// are still being read.
 bool FolderSource::IsKeptOpen(FileIndex file) const {
   const auto [first, end] = manifest_->ChunksOf(file);
   return end.value() - first.value() > 1;

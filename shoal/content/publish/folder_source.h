@@ -35,7 +35,7 @@ class FolderSource final : public ChunkSource {
 
  private:
   absl::StatusOr<std::shared_ptr<const FileDescriptor>> OpenFile(FileIndex file) const;
-  // By way of its folder, if that is open.
+  // Opens relative to its folder, if that is open.
   absl::StatusOr<FileDescriptor> OpenOnce(FileIndex file, const std::string& path) const;
   bool IsKeptOpen(FileIndex file) const;
   // Compares the stamp when the last comparison was more than a second ago.

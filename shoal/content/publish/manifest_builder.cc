@@ -199,7 +199,7 @@ class Hashing {
     return CheckStamp(*reader);
   }
 
-  // The stamp once more after the last byte was read: whoever wrote meanwhile has changed it.
+  // Compares the stamp again after the last byte was read: a concurrent write has changed it.
   absl::Status Close(Reader* reader) {
     if (!reader->descriptor.valid()) return absl::OkStatus();
     SHOAL_RETURN_IF_ERROR(CheckStamp(*reader));

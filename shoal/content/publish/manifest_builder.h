@@ -28,7 +28,7 @@ struct ManifestBuilderOptions {
   // Called from one of the hashing threads, never from two at once, a few times a second at most and once at
   // the end: bytes hashed so far, bytes in all.
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> on_progress;
-  // Set to true by any thread to give up: CANCELLED.
+  // Set to true by any thread to cancel: CANCELLED.
   const std::atomic<bool>* cancelled = nullptr;
 };
 

@@ -16,29 +16,29 @@ namespace shoal {
 
 enum class MissingFolders { kFail, kMake };
 
-// openat(2) of `path` (as CheckContentPath allows it) below the folder `root`: a symbolic link anywhere on
-// the way is an error, so that nothing outside of the folder is ever reached. `flags` and `mode` are for the
-// last part. Errors as FileDescriptor::Open; `shown_root` is what they call the folder.
+// openat(2) of `path` (as CheckContentPath allows it) below the folder `root`. A symbolic link anywhere on
+// the path is an error, so that nothing outside of the folder is ever reached. `flags` and `mode` apply to
+// the last component. Errors: as FileDescriptor::Open; they call the folder `shown_root`.
 absl::StatusOr<FileDescriptor> OpenBelow(int root, const std::string& shown_root, const std::string& path,
                                          int flags, MissingFolders missing, unsigned mode = 0666);
 
-// The folder `path` below `root`, made with those above it where it is missing; as a descriptor to reach
-// names in it by (O_PATH). Links and errors as above.
+// Opens the folder `path` below `root` as an O_PATH descriptor; creates it and its parents if missing. Links
+// and errors as above.
 absl::StatusOr<FileDescriptor> MakeFolderBelow(int root, const std::string& shown_root,
                                                const std::string& path);
 
-// The folders out of which several files were opened lately: a few stay open, so that the way to each next
-// file is one step. A folder is opened when it is asked for a second time; the first time only its name is
-// noted, since most folders of few files are never asked for again. Thread-safe.
+// A cache of a few open folders from which several files were opened recently, so that each further file is
+// one step away. A folder is opened at its second request; the first only records its name, since most
+// folders with few files are never requested again. Thread-safe.
 class OpenFolders {
  public:
   static constexpr size_t kMaxOpen = 4;
 
   using Open = std::function<absl::StatusOr<FileDescriptor>()>;
 
-  // Null the first time, and when `open` fails: the caller goes the whole way then.
+  // Returns: null the first time, and when `open` fails; the caller then opens by the whole path.
   std::shared_ptr<const FileDescriptor> Find(absl::string_view folder, const Open& open);
-  // What was kept open is of no use any more.
+  // Evicts a folder whose descriptor is stale.
   void Drop(absl::string_view folder);
 
  private:

@@ -11,9 +11,9 @@
 
 namespace shoal {
 
-// The files of one content that are open just now: at most `max_open`, the least recently used goes first. A
-// descriptor that somebody still holds stays open until he lets go of it. It opens nothing by itself, so that
-// no thread waits for another one's disk. Thread-safe.
+// An LRU cache of at most `max_open` open files of one content. An evicted descriptor stays open until its
+// last holder releases it. The cache does not open files itself, so that no thread waits for another's disk
+// access. Thread-safe.
 class OpenFiles {
  public:
   static constexpr size_t kDefaultMaxOpen = 64;

@@ -202,8 +202,7 @@ absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {
     const Record record = EncodeRecord(record_seed_, chunk);
     records_.insert(records_.end(), record.begin(), record.end());
   }
-  // Written at a place that we reckon ourselves: half a record, when the disk is full, is overwritten by the
-  // next.
+  // Written at an explicit offset, so that the next record overwrites a partial one left by a full disk.
   SHOAL_RETURN_IF_ERROR(WriteAt(file_.get(), records_, end_bytes_));
   end_bytes_ += records_.size();
   return absl::OkStatus();

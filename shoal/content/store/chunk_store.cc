@@ -93,7 +93,7 @@ class ChunkStore::Impl {
   absl::Status CheckSelection(const FileSelection& selection) const;
   absl::Status OpenWhatIsThere(bool verify_all);
   absl::Status OpenDownload(bool verify_all, bool target_exists);
-  // What lies under the final name is a download of its own, or somebody else's.
+  // Uses the content under the final name; ALREADY_EXISTS if its bytes differ.
   absl::Status UseTarget();
   void RemoveLeftovers();
   void Want(const FileSelection& selection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -179,8 +179,9 @@ absl::Status ChunkStore::Impl::UseTarget() {
                                                "; move it away or choose another output folder"));
 }
 
-// What is left when a run ended between its last two steps, or when the content came another way. Somebody
-// who is at work there keeps it, and nothing here depends on it: so no errors.
+// Removes temporary files left by a run that ended between its last two steps, or left unused because the
+// content arrived another way. A process that has them locked keeps them. Nothing depends on the removal, so
+// errors are ignored.
 void ChunkStore::Impl::RemoveLeftovers() {
   if (!Exists(JournalPath())) return;
   absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(JournalPath());
@@ -191,13 +192,13 @@ absl::Status ChunkStore::Impl::OpenDownload(bool verify_all, bool target_exists)
   SHOAL_ASSIGN_OR_RETURN(ChunkJournal journal, ChunkJournal::Open(JournalPath()));
   SHOAL_ASSIGN_OR_RETURN(const std::optional<JournalContents> earlier,
                          journal.Load(manifest_->id(), manifest_->chunk_count()));
-  // The journal speaks of a folder under its final name when it speaks of that very folder.
+  // The journal describes the folder under the final name only if it names that folder's inode.
   if (target_exists && !(earlier && earlier->header.data_fingerprint == InodeOf(target_path_))) {
     SHOAL_RETURN_IF_ERROR(UseTarget());
     if (DataFiles::Discard(output_folder_, names_.data).ok()) (void)journal.Remove();
     return absl::OkStatus();
   }
-  // Without a journal nobody can say what is in there.
+  // Without a journal the content of the data files is unknown.
   if (!earlier) SHOAL_RETURN_IF_ERROR(DataFiles::Discard(output_folder_, names_.data));
   SHOAL_ASSIGN_OR_RETURN(const absl::Time last_noted, journal.LastWritten());
 
@@ -300,9 +301,9 @@ absl::StatusOr<ChunkStore::PutResult> ChunkStore::Impl::Write(const Arrival& arr
   return written;
 }
 
-// While nobody asks for chunks, new ones need not push out of the machine's page cache what others have in it
-// (and new pages for them cost more than the copying: docs/adr/0011). When somebody does, the chunks that
-// just came are those he lacks.
+// While no peer requests chunks, new ones need not evict other data from the page cache (and allocating pages
+// for them costs more than the copy: docs/adr/0011). When a peer does, it lacks the chunks that just
+// arrived.
 DataFiles::Rereading ChunkStore::Impl::WillBeReread() const {
   const int64_t idle_ns =
       absl::ToInt64Nanoseconds(Clock::Real().Uptime()) - last_asked_ns_.load(std::memory_order_relaxed);
@@ -385,7 +386,7 @@ absl::Status ChunkStore::Impl::Finish() {
   return EndJournal(kept);
 }
 
-// The wanted files, and those others that came whole before somebody chose to skip them.
+// The wanted files, and files that were complete before they were deselected.
 FileSelection ChunkStore::Impl::WholeFiles() const {
   FileSelection whole = FileSelection::None(*manifest_);
   for (uint32_t i = 0; i < manifest_->files().size(); ++i) {

@@ -18,29 +18,30 @@ namespace shoal {
 
 class SyncThread;
 
-// Where a download lies on the disk while it is not whole, and how it becomes whole.
+// An unfinished download on disk, and its completion.
 //
 // All bytes go to a preallocated file (for a folder: a folder of files) beside the target, under a temporary
 // name that carries the content id: ".NAME.ID12.shoal-tmp". Progress is a journal beside it
 // (".NAME.ID12.shoal-progress"): a header with the content id, then one checksummed record per stored chunk,
 // appended after the chunk's bytes were written. After a crash of the process the chunks of all intact
-// records are held, without reading more than a few of them. After a crash of the machine, or when the files
-// are not the very ones that were written or somebody wrote to them since, each is read and checked first
-// (docs/wire_format.md, "Progress journal"); the others are fetched again. Finish() renames to the final
-// name. So no partial or wrong file ever stands under it.
+// records are held; only a few of them are read to check. After a crash of the machine, or when the files
+// were replaced or modified since, each recorded chunk is read and checked first (docs/wire_format.md,
+// "Progress journal"), and the bad ones are fetched again. Finish() renames to the final name, so no partial
+// or wrong file ever has it.
 //
-// It does not know peers, and it checks nothing on its own account but what Put says.
+// It does not know peers, and checks only what Open and Put say. As a ChunkSource it serves the chunks that
+// it holds, before and after Finish.
 //
-// As a ChunkSource it serves the chunks that it holds, before and after Finish. Thread-safe: Put may be
-// called for different chunks from several threads at once; Select and Finish by one thread at a time.
+// Thread safety: Put may be called for different chunks from several threads at once; Select and Finish by
+// one thread at a time; all other methods are thread-safe.
 class ChunkStore final : public ChunkSource {
  public:
   struct Options {
-    // The folder into which the content goes; made, with its parents, when it is not there.
+    // The folder that receives the content; created, with its parents, if missing.
     std::string output_folder;
     // Read every chunk that the journal claims and drop those whose checksums are wrong.
     bool verify_all = false;
-    // The files that are wanted; none given: all.
+    // The wanted files. Unset: all.
     std::optional<FileSelection> selection = std::nullopt;
     // Syncs files early; shared by the stores of a process. Null: a thread of its own.
     std::shared_ptr<SyncThread> sync_thread = nullptr;
@@ -53,47 +54,48 @@ class ChunkStore final : public ChunkSource {
     kNotWanted,    // of a file that was never selected: nothing done
   };
 
-  // Opens what an earlier run left, or begins anew. Errors, each with a message that says what to do:
-  //   ALREADY_EXISTS      the target is there with other bytes; nothing was touched. One with the right bytes
-  //                       is a whole store, see whole(): all of it is read to know, and files that a target
-  //                       folder has besides those of the content do not matter
+  // Resumes an earlier run, or starts a new download. A target with the right bytes gives a whole store, see
+  // whole(): all of it is read to check, and extra files in a target folder are ignored.
+  //
+  // Errors, each with a message that says what to do:
+  //   ALREADY_EXISTS      the target exists with other bytes; nothing was changed
   //   RESOURCE_EXHAUSTED  the disk has no room for the content (says how much is missing)
   //   PERMISSION_DENIED   the folder can't be written
-  //   FAILED_PRECONDITION another process is at this download right now (the journal is locked)
-  //   INVALID_ARGUMENT    a selection that is of another content, or that wants no file
+  //   FAILED_PRECONDITION another process has this download open (the journal is locked)
+  //   INVALID_ARGUMENT    the selection belongs to another content, or selects no file
   static absl::StatusOr<std::shared_ptr<ChunkStore>> Open(std::shared_ptr<const Manifest> manifest,
                                                           const Options& options);
   ~ChunkStore() override;
 
-  // Checks `bytes` (exactly the chunk's length) against CRC-32 and SHA-256 of the manifest, writes them,
-  // notes them in the journal. An error is the disk's: RESOURCE_EXHAUSTED (full), or what errno says.
+  // Checks `bytes` (exactly the chunk's length) against the manifest's CRC-32 and SHA-256, writes them, and
+  // records them in the journal. Errors: the disk's only: RESOURCE_EXHAUSTED (full), or from errno.
   absl::StatusOr<PutResult> Put(ChunkIndex index, ByteView bytes);
 
-  // Put for several chunks at once, which costs less: they are hashed in pairs and noted together, and their
-  // CRC-32 is not reckoned again. One result each.
+  // Put for several chunks at once, at less cost: they are hashed in pairs and recorded together, and their
+  // CRC-32 is not computed again. Returns one result per chunk.
   using Arrival = ArrivedChunk;
   std::vector<absl::StatusOr<PutResult>> PutAll(std::span<const Arrival> arrivals);
 
-  // Wants these files from now on, and no others. Makes room for those that are new: it blocks for the disk.
-  // Chunks of a file that is wanted no more stay held until Finish. RESOURCE_EXHAUSTED as Open, and then
-  // nothing has changed; FAILED_PRECONDITION once Finish was called.
+  // Replaces the selection. Allocates space for newly wanted files, so it blocks on the disk. Chunks of
+  // deselected files stay held until Finish. Errors: RESOURCE_EXHAUSTED as Open (nothing has changed then);
+  // FAILED_PRECONDITION once Finish was called.
   absl::Status Select(const FileSelection& selection);
 
   // Every chunk of the wanted files is held.
   bool whole() const;
-  // Syncs, sets mode bits, renames to the final name and removes the journal. FAILED_PRECONDITION when not
-  // whole; ALREADY_EXISTS when somebody put another file there meanwhile (the data stays under its temporary
-  // name). Called again after success it does nothing.
+  // Syncs, sets mode bits, renames to the final name and removes the journal. Idempotent after success.
+  // Errors: FAILED_PRECONDITION when not whole; ALREADY_EXISTS when the final name was taken meanwhile (the
+  // data stays under its temporary name).
   //
-  // When files were skipped, those that are whole take their final names and nothing else does. The journal
-  // stays then: a later run that wants more files fetches only those, and puts them beside the others.
+  // When files were skipped, only whole files take their final names, and the journal stays: a later run
+  // that wants more files fetches only those, and puts them beside the others.
   absl::Status Finish();
 
   // The final path: output folder / name.
   const std::string& target_path() const;
-  // Bytes of the files wanted at first that were held when Open returned: what this run need not fetch.
+  // Bytes of the initially wanted files that were held when Open returned.
   uint64_t resumed_bytes() const;
-  // How long Open took to say what is missing.
+  // How long Open took to find out which chunks are missing.
   absl::Duration opening_took() const;
 
   // ChunkSource

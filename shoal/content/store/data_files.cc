@@ -334,7 +334,7 @@ absl::Status DataFiles::MakeExecutable(FileIndex file) const {
   struct stat info;
   if (fstat(opened.get(), &info) != 0)
     return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
-  // Whoever may read it may run it.
+  // Sets the execute bit where the read bit is set.
   const mode_t mode = (info.st_mode & 07777) | ((info.st_mode & 0444) >> 2);
   if (mode == (info.st_mode & 07777) || fchmod(opened.get(), mode) == 0) return absl::OkStatus();
   return ErrnoStatus(errno, absl::StrCat("cannot make ", Shown(file), " executable"));

@@ -52,7 +52,7 @@ class DataFiles {
   bool is_new() const { return fresh_; }
   // The chunks of the files that Open found in their full length: no other chunk can be there.
   const ChunkSet& found() const { return found_; }
-  // Those of them that lie in files which nobody has written, replaced or renamed after `time`.
+  // The subset of found() in files that were not written, replaced or renamed after `time`.
   ChunkSet UnchangedSince(absl::Time time) const;
   // Whether the file lies under its final name already.
   bool IsFinal(FileIndex file) const { return final_.valid() && is_final_[file.value()]; }

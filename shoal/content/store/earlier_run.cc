@@ -11,10 +11,10 @@
 namespace shoal {
 namespace {
 
-// A chunk's record follows its bytes after at most this much time, in a process that is not stopped between
-// the two. When it was, the chunks of that file are read again: a waste, and no harm.
+// The longest time between a chunk's bytes and its record, in a process that is not stopped between the two.
+// If it was stopped, the chunks of that file are read again, which is wasted work but harmless.
 constexpr absl::Duration kWriteToNote = absl::Seconds(1);
-// What is read to see whether a journal tells the truth: some milliseconds' worth.
+// The sample that is read to check a journal; takes some milliseconds.
 constexpr uint64_t kSampleBytes = 2 * 1024 * 1024;
 
 }  // namespace

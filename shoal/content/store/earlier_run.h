@@ -12,9 +12,9 @@
 
 namespace shoal {
 
-// What a download that is not whole yet is called, beside the place that its content will have: the names
-// begin with a dot and carry the first digits of the content id, so that two contents of one name are told
-// apart. A long name is cut, between two characters, so that file systems take what is made from it.
+// The temporary names of an unfinished download, beside its final place. They begin with a dot and contain
+// the first digits of the content id, so that two contents with the same name differ. A long name is
+// truncated, at a character boundary, to fit the file system's limit.
 struct DownloadNames {
   explicit DownloadNames(const Manifest& manifest);
 
@@ -22,19 +22,20 @@ struct DownloadNames {
   std::string journal;  // ".NAME.ID12.shoal-progress"
 };
 
-// What an earlier run left of a content, looked at before it is believed. Both read from the disk and block.
+// The functions below check what an earlier run left of a content. FindWhole and StillThere read from the
+// disk and block.
 
-// Where the paths of a content begin that lies under its own name in `output_folder`.
+// The root of the paths of a content that has its final name in `output_folder`.
 std::string RootOfWhole(const Manifest& manifest, const std::string& output_folder);
 
-// The content as it lies under its final name, when all bytes of the wanted files are right (all are read);
-// null when they are not.
+// Returns: the content under its final name if all bytes of the wanted files are right (all are read); null
+// otherwise.
 std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manifest>& manifest,
                                               const std::string& output_folder, const FileSelection& wanted);
 
-// Of the chunks that the earlier run noted in its journal, those that are there indeed. `in_order`: the
-// journal can be taken at its word for whatever nobody has touched since `last_noted`, and of that only a
-// sample is read; everything else is read and checked.
+// Returns: the chunks recorded in the earlier run's journal that are on the disk. `in_order`: the journal is
+// trusted for files that were not touched since `last_noted`, and only a sample of those is read; everything
+// else is read and checked.
 ChunkSet StillThere(const Manifest& manifest, const ChunkSet& noted, const DataFiles& data, bool in_order,
                     absl::Time last_noted);
 

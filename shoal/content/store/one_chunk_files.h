@@ -17,8 +17,8 @@
 
 namespace shoal {
 
-// The files of one chunk in an unfinished folder: each is made when its chunk comes, written with one call
-// and closed. Of those there may be a hundred thousand, so each call to the kernel that is not made counts
+// The single-chunk files of an unfinished folder: each is created when its chunk arrives, written with one
+// call and closed. There may be a hundred thousand of them, so each saved system call counts
 // (docs/adr/0016). Thread-safe.
 class OneChunkFiles {
  public:
@@ -29,8 +29,8 @@ class OneChunkFiles {
   // no regular file; other errors as OpenBelow and WriteAt.
   absl::Status Write(FileIndex file, ByteView bytes);
 
-  // What a file looks like that was made here and not touched since. Nothing when it was there before or was
-  // written twice: then somebody has to look. Not while a Write of this file is under way.
+  // Returns: the stamp of a file that was created here and not touched since; nullopt if it existed before
+  // or was written twice, so that the caller has to stat it. Requires: no Write of this file in progress.
   std::optional<FileStamp> StampOf(FileIndex file) const;
 
  private:
