@@ -122,7 +122,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         loop, std::move(transport), terms, {},
         [](const stream::Hello& hello) -> stream::TransportSession::Admission {
           if (hello.content_id != (*source)->manifest()->id()) return stream::Refuse{};
-          stream::TransportSession::Service service;
+          stream::UploadService service;
           service.source = *source;
           service.fresh = std::make_shared<stream::FreshChunks>(7, 1);
           service.gate = std::make_shared<stream::UploadGate>(1);
