@@ -52,10 +52,10 @@ class DownloadHandle final : public Download {
     loop_.Post([this] { engine_->SetPaused(false); });
   }
   void SetFilePriority(FileIndex file, FilePriority priority) override {
-    loop_.Post([this, file, priority] { engine_->content().SetFilePriority(file, priority); });
+    loop_.Post([this, file, priority] { engine_->SetFilePriority(file, priority); });
   }
   void SetFilePriority(const std::string& glob, FilePriority priority) override {
-    loop_.Post([this, glob, priority] { engine_->content().SetFilePriority(glob, priority); });
+    loop_.Post([this, glob, priority] { engine_->SetFilePriority(glob, priority); });
   }
   void Stop() override {
     loop_.Post([this] { engine_->Stop(); });

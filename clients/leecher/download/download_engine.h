@@ -36,7 +36,12 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   void Begin();
   void Stop();
   void SetPaused(bool paused);
-  WantedStore& content() { return content_; }
+  // See Download::SetFilePriority. `file`: a FileIndex, or a glob.
+  template <typename File>
+  void SetFilePriority(const File& file, FilePriority priority) {
+    // The end waits for what the store does, and after it nothing may begin.
+    if (!concluded_) content_.SetFilePriority(file, priority);
+  }
 
  private:
   using Phase = DownloadStatus::Phase;

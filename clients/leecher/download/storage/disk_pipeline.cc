@@ -10,14 +10,14 @@ namespace shoal::leecher {
 
 namespace {
 
-// Two are hashed side by side.
+// Two chunks are hashed side by side.
 constexpr size_t kAtLeastTogether = 2;
-// Enough to be cheap, little enough that what is done with is told soon.
+// Enough to be cheap, few enough that results are reported soon.
 constexpr size_t kMaxTogether = 64;
 constexpr size_t kMaxBytesTogether = 1024 * 1024;
 
 unsigned ThreadCount(unsigned wanted) {
-  return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+  return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 2u, 4u);
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ DiskPipeline::DiskPipeline(unsigned threads) : thread_count_(ThreadCount(threads
   for (unsigned i = 0; i < thread_count_; ++i) {
     threads_.emplace_back([this] {
       pthread_setname_np(pthread_self(), "disk");
-      // Where cores are few, the network's thread is not to wait for the end of a chunk's hashing.
+      // Where cores are few, network threads must not wait for a chunk to be hashed.
       const sched_param none{};
       (void)sched_setscheduler(0, SCHED_BATCH, &none);
       Work();
@@ -53,7 +53,7 @@ void DiskPipeline::Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, Chun
     if (queue.empty()) turns_.push_back(store.get());
     queue.push_back({std::move(store), chunk, std::move(bytes), crc32, std::move(done)});
     ++waiting_chunks_;
-    wake = HasWork();
+    wake = HasChunks();
   }
   // Without the lock, which is the first thing that the woken thread needs.
   if (wake) changed_.NotifyOne();
@@ -63,47 +63,61 @@ void DiskPipeline::Run(std::function<void()> work) {
   {
     MutexLock lock(&mutex_);
     work_.push_back(std::move(work));
-    turns_.push_back(nullptr);
   }
   changed_.NotifyOne();
 }
 
+bool DiskPipeline::HasChunks() const {
+  return waiting_chunks_ > 1 || (waiting_chunks_ == 1 && putting_ == 0);
+}
+
 bool DiskPipeline::HasWork() const {
-  return !work_.empty() || waiting_chunks_ > 1 || (waiting_chunks_ == 1 && putting_ == 0);
+  return !work_.empty() && (working_ + 1 < thread_count_ || thread_count_ == 1);
 }
 
 DiskPipeline::Task DiskPipeline::Take() {
   Task task;
-  task.chunks.reserve(kMaxTogether);
   MutexLock lock(&mutex_);
-  while (!HasWork() && !closing_) changed_.Wait(&mutex_);
-  if (turns_.empty()) return task;
-  const ChunkStore* const store = turns_.front();
-  turns_.pop_front();
-  if (store == nullptr) {
+  const auto drained = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return closing_ && waiting_chunks_ == 0 && work_.empty();
+  };
+  while (!HasChunks() && !HasWork() && !drained()) changed_.Wait(&mutex_);
+  if (HasWork() && (work_is_next_ || !HasChunks())) {
+    work_is_next_ = false;
     task.work = std::move(work_.front());
     work_.pop_front();
-    return task;
+    ++working_;
+  } else if (HasChunks()) {
+    work_is_next_ = true;
+    task.chunks = TakeChunks();
+    ++putting_;
   }
+  return task;
+}
+
+std::vector<DiskPipeline::Arrival> DiskPipeline::TakeChunks() {
+  const ChunkStore* const store = turns_.front();
+  turns_.pop_front();
   std::deque<Arrival>& queue = chunks_[store];
   const size_t share =
       std::clamp((queue.size() + thread_count_ - 1) / thread_count_, kAtLeastTogether, kMaxTogether);
+  std::vector<Arrival> taken;
+  taken.reserve(std::min(share, queue.size()));
   size_t bytes = 0;
   do {
     bytes += queue.front().bytes.bytes().size();
-    task.chunks.push_back(std::move(queue.front()));
+    taken.push_back(std::move(queue.front()));
     queue.pop_front();
-  } while (task.chunks.size() < share && !queue.empty() &&
-           (task.chunks.size() < kAtLeastTogether ||
-            bytes + queue.front().bytes.bytes().size() <= kMaxBytesTogether));
-  waiting_chunks_ -= task.chunks.size();
+  } while (
+      taken.size() < share && !queue.empty() &&
+      (taken.size() < kAtLeastTogether || bytes + queue.front().bytes.bytes().size() <= kMaxBytesTogether));
+  waiting_chunks_ -= taken.size();
   if (queue.empty()) {
     chunks_.erase(store);
   } else {
     turns_.push_back(store);
   }
-  ++putting_;
-  return task;
+  return taken;
 }
 
 void DiskPipeline::Work() {
@@ -113,8 +127,14 @@ void DiskPipeline::Work() {
       PutAll(std::move(task.chunks));
       MutexLock lock(&mutex_);
       --putting_;
+      if (closing_) changed_.NotifyAll();
     } else if (task.work != nullptr) {
       task.work();
+      task.work = nullptr;
+      MutexLock lock(&mutex_);
+      --working_;
+      // Work that may not occupy the last thread can begin now, on any thread.
+      if (HasWork() || closing_) changed_.NotifyAll();
     } else {
       return;
     }

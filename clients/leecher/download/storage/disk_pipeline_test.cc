@@ -120,6 +120,24 @@ TEST_F(DiskPipelineWaitingTest, AChunkAloneIsDoneWhenTheThreadThatIsAtOneIsFree)
   done.wait();
 }
 
+TEST_F(DiskPipelineTest, OtherWorkLeavesAThreadForChunks) {
+  std::latch begun(1);
+  std::latch go_on(1);
+  std::latch stored(1);
+  DiskPipeline disk(2);
+  for (int i = 0; i < 5; ++i) {
+    disk.Run([&, i] {
+      if (i == 0) begun.count_down();
+      go_on.wait();
+    });
+  }
+  begun.wait();
+  disk.Put(store_, ChunkIndex(0), BufferWith(bytes_.data()), crc32_,
+           [&](const absl::StatusOr<ChunkStore::PutResult>&) { stored.count_down(); });
+  stored.wait();
+  go_on.count_down();
+}
+
 TEST_F(DiskPipelineTest, DoesAllThatItWasGivenBeforeItEnds) {
   std::atomic<int> done{0};
   {

@@ -31,7 +31,8 @@ absl::Status WantedStore::Open(std::shared_ptr<const Manifest> manifest) {
   if (!wanted_->everything()) store.selection = wanted_->selection();
   disk_.Run([this, opening = manifest_, store] {
     auto opened = ChunkStore::Open(opening, store);
-    loop_.Post([this, opened] {
+    // Moved, so that no disk thread holds the store after the download has been destroyed.
+    loop_.Post([this, opened = std::move(opened)] {
       if (opened.ok()) {
         store_ = *opened;
         progress_.emplace(manifest_, store_->Held());
@@ -65,7 +66,7 @@ void WantedStore::Changed() {
 void WantedStore::Select() {
   changed_ = false;
   busy_ = true;
-  disk_.Run([this, store = store_, selection = wanted_->selection()] {
+  disk_.Run([this, store = store_.get(), selection = wanted_->selection()] {
     const absl::Status selected = store->Select(selection);
     loop_.Post([this, selected] { Settle(selected); });
   });
@@ -84,7 +85,7 @@ void WantedStore::Settle(const absl::Status& status) {
 
 void WantedStore::Finish() {
   busy_ = true;
-  disk_.Run([this, store = store_] {
+  disk_.Run([this, store = store_.get()] {
     const absl::Status finished = store->Finish();
     loop_.Post([this, finished] {
       busy_ = false;
