@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "clients/leecher/download/download_board.h"
 #include "clients/leecher/download/download_engine.h"
 #include "shoal/base/mutex.h"
 #include "shoal/net/event_loop.h"

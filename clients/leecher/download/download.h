@@ -9,7 +9,6 @@
 #include "clients/leecher/download/model/download_event.h"
 #include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/download/model/download_status.h"
-#include "clients/leecher/download/policy/file_priority.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/publish/chunk_source.h"
 

@@ -5,7 +5,6 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "clients/leecher/download/peers/refusal.h"
 #include "shoal/base/clock.h"
 
 namespace shoal::leecher {

@@ -3,12 +3,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "clients/leecher/download/chunk_fetch.h"
 #include "clients/leecher/download/discovery/content_finder.h"
 #include "clients/leecher/download/discovery/tracker_polls.h"
-#include "clients/leecher/download/download_board.h"
 #include "clients/leecher/download/download_runtime.h"
 #include "clients/leecher/download/model/download_event.h"
 #include "clients/leecher/download/model/download_options.h"
@@ -18,10 +19,53 @@
 #include "clients/leecher/download/policy/stall_watch.h"
 #include "clients/leecher/download/storage/disk_pipeline.h"
 #include "clients/leecher/download/storage/wanted_store.h"
+#include "shoal/base/mutex.h"
 #include "shoal/base/rate_meter.h"
+#include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/loop_timer.h"
 
 namespace shoal::leecher {
+
+// Where a download's loop leaves what other threads want to know: the latest status, the source, the outcome.
+// Thread-safe.
+class DownloadBoard {
+ public:
+  void PutStatus(DownloadStatus status) {
+    MutexLock lock(&mutex_);
+    status_ = std::move(status);
+  }
+  DownloadStatus status() const {
+    MutexLock lock(&mutex_);
+    return status_;
+  }
+
+  void PutSource(std::shared_ptr<const ChunkSource> source) {
+    MutexLock lock(&mutex_);
+    source_ = std::move(source);
+  }
+  std::shared_ptr<const ChunkSource> source() const {
+    MutexLock lock(&mutex_);
+    return source_;
+  }
+
+  void PutOutcome(absl::Status outcome) {
+    MutexLock lock(&mutex_);
+    outcome_ = std::move(outcome);
+    over_.NotifyAll();
+  }
+  absl::Status WaitForOutcome() const {
+    MutexLock lock(&mutex_);
+    while (!outcome_.has_value()) over_.Wait(&mutex_);
+    return *outcome_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  mutable CondVar over_;
+  DownloadStatus status_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const ChunkSource> source_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mutex_);
+};
 
 // The course of a download, from a name to a whole content: it finds out which content is meant, has the
 // manifest fetched, opens the store, has the chunks fetched, finishes. It owns the parts that do this,

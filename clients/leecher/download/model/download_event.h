@@ -15,9 +15,9 @@
 
 namespace shoal::leecher {
 
-// What happens to a download, for whoever looks on. Values, immutable.
+// The events of a download, for its observer. Immutable values.
 
-// The manifest is there and the store is open: from now on the totals are known.
+// The manifest is available and the store is open: the totals are known from now on.
 struct DownloadStarted {
   ContentId content_id;
   std::string name;
@@ -25,11 +25,11 @@ struct DownloadStarted {
   uint64_t length_bytes = 0;
   uint32_t chunk_count = 0;
   uint32_t files = 0;
-  // Of the wanted files alone.
+  // Of the wanted files only.
   uint32_t wanted_files = 0;
   uint64_t wanted_bytes = 0;
   uint64_t resumed_bytes = 0;
-  // How long the store took to say which chunks are missing.
+  // How long the store took to determine which chunks are missing.
   absl::Duration opening_took = absl::ZeroDuration();
 };
 
@@ -38,7 +38,7 @@ struct PeerConnected {
   Endpoint endpoint;
 };
 
-// A connection ended, or could not be made. `for_good`: the peer will not be asked again (it sent wrong
+// A connection ended, or could not be established. `for_good`: the peer is not used again (it sent wrong
 // bytes).
 struct PeerLost {
   PeerId peer;
@@ -47,7 +47,7 @@ struct PeerLost {
   bool for_good = false;
 };
 
-// A chunk came that is not what the manifest says; it is fetched from another peer.
+// A received chunk does not match the manifest; it is fetched from another peer.
 struct ChunkRejected {
   ChunkIndex chunk;
   PeerId peer;
@@ -55,7 +55,7 @@ struct ChunkRejected {
   std::string why;
 };
 
-// Chunks that a peer was asked for and did not bring go to others.
+// Chunks that were requested from a peer and did not arrive are requested from others.
 struct ChunksMoved {
   PeerId from;
   Endpoint endpoint;
@@ -63,23 +63,24 @@ struct ChunksMoved {
   std::string why;
 };
 
-// A tracker went away (`status` says how) or is back (OK).
+// A tracker became unreachable (`status` is its error) or answers again (OK).
 struct TrackerChanged {
   tracking::TrackerUrl tracker;
   absl::Status status;
 };
 
-// Nothing moves, and why; empty when it moves again.
+// Nothing is received, and why; empty when bytes arrive again.
 struct Waiting {
   std::string because;
 };
 
-// Somebody paused the download, or let it go on.
+// The download was paused or resumed.
 struct PausedChanged {
   bool paused = false;
 };
 
-// Over. `candidates` when the outcome is FAILED_PRECONDITION because of a name that several contents have.
+// The download is over. `candidates` is set when the outcome is FAILED_PRECONDITION because several contents
+// have the name.
 struct DownloadFinished {
   absl::Status outcome;
   std::string target_path;
@@ -89,7 +90,7 @@ struct DownloadFinished {
 using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved,
                                    TrackerChanged, Waiting, PausedChanged, DownloadFinished>;
 
-// Receives the events of one download on its loop, in order. Must not block.
+// Called on the download's event loop, in order; must not block for long. The last event is DownloadFinished.
 using DownloadObserver = std::function<void(const DownloadEvent&)>;
 
 }  // namespace shoal::leecher

@@ -12,7 +12,7 @@
 
 namespace shoal::leecher {
 
-// How a download stands, at one moment.
+// A snapshot of a download.
 struct DownloadStatus {
   enum class Phase {
     kFindingContent,
@@ -27,35 +27,35 @@ struct DownloadStatus {
   Phase phase = Phase::kFindingContent;
   ContentId content_id;
   std::string name;
-  // Of all files, and of those that are wanted. Until the manifest is there both are what the tracker says.
+  // Of all files, and of the wanted ones. Before the manifest is available both are the tracker's figures.
   uint64_t length_bytes = 0;
   uint64_t wanted_bytes = 0;
   uint32_t chunk_count = 0;
   uint32_t wanted_chunks = 0;
-  uint32_t files = 0;  // zero until the manifest is there
+  uint32_t files = 0;  // zero before the manifest is available
   uint32_t wanted_files = 0;
-  // Of the wanted files alone.
-  uint64_t held_bytes = 0;      // on disk and checked
-  uint64_t resumed_bytes = 0;   // of which an earlier run brought
-  uint64_t in_order_bytes = 0;  // of which lie before the first byte that is missing
+  // Of the wanted files only.
+  uint64_t held_bytes = 0;      // stored and verified
+  uint64_t resumed_bytes = 0;   // the part of held_bytes that an earlier run stored
+  uint64_t in_order_bytes = 0;  // the part of held_bytes before the first missing byte
   uint32_t chunks_held = 0;
-  uint32_t chunks_under_way = 0;  // asked for and not stored yet: what a kill at this moment would lose
+  uint32_t chunks_under_way = 0;  // requested and not stored yet: what a kill at this moment would lose
   bool paused = false;
-  uint64_t received_bytes = 0;       // payload of chunks, the useless ones too
+  uint64_t received_bytes = 0;       // payload of chunks, wasted bytes included
   uint64_t sent_bytes = 0;           // payload of chunks
   double rate_bytes_per_second = 0;  // received, over the last few seconds
   double send_rate_bytes_per_second = 0;
   uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   std::optional<absl::Duration> eta;
-  std::string waiting_because;  // empty, or why nothing moves right now, for people
+  std::string waiting_because;  // for people: why nothing is received at the moment; empty otherwise
   uint32_t connected_peers = 0;
-  uint32_t chunks_refetched =
-      0;  // asked of another peer because the first one sent wrong bytes, refused or was lost
+  // Requested from another peer because the first one sent wrong bytes, refused or was lost.
+  uint32_t chunks_refetched = 0;
   struct Peer {
     PeerId id;
     Endpoint endpoint;
-    uint32_t chunks = 0;  // good ones that it sent
+    uint32_t chunks = 0;  // valid ones that it sent
     uint64_t received_bytes = 0;
     double rate_bytes_per_second = 0;
     uint64_t sent_bytes = 0;  // to it
@@ -64,7 +64,7 @@ struct DownloadStatus {
     bool connected = false;
     std::string dropped_because;  // empty unless it was dropped for good
   };
-  std::vector<Peer> peers;  // all that ever sent, got or failed
+  std::vector<Peer> peers;  // all that ever sent or received something, or failed
 };
 
 }  // namespace shoal::leecher

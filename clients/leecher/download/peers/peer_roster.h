@@ -5,12 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "clients/leecher/download/model/download_event.h"
 #include "clients/leecher/download/model/download_options.h"
+#include "clients/leecher/download/model/download_tuning.h"
 #include "clients/leecher/download/peers/peer_book.h"
 #include "clients/leecher/download/peers/peer_link.h"
 #include "clients/leecher/download/peers/peer_tally.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/stream/wire/control.h"
 
 namespace shoal::leecher {
 
@@ -81,5 +84,19 @@ class PeerRoster {
   std::vector<std::unique_ptr<PeerLink>> ended_;  // may still be on the call stack; freed a moment later
   std::vector<PeerLink*> ready_;
 };
+
+// What a peer's Refuse means for whoever asked. When it speaks of chunks (refuse.chunks is not empty) and
+// `chunks_alone` is set, only these will not come, and the connection goes on; otherwise the connection ends
+// as `ending` and `wait` say.
+struct Refusal {
+  bool chunks_alone = false;
+  bool never_held = false;  // the peer does not have those chunks, so it is not asked for them again
+  PeerRoster::Ending ending = PeerRoster::Ending::kNotNow;
+  absl::Duration wait;  // before the peer is called again
+  std::string why;      // for people
+};
+
+// Pure.
+Refusal JudgeRefusal(const stream::Refuse& refuse, const DownloadTuning& tuning);
 
 }  // namespace shoal::leecher

@@ -1,16 +1,66 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "absl/time/time.h"
-#include "clients/leecher/download/policy/late_chunks.h"
+#include "clients/leecher/download/policy/chunk_picker.h"
 #include "clients/leecher/download/policy/peer_credit.h"
-#include "clients/leecher/download/policy/request_sink.h"
 #include "shoal/content/manifest/ids.h"
 
 namespace shoal::leecher {
+
+// Takes what a RequestPlanner decided to the peers. Must not call the planner back.
+class RequestSink {
+ public:
+  virtual void Request(PeerSlot peer, std::span<const ChunkIndex> chunks) = 0;
+  // Credits for chunks of the peer's own choice.
+  virtual void RequestAny(PeerSlot peer, uint32_t chunks) = 0;
+  virtual void Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) = 0;
+
+ protected:
+  ~RequestSink() = default;
+};
+
+// The chunks that peers owe, by the time that they still need: from these a peer with nothing else to bring
+// takes over the one that would come last. Filled anew for each look. One thread.
+class LateChunks {
+ public:
+  void Clear() { chunks_.clear(); }
+  bool empty() const { return chunks_.empty(); }
+  size_t size() const { return chunks_.size(); }
+  void Add(ChunkIndex chunk, absl::Duration needs) { chunks_.push_back({needs, chunks_.size(), chunk}); }
+  // After the last Add, before the first Offer. Of those that need equally long the first to be added comes
+  // first.
+  void Sort() {
+    std::sort(chunks_.begin(), chunks_.end(), [](const Late& a, const Late& b) {
+      return a.needs != b.needs ? a.needs > b.needs : a.added < b.added;
+    });
+  }
+
+  // Calls `take(chunk)` for those that need longer than `longer_than`, the last to come first, until it
+  // returns true; false when it never does.
+  template <typename Take>
+  bool Offer(absl::Duration longer_than, Take take) const {
+    for (const Late& late : chunks_) {
+      if (late.needs <= longer_than) return false;
+      if (take(late.chunk)) return true;
+    }
+    return false;
+  }
+
+ private:
+  struct Late {
+    absl::Duration needs;
+    size_t added;  // as the how-manieth
+    ChunkIndex chunk;
+  };
+  std::vector<Late> chunks_;
+};
 
 // What one peer was asked for and has not brought: chunks by name, in the order of asking, and credits for
 // chunks of its own choice. Keeps the peer's PeerCredit in step, and what the peer must still be told of all

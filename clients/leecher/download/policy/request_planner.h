@@ -1,25 +1,48 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "clients/leecher/download/policy/chunk_picker.h"
-#include "clients/leecher/download/policy/file_priority.h"
-#include "clients/leecher/download/policy/late_chunks.h"
 #include "clients/leecher/download/policy/peer_credit.h"
 #include "clients/leecher/download/policy/peer_debt.h"
-#include "clients/leecher/download/policy/request_rotation.h"
-#include "clients/leecher/download/policy/request_sink.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 
 namespace shoal::leecher {
+
+// Deals out requests one at a time, round and round over the takers, until nobody takes any more. It goes on
+// where it left off, so that takers with equal credit get equal shares whatever their order. One thread.
+class RequestRotation {
+ public:
+  // `take(taker)` gives one request to `taker`; false when it has no credit left or nothing fits it. The deal
+  // is over when all takers in a row said so.
+  template <typename Taker, typename Take>
+  void Deal(std::span<Taker> takers, Take take) {
+    const size_t count = takers.size();
+    if (count == 0) return;
+    size_t refusals = 0;
+    for (size_t at = next_ % count; refusals < count; at = (at + 1) % count) {
+      if (take(takers[at])) {
+        refusals = 0;
+        next_ = at + 1;
+      } else {
+        ++refusals;
+      }
+    }
+  }
+
+ private:
+  size_t next_ = 0;
+};
 
 // From whom each chunk is fetched, and when it is asked of somebody else as well. Events go in as they
 // happen; Plan() then says what to send.

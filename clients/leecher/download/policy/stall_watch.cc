@@ -2,13 +2,62 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace shoal::leecher {
 namespace {
+
+std::string Count(uint32_t n, const char* one, const char* many) {
+  return absl::StrCat(n, " ", n == 1 ? one : many);
+}
+
+std::string AboutTrackers(const StallFacts& facts) {
+  if (facts.trackers_away == 0) return "";
+  if (facts.trackers_away == facts.trackers) {
+    return facts.trackers == 1 ? "; the tracker does not answer" : "; no tracker answers";
+  }
+  return absl::StrCat("; ", Count(facts.trackers_away, "tracker does", "trackers do"), " not answer");
+}
+
+std::string AboutPeers(const StallFacts& facts) {
+  if (facts.disk_behind) return "the disk is still writing what has arrived";
+  if (facts.peers_owing > 0) {
+    return absl::StrCat(Count(facts.peers_owing, "peer has", "peers have"), " been asked, and nothing comes");
+  }
+  if (facts.peers_ready > 0) {
+    if (!facts.have_manifest) {
+      return absl::StrCat("none of ", Count(facts.peers_ready, "peer", "peers"), " has the manifest yet");
+    }
+    return absl::StrCat("none of ", Count(facts.peers_ready, "connected peer", "connected peers"),
+                        " has a chunk that is missing here");
+  }
+  if (facts.peers_connecting > 0) {
+    return absl::StrCat("connecting to ", Count(facts.peers_connecting, "peer", "peers"));
+  }
+  if (facts.peers_busy > 0 && facts.peers_busy == facts.peers_known) {
+    return absl::StrCat(Count(facts.peers_busy, "known peer is", "known peers are"),
+                        " busy; trying again soon");
+  }
+  if (facts.peers_known > 0) {
+    return absl::StrCat(Count(facts.peers_known, "known peer", "known peers"),
+                        " can't be reached; trying again soon");
+  }
+  if (facts.peers_dropped > 0) {
+    return absl::StrCat("no peer is left: ", Count(facts.peers_dropped, "peer", "peers"),
+                        " sent wrong bytes and will not be asked again");
+  }
+  return "no peer has it at the moment";
+}
 
 // A reason that changes more often than this is no help to anybody.
 constexpr absl::Duration kBetweenReasons = absl::Seconds(5);
 
 }  // namespace
+
+std::string StallReason(const StallFacts& facts) {
+  if (!facts.content_found) return facts.trackers == 1 ? "the tracker does not answer" : "no tracker answers";
+  return AboutPeers(facts) + AboutTrackers(facts);
+}
 
 StallWatch::StallWatch(absl::Duration patience, absl::Duration now,
                        std::function<void(const std::string&)> tell)

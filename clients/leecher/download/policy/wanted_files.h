@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "clients/leecher/download/policy/file_priority.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/file_selection.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/manifest.h"
 
 namespace shoal::leecher {
+
+// How much a file of a content is wanted, in rising order. Of the chunks that a peer can give, those of files
+// with a higher priority are asked for first; a skipped file is neither fetched nor made.
+enum class FilePriority : uint8_t { kSkip, kLow, kNormal, kHigh };
 
 // Whether `glob` means the file at `path` (a path inside a content). fnmatch(3) without flags: '*' and '?'
 // match any bytes, slashes and leading dots too; '[a-z]' is a set; '\' takes the next character as it is. A
@@ -71,6 +74,39 @@ class WantedFiles {
   uint32_t wanted_files_ = 0;
   uint32_t wanted_chunks_ = 0;
   uint64_t wanted_bytes_ = 0;
+};
+
+// How much of what is wanted of a content is here. Counts chunks that are not wanted for nothing, but knows
+// them: when they are wanted later, they count. Pure; one thread.
+class WantedProgress {
+ public:
+  // `held`: what an earlier run left. Everything is wanted.
+  WantedProgress(std::shared_ptr<const Manifest> manifest, ChunkSet held);
+
+  // Only these are wanted from now on. Linear in the chunks.
+  void Want(ChunkSet wanted);
+  void Gained(ChunkIndex chunk);
+
+  uint32_t chunks_held() const { return chunks_held_; }
+  uint64_t held_bytes() const { return held_bytes_; }
+  uint64_t resumed_bytes() const { return resumed_bytes_; }  // of which an earlier run brought
+  uint64_t in_order_bytes() const {
+    return in_order_bytes_;
+  }  // of which lie before the first that is missing
+
+ private:
+  uint32_t LengthOf(ChunkIndex chunk) const { return manifest_->PlaceOf(chunk).length_bytes; }
+  void AdvanceInOrder();
+
+  const std::shared_ptr<const Manifest> manifest_;
+  const ChunkSet resumed_;
+  ChunkSet held_;
+  ChunkSet wanted_;
+  uint32_t chunks_held_ = 0;
+  uint64_t held_bytes_ = 0;
+  uint64_t resumed_bytes_ = 0;
+  uint64_t in_order_bytes_ = 0;
+  ChunkIndex first_missing_;  // of the wanted ones; the number of chunks when there is none
 };
 
 }  // namespace shoal::leecher

@@ -9,7 +9,6 @@
 #include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/download/policy/wanted_files.h"
-#include "clients/leecher/download/policy/wanted_progress.h"
 #include "clients/leecher/download/storage/disk_pipeline.h"
 #include "shoal/content/store/chunk_store.h"
 #include "shoal/content/store/early_sync.h"

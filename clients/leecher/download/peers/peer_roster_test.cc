@@ -1,4 +1,4 @@
-#include "clients/leecher/download/peers/refusal.h"
+#include "clients/leecher/download/peers/peer_roster.h"
 
 #include <gtest/gtest.h>
 
