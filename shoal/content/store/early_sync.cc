@@ -11,7 +11,7 @@ namespace shoal {
 namespace {
 
 // Further files are left to the sync at the end: each one listed stays open.
-constexpr size_t kMaxFiles = 32;
+constexpr size_t kMaxFilesPerSync = 32;
 
 }  // namespace
 
@@ -86,7 +86,7 @@ absl::Status EarlySync::Wrote(const std::shared_ptr<const FileDescriptor>& file,
   if (!state_->error.ok()) return state_->error;
   state_->written_bytes += bytes;
   auto& written = state_->written;
-  if (written.size() < kMaxFiles && std::find(written.begin(), written.end(), file) == written.end())
+  if (written.size() < kMaxFilesPerSync && std::find(written.begin(), written.end(), file) == written.end())
     written.push_back(file);
   if (!state_->IsDue() || state_->scheduled) return absl::OkStatus();
   state_->scheduled = true;
