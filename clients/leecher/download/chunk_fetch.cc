@@ -25,7 +25,7 @@ void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
   options.credit.first_silence = tuning.first_silence;
   options.credit.min_silence = tuning.min_silence;
   options.credit.max_silence = tuning.max_silence;
-  // Of a folder of small files more chunks may be under way.
+  // In a folder of small files more chunks may be outstanding.
   options.chunk_bytes = manifest->mean_chunk_bytes();
   options.seed = std::random_device{}();
   options.length_bytes = [manifest](ChunkIndex chunk) { return manifest->PlaceOf(chunk).length_bytes; };
@@ -36,7 +36,7 @@ absl::Status ChunkFetch::Join(PeerLink& link, absl::Duration now) {
   const uint32_t chunk_count = store_->manifest()->chunk_count();
   const stream::Hello& hello = link.hello();
   ChunkSet held(chunk_count);
-  // A peer that has no manifest yet counts no chunks, and holds none.
+  // A peer without a manifest sends no chunk count, and holds nothing.
   if (hello.chunk_count != 0 || !hello.held.empty()) {
     if (hello.chunk_count != chunk_count) {
       return absl::InvalidArgumentError("it counts another number of chunks in this content");
@@ -123,8 +123,8 @@ void ChunkFetch::Tell(Outcome outcome) {
     told_.push_back(std::move(outcome));
     if (told_.size() > 1) return;
   }
-  // Without the lock, which is the first thing that the woken loop wants. This lives until then: the loop has
-  // not taken this outcome before the call that takes it is posted.
+  // Without the lock, which is the first thing that the woken loop needs. `this` is still alive: the loop
+  // cannot take this outcome before the call that takes it is posted.
   loop_.Post([this] { TakeOutcomes(); });
 }
 
@@ -170,7 +170,7 @@ void ChunkFetch::Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) {
 
 void ChunkFetch::ResumePaused(absl::Duration now) {
   if (paused_.empty()) return;
-  // Each may come with a full chunk.
+  // Each may need a full chunk.
   uint64_t room = (pool_->max_bytes() - pool_->lent_bytes()) / store_->manifest()->chunk_size_bytes();
   while (room-- > 0 && !paused_.empty()) {
     const PeerSlot slot = paused_.front();

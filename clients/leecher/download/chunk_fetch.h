@@ -19,7 +19,7 @@
 
 namespace shoal::leecher {
 
-// What becomes of the chunks. Called on the download's loop.
+// Receives the results for chunks. Called on the download's loop.
 class FetchEvents {
  public:
   virtual void ChunkStored(ChunkIndex chunk, const PeerId& from) = 0;
@@ -31,9 +31,9 @@ class FetchEvents {
   ~FetchEvents() = default;
 };
 
-// Brings chunks from the ready links into the store: carries what happens on them to the RequestPlanner and
-// its decisions back, gives out the memory, has the bytes checked and written. Whom to ask for what is the
-// planner's business. On the download's loop; the disk's threads post back to it.
+// Moves chunks from the ready links into the store: passes link events to the RequestPlanner and its
+// decisions to the links, allocates buffers, and has the bytes verified and written. The planner decides
+// which chunk is requested from which peer. Used on the download's loop; disk threads post back to it.
 class ChunkFetch final : private RequestSink {
  public:
   // All outlive this.
@@ -44,66 +44,65 @@ class ChunkFetch final : private RequestSink {
              const DownloadTuning& tuning);
   bool begun() const { return store_ != nullptr; }
   bool done() const { return begun() && planner_->done(); }
-  // Asks and takes no more; what was handed to the disk is still written.
+  // Requests and accepts no more chunks; those that were handed to the disk are still written.
   void Stop() { stopped_ = true; }
   uint32_t writing() const { return writing_; }
   uint32_t held() const { return begun() ? planner_->held() : 0; }
 
-  // As RequestPlanner has them; they count from the next Refill on. Need begun().
+  // As in RequestPlanner; effective from the next Refill on. Requires: begun().
   void SetPriority(const ChunkRange& chunks, FilePriority priority) {
     planner_->SetPriority(chunks, priority);
   }
   void SetSequential(bool sequential) { planner_->SetSequential(sequential); }
   void SetPaused(bool paused, absl::Duration now) { planner_->SetPaused(paused, now); }
 
-  // A link takes part from now on. INVALID_ARGUMENT when what its peer says it holds does not fit the
-  // content.
+  // Adds a link. Errors: INVALID_ARGUMENT when the peer's chunk set does not fit the content.
   absl::Status Join(PeerLink& link, absl::Duration now);
-  // Frees what the link's peer owes, for others. Returns how many chunks are wanted again because of it.
+  // Releases what the link's peer owes. Returns how many chunks are wanted again because of it.
   uint32_t Leave(PeerLink& link);
   absl::Status Gained(PeerLink& link, const stream::Have& have, absl::Duration now);
-  // The peer will not bring these; `never_held`: and never can.
+  // The peer will not send these chunks; `never_held`: and does not hold them.
   void Refused(PeerLink& link, const std::vector<ChunkRange>& chunks, bool never_held, absl::Duration now);
   void NothingFresh(PeerLink& link, absl::Duration now);
 
-  // The link's peer sends this chunk. False when nobody wants it.
+  // The link's peer starts to send this chunk. Returns false if it is not needed.
   bool Began(PeerLink& link, ChunkIndex chunk, absl::Duration now);
   bool Fits(ChunkIndex chunk, uint32_t length_bytes) const;
-  // What the link's peer sent for this chunk is of no use: others are asked from now on.
+  // The bytes that the link's peer sent for this chunk are invalid: it is requested from others.
   void Discard(PeerLink& link, ChunkIndex chunk);
-  // Empty when there is no memory; the link goes on when there is.
+  // Empty when there is no memory; the link is resumed when there is.
   ChunkBuffer Buffer(PeerLink& link, uint32_t length_bytes, absl::Duration now);
   void Progress(PeerLink& link, ChunkIndex chunk, uint32_t bytes, absl::Duration now);
   void Arrived(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32, absl::Duration now);
 
-  // Gives every link with room something to do. Cheap when there is nothing to give.
+  // Requests chunks over every link with room. Cheap when there is nothing to request.
   void Refill(absl::Duration now);
-  // Lets links go on that wait for memory.
+  // Resumes links that wait for memory.
   void ResumePaused(absl::Duration now);
-  // This machine slept: nobody's silence counts.
+  // This machine slept: no peer's silence counts.
   void ExcuseAll(absl::Duration now);
-  // The links that owe something and have been silent for too long.
+  // Links that owe something and have been silent for too long.
   std::vector<PeerLink*> Frozen(absl::Duration now) const;
-  // A link that is worth less than a new one; null when there is none.
+  // A link that is less useful than a new one; null when there is none.
   PeerLink* Useless(absl::Duration now);
   // Ready links that owe something.
   uint32_t owing() const { return begun() ? planner_->owing() : 0; }
-  // Chunks that are asked for, or here and not written yet.
+  // Chunks that are requested, or received and not written yet.
   uint32_t under_way() const { return writing_ + (begun() ? planner_->owed() : 0); }
 
  private:
   void Request(PeerSlot peer, std::span<const ChunkIndex> chunks) override;
   void RequestAny(PeerSlot peer, uint32_t chunks) override;
   void Cancel(PeerSlot peer, std::span<const ChunkIndex> chunks) override;
-  // What the disk said of one chunk.
+  // The disk's result for one chunk.
   struct Outcome {
     ChunkIndex chunk;
     PeerId from;
     Endpoint endpoint;
     absl::StatusOr<ChunkStore::PutResult> result;
   };
-  // Any thread. The loop is woken for the first of those that wait, so that many small chunks do not wake it
-  // each.
+  // Called on any thread. Only the first waiting outcome wakes the loop, so that many small chunks do not
+  // wake it one by one.
   void Tell(Outcome outcome);
   void TakeOutcomes();
   void Written(const Outcome& outcome);
@@ -115,7 +114,7 @@ class ChunkFetch final : private RequestSink {
   std::shared_ptr<ChunkStore> store_;
   std::shared_ptr<ChunkBufferPool> pool_;
   std::unique_ptr<RequestPlanner> planner_;
-  std::deque<PeerSlot> paused_;  // links that wait for memory, the longest first
+  std::deque<PeerSlot> paused_;  // links that wait for memory, longest first
   uint32_t writing_ = 0;
   Mutex told_mutex_;
   std::vector<Outcome> told_ ABSL_GUARDED_BY(told_mutex_);

@@ -11,9 +11,9 @@ namespace shoal::leecher {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(100);
-// A tick that comes this late means that this machine slept, not that the peers did.
+// A tick that is this late means that this machine slept, not that the peers were silent.
 constexpr absl::Duration kOverslept = absl::Seconds(1);
-// A peer that counts the content's chunks wrongly may have been mended by then.
+// By then a peer with a wrong chunk count may have been repaired.
 constexpr absl::Duration kLongWait = absl::Minutes(5);
 constexpr uint32_t kMinBuffers = 8;
 
@@ -81,7 +81,8 @@ void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<tracking::Loo
     Judge(now);
     return;
   }
-  // An answer to a question from before the id was known may mean another content of that name.
+  // The response to a lookup by name, sent before the id was known, may be about another content of that
+  // name.
   if (!response.ok() || response->contents.size() != 1 || response->contents[0].summary.id != content_id_)
     return;
   roster_.Learn(response->peers, now);
@@ -125,7 +126,7 @@ void DownloadEngine::UseContent(const ContentId& content, absl::Duration now) {
 void DownloadEngine::CallPeers(absl::Duration now) {
   if (ending() || phase_ == Phase::kFinishing || content_id_.is_zero()) return;
   if (!paused_) roster_.CallPeers(now);
-  // Connected peers that have nothing to give are as good as none.
+  // Connected peers that have nothing to send do not count.
   trackers_.SetLacking(!paused_ && (roster_.ready().empty() || !stall_.because().empty()));
 }
 
@@ -300,7 +301,7 @@ void DownloadEngine::Publish() {
 void DownloadEngine::LinkReady(PeerLink& link) {
   const absl::Duration now = Uptime();
   if (link.hello().peer_id == runtime_.self()) {
-    // Reached ourselves by another address.
+    // This process, dialled at another address.
     return EndLink(link, PeerRoster::Ending::kNotNow, "it is this process itself", absl::Hours(24));
   }
   roster_.Welcome(link);
@@ -408,7 +409,7 @@ void DownloadEngine::ChunkStored(ChunkIndex chunk, const PeerId& from) {
   content_.Gained(chunk);
   roster_.tally().Stored(from);
   roster_.book().Proved(from);
-  // At once, with whatever else was stored by then: others wait for nothing but to hear of it.
+  // Announced at once, with all that is stored by then: other peers wait for it.
   if (gained_.empty()) loop_.Post([this] { TellGained(); });
   gained_.push_back(chunk);
   if (ending()) return ConcludeWhenWritten();
@@ -448,7 +449,7 @@ void DownloadEngine::FinishStore() {
 }
 
 void DownloadEngine::StoreFinished(const absl::Status& status) {
-  // Whatever was decided meanwhile: the content is whole, or it is not.
+  // Overrides what was decided meanwhile: the content is complete, or it is not.
   outcome_.reset();
   End(status.ok() ? Phase::kDone : Phase::kFailed, status);
 }

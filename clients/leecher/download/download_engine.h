@@ -26,7 +26,7 @@
 
 namespace shoal::leecher {
 
-// Where a download's loop leaves what other threads want to know: the latest status, the source, the outcome.
+// What a download's loop publishes for other threads: the latest status, the source, the outcome.
 // Thread-safe.
 class DownloadBoard {
  public:
@@ -131,7 +131,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   void EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
                absl::Duration wait = absl::ZeroDuration());
 
-  // Asks for what can be asked for now.
+  // Requests what can be requested now.
   void Pursue(absl::Duration now);
 
   // Time
@@ -171,7 +171,7 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   uint32_t chunks_refetched_ = 0;
   uint64_t received_bytes_ = 0;
   RateMeter rate_;
-  std::vector<ChunkIndex> gained_;  // not yet told
+  std::vector<ChunkIndex> gained_;  // not announced yet
 
   std::optional<absl::Status> outcome_;  // set when it is decided
   bool concluded_ = false;

@@ -35,8 +35,8 @@ class DownloadRuntime {
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     unsigned loops = 0;         // 0: one per usable core, at most two
     unsigned disk_threads = 0;  // 0: one per core, at most four
-    // Memory for chunks between the network and the disk, of all downloads together. Each download may use one
-    // chunk more, so that it always makes progress.
+    // Memory for chunks between the network and the disk, of all downloads together. Each download may use
+    // one chunk more, so that it always makes progress.
     uint64_t buffer_bytes = 32 * 1024 * 1024;
     // MakeTrackerClient, or a test's own. Required. Called once per tracker.
     std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;

@@ -7,7 +7,7 @@
 namespace shoal::leecher {
 namespace {
 
-// How long the other trackers may still object after the first one knew a name.
+// How long to wait for the other trackers after the first one knew a name.
 constexpr absl::Duration kMomentForOthers = absl::Milliseconds(700);
 
 }  // namespace

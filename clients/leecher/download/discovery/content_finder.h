@@ -14,20 +14,19 @@
 
 namespace shoal::leecher {
 
-// What the answers of all trackers together say about a content that was asked for by name or by id. An id is
-// found as soon as one tracker knows it. A name is found when every tracker has answered or failed once (or a
-// moment after the first that knew it, so that a tracker that is away does not hold things up), and all mean
-// the same content.
+// Combines the responses of all trackers to a lookup by name or by id. An id is found as soon as one tracker
+// knows it. A name is found when every tracker has responded or failed once (or a moment after the first one
+// that knew it, so that an unreachable tracker causes no delay), and all mean the same content.
 //
 // Pure: `now` is Clock::Uptime(). One thread.
 class ContentFinder {
  public:
   enum class Verdict {
     kOpen,         // not known yet
-    kFound,        // found(): the content, with the peers that were named so far
+    kFound,        // found(): the content, with the peers reported so far
     kAmbiguous,    // candidates(): several contents have that name
-    kNotFound,     // every tracker that can be reached says so
-    kUnreachable,  // no tracker answered within the patience
+    kNotFound,     // every reachable tracker says so
+    kUnreachable,  // no tracker responded within the patience
   };
 
   ContentFinder(tracking::ContentKey wanted, size_t trackers, absl::Duration patience, absl::Duration now);

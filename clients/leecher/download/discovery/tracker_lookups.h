@@ -18,8 +18,8 @@
 namespace shoal::leecher {
 
 // Looks contents up at one tracker, again and again, on one thread for all downloads of the process: often
-// while a download lacks peers, and at growing intervals otherwise. Lookups by id that are due together travel
-// in one message. Each answer, good or bad, goes to the subscriber; what it means is not decided here.
+// while a download lacks peers, and at growing intervals otherwise. Lookups by id that are due together
+// travel in one message. Each answer, good or bad, goes to the subscriber; what it means is not decided here.
 //
 // Thread safety: all methods are thread-safe. The destructor waits for a lookup in flight; all subscriptions
 // must be gone by then.

@@ -6,7 +6,7 @@
 namespace shoal::leecher {
 namespace {
 
-// A manifest that comes slower than this is asked of another peer.
+// A manifest that arrives slower than this is requested from another peer.
 constexpr double kSlowestBytesPerSecond = 128 * 1024;
 
 }  // namespace

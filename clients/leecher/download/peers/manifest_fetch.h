@@ -10,17 +10,19 @@
 
 namespace shoal::leecher {
 
-// Gets the manifest from one ready peer, then from another when that one is silent, gone or lying. On the
-// download's loop.
+// Fetches the manifest from one ready peer, then from another if that one is silent, lost or lying. Used on
+// the download's loop.
 class ManifestFetch {
  public:
   ManifestFetch(PeerRoster& roster, const DownloadTuning& tuning) : roster_(roster), tuning_(tuning) {}
 
-  // Asks somebody, unless somebody is being waited for. Ends links whose peers were asked and kept silent.
+  // Requests the manifest from a peer, unless a request is outstanding. Ends links whose peers did not
+  // respond in time.
   void Ask(absl::Duration now);
-  // Somebody was asked and can still answer.
+  // A request is outstanding.
   bool waiting() const;
-  // A manifest came over `link`: checked against `content`, or the link's peer is condemned.
+  // Verifies a manifest that arrived over `link` against `content`; if it does not match, the link's peer is
+  // dropped for good.
   absl::StatusOr<std::shared_ptr<const Manifest>> Take(PeerLink& link, const ContentId& content,
                                                        const std::string& canonical, absl::Duration now);
 

@@ -15,12 +15,12 @@
 
 namespace shoal::leecher {
 
-// Who is known to have the content, and whom to call next. It learns peers from lookups, remembers who failed
-// and for how long they are left alone, and who sent wrong bytes and is never called again. It opens no
-// connection itself.
+// The known peers of a content, and which one to dial next. It learns peers from lookups, remembers which
+// ones failed and how long their backoff lasts, and which ones sent wrong bytes and are never dialled again.
+// It opens no connection itself.
 //
-// Bounded: at most kMaxKnown peers; one that no lookup has named for kForgetAfter, and that is not connected,
-// goes. Pure: `now` is Clock::Uptime(). One thread.
+// Bounded: at most kMaxKnown peers; one that is not connected and that no lookup has returned for
+// kForgetAfter is forgotten. Pure: `now` is Clock::Uptime(). One thread.
 class PeerBook {
  public:
   static constexpr size_t kMaxKnown = 2000;
@@ -32,7 +32,7 @@ class PeerBook {
     absl::Duration first_backoff = absl::Seconds(1);
     absl::Duration max_backoff = absl::Minutes(1);
   };
-  // Whom to call: on probation when it was silent the last time.
+  // The peer to dial. `on_probation`: it was silent the last time.
   struct Call {
     PeerId peer;
     Endpoint endpoint;
@@ -42,37 +42,38 @@ class PeerBook {
 
   PeerBook(PeerId self, const Limits& limits, uint64_t seed) : self_(self), limits_(limits), random_(seed) {}
 
-  // A lookup named this peer. Ourselves, peers without a port and dropped ones are passed over.
+  // A lookup returned this peer. Ignores this process itself, peers without a port, and dropped ones.
   void Seen(const tracking::PeerInfo& peer, absl::Duration now);
-  // The next to call, which counts as connected from now on; none when there are as many as allowed, or
-  // nobody is due. Those who never failed come first, and of equals one at random.
+  // Returns the next peer to dial, which counts as connected from now on; none at the limit of connections,
+  // or if no peer is due. Peers that never failed come first; ties are broken at random.
   std::optional<Call> Next(absl::Duration now);
-  // It brought a chunk and is still there: its failures are forgiven.
+  // The peer sent a valid chunk and is still connected: its failures are cleared.
   void Proved(const PeerId& peer);
 
-  // The connection is over. Ended: it failed, and is left alone for a while that doubles with each failure in
-  // a row. Frozen: the same, and it comes back on probation. LeftAlone: no failure, but not before `wait`.
+  // The connection is over. Ended: it failed; the backoff doubles with each consecutive failure. Frozen: as
+  // Ended, and the peer returns on probation. LeftAlone: no failure, but not dialled before `wait` has
+  // passed.
   void Ended(const PeerId& peer, absl::Duration now);
   void Frozen(const PeerId& peer, absl::Duration now);
   void LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait);
-  // It could not be reached, or froze. True when that has made kDeadAfter since it last proved good: once, as
-  // it is to be told once.
+  // The peer was unreachable, or froze. Returns true, once, when that happened kDeadAfter times since it last
+  // proved good: it is to be reported once.
   bool FoundSilent(const PeerId& peer);
-  // Never again, neither under this id nor at its endpoints.
+  // Never dials the peer again, neither under this id nor at its endpoints.
   void DropForGood(const PeerId& peer);
 
   uint32_t connected() const { return connected_; }
   size_t known() const { return known_.size(); }
   bool is_dropped(const PeerId& peer) const { return dropped_.contains(peer); }
   uint32_t dropped() const { return static_cast<uint32_t>(dropped_.size()); }
-  // Somebody could be called right now if there were room.
+  // A peer could be dialled right now if there were room.
   bool HasSpare(absl::Duration now) const;
-  // Those who asked to be left alone for now.
+  // Peers that asked to be left alone for now.
   uint32_t left_alone(absl::Duration now) const;
 
  private:
   struct Known {
-    std::vector<Endpoint> endpoints;  // the first is called next
+    std::vector<Endpoint> endpoints;  // the first is dialled next
     absl::Duration last_seen;
     absl::Duration not_before;
     uint32_t failures = 0;

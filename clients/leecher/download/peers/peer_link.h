@@ -17,16 +17,16 @@ namespace shoal::leecher {
 
 class PeerLink;
 
-// What happens on the connections of a download. Called on its loop.
+// Receives the events of all connections of a download. Called on its loop.
 class LinkEvents {
  public:
   virtual void LinkReady(PeerLink& link) = 0;
   virtual void LinkManifest(PeerLink& link, std::string canonical) = 0;
   virtual void LinkGained(PeerLink& link, const stream::Have& have) = 0;
-  // The peer begins to send a chunk, or goes on after a pause. False when it is of no use, or can't be that
-  // chunk, going by its length.
+  // The peer starts to send a chunk, or continues after a pause. Returns false if the chunk is not needed or
+  // has the wrong length.
   virtual bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) = 0;
-  // Memory for it; an empty buffer pauses the link until Resume.
+  // Returns memory for it; an empty buffer pauses the link until Resume.
   virtual ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) = 0;
   virtual void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) = 0;
   virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) = 0;
@@ -39,17 +39,17 @@ class LinkEvents {
   ~LinkEvents() = default;
 };
 
-// A download's end of one connection to one peer: the session, and what the peer said of itself. It decides
-// nothing. On the download's loop; ends when it is destroyed.
+// A download's end of one connection: the session, and the peer's hello. Makes no decisions. Used on the
+// download's loop; the connection ends when this is destroyed.
 class PeerLink final : public stream::SessionDelegate {
  public:
   PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events);
   ~PeerLink() override;
 
-  // `source`: what is held here, which the peer is told; null while nothing is known of it yet.
+  // `source`: the chunks held here, which are announced to the peer; null before the store is open.
   void Dial(net::EventLoop& loop, const net::TransportFactory& transports, const stream::SessionTerms& terms,
             const stream::SessionLimits& limits, std::shared_ptr<const ChunkSource> source);
-  // No event follows. The link may be destroyed later, but not from within one of its own events.
+  // No event follows. Must not be destroyed within one of its own events.
   void Close();
 
   PeerSlot slot() const { return slot_; }
@@ -58,32 +58,33 @@ class PeerLink final : public stream::SessionDelegate {
   bool on_probation() const { return on_probation_; }
   bool failed_before() const { return failed_before_; }
   bool closed() const { return session_ == nullptr; }
-  // The hellos were exchanged; hello() is what the peer said.
+  // The hellos were exchanged; hello() is the peer's.
   bool ready() const { return session_ != nullptr && hello_.has_value(); }
   const stream::Hello& hello() const { return *hello_; }
   bool hello_seen() const { return hello_.has_value(); }
 
-  // Chunks that the peer gained before it was known how many there are. False when it tells of too many.
+  // Records chunks that the peer gained before the manifest is available. Returns false if there are too
+  // many.
   bool NoteGained(const stream::Have& have);
   const std::vector<ChunkRange>& noted_gains() const { return noted_gains_; }
 
-  // It takes part in the fetching of chunks.
+  // Chunks are fetched over this link from now on.
   void NoteJoined() { joined_ = true; }
   bool joined() const { return joined_; }
   void Request(std::span<const ChunkIndex> chunks);
   void RequestAny(uint32_t chunks);
   void Cancel(std::span<const ChunkIndex> chunks);
 
-  // Tells the peer what is held here, for a link that was dialled before that was known, and what was gained
-  // since. Only peers that choose chunks by themselves care; the others hear it from the chunk server, of
-  // which they ask for chunks.
+  // Announces the chunks held here, for a link that was dialled before the store was open, and those gained
+  // since. Only peers that choose chunks by themselves need this; the others learn it from the chunk server
+  // from which they request chunks.
   void Offer(std::shared_ptr<const ChunkSource> source);
   void Announce(std::span<const ChunkIndex> gained);
 
   void AskManifest(absl::Duration now);
   const std::optional<absl::Duration>& manifest_asked_at() const { return manifest_asked_at_; }
 
-  // Reads on after an empty buffer.
+  // Resumes reading after an empty buffer.
   void Resume();
 
   // SessionDelegate

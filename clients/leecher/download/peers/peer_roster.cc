@@ -11,8 +11,7 @@ namespace {
 
 using Reason = stream::Refuse::Reason;
 
-// A peer whose files are not the content's any more, or that speaks another version, may have been mended by
-// then.
+// By then a peer whose files have changed, or that speaks another version, may have been repaired.
 constexpr absl::Duration kMendingWait = absl::Minutes(5);
 constexpr absl::Duration kRestartWait = absl::Seconds(3);
 
@@ -91,7 +90,7 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
   }
   const bool silent = ending == Ending::kFrozen || (ending == Ending::kFailed && !link.hello_seen());
   if (silent && book_.FoundSilent(link.peer())) ReportBad(link.peer(), tracking::PeerReport::Reason::kDead);
-  // A peer that could not be reached the last time either is no news.
+  // Repeated failures to reach a peer are not reported.
   if (link.hello_seen() || !link.failed_before()) {
     observer_(PeerLost{link.peer(), link.endpoint(), why, /*for_good=*/false});
   }

@@ -17,18 +17,17 @@
 
 namespace shoal::leecher {
 
-// The connections of a download: calls peers out of the book while there is room, keeps the links, ends them
-// with the right consequence for the next time, tells the observer who came and went, and reports who was no
-// good. Which chunks go
-// over them is not its business. On the download's loop.
+// The connections of a download: dials peers from the book while there is room, owns the links, ends them and
+// records the consequence for the peer, notifies the observer of peers that connect and leave, and reports
+// misbehaving peers. It does not decide which chunks are requested. Used on the download's loop.
 class PeerRoster {
  public:
-  // How a link ends, and what that means for the peer.
+  // How a link ends, and the consequence for the peer.
   enum class Ending {
-    kFailed,   // called again after a while that doubles
-    kFrozen,   // the same, and on probation
-    kNotNow,   // no fault of its; called again after `wait`
-    kForGood,  // never again
+    kFailed,   // dialled again after a backoff that doubles
+    kFrozen,   // as kFailed, and on probation
+    kNotNow,   // not its fault; dialled again after `wait`
+    kForGood,  // never dialled again
   };
 
   struct Options {
@@ -44,23 +43,23 @@ class PeerRoster {
   ~PeerRoster();
 
   void Learn(const std::vector<tracking::PeerInfo>& peers, absl::Duration now);
-  // The content is known: from now on peers are called.
+  // The content is known: peers are dialled from now on.
   void Begin(const ContentId& content) { content_ = content; }
   void CallPeers(absl::Duration now);
-  // What is held here from now on, to be told to the peers that are connected and those to come.
+  // Sets the chunks held here, which are announced to all connected and future peers.
   void Offer(std::shared_ptr<const ChunkSource> source);
   void Announce(const std::vector<ChunkIndex>& gained);
 
-  // Notes that a link's hellos are through.
+  // The hellos of a link were exchanged.
   void Welcome(PeerLink& link);
   // Ends a link, if it has not ended yet. `why` is for people.
   void End(PeerLink& link, Ending ending, const std::string& why, absl::Duration now,
            absl::Duration wait = absl::ZeroDuration());
-  // Never again, whether it is connected or not. Its link, if there is one, must be ended by the caller.
+  // Drops a peer for good, connected or not. The caller must end its link, if there is one.
   void Condemn(const PeerId& peer, const Endpoint& endpoint, const std::string& why);
   void CloseAll();
 
-  // The links with hellos exchanged, in the order of their making. Valid until one begins or ends.
+  // The links whose hellos were exchanged, in order of connection. Valid until a link begins or ends.
   const std::vector<PeerLink*>& ready() const { return ready_; }
   PeerLink* Find(PeerSlot slot) const;
   PeerLink* FindPeer(const PeerId& peer) const;
@@ -81,18 +80,18 @@ class PeerRoster {
   PeerTally tally_;
   uint32_t next_slot_ = 0;
   std::vector<std::unique_ptr<PeerLink>> links_;
-  std::vector<std::unique_ptr<PeerLink>> ended_;  // may still be on the call stack; freed a moment later
+  std::vector<std::unique_ptr<PeerLink>> ended_;  // may still be on the call stack; freed by a posted task
   std::vector<PeerLink*> ready_;
 };
 
-// What a peer's Refuse means for whoever asked. When it speaks of chunks (refuse.chunks is not empty) and
-// `chunks_alone` is set, only these will not come, and the connection goes on; otherwise the connection ends
-// as `ending` and `wait` say.
+// The consequence of a peer's Refuse. If it names chunks (refuse.chunks is not empty) and `chunks_alone` is
+// set, only these will not arrive, and the connection continues; otherwise the connection ends as `ending`
+// and `wait` say.
 struct Refusal {
   bool chunks_alone = false;
-  bool never_held = false;  // the peer does not have those chunks, so it is not asked for them again
+  bool never_held = false;  // the peer does not hold those chunks: they are not requested from it again
   PeerRoster::Ending ending = PeerRoster::Ending::kNotNow;
-  absl::Duration wait;  // before the peer is called again
+  absl::Duration wait;  // before the peer is dialled again
   std::string why;      // for people
 };
 

@@ -19,16 +19,16 @@
 
 namespace shoal::leecher {
 
-// One connection to a peer, as the policies name it. Never used again after the connection ended.
+// Identifies one connection to a peer for the policies. Never reused after the connection ended.
 using PeerSlot = StrongIndex<struct PeerSlotTag, uint32_t>;
 
-// Which chunk to ask next of a given peer: of those with the highest priority the one that the fewest
-// connected peers hold, ties at random; or, when sequential, the first. A chunk is asked of one peer at a
-// time, but for copies that the caller asks for. It knows no times, no rates and no sockets: what makes a
-// copy worth it is the caller's judgement.
+// Decides which chunk to request next from a given peer: of those with the highest priority the one that the
+// fewest connected peers hold, ties broken at random; or, when sequential, the first. A chunk is requested
+// from one peer at a time, except for copies that the caller makes. It knows no times, rates or sockets: the
+// caller decides whether a copy pays off.
 //
-// A chunk is wanted, asked (of one or two peers), arrived (its bytes are here and being checked), held, or
-// none of these because it is skipped.
+// A chunk is wanted, asked (requested from one or two peers), arrived (its bytes are being verified), held,
+// or none of these because it is skipped.
 //
 // Peers that hold everything do not change which chunk is rarer, so they are not counted: adding one is O(1),
 // and a pick for one is O(peers). A pick for any other peer looks at a bounded number of rare chunks first,
@@ -36,54 +36,54 @@ using PeerSlot = StrongIndex<struct PeerSlotTag, uint32_t>;
 // chunks. One thread.
 class ChunkPicker {
  public:
-  // `held`: the chunks that are already here. `seed` decides ties.
+  // `held`: the chunks that are held already. `seed` decides ties.
   ChunkPicker(const ChunkSet& held, uint64_t seed);
   ChunkPicker(const ChunkPicker&) = delete;
   ChunkPicker& operator=(const ChunkPicker&) = delete;
 
-  // `held.size()` is the content's number of chunks. The slot must be new.
+  // Requires: `held.size()` is the content's number of chunks, and the slot is new.
   void AddPeer(PeerSlot peer, const ChunkSet& held);
-  // Chunks that were asked of this peer alone are wanted again.
+  // Chunks that were requested from this peer only are wanted again.
   void RemovePeer(PeerSlot peer);
-  // OUT_OF_RANGE, and no change, when a range reaches past the end.
+  // Errors: OUT_OF_RANGE (no effect) if a range reaches past the end.
   absl::Status PeerGained(PeerSlot peer, const std::vector<ChunkRange>& gained);
-  // Never picks this chunk for this peer again (unless it says that it gained it).
+  // Never picks this chunk for this peer again (unless the peer announces it as gained).
   void Exclude(PeerSlot peer, ChunkIndex chunk);
 
   // Higher priorities are picked first, skipped chunks never, and done() does not wait for them. All are
-  // normal at first. What is asked already is not called back. Needs a range within the content.
+  // normal at first. Outstanding requests are not cancelled. Requires: the range is within the content.
   void SetPriority(ChunkRange chunks, FilePriority priority);
   void SetSequential(bool sequential) { sequential_ = sequential; }
   bool sequential() const { return sequential_; }
-  // Any order of the wanted chunks is as good as any other: none is skipped, all have one priority, and it is
-  // not sequential.
+  // The order of the wanted chunks does not matter: none is skipped, all have one priority, and it is not
+  // sequential.
   bool indifferent() const;
 
-  // The next chunk to ask of `peer`, which counts as asked from now on; none when it holds nothing that is
-  // wanted.
+  // Returns the next chunk to request from `peer`, which counts as asked from now on; none if the peer holds
+  // nothing that is wanted.
   std::optional<ChunkIndex> Pick(PeerSlot peer);
-  // The last Pick for `peer` found nothing, and none would have since, as far as can be told cheaply.
+  // The last Pick for `peer` found nothing, and, as far as a cheap check can tell, none would have since.
   bool IsBarren(PeerSlot peer) const;
-  // Counts `chunk` as asked of `peer` too. False, and no change, unless it is asked of exactly one other peer
-  // and `peer` holds it.
+  // Counts `chunk` as requested from `peer` too. Returns false (no effect) unless it is requested from
+  // exactly one other peer and `peer` holds it.
   bool Copy(PeerSlot peer, ChunkIndex chunk);
 
-  // `peer` is sending `chunk` without having been picked for it: counts it as asked of `peer` if it is
-  // wanted, or asked of others (of however many). False, and no change, when it is of no use.
+  // `peer` is sending `chunk` without a Pick: counts it as requested from `peer` if it is wanted, or
+  // requested from any number of others. Returns false (no effect) if it is not needed.
   bool Claim(PeerSlot peer, ChunkIndex chunk);
-  // The peers that are asked for `chunk`; none when it is not asked.
+  // The peers from which `chunk` is requested.
   std::span<const PeerSlot> AskedOf(ChunkIndex chunk) const;
   bool Holds(PeerSlot peer, ChunkIndex chunk) const;
 
-  // `peer` will not bring `chunk`. True when nobody else is asked for it, so that it is wanted again.
+  // `peer` will not send `chunk`. Returns true if no other peer owes it, so that it is wanted again.
   bool Return(PeerSlot peer, ChunkIndex chunk);
-  // The bytes of `chunk` came: nobody is asked for it any more.
+  // The bytes of `chunk` arrived: it is requested from no peer any more.
   void Arrived(ChunkIndex chunk);
-  // What became of an arrived chunk.
+  // The result for an arrived chunk.
   void Stored(ChunkIndex chunk);
   void Rejected(ChunkIndex chunk);
 
-  // Chunks. What is skipped is not wanted, but may be held.
+  // Numbers of chunks. A skipped chunk is not wanted, but may be held.
   uint32_t wanted() const { return wanted_; }
   uint32_t asked() const { return static_cast<uint32_t>(asked_.size()); }
   uint32_t held() const { return held_; }
@@ -93,7 +93,7 @@ class ChunkPicker {
   struct Peer {
     bool complete = false;
     uint32_t count = 0;
-    std::vector<uint64_t> words;  // what it holds; empty when complete
+    std::vector<uint64_t> words;  // the chunks it holds; empty when complete
     uint64_t barren_epoch = 0;    // wanted_epoch_ when a pick found nothing
   };
 

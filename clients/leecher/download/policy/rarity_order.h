@@ -7,9 +7,9 @@
 
 namespace shoal::leecher {
 
-// The chunks of one priority that are wanted, sorted by how many incomplete peers hold them; a part of
-// ChunkPicker, which owns what all priorities share. Putting a chunk in, taking it out and moving it by one
-// holder costs O(different numbers of holders). One thread.
+// The wanted chunks of one priority, sorted by how many incomplete peers hold them; a part of ChunkPicker,
+// which owns what all priorities share. Inserting, removing and moving a chunk by one holder costs O(distinct
+// numbers of holders). One thread.
 class RarityOrder {
  public:
   static constexpr uint32_t kNowhere = 0xFFFFFFFF;
@@ -31,12 +31,12 @@ class RarityOrder {
   uint32_t size() const { return static_cast<uint32_t>(order_.size()); }
   bool empty() const { return order_.empty(); }
 
-  // One of the rarest, at random. Needs !empty().
+  // Returns one of the rarest, at random. Requires: !empty().
   uint32_t Rarest(std::mt19937_64& random) const;
   // One that an incomplete peer holds: the rarest when it is among the first few hundred by
   // rarity, otherwise any, found by the bits of `words` (what the peer holds).
   std::optional<uint32_t> RarestOf(const std::vector<uint64_t>& words, std::mt19937_64& random) const;
-  // The lowest; of those in `words` unless that is null.
+  // Returns the lowest; of those in `words` unless that is null.
   std::optional<uint32_t> First(const std::vector<uint64_t>* words) const;
 
  private:

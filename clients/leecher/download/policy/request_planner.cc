@@ -69,7 +69,7 @@ bool RequestPlanner::ChunkBegan(PeerSlot slot, ChunkIndex chunk, absl::Duration 
   PeerDebt::Owed* owed = peer->debt.Find(chunk);
   if (owed != nullptr && owed->begun) return true;
   if (owed == nullptr) {
-    // Called back too late, it is still of use if nobody else has brought it by now.
+    // Cancelled too late: still useful unless another peer has sent it by now.
     const bool of_use = picker_.Claim(slot, chunk);
     peer->debt.NoteUnasked(chunk, of_use ? Length(chunk) : 0, of_use, now);
     if (!of_use) return false;

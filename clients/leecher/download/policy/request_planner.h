@@ -19,12 +19,12 @@
 
 namespace shoal::leecher {
 
-// Deals out requests one at a time, round and round over the takers, until nobody takes any more. It goes on
-// where it left off, so that takers with equal credit get equal shares whatever their order. One thread.
+// Distributes requests one at a time, round-robin over the takers, until none takes any more. Continues where
+// it left off, so that takers with equal credit get equal shares whatever their order. One thread.
 class RequestRotation {
  public:
-  // `take(taker)` gives one request to `taker`; false when it has no credit left or nothing fits it. The deal
-  // is over when all takers in a row said so.
+  // `take(taker)` gives one request to `taker`; false if it has no credit left or nothing suits it. Ends when
+  // all takers in a row returned false.
   template <typename Taker, typename Take>
   void Deal(std::span<Taker> takers, Take take) {
     const size_t count = takers.size();
@@ -44,98 +44,97 @@ class RequestRotation {
   size_t next_ = 0;
 };
 
-// From whom each chunk is fetched, and when it is asked of somebody else as well. Events go in as they
-// happen; Plan() then says what to send.
+// Decides from which peer each chunk is requested, and when it is requested from a second one as well. Events
+// are reported as they happen; Plan() then says what to send.
 //
-// - What: ChunkPicker (rarest first, by priority, or in order). How much of one peer: PeerCredit. What was
-//   asked of one and is not here: PeerDebt.
-// - Requests are dealt out one at a time, round and round over the peers that have room, so that equal peers
-//   get equal shares.
-// - A peer that serves_any is given credits and chooses by itself what it has sent least, until it says
-//   NothingFresh, or while names matter here (priorities, chunks that are skipped, sequential): then it is
-//   asked by name as the others are.
-// - A peer with room that holds nothing that could still be asked of anybody is asked for a chunk that
-// another
-//   peer owes and will bring clearly later (it is busy, slow or frozen): at most two peers are asked for one
-//   chunk. Whoever begins first keeps it, the other is told to cancel. A chunk on its way is judged by the
-//   speed at which it comes, not by the peer's rate: a peer that serves many in turn looks slow just when it
-//   is our turn. This is stealing in the middle and the end game at the end.
+// - Which chunk: ChunkPicker (rarest first, by priority, or in order). How much from one peer: PeerCredit.
+//   What was requested from one peer and has not arrived: PeerDebt.
+// - Requests are distributed round-robin over the peers that have room, so that equal peers get equal shares.
+// - A peer that serves_any is given credits and chooses itself what it has sent least. It is sent requests by
+//   index, as the others are, once it says NothingFresh, and while indices matter here (priorities, skipped
+//   chunks, sequential).
+// - A peer with room that holds nothing that could still be requested from any peer takes over a chunk that
+//   another peer owes and will send clearly later (it is busy, slow or frozen): at most two peers owe one
+//   chunk. The first one that begins keeps it, and the other one's request is cancelled. A chunk that has
+//   begun is judged by the speed at which it arrives, not by the peer's rate: a peer that serves many in turn
+//   looks slow just when it is our turn. This is work stealing in the middle and the endgame at the end.
 //
 // Pure: no sockets, no threads; `now` is Clock::Uptime() (or a simulator's) and never goes back; the
-// randomness comes from the seed. A Plan costs O(peers), and
-// O(chunks under way) more when somebody has nothing else to bring. One thread.
+// randomness comes from the seed. A Plan costs O(peers), and O(outstanding chunks) more when a peer has
+// nothing else to send. One thread.
 class RequestPlanner {
  public:
   struct Options {
     CreditLimits credit;
-    uint32_t chunk_bytes = 0;  // of a chunk on average
-    uint64_t seed = 0;         // of all that is at random
-    // Length of each chunk; empty: all have that.
+    uint32_t chunk_bytes = 0;  // mean length of a chunk
+    uint64_t seed = 0;         // of all random decisions
+    // Length of each chunk; empty: all have chunk_bytes.
     std::function<uint32_t(ChunkIndex)> length_bytes;
   };
 
-  // `held`: the chunks that are here already; its size is the content's number of chunks.
+  // `held`: the chunks that are held already; its size is the content's number of chunks.
   RequestPlanner(const ChunkSet& held, Options options);
 
-  // --- What peers are and do. Unknown slots are passed over.
+  // --- Events of peers. Unknown slots are ignored.
 
-  // A peer that can be asked from now on. `on_probation`: it was silent the last time.
+  // Chunks can be requested from this peer from now on. `on_probation`: it was silent the last time.
   void PeerJoined(PeerSlot peer, const ChunkSet& held, bool serves_any, bool on_probation,
                   absl::Duration now);
-  // What it owed alone is wanted again. Returns how many chunks that are.
+  // Chunks that only this peer owed are wanted again. Returns their number.
   uint32_t PeerLeft(PeerSlot peer);
-  // OUT_OF_RANGE, and no change, when a range reaches past the end.
+  // Errors: OUT_OF_RANGE (no effect) if a range reaches past the end.
   absl::Status Gained(PeerSlot peer, const std::vector<ChunkRange>& gained);
-  // The first bytes of a chunk come, asked for or on credit (may be told more than once for one chunk). False
-  // when its bytes are of no use: they are skipped and nothing else is told of it.
+  // The first bytes of a chunk arrive, requested or on credit (may be called more than once for one chunk).
+  // Returns false if the chunk is not needed: its bytes are skipped, and no other call for it follows.
   bool ChunkBegan(PeerSlot peer, ChunkIndex chunk, absl::Duration now);
   // Some more bytes of a chunk that began.
   void Progress(PeerSlot peer, ChunkIndex chunk, uint32_t bytes, absl::Duration now);
-  // All bytes are here. False when another peer was quicker: they are of no use. Otherwise Stored or Rejected
-  // follows.
+  // All bytes have arrived. Returns false if another peer was faster, and the bytes are wasted. Otherwise
+  // Stored or Rejected follows.
   bool Arrived(PeerSlot peer, ChunkIndex chunk, absl::Duration now);
-  // What became of an arrived chunk.
+  // The result for an arrived chunk.
   void Stored(ChunkIndex chunk) { picker_.Stored(chunk); }
   void Rejected(ChunkIndex chunk) { picker_.Rejected(chunk); }
-  // What it sends, or sent, of this chunk is garbled; it is asked of somebody else.
+  // The bytes that the peer sends, or sent, of this chunk are corrupt; it is requested from another peer.
   void Discard(PeerSlot peer, ChunkIndex chunk);
-  // It will not bring these. `never_held`: and never can; otherwise it was asked for too much at once.
+  // The peer will not send these. `never_held`: it does not hold them; otherwise too much was requested at
+  // once.
   void Refused(PeerSlot peer, const std::vector<ChunkRange>& chunks, bool never_held);
-  // It has nothing fresh: its credits are void.
+  // The peer has nothing fresh: its credits are void.
   void NothingFresh(PeerSlot peer, absl::Duration now);
-  // Reading from this peer rests for want of memory (or goes on): its silence is no fault of its.
+  // Reading from this peer is paused for lack of memory (or resumed): its silence is not its fault.
   void SetBlocked(PeerSlot peer, bool blocked, absl::Duration now);
-  // This machine slept: nobody's silence counts.
+  // This machine slept: no peer's silence counts.
   void ExcuseAll(absl::Duration now);
 
-  // --- What is wanted. May change at any time; what is under way may still come.
+  // --- What is wanted. May change at any time; outstanding chunks may still arrive.
 
-  // Higher priorities are asked first; skipped chunks not at all, and done() does not wait for them.
-  // Needs ranges within the content.
+  // Higher priorities are requested first; skipped chunks not at all, and done() does not wait for them.
+  // Requires: the range is within the content.
   void SetPriority(ChunkRange chunks, FilePriority priority) { picker_.SetPriority(chunks, priority); }
-  // Chunks are asked in their order (within one priority) instead of rarest first.
+  // Chunks are requested in order (within one priority) instead of rarest first.
   void SetSequential(bool sequential) { picker_.SetSequential(sequential); }
-  // Nothing is asked while paused.
+  // Nothing is requested while paused.
   void SetPaused(bool paused, absl::Duration now);
 
-  // --- What to do now.
+  // --- Decisions.
 
   // Tells `sink` what to send. To be called after every event, and at least every 100 ms.
   void Plan(absl::Duration now, RequestSink& sink);
-  // Peers that owe something and have been silent for longer than they ever were: to be left (PeerLeft).
+  // Peers that owe something and have been silent for too long (see PeerCredit): to be dropped (PeerLeft).
   std::vector<PeerSlot> Frozen(absl::Duration now) const;
-  // A peer that is worth less than one that is not connected yet: it has had nothing to give for a while, or
+  // A peer that is less useful than one that is not connected yet: it has had nothing to send for a while, or
   // is far slower than the others.
   std::optional<PeerSlot> Useless(absl::Duration now);
 
   bool done() const { return picker_.done(); }          // all that is not skipped is held
   uint32_t held() const { return picker_.held(); }      // chunks
-  uint32_t wanted() const { return picker_.wanted(); }  // asked of nobody
+  uint32_t wanted() const { return picker_.wanted(); }  // requested from no peer
   bool sequential() const { return picker_.sequential(); }
   bool paused() const { return paused_; }
   // Peers that owe something.
   uint32_t owing() const;
-  // Chunks that are asked of peers and not here, credits too; one that is asked of two counts twice.
+  // Chunks that are requested and have not arrived, credits included; one that two peers owe counts twice.
   uint32_t owed() const;
   bool Owes(PeerSlot peer) const;
 
@@ -163,9 +162,9 @@ class RequestPlanner {
   ChunkPicker picker_;
   bool paused_ = false;
   absl::flat_hash_map<PeerSlot, std::unique_ptr<Peer>> peers_;
-  std::vector<Peer*> order_;  // the peers, in the order of their coming
+  std::vector<Peer*> order_;  // the peers, in the order of joining
   RequestRotation rotation_;
-  std::vector<Peer*> takers_;  // these two are kept for their memory
+  std::vector<Peer*> takers_;  // these two are members only to reuse their memory
   LateChunks late_;
   absl::Duration next_look_at_late_ = -absl::InfiniteDuration();
 };

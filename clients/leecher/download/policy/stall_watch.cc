@@ -49,7 +49,7 @@ std::string AboutPeers(const StallFacts& facts) {
   return "no peer has it at the moment";
 }
 
-// A reason that changes more often than this is no help to anybody.
+// A reason that changes more often than this does not help a reader.
 constexpr absl::Duration kBetweenReasons = absl::Seconds(5);
 
 }  // namespace

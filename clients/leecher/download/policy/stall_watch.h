@@ -8,7 +8,7 @@
 
 namespace shoal::leecher {
 
-// What is known while nothing moves.
+// The facts about a download that receives nothing.
 struct StallFacts {
   bool content_found = false;
   bool have_manifest = false;
@@ -18,30 +18,31 @@ struct StallFacts {
   uint32_t peers_dropped = 0;  // for good
   uint32_t peers_connecting = 0;
   uint32_t peers_ready = 0;
-  uint32_t peers_owing = 0;  // ready, asked for something, silent
-  uint32_t peers_busy = 0;   // refused us for now
+  uint32_t peers_owing = 0;  // ready, silent, with requests outstanding
+  uint32_t peers_busy = 0;   // refused temporarily
   bool disk_behind = false;  // chunks wait for the disk
 };
 
-// Why nothing moves, in one sentence for people. Pure.
+// Returns, in one sentence for people, why nothing is received. Pure.
 std::string StallReason(const StallFacts& facts);
 
-// Notices that nothing moves, and finds out why. Pure: `now` is Clock::Uptime(). One thread.
+// Detects that a download makes no progress, and determines why. Pure: `now` is Clock::Uptime(). One thread.
 class StallWatch {
  public:
-  // `tell`: the new reason, or an empty one when it moves again. Not told twice in a row.
+  // `tell` receives each new reason, or an empty one when there is progress again. Never the same twice in a
+  // row.
   StallWatch(absl::Duration patience, absl::Duration now, std::function<void(const std::string&)> tell);
 
-  // Something happened that brings the download forward.
+  // The download made progress.
   void Moved(absl::Duration now);
-  // The same for bytes, which come often: noticed at the next Check.
+  // The same for bytes, which arrive often: evaluated at the next Check.
   void MovedALittle(absl::Duration now) { last_moved_ = now; }
-  // To be called over and over. `facts` is asked only when nothing has moved for longer than the patience.
+  // To be called periodically. `facts` is called only if there was no progress for longer than the patience.
   void Check(absl::Duration now, const std::function<StallFacts()>& facts);
-  // Nothing waits any more, and nobody needs to be told.
+  // Forgets the reason without a notification.
   void Clear() { because_.clear(); }
 
-  // Empty while things move.
+  // Empty while there is progress.
   const std::string& because() const { return because_; }
 
  private:

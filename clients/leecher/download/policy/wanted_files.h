@@ -12,20 +12,19 @@
 
 namespace shoal::leecher {
 
-// How much a file of a content is wanted, in rising order. Of the chunks that a peer can give, those of files
-// with a higher priority are asked for first; a skipped file is neither fetched nor made.
+// The priority of a file, in rising order. Of the chunks that a peer can send, those of files with a higher
+// priority are requested first; a skipped file is neither fetched nor created.
 enum class FilePriority : uint8_t { kSkip, kLow, kNormal, kHigh };
 
-// Whether `glob` means the file at `path` (a path inside a content). fnmatch(3) without flags: '*' and '?'
-// match any bytes, slashes and leading dots too; '[a-z]' is a set; '\' takes the next character as it is. A
-// glob without a slash is matched against the last part of the path ("*.csv": wherever it lies), one with a
-// slash against all of it ("train/*": everything below train); one that ends in a slash means all that is
+// Returns whether `glob` matches the file at `path` (a path inside a content). fnmatch(3) without flags: '*'
+// and '?' match any bytes, slashes and leading dots too; '[a-z]' is a set; '\' escapes the next character. A
+// glob without a slash is matched against the last part of the path ("*.csv": in any folder), one with a
+// slash against all of it ("train/*": everything below train); one that ends in a slash matches everything
 // below that folder.
 bool GlobMatches(const std::string& glob, const std::string& path);
 
-// What a person wants of a content's files, before anybody knows which files there are. A file is wanted when
-// it matches one of `include` (or there are none) and none of `exclude`; of the priorities whose glob it
-// matches the last one counts.
+// Rules that select files, given before the files are known. A file is wanted if it matches one of `include`
+// (or there are none) and none of `exclude`; of the priorities whose glob it matches the last one applies.
 struct SelectionRules {
   struct Priority {
     std::string glob;
@@ -41,17 +40,17 @@ struct SelectionRules {
   FilePriority PriorityOf(const std::string& path) const;
 };
 
-// Which files of a content are wanted and how much, and what that means for its chunks. One priority for each
-// file; chunks never span two files, so a chunk has its file's. Pure; one thread, or immutable.
+// The priority of each file of a content, and of its chunks: chunks never span two files, so a chunk has its
+// file's priority. Pure; one thread, or immutable.
 class WantedFiles {
  public:
   WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules);
 
   FilePriority priority(FileIndex file) const { return priorities_[file.value()]; }
   bool wanted(FileIndex file) const { return priority(file) != FilePriority::kSkip; }
-  // Needs file < files().size(). False when it had that priority already.
+  // Requires: file < files().size(). Returns false if it had that priority already.
   bool Set(FileIndex file, FilePriority priority);
-  // The files that a glob means.
+  // The files that a glob matches.
   std::vector<FileIndex> Matching(const std::string& glob) const;
 
   // Nothing is skipped.
@@ -59,11 +58,11 @@ class WantedFiles {
   uint32_t wanted_files() const { return wanted_files_; }
   uint32_t wanted_chunks() const { return wanted_chunks_; }
   uint64_t wanted_bytes() const { return wanted_bytes_; }
-  // The same without priorities, as a store takes it.
+  // The wanted files without priorities, for a store.
   FileSelection selection() const;
   ChunkSet chunks() const { return selection().ChunksOf(*manifest_); }
 
-  // The chunks of all files with that priority, in runs as long as they can be, ascending.
+  // The chunks of all files with that priority, in maximal ascending ranges.
   std::vector<ChunkRange> ChunksAt(FilePriority priority) const;
 
  private:
@@ -76,11 +75,11 @@ class WantedFiles {
   uint64_t wanted_bytes_ = 0;
 };
 
-// How much of what is wanted of a content is here. Counts chunks that are not wanted for nothing, but knows
-// them: when they are wanted later, they count. Pure; one thread.
+// How much of the wanted part of a content is held. Chunks that are held but not wanted are remembered, and
+// count once they are wanted. Pure; one thread.
 class WantedProgress {
  public:
-  // `held`: what an earlier run left. Everything is wanted.
+  // `held`: the chunks that an earlier run left. Everything is wanted at first.
   WantedProgress(std::shared_ptr<const Manifest> manifest, ChunkSet held);
 
   // Only these are wanted from now on. Linear in the chunks.
@@ -89,10 +88,8 @@ class WantedProgress {
 
   uint32_t chunks_held() const { return chunks_held_; }
   uint64_t held_bytes() const { return held_bytes_; }
-  uint64_t resumed_bytes() const { return resumed_bytes_; }  // of which an earlier run brought
-  uint64_t in_order_bytes() const {
-    return in_order_bytes_;
-  }  // of which lie before the first that is missing
+  uint64_t resumed_bytes() const { return resumed_bytes_; }    // the part that an earlier run stored
+  uint64_t in_order_bytes() const { return in_order_bytes_; }  // the part before the first missing chunk
 
  private:
   uint32_t LengthOf(ChunkIndex chunk) const { return manifest_->PlaceOf(chunk).length_bytes; }

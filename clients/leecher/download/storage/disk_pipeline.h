@@ -17,9 +17,9 @@ namespace shoal::leecher {
 
 // The threads that verify chunks and write them, so that the network threads do neither. One pipeline serves
 // all downloads of a process: the chunks of each store are taken in order, several at once because they cost
-// less together, and the stores take turns. While another thread is busy, a single chunk waits for it or for a
-// second chunk. Other work (opening and finishing stores) takes turns with chunks and never occupies the last
-// thread, if there are several. The pipeline holds no more chunks than its callers have buffers.
+// less together, and the stores take turns. While another thread is busy, a single chunk waits for it or for
+// a second chunk. Other work (opening and finishing stores) takes turns with chunks and never occupies the
+// last thread, if there are several. The pipeline holds no more chunks than its callers have buffers.
 //
 // Thread safety: all methods are thread-safe. The destructor completes all queued work before it returns.
 class DiskPipeline {
@@ -32,8 +32,8 @@ class DiskPipeline {
   DiskPipeline(const DiskPipeline&) = delete;
   DiskPipeline& operator=(const DiskPipeline&) = delete;
 
-  // Puts the chunk, whose bytes have that CRC-32, into the store, releases the buffer and the store, then calls
-  // `done`, all on one of the threads.
+  // Puts the chunk, whose bytes have that CRC-32, into the store, releases the buffer and the store, then
+  // calls `done`, all on one of the threads.
   void Put(std::shared_ptr<ChunkStore> store, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32,
            PutDone done);
   // Any other blocking work.

@@ -16,11 +16,11 @@
 
 namespace shoal::leecher {
 
-// What becomes of the store. Called on the download's loop.
+// Receives the results of store operations. Called on the download's loop.
 class WantedStoreEvents {
  public:
   virtual void StoreOpened(const absl::Status& status) = 0;
-  // It knows what is wanted now; an error leaves it as it was.
+  // The store has the new selection; an error leaves it unchanged.
   virtual void StoreSelected(const absl::Status& status) = 0;
   virtual void StoreFinished(const absl::Status& status) = 0;
 
@@ -28,41 +28,41 @@ class WantedStoreEvents {
   ~WantedStoreEvents() = default;
 };
 
-// The store of a download, and what is wanted of its content: opens it, tells it what is wanted whenever that
-// changes, and finishes it, each on a thread of the disk's and one at a time. Which chunks are fetched in
-// which order, and when all is done, is not its business. On the download's loop.
+// The store of a download, and the selection of wanted files: opens the store, passes every change of the
+// selection to it, and finishes it, each on a disk thread and one at a time. It does not decide the order of
+// chunks, nor when the download is complete. Used on the download's loop.
 class WantedStore {
  public:
   // All outlive this.
   WantedStore(net::LoopScope& loop, DiskPipeline& disk, std::shared_ptr<SyncThread> sync_thread,
               const DownloadOptions& options, WantedStoreEvents* events);
 
-  // INVALID_ARGUMENT, and nothing happens, when nothing is wanted. Otherwise StoreOpened follows.
+  // Errors: INVALID_ARGUMENT (no effect) when no file is wanted. Otherwise StoreOpened follows.
   absl::Status Open(std::shared_ptr<const Manifest> manifest);
-  // See Download::SetFilePriority. When that changes anything, StoreSelected follows, or StoreOpened when
-  // the store is being opened.
+  // See Download::SetFilePriority. If that changes anything, StoreSelected follows, or StoreOpened if the
+  // store is being opened.
   void SetFilePriority(FileIndex file, FilePriority priority);
   void SetFilePriority(const std::string& glob, FilePriority priority);
-  // StoreFinished follows. Needs an open store that is not busy.
+  // StoreFinished follows. Requires: the store is open and not busy.
   void Finish();
 
-  // Something is being done that an event follows.
+  // An operation is in progress, and an event will follow.
   bool busy() const { return busy_; }
   bool is_open() const { return progress_.has_value(); }
   const std::shared_ptr<ChunkStore>& store() const { return store_; }  // null until it is open
-  // Both need Open() to have been OK.
+  // Both require: Open() returned OK.
   const Manifest& manifest() const { return *manifest_; }
   const WantedFiles& wanted() const { return *wanted_; }
 
-  // Needs is_open().
+  // Requires: is_open().
   void Gained(ChunkIndex chunk) { progress_->Gained(chunk); }
-  // What a status says of files, wanted bytes and chunks, and what of these is here.
+  // Fills in the figures of files and of wanted and held bytes and chunks.
   void Report(DownloadStatus& status) const;
 
  private:
   void Changed();
   void Select();
-  // The store was opened, or told what is wanted.
+  // The store was opened, or has the new selection.
   void Settle(const absl::Status& status);
 
   net::LoopScope& loop_;
@@ -70,14 +70,14 @@ class WantedStore {
   const std::shared_ptr<SyncThread> sync_thread_;
   const DownloadOptions& options_;
   WantedStoreEvents* const events_;
-  SelectionRules rules_;  // what is wanted, as long as there is no manifest
+  SelectionRules rules_;  // before there is a manifest
   std::shared_ptr<const Manifest> manifest_;
   std::optional<WantedFiles> wanted_;  // once there is one
   std::shared_ptr<ChunkStore> store_;
   std::optional<WantedProgress> progress_;
-  bool opening_ = true;  // until StoreOpened was told
+  bool opening_ = true;  // until StoreOpened was called
   bool busy_ = false;
-  bool changed_ = false;  // wanted_ has, and the store does not know it yet
+  bool changed_ = false;  // wanted_ differs from the store's selection
 };
 
 }  // namespace shoal::leecher
