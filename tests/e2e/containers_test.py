@@ -144,7 +144,7 @@ class ContainersTest(unittest.TestCase):
         with grpc.insecure_channel(address) as channel:
             health = channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=PATIENCE, wait_for_ready=True)
             self.assertEqual(health, b"\x08\x01", "not SERVING")
-            ask = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+            ask = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
             services = next(ask(iter([b"\x3a\x00"]), timeout=PATIENCE))  # list_services = ""
             self.assertIn(b"shoal.tracker.v1.TrackerService", services)
 

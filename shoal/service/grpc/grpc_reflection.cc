@@ -1,17 +1,25 @@
 #include "shoal/service/grpc/grpc_reflection.h"
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
-#include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "grpc/reflection/v1/reflection.pb.h"
+
+namespace shoal {
+// The generated proto_files.cc: a serialized FileDescriptorSet.
+extern const unsigned char kProtoFiles[];
+extern const size_t kProtoFilesBytes;
+}  // namespace shoal
 
 namespace shoal::service {
 namespace {
 
-namespace reflection_pb = ::grpc::reflection::v1alpha;
+namespace reflection_pb = ::grpc::reflection::v1;
 namespace protobuf = ::google::protobuf;
 
 void SetNotFound(const std::string& what, reflection_pb::ServerReflectionResponse* out) {
@@ -19,14 +27,41 @@ void SetNotFound(const std::string& what, reflection_pb::ServerReflectionRespons
   out->mutable_error_response()->set_error_message(absl::StrCat(what, " is not known here"));
 }
 
+// The files of protos/, as protoc read them: with their comments, which generated code does not carry.
+class Files {
+ public:
+  static const Files& Instance() {
+    static const Files& files = *new Files();
+    return files;
+  }
+
+  const protobuf::DescriptorPool& pool() const { return pool_; }
+  // Requires: `file` is of pool().
+  const std::string& Serialized(const protobuf::FileDescriptor& file) const {
+    return serialized_.at(file.name());
+  }
+
+ private:
+  Files() {
+    protobuf::FileDescriptorSet all;
+    if (!all.ParseFromArray(kProtoFiles, static_cast<int>(kProtoFilesBytes))) std::abort();
+    // Each file comes after what it imports.
+    for (const protobuf::FileDescriptorProto& file : all.file()) {
+      if (pool_.BuildFile(file) == nullptr) std::abort();
+      serialized_[file.name()] = file.SerializeAsString();
+    }
+  }
+
+  protobuf::DescriptorPool pool_;
+  absl::flat_hash_map<std::string, std::string> serialized_;
+};
+
 // The file and all that it imports, each once.
 void AddFile(const protobuf::FileDescriptor& file,
              absl::flat_hash_set<const protobuf::FileDescriptor*>* added,
              reflection_pb::FileDescriptorResponse* out) {
   if (!added->insert(&file).second) return;
-  protobuf::FileDescriptorProto proto;
-  file.CopyTo(&proto);
-  out->add_file_descriptor_proto(proto.SerializeAsString());
+  out->add_file_descriptor_proto(Files::Instance().Serialized(file));
   for (int i = 0; i < file.dependency_count(); ++i) AddFile(*file.dependency(i), added, out);
 }
 
@@ -43,7 +78,7 @@ void SetExtensionNumbers(const protobuf::Descriptor* type, const std::string& as
   auto* const numbers = out->mutable_all_extension_numbers_response();
   numbers->set_base_type_name(asked);
   std::vector<const protobuf::FieldDescriptor*> extensions;
-  protobuf::DescriptorPool::generated_pool()->FindAllExtensions(type, &extensions);
+  Files::Instance().pool().FindAllExtensions(type, &extensions);
   for (const protobuf::FieldDescriptor* extension : extensions)
     numbers->add_extension_number(extension->number());
 }
@@ -57,7 +92,7 @@ absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vecto
   if (!in.ParseFromArray(question.data(), static_cast<int>(question.size())))
     return absl::InvalidArgumentError("is no ServerReflectionRequest");
   out.set_valid_host(in.host());
-  const protobuf::DescriptorPool& pool = *protobuf::DescriptorPool::generated_pool();
+  const protobuf::DescriptorPool& pool = Files::Instance().pool();
   switch (in.message_request_case()) {
     case Request::kFileByFilename:
       SetFile(pool.FindFileByName(in.file_by_filename()), in.file_by_filename(), &out);
@@ -90,10 +125,14 @@ absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vecto
 }
 
 void AddReflection(GrpcMethods* methods) {
-  methods->Add("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo",
-               GrpcMethods::Dialogue{[methods](GrpcCall*, ByteView question) {
-                 return AnswerReflection(question, methods->services());
-               }});
+  // Two names for the same messages; clients try the newer one first.
+  for (const char* service :
+       {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}) {
+    methods->Add(service, "ServerReflectionInfo",
+                 GrpcMethods::Dialogue{[methods](GrpcCall*, ByteView question) {
+                   return AnswerReflection(question, methods->services());
+                 }});
+  }
 }
 
 }  // namespace shoal::service

@@ -9,12 +9,12 @@
 
 namespace shoal::service {
 
-// One question of server reflection and its answer, both as bytes of the messages of
-// protos/grpc/reflection/v1alpha/reflection.proto. Knows the files that are linked into this program.
-// INVALID_ARGUMENT for what is no question; what is not found is an answer.
+// Answers one request of server reflection; request and response are the bytes of the messages of
+// protos/grpc/reflection/v1/reflection.proto. Knows the files of protos/, with their comments. What is not found
+// is an answer, not an error. Errors: INVALID_ARGUMENT when `question` is no request.
 absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vector<std::string>& services);
 
-// Adds the service, which will name all services that `methods` has when it is asked, itself among them.
+// Adds grpc.reflection.v1 and v1alpha. They list every service that `methods` has when they are asked.
 void AddReflection(GrpcMethods* methods);
 
 }  // namespace shoal::service

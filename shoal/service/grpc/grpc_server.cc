@@ -19,7 +19,6 @@
 #include "shoal/net/accept_loop.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/service/grpc/grpc_calls.h"
-#include "shoal/service/grpc/grpc_channelz.h"
 #include "shoal/service/grpc/grpc_health.h"
 #include "shoal/service/grpc/grpc_reflection.h"
 
@@ -58,7 +57,6 @@ class ExternallyFedServer final : public GrpcServer {
   ExternallyFedServer(GrpcMethods methods, net::Listener listener)
       : listener_(std::move(listener)), methods_(std::move(methods)), health_(methods_.services()) {
     health_.AddTo(&methods_);
-    AddChannelz(&methods_);
     AddReflection(&methods_);
   }
   ~ExternallyFedServer() override { Stop(absl::ZeroDuration()); }
@@ -77,7 +75,7 @@ class ExternallyFedServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
-    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
     grpc::ResourceQuota quota("shoal");
     quota.Resize(kMaxMemoryBytes);
     builder.SetResourceQuota(quota);

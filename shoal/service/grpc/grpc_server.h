@@ -15,7 +15,7 @@ class Status;
 
 namespace shoal::service {
 
-// A gRPC server as every daemon needs it: server reflection, grpc.health.v1 and channelz on, message and
+// A gRPC server as every daemon needs it: server reflection and grpc.health.v1 on, message and
 // metadata sizes bounded, connections bounded, and a listener that survives running out of descriptors. The
 // methods are the caller's.
 class GrpcServer {

@@ -233,15 +233,30 @@ TEST_F(GrpcServerTest, HealthFollowsSetServingAndStop) {
   EXPECT_EQ(CheckHealth(address, absl::Seconds(60)).code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(GrpcServerTest, ReflectionAndChannelzAreThere) {
+TEST_F(GrpcServerTest, ReflectionAnswersUnderBothOfItsNames) {
   Start();
-  // GetServersRequest{}: the reply names at least one server.
-  const auto [status, servers] = Call(Target(), "/grpc.channelz.v1.Channelz/GetServers", "");
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_FALSE(servers.empty());
-  Stream reflection(Target(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
-  reflection.Write("\x3A\x01*");  // ServerReflectionRequest{list_services: "*"}
-  EXPECT_THAT(*reflection.Read(), HasSubstr("test.Sample"));
+  for (const std::string package : {"grpc.reflection.v1", "grpc.reflection.v1alpha"}) {
+    SCOPED_TRACE(package);
+    Stream reflection(Target(), "/" + package + ".ServerReflection/ServerReflectionInfo");
+    reflection.Write("\x3A\x01*");  // ServerReflectionRequest{list_services: "*"}
+    const std::string listed = *reflection.Read();
+    EXPECT_THAT(listed, HasSubstr("test.Sample"));
+    EXPECT_THAT(listed, HasSubstr(package + ".ServerReflection"));
+    // ServerReflectionRequest{file_containing_symbol: ...}
+    const std::string symbol = package + ".ServerReflection";
+    reflection.Write(std::string("\x22") + static_cast<char>(symbol.size()) + symbol);
+    EXPECT_THAT(*reflection.Read(), HasSubstr("ServerReflectionInfo"));
+  }
+}
+
+TEST_F(GrpcServerTest, ReflectionShowsTheCommentsOfTheProtos) {
+  Start();
+  Stream reflection(Target(), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
+  const std::string symbol = "shoal.tracker.v1.TrackerService";
+  reflection.Write(std::string("\x22") + static_cast<char>(symbol.size()) + symbol);
+  const std::string files = *reflection.Read();
+  EXPECT_THAT(files, HasSubstr("rpc"));
+  EXPECT_THAT(files, HasSubstr("Idempotent"));
 }
 
 TEST_F(GrpcServerTest, TooLargeAMessageIsRefused) {
