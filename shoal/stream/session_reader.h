@@ -12,11 +12,11 @@
 #include "shoal/net/transport/transport.h"
 #include "shoal/net/wakeup.h"
 #include "shoal/stream/chunk_session.h"
+#include "shoal/stream/frame_reader.h"
 #include "shoal/stream/outbox.h"
 #include "shoal/stream/session_uploads.h"
 #include "shoal/stream/session_writer.h"
 #include "shoal/stream/wire/frame.h"
-#include "shoal/stream/wire/frame_reader.h"
 #include "shoal/stream/wire/manifest_assembly.h"
 
 namespace shoal::stream {

@@ -57,6 +57,8 @@ class DownloadRuntime {
 
   // The loop for the next download; loops are assigned in turn.
   net::EventLoop& NextLoop() { return loops_.Next(); }
+  // All of them, for a chunk server that serves what the downloads hold.
+  net::EventLoopGroup& loops() { return loops_; }
   DiskPipeline& disk() { return disk_; }
   const std::shared_ptr<ChunkMemory>& chunk_memory() const { return chunk_memory_; }
   const std::shared_ptr<SyncThread>& sync_thread() const { return sync_thread_; }

@@ -58,4 +58,13 @@ bool DownloadRecord::tracker_answered() const {
   });
 }
 
+uint64_t FetchedBytes(const DownloadStatus& status) {
+  return status.held_bytes - std::min(status.resumed_bytes, status.held_bytes);
+}
+
+double AverageRate(uint64_t bytes, const DownloadRecord& record) {
+  const double seconds = absl::ToDoubleSeconds(record.took());
+  return seconds > 0 ? static_cast<double>(bytes) / seconds : 0.0;
+}
+
 }  // namespace shoal::leecher

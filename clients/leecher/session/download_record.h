@@ -7,7 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_event.h"
+#include "clients/leecher/download/model/download_status.h"
 
 namespace shoal::leecher {
 
@@ -64,5 +65,10 @@ class DownloadRecord {
   std::vector<tracking::ContentStatus> candidates_;
   std::vector<Outage> outages_;
 };
+
+// Bytes that this run fetched.
+uint64_t FetchedBytes(const DownloadStatus& status);
+// In bytes per second, over the time that the download took.
+double AverageRate(uint64_t bytes, const DownloadRecord& record);
 
 }  // namespace shoal::leecher

@@ -4,8 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "clients/leecher/cli/terminal/summary.h"
-
 namespace shoal::leecher {
 namespace {
 

@@ -4,7 +4,8 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_event.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/session/download_record.h"
 #include "clients/leecher/session/exit_code.h"
 

@@ -23,7 +23,9 @@ class ReseederImpl final : public Reseeder {
   explicit ReseederImpl(Options options)
       : options_(std::move(options)),
         contents_(std::make_shared<ServedContents>()),
-        loops_("serve", kLoops) {}
+        own_loops_(options_.loops == nullptr ? std::make_unique<net::EventLoopGroup>("serve", kLoops)
+                                             : nullptr),
+        loops_(options_.loops == nullptr ? *own_loops_ : *options_.loops) {}
 
   ~ReseederImpl() override {
     // The announcers say goodbye first, so that nobody is sent to a closed door.
@@ -35,7 +37,7 @@ class ReseederImpl final : public Reseeder {
     }
     tellers.clear();
     if (server_ != nullptr) server_->Stop();
-    loops_.Stop();
+    if (own_loops_ != nullptr) own_loops_->Stop();
   }
 
   absl::Status Listen() {
@@ -135,7 +137,8 @@ class ReseederImpl final : public Reseeder {
 
   const Options options_;
   const std::shared_ptr<ServedContents> contents_;
-  net::EventLoopGroup loops_;
+  const std::unique_ptr<net::EventLoopGroup> own_loops_;  // null when they were lent
+  net::EventLoopGroup& loops_;
   std::unique_ptr<stream::ChunkServer> server_;
   mutable Mutex mutex_;
   std::vector<Teller> tellers_ ABSL_GUARDED_BY(mutex_);

@@ -11,6 +11,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/publish/chunk_source.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/stream/upload/upload_ledger.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -30,6 +31,8 @@ class Reseeder {
     PeerId self;
     std::string site;                          // where it stands; empty: nowhere
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
+    // On which connections are served; must outlive the Reseeder. Null: loops of its own.
+    net::EventLoopGroup* loops = nullptr;
     // How a tracker is spoken to. Required.
     std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;
     // Told from a thread of the reseeder; must not block: a tracker is away (why) or back (OK).

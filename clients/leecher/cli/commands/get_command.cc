@@ -8,21 +8,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
-#include "clients/leecher/cli/commands/download_view.h"
 #include "clients/leecher/cli/commands/get_request.h"
 #include "clients/leecher/cli/commands/health.h"
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/commands/tracker_messages.h"
 #include "clients/leecher/cli/terminal/console.h"
+#include "clients/leecher/cli/terminal/event_teller.h"
 #include "clients/leecher/cli/terminal/on_complete.h"
 #include "clients/leecher/cli/terminal/progress_line.h"
 #include "clients/leecher/cli/terminal/question.h"
 #include "clients/leecher/cli/terminal/summary.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
-#include "clients/leecher/session/event_queue.h"
+#include "clients/leecher/session/downloads.h"
 #include "clients/leecher/session/json_events.h"
-#include "clients/leecher/session/reseeder.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/tracking/client/tracker_client.h"
 
@@ -37,30 +37,19 @@ Console::Voice VoiceOf(const GetOptions& options) {
   return options.quiet ? Console::Voice::kQuiet : Console::Voice::kNormal;
 }
 
-// One `get` from its start to its exit code. Everything here happens on the main thread; the downloads'
-// events come to it through a queue.
+// One `get` from its start to its exit code: the command line as a viewer of Downloads. Everything here happens
+// on the main thread.
 class Get {
  public:
   Get(const GetOptions& options, Interrupts& interrupts)
-      : options_(options),
-        interrupts_(interrupts),
-        console_(VoiceOf(options)),
-        runtime_({.self = RandomPeerId(),
-                  .site = options.serve.site,
-                  .limits = {std::make_shared<net::RateLimit>(options.limit_down_bytes_per_second),
-                             std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second)},
-                  .make_tracker_client = tracking::MakeTrackerClient}),
-        queue_([this] { interrupts_.Nudge(); }) {}
+      : options_(options), interrupts_(interrupts), console_(VoiceOf(options)) {}
 
   ExitCode Run() {
     absl::StatusOr<std::unique_ptr<Health>> health = Health::Start(options_.serve.grpc);
     if (!health.ok()) return Fail(health.status(), ExitCode::kOther);
-    absl::StatusOr<std::unique_ptr<Reseeder>> reseeder = StartServing(
-        options_.serve, runtime_.self(), runtime_.limits().up,
-        [this](const tracking::TrackerUrl& tracker) { return runtime_.ClientAt(tracker); },
-        messages_.OnTracker(), messages_.OnRejected());
-    if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther);
-    reseeder_ = *std::move(reseeder);
+    absl::StatusOr<std::unique_ptr<Downloads>> downloads = StartDownloads();
+    if (!downloads.ok()) return Fail(downloads.status(), ExitCode::kOther);
+    downloads_ = *std::move(downloads);
 
     TellLimits();
     for (const std::string& content : options_.contents) StartDownload(content);
@@ -73,8 +62,27 @@ class Get {
   }
 
  private:
+  // What the screen remembers of one download.
+  struct View {
+    DownloadKey key;
+    EventTeller teller;
+    std::string last_progress;
+  };
+
+  absl::StatusOr<std::unique_ptr<Downloads>> StartDownloads() {
+    Downloads::Options options;
+    options.runtime.self = RandomPeerId();
+    options.runtime.site = options_.serve.site;
+    options.runtime.limits = {std::make_shared<net::RateLimit>(options_.limit_down_bytes_per_second),
+                              std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};
+    options.runtime.make_tracker_client = tracking::MakeTrackerClient;
+    options.wake = [this] { interrupts_.Nudge(); };
+    SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));
+    return Downloads::Start(std::move(options));
+  }
+
   void Note(ExitCode code) {
-    if (exit_code_ == ExitCode::kOk) exit_code_ = code;  // the first failure is the one that is told
+    if (exit_code_ == ExitCode::kOk) exit_code_ = code;  // the first failure is the one that is reported
   }
 
   ExitCode Fail(const absl::Status& error, ExitCode code) {
@@ -88,7 +96,7 @@ class Get {
       return limit.limited() ? FormatRate(static_cast<double>(limit.bytes_per_second()))
                              : std::string("none");
     };
-    const RateLimits& limits = runtime_.limits();
+    const RateLimits& limits = downloads_->limits();
     if (!limits.down->limited() && !limits.up->limited()) return;
     console_.Say(absl::StrCat("limits: down ", text(*limits.down), ", up ", text(*limits.up)));
   }
@@ -101,41 +109,26 @@ class Get {
                ExitCodeFor(request.status(), {.several_contents = true})));
       return;
     }
-    request->listen_port = reseeder_ != nullptr ? reseeder_->port() : 0;
-    if (reseeder_ != nullptr) {
-      request->uploads = [reseeder = reseeder_.get()](const ContentId& id) {
-        return reseeder->content_totals(id);
-      };
-      request->on_gained = [reseeder = reseeder_.get()](const ContentId& id,
-                                                        const std::vector<ChunkIndex>& chunks) {
-        reseeder->Gained(id, chunks);
-      };
-      request->on_bad_peer = [reseeder = reseeder_.get()](const ContentId& id, const PeerId& peer,
-                                                          tracking::PeerReport::Reason reason) {
-        reseeder->Report(id, peer, reason);
-      };
-    }
-    views_.push_back(std::make_unique<DownloadView>(content, request->trackers, Clock::Real().Uptime()));
-    views_.back()->Attach(
-        Download::Start(runtime_, *std::move(request), queue_.ObserverFor(views_.size() - 1)));
+    views_.push_back({downloads_->Add(content, *std::move(request)), {}, {}});
   }
 
-  // Until every download is over.
+  const DownloadRecord& RecordOf(const View& view) const { return downloads_->record(view.key); }
+
+  // Until every download has ended.
   void Watch() {
     absl::Duration drawn = -absl::InfiniteDuration();
     absl::Duration told = Clock::Real().Uptime();
-    while (std::any_of(views_.begin(), views_.end(),
-                       [](const auto& view) { return !view->record().finished(); })) {
+    while (!downloads_->all_finished()) {
       interrupts_.Wait(kRedraw);
       if (interrupts_.signal() != 0 && !stopped_) {
         stopped_ = true;
-        for (const auto& view : views_) view->download().Stop();
+        for (const View& view : views_) downloads_->Stop(view.key);
       }
       PauseAsWanted();
-      for (const EventQueue::Entry& entry : queue_.TakeAll()) Handle(*views_[entry.download], entry.event);
+      for (const Downloads::Event& event : downloads_->TakeEvents()) Handle(event);
       messages_.Print(console_, false);
       const absl::Duration now = Clock::Real().Uptime();
-      for (const auto& view : views_) view->GiveUpAfter(options_.wait, now);
+      for (const View& view : views_) downloads_->GiveUpAfter(view.key, options_.wait, now);
       if (now - drawn >= kRedraw) {
         ShowProgress(now - told >= kLineEvery);
         if (now - told >= kLineEvery) told = now;
@@ -148,11 +141,11 @@ class Get {
   void PauseAsWanted() {
     if (interrupts_.pause_wanted() == paused_) return;
     paused_ = !paused_;
-    for (const auto& view : views_) {
+    for (const View& view : views_) {
       if (paused_) {
-        view->download().Pause();
+        downloads_->Pause(view.key);
       } else {
-        view->download().Resume();
+        downloads_->Resume(view.key);
       }
     }
   }
@@ -160,15 +153,16 @@ class Get {
   void ShowProgress(bool line_is_due) {
     std::vector<std::string> lines;
     LineStyle style = console_.style();
-    for (const auto& view : views_)
-      style.label_width = std::max(style.label_width, DisplayWidth(view->record().label()));
-    for (const auto& view : views_) {
-      if (view->record().finished()) continue;
-      const DownloadStatus status = view->download().status();
-      if (console_.live()) lines.push_back(ProgressLine(status, view->record().label(), style));
-      if (console_.json() && view->IsNews(status))
-        console_.Object(JsonProgress(view->record().argument(), status, Clock::Real().Now()));
-      if (line_is_due && !console_.live()) console_.Say(ProgressText(status, view->record().label()));
+    for (const View& view : views_)
+      style.label_width = std::max(style.label_width, DisplayWidth(RecordOf(view).label()));
+    for (View& view : views_) {
+      const DownloadRecord& record = RecordOf(view);
+      if (record.finished()) continue;
+      const DownloadStatus status = downloads_->status(view.key);
+      if (console_.live()) lines.push_back(ProgressLine(status, record.label(), style));
+      if (console_.json() && IsNews(view, status))
+        console_.Object(JsonProgress(record.argument(), status, Clock::Real().Now()));
+      if (line_is_due && !console_.live()) console_.Say(ProgressText(status, record.label()));
     }
     const size_t room = static_cast<size_t>(console_.max_live_lines());
     if (lines.size() > room) {
@@ -179,26 +173,32 @@ class Get {
     if (console_.live() && !lines.empty()) console_.Draw(lines);
   }
 
-  void Handle(DownloadView& view, const DownloadEvent& event) {
-    view.Observe(event, Clock::Real().Uptime());
-    console_.Object(JsonEvent(view.record().argument(), event, Clock::Real().Now()));
-    if (std::holds_alternative<DownloadFinished>(event)) {
+  // `status` says something that the last one did not, so that a line of it is worth printing.
+  static bool IsNews(View& view, const DownloadStatus& status) {
+    std::string progress = JsonProgress("", status, absl::UnixEpoch());
+    if (progress == view.last_progress) return false;
+    view.last_progress = std::move(progress);
+    return true;
+  }
+
+  void Handle(const Downloads::Event& event) {
+    // Keys count up from 0, and nothing is removed while this watches.
+    View& view = views_[event.download.value()];
+    const DownloadRecord& record = RecordOf(view);
+    console_.Object(JsonEvent(record.argument(), event.event, Clock::Real().Now()));
+    if (std::holds_alternative<DownloadFinished>(event.event)) {
       Finish(view);
       return;
     }
-    // What makes a download wait stands in its live line.
-    const bool in_live_line = console_.live() && std::holds_alternative<Waiting>(event);
-    const std::optional<std::string> told = view.Tell(event);
-    if (told.has_value() && !in_live_line)
-      console_.Say(absl::StrCat(Printable(view.record().label()), ": ", *told));
-    if (reseeder_ != nullptr && std::holds_alternative<DownloadStarted>(event)) {
-      if (auto source = view.download().source()) reseeder_->Serve(std::move(source), view.trackers());
-    }
+    // The reason for waiting stands in the live line.
+    const bool in_live_line = console_.live() && std::holds_alternative<Waiting>(event.event);
+    const std::optional<std::string> told = view.teller.Tell(event.event);
+    if (told.has_value() && !in_live_line) console_.Say(absl::StrCat(Printable(record.label()), ": ", *told));
   }
 
-  void Finish(DownloadView& view) {
-    const DownloadRecord& record = view.record();
-    const DownloadStatus status = view.download().status();
+  void Finish(const View& view) {
+    const DownloadRecord& record = RecordOf(view);
+    const DownloadStatus status = downloads_->status(view.key);
     ExitCode code = ExitCodeFor(record.outcome(), {.tracker_answered = record.tracker_answered(),
                                                    .several_contents = !record.candidates().empty(),
                                                    .signal = interrupts_.signal()});
@@ -238,28 +238,28 @@ class Get {
     return false;
   }
 
-  // Whoever wants to serve on does; everything else is withdrawn.
+  // Serves what is wanted to be served; withdraws the rest.
   void ServeAfterwards() {
     std::vector<std::string> names;
-    std::vector<ContentId> unwanted;
-    for (const auto& view : views_) {
-      const DownloadRecord& record = view->record();
+    std::vector<DownloadKey> unwanted;
+    for (const View& view : views_) {
+      const DownloadRecord& record = RecordOf(view);
       if (record.outcome().ok() && WantsToServe(record)) {
         names.push_back(record.label());
       } else {
-        unwanted.push_back(view->download().status().content_id);
+        unwanted.push_back(view.key);
       }
     }
-    // The reseeder holds what it serves; the downloads are done, and stop asking trackers.
-    views_.clear();
     if (names.empty() || interrupts_.signal() != 0) return;
-    for (const ContentId& content : unwanted) reseeder_->Withdraw(content);
-    ServeOn(*reseeder_, names, options_.seed.value_or(absl::InfiniteDuration()), messages_, console_,
-            interrupts_);
+    for (const DownloadKey download : unwanted) downloads_->Remove(download);
+    // The downloads have ended, and stop looking up peers; their contents are served on.
+    for (const DownloadKey download : downloads_->List()) downloads_->Release(download);
+    ServeOn(*downloads_->serving(), names, options_.seed.value_or(absl::InfiniteDuration()), messages_,
+            console_, interrupts_);
   }
 
   bool WantsToServe(const DownloadRecord& record) {
-    if (reseeder_ == nullptr || interrupts_.signal() != 0) return false;
+    if (downloads_->serving() == nullptr || interrupts_.signal() != 0) return false;
     if (options_.seed.has_value()) return *options_.seed > absl::ZeroDuration();
     return console_.can_ask() &&
            AskYesNo(console_, interrupts_,
@@ -269,11 +269,9 @@ class Get {
   const GetOptions& options_;
   Interrupts& interrupts_;
   Console console_;
-  DownloadRuntime runtime_;  // outlives the downloads and what serves them
   TrackerMessages messages_;
-  EventQueue queue_;
-  std::unique_ptr<Reseeder> reseeder_;                // outlives the downloads, which report to it
-  std::vector<std::unique_ptr<DownloadView>> views_;  // in the order of the arguments
+  std::unique_ptr<Downloads> downloads_;
+  std::vector<View> views_;  // in the order of the arguments
   bool stopped_ = false;
   bool paused_ = false;
   ExitCode exit_code_ = ExitCode::kOk;

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "clients/leecher/cli/commands/arguments.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_options.h"
 
 namespace shoal::leecher {
 

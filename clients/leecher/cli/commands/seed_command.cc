@@ -9,6 +9,7 @@
 #include "clients/leecher/cli/commands/tracker_messages.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
+#include "clients/leecher/session/downloads.h"
 #include "clients/leecher/session/json_events.h"
 #include "shoal/base/clock.h"
 #include "shoal/content/publish/folder_source.h"
@@ -34,17 +35,24 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   if (!built.ok()) return Fail(built.status(), ExitCodeFor(built.status(), {}), console);
 
   TrackerMessages messages;
-  absl::StatusOr<std::unique_ptr<Reseeder>> reseeder = StartServing(
-      options.serve, RandomPeerId(), std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second),
-      tracking::MakeTrackerClient, messages.OnTracker(), messages.OnRejected());
-  if (!reseeder.ok()) return Fail(reseeder.status(), ExitCode::kOther, console);
+  absl::StatusOr<std::optional<Downloads::Serving>> serving = ServingFrom(options.serve, messages);
+  if (!serving.ok()) return Fail(serving.status(), ExitCode::kOther, console);
+  Downloads::Options served;
+  served.runtime.self = RandomPeerId();
+  served.runtime.site = options.serve.site;
+  served.runtime.limits.up = std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second);
+  served.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  served.serving = *std::move(serving);
+  const absl::StatusOr<std::unique_ptr<Downloads>> downloads = Downloads::Start(std::move(served));
+  if (!downloads.ok()) return Fail(downloads.status(), ExitCode::kOther, console);
+  Reseeder& reseeder = *(*downloads)->serving();
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));
   interrupts.Catch();
-  (*reseeder)->Serve(std::make_shared<const FolderSource>(manifest, built->root, std::move(built->stamps)),
-                     options.trackers);
+  reseeder.Serve(std::make_shared<const FolderSource>(manifest, built->root, std::move(built->stamps)),
+                 options.trackers);
   console.Say(absl::StrCat("id ", manifest->id().ToHex()));
-  ServeOn(**reseeder, {manifest->name()}, options.duration, messages, console, interrupts);
+  ServeOn(reseeder, {manifest->name()}, options.duration, messages, console, interrupts);
   return ExitCode::kOk;
 }
 

@@ -21,25 +21,19 @@ constexpr absl::Duration kServingLineEvery = absl::Seconds(30);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
-    const ServeOptions& options, const PeerId& self, std::shared_ptr<net::RateLimit> limit_up,
-    std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client,
-    std::function<void(const tracking::TrackerUrl&, const absl::Status&)> on_tracker,
-    std::function<void(const tracking::ContentSummary&, const absl::Status&)> on_rejected) {
-  if (!options.listen.has_value()) return std::unique_ptr<Reseeder>();
-  Reseeder::Options reseeder;
-  SHOAL_ASSIGN_OR_RETURN(reseeder.listen.ip, ResolveHost(options.listen->host));
-  reseeder.listen.port = options.listen->port;
+absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions& options,
+                                                              TrackerMessages& messages) {
+  std::optional<Downloads::Serving> serving;
+  if (!options.listen.has_value()) return serving;
+  serving.emplace();
+  SHOAL_ASSIGN_OR_RETURN(serving->listen.ip, ResolveHost(options.listen->host));
+  serving->listen.port = options.listen->port;
   if (!options.advertise.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(reseeder.advertise, ResolveHost(options.advertise));
+    SHOAL_ASSIGN_OR_RETURN(serving->advertise, ResolveHost(options.advertise));
   }
-  reseeder.self = self;
-  reseeder.site = options.site;
-  reseeder.limit_up = std::move(limit_up);
-  reseeder.make_tracker_client = std::move(make_tracker_client);
-  reseeder.on_tracker = std::move(on_tracker);
-  reseeder.on_rejected = std::move(on_rejected);
-  return Reseeder::Start(std::move(reseeder));
+  serving->on_tracker = messages.OnTracker();
+  serving->on_rejected = messages.OnRejected();
+  return serving;
 }
 
 void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, absl::Duration duration,

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,18 +10,15 @@
 #include "clients/leecher/cli/commands/tracker_messages.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/interrupts.h"
+#include "clients/leecher/session/downloads.h"
 #include "clients/leecher/session/reseeder.h"
-#include "shoal/content/manifest/ids.h"
 
 namespace shoal::leecher {
 
-// Takes connections as `options` say, with trackers spoken to for real; null when it is not to serve.
-// `on_rejected` as in Reseeder.
-absl::StatusOr<std::unique_ptr<Reseeder>> StartServing(
-    const ServeOptions& options, const PeerId& self, std::shared_ptr<net::RateLimit> limit_up,
-    std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client,
-    std::function<void(const tracking::TrackerUrl&, const absl::Status&)> on_tracker,
-    std::function<void(const tracking::ContentSummary&, const absl::Status&)> on_rejected);
+// How to serve as `options` say; nothing when they say not to. `messages` receives what trackers answer, and
+// must outlive the serving. Errors: those of ResolveHost.
+absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions& options,
+                                                              TrackerMessages& messages);
 
 // Serves on until `duration` has passed or a signal comes, and shows it. `names`: what is served, for people.
 void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, absl::Duration duration,

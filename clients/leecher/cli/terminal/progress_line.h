@@ -6,7 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_status.h"
 
 namespace shoal::leecher {
 

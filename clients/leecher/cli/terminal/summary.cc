@@ -85,15 +85,6 @@ void AppendTroubles(const DownloadRecord& record, const DownloadStatus& status,
 
 }  // namespace
 
-uint64_t FetchedBytes(const DownloadStatus& status) {
-  return status.held_bytes - std::min(status.resumed_bytes, status.held_bytes);
-}
-
-double AverageRate(uint64_t bytes, const DownloadRecord& record) {
-  const double seconds = absl::ToDoubleSeconds(record.took());
-  return seconds > 0 ? static_cast<double>(bytes) / seconds : 0.0;
-}
-
 std::string FormatAge(absl::Time then, absl::Time now) {
   if (then <= absl::UnixEpoch() || then == absl::InfiniteFuture()) return "-";
   const absl::Duration age = std::max(now - then, absl::ZeroDuration());

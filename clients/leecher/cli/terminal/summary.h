@@ -5,7 +5,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "clients/leecher/download/download.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/session/download_record.h"
 
 namespace shoal::leecher {
@@ -26,11 +26,6 @@ std::vector<std::string> FailureLines(const DownloadRecord& record, const Downlo
 std::vector<std::string> CandidateLines(absl::string_view name, absl::string_view command,
                                         const std::vector<tracking::ContentStatus>& candidates,
                                         absl::Time now, int width);
-
-// Bytes that this run fetched.
-uint64_t FetchedBytes(const DownloadStatus& status);
-// In bytes per second, over the time that the download took.
-double AverageRate(uint64_t bytes, const DownloadRecord& record);
 
 // "3m", "4d03h": the time since `then`; "-" when it is not known.
 std::string FormatAge(absl::Time then, absl::Time now);

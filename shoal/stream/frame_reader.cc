@@ -1,4 +1,4 @@
-#include "shoal/stream/wire/frame_reader.h"
+#include "shoal/stream/frame_reader.h"
 
 #include <algorithm>
 #include <array>
