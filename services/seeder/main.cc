@@ -139,7 +139,7 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
   app.footer(kFooter);
 }
 
-// The address of a door that may be shut.
+// The address of a listener that may be disabled.
 absl::StatusOr<std::optional<Endpoint>> ParseDoor(const std::string& text) {
   if (text.empty() || text == "none") return std::nullopt;
   SHOAL_ASSIGN_OR_RETURN(const Endpoint endpoint, Endpoint::Parse(text));

@@ -22,7 +22,7 @@ using tracker::Tracker;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
 // A tracker in this process, and a client of it over either protocol.
-class TrackerClientTest : public ::testing::TestWithParam<tracking::TrackerUrl::Door> {
+class TrackerClientTest : public ::testing::TestWithParam<tracking::TrackerUrl::Protocol> {
  protected:
   void SetUp() override { StartTracker(0, 0); }
 
@@ -39,7 +39,7 @@ class TrackerClientTest : public ::testing::TestWithParam<tracking::TrackerUrl::
   }
 
   tracking::TrackerUrl Url() const {
-    const bool udp = GetParam() == tracking::TrackerUrl::Door::kUdp;
+    const bool udp = GetParam() == tracking::TrackerUrl::Protocol::kUdp;
     return {GetParam(), {"127.0.0.1", udp ? tracker_->udp_port() : tracker_->grpc_port()}};
   }
 
@@ -200,11 +200,11 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Protocols, TrackerClientTest,
-                         ::testing::Values(tracking::TrackerUrl::Door::kGrpc,
-                                           tracking::TrackerUrl::Door::kUdp),
-                         [](const auto& door) {
-                           return std::string(door.param == tracking::TrackerUrl::Door::kUdp ? "Udp"
-                                                                                             : "Grpc");
+                         ::testing::Values(tracking::TrackerUrl::Protocol::kGrpc,
+                                           tracking::TrackerUrl::Protocol::kUdp),
+                         [](const auto& protocol) {
+                           return std::string(
+                               protocol.param == tracking::TrackerUrl::Protocol::kUdp ? "Udp" : "Grpc");
                          });
 
 }  // namespace

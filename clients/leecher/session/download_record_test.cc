@@ -6,7 +6,7 @@ namespace shoal::leecher {
 namespace {
 
 tracking::TrackerUrl Tracker(const char* host) {
-  return {tracking::TrackerUrl::Door::kGrpc, {host, 50051}};
+  return {tracking::TrackerUrl::Protocol::kGrpc, {host, 50051}};
 }
 
 TEST(DownloadRecordTest, TakesTheNameWhenItIsKnown) {

@@ -64,7 +64,7 @@ TEST(JsonEventsTest, ChunksTrackersAndWaiting) {
   const Json moved = Parse(JsonEvent("m", ChunksMoved{{}, kPeer, 4, "slow"}, kNow));
   EXPECT_EQ(moved["event"], "chunks_moved");
   EXPECT_EQ(moved["chunks"], 4);
-  const tracking::TrackerUrl url{tracking::TrackerUrl::Door::kGrpc, {"t", 1}};
+  const tracking::TrackerUrl url{tracking::TrackerUrl::Protocol::kGrpc, {"t", 1}};
   EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, absl::UnavailableError("x")}, kNow))["state"], "away");
   EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, absl::OkStatus()}, kNow))["state"], "back");
   EXPECT_EQ(Parse(JsonEvent("m", Waiting{"no peer"}, kNow))["because"], "no peer");
@@ -109,7 +109,7 @@ TEST(JsonEventsTest, Progress) {
 }
 
 TEST(JsonEventsTest, FinishedSumsUp) {
-  const tracking::TrackerUrl url{tracking::TrackerUrl::Door::kUdp, {"t", 1}};
+  const tracking::TrackerUrl url{tracking::TrackerUrl::Protocol::kUdp, {"t", 1}};
   DownloadRecord record("m", {url}, absl::ZeroDuration());
   record.Observe(TrackerChanged{url, absl::UnavailableError("x")}, absl::Seconds(1));
   record.Observe(TrackerChanged{url, absl::OkStatus()}, absl::Seconds(2));

@@ -28,7 +28,7 @@ class ReseederImpl final : public Reseeder {
         loops_(options_.loops == nullptr ? *own_loops_ : *options_.loops) {}
 
   ~ReseederImpl() override {
-    // The announcers say goodbye first, so that nobody is sent to a closed door.
+    // The announcers withdraw first, so that no peer is sent to a closed port.
     std::vector<Teller> tellers;
     {
       MutexLock lock(&mutex_);

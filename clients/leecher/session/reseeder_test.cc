@@ -92,8 +92,8 @@ Reseeder::Options OptionsFor(Heard* heard) {
   return options;
 }
 
-const tracking::TrackerUrl kFirst{tracking::TrackerUrl::Door::kGrpc, {"first", 1}};
-const tracking::TrackerUrl kSecond{tracking::TrackerUrl::Door::kUdp, {"second", 2}};
+const tracking::TrackerUrl kFirst{tracking::TrackerUrl::Protocol::kGrpc, {"first", 1}};
+const tracking::TrackerUrl kSecond{tracking::TrackerUrl::Protocol::kUdp, {"second", 2}};
 
 TEST(ReseederTest, EveryTrackerIsToldWhereTheContentIs) {
   Heard heard;

@@ -19,6 +19,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/usable_cores.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal::tracker {
 namespace {
@@ -32,37 +33,6 @@ constexpr int kBatchesBetweenWaits = 64;
 constexpr size_t kMaxReceivedBytes = 25 * 64;
 // The senders of a large swarm come in bursts. Without privilege the system caps this at its own limit.
 constexpr int kSocketBufferBytes = 4 << 20;
-
-sockaddr_storage ToSockaddr(const Endpoint& endpoint, socklen_t* length) {
-  sockaddr_storage storage{};
-  if (endpoint.ip.is_v4()) {
-    auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(endpoint.port);
-    std::memcpy(&v4->sin_addr, endpoint.ip.bytes().data() + 12, 4);
-    *length = sizeof(sockaddr_in);
-  } else {
-    auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(endpoint.port);
-    std::memcpy(&v6->sin6_addr, endpoint.ip.bytes().data(), 16);
-    *length = sizeof(sockaddr_in6);
-  }
-  return storage;
-}
-
-Endpoint FromSockaddr(const sockaddr_storage& storage) {
-  if (storage.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
-    std::array<uint8_t, 4> bytes;
-    std::memcpy(bytes.data(), &v4->sin_addr, bytes.size());
-    return {IpAddress::V4(bytes), ntohs(v4->sin_port)};
-  }
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-  std::array<uint8_t, 16> bytes;
-  std::memcpy(bytes.data(), &v6->sin6_addr, bytes.size());
-  return {IpAddress(bytes), ntohs(v6->sin6_port)};
-}
 
 absl::Status BindError(const Endpoint& endpoint) {
   return absl::UnavailableError(
@@ -86,13 +56,13 @@ bool HalfFull(int fd) {
 // Returns: a bound socket. With `share`, one more for a port that this process has already.
 absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const sock_filter> filter,
                                     bool share) {
-  socklen_t length = 0;
-  const sockaddr_storage address = ToSockaddr(endpoint, &length);
-  FileDescriptor fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const net::SocketAddress address = net::ToSocketAddress(endpoint);
+  const int family = address.get()->sa_family;
+  FileDescriptor fd(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   const int off = 0;
   if (!fd.valid()) return BindError(endpoint);
-  if (address.ss_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   GrowBuffer(fd.get(), SO_RCVBUF, SO_RCVBUFFORCE);
   GrowBuffer(fd.get(), SO_SNDBUF, SO_SNDBUFFORCE);
   // Attached before binding, so that nothing unfiltered gets in.
@@ -103,21 +73,12 @@ absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const so
   }
   if (share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
     return BindError(endpoint);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return BindError(endpoint);
+  if (::bind(fd.get(), address.get(), address.size) != 0) return BindError(endpoint);
   // The first socket is bound without sharing, so that a port of another process is an error; only then is it
   // opened to this process's others.
   if (!share && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
     return BindError(endpoint);
   return fd;
-}
-
-absl::StatusOr<uint16_t> BoundPort(const FileDescriptor& fd) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    return ErrnoStatus(errno, "getsockname");
-  }
-  return FromSockaddr(address).port;
 }
 
 // The buffers of one thread's batches, allocated once.
@@ -196,7 +157,7 @@ class ThreadedDatagramServer final : public DatagramServer {
       const mmsghdr& message = batch->in[i];
       const bool whole = (message.msg_hdr.msg_flags & MSG_TRUNC) == 0;
       batch->datagrams[i] = {whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
-                             FromSockaddr(batch->sources[i]), batch->rooms[i]};
+                             net::FromSocketAddress(batch->sources[i]), batch->rooms[i]};
     }
     handler_->Answer(std::span(batch->datagrams).first(count), count == kBatch && HalfFull(fd));
     size_t responses = 0;
@@ -241,7 +202,7 @@ absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Opti
                                                                       const DatagramHandler* handler) {
   std::vector<FileDescriptor> sockets;
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor first, Bind(options.listen, options.filter, false));
-  SHOAL_ASSIGN_OR_RETURN(const uint16_t port, BoundPort(first));
+  const uint16_t port = net::LocalPort(first.get());
   sockets.push_back(std::move(first));
   const uint32_t wanted =
       options.sockets > 0 ? options.sockets : std::min(UsableCores(), kMostSocketsByDefault);

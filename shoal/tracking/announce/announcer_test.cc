@@ -113,7 +113,7 @@ class FakeClient final : public TrackerClient {
 
  private:
   FakeTracker* const tracker_;
-  const TrackerUrl url_{TrackerUrl::Door::kGrpc, {"tracker", 1}};
+  const TrackerUrl url_{TrackerUrl::Protocol::kGrpc, {"tracker", 1}};
 };
 
 // What the callbacks were told, one after the other.

@@ -15,6 +15,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal::tracking {
 namespace {
@@ -62,7 +63,7 @@ absl::StatusOr<uint16_t> DatagramExchange::GrpcPort(absl::Duration timeout) {
             .status());
   }
   if (!grpc_port_ || *grpc_port_ == 0) {
-    return absl::NotFoundError(absl::StrCat("tracker ", url_.ToString(), " has no gRPC door"));
+    return absl::NotFoundError(absl::StrCat("tracker ", url_.ToString(), " has no gRPC listener"));
   }
   return *grpc_port_;
 }
@@ -125,23 +126,9 @@ absl::Status DatagramExchange::Connect() {
     return absl::UnavailableError(
         absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", ip.status().message()));
   }
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  const sockaddr* address = reinterpret_cast<const sockaddr*>(&v6);
-  socklen_t size = sizeof(v6);
-  if (ip->is_v4()) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(url_.address.port);
-    std::memcpy(&v4.sin_addr, ip->bytes().data() + 12, 4);
-    address = reinterpret_cast<const sockaddr*>(&v4);
-    size = sizeof(v4);
-  } else {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(url_.address.port);
-    std::memcpy(&v6.sin6_addr, ip->bytes().data(), 16);
-  }
-  FileDescriptor socket(::socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid() || connect(socket.get(), address, size) != 0) {
+  const net::SocketAddress address = net::ToSocketAddress({*ip, url_.address.port});
+  FileDescriptor socket(::socket(address.get()->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid() || connect(socket.get(), address.get(), address.size) != 0) {
     return absl::UnavailableError(
         absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", strerrordesc_np(errno)));
   }

@@ -14,7 +14,7 @@
 
 namespace shoal::tracking {
 
-// One request and its reply over a tracker's UDP door, with all that a lossy way and a cookie need: retries,
+// One request and its reply over a tracker's UDP listener, with all that a lossy way and a cookie need: retries,
 // transaction ids, the handshake. Blocks. One thread at a time.
 //
 // What to ask, and what to do with what does not fit, is not its business (see MakeUdpTrackerClient).
@@ -29,7 +29,7 @@ class DatagramExchange {
   absl::StatusOr<DatagramResponse> Ask(const Body& body, absl::Duration timeout);
 
   // The tracker's gRPC port, as its last reply said; asks for a cookie when there was none yet. NOT_FOUND
-  // when the tracker has no such door.
+  // when the tracker has no such listener.
   absl::StatusOr<uint16_t> GrpcPort(absl::Duration timeout);
   // The same without asking.
   std::optional<uint16_t> known_grpc_port() const { return grpc_port_; }

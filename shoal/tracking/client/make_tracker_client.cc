@@ -6,7 +6,7 @@
 namespace shoal::tracking {
 
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
-  if (url.door == TrackerUrl::Door::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
+  if (url.protocol == TrackerUrl::Protocol::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
   return MakeGrpcTrackerClient(url);
 }
 

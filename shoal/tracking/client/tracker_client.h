@@ -13,7 +13,7 @@
 
 namespace shoal::tracking {
 
-// The client's end of a tracker, whichever door it uses. Calls block until the answer is there or `timeout`
+// The client's end of a tracker, over gRPC or UDP. Calls block until the answer is there or `timeout`
 // has passed, so they are made from a thread that may wait. Thread-safe: calls of several threads do not wait
 // for each other over gRPC; over UDP they take turns.
 //
@@ -28,7 +28,7 @@ class TrackerClient {
 
   virtual absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request,
                                                     absl::Duration timeout) = 0;
-  // For many contents at once, each with an outcome of its own. Where a door has no such message, one
+  // For many contents at once, each with an outcome of its own. Where the protocol has no such message, one
   // Register after the other; when the tracker is away, the rest is not tried and has the same error.
   virtual absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
                                                             absl::Duration timeout);
@@ -48,7 +48,7 @@ class TrackerClient {
 };
 
 // A client for `url`; connects when it is first used. For udp:// it speaks datagrams, and goes to the
-// tracker's gRPC door for what datagrams don't carry (ListContents, GetSwarm) or what does not fit into one.
+// tracker's gRPC listener for what datagrams don't carry (ListContents, GetSwarm) or what does not fit into one.
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url);
 
 }  // namespace shoal::tracking

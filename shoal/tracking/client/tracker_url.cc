@@ -25,7 +25,7 @@ absl::StatusOr<TrackerUrl> TrackerUrl::Parse(absl::string_view text) {
     const std::string scheme = absl::AsciiStrToLower(rest.substr(0, scheme_end));
     rest.remove_prefix(scheme_end + 3);
     if (scheme == "udp") {
-      url.door = Door::kUdp;
+      url.protocol = Protocol::kUdp;
     } else if (scheme != "grpc") {
       return BadUrl(text, absl::StrCat("unknown scheme \"", scheme, "\""));
     }
@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<TrackerUrl>> TrackerUrl::ParseList(absl::string_view 
 }
 
 std::string TrackerUrl::ToString() const {
-  return absl::StrCat(door == Door::kUdp ? "udp://" : "grpc://", address.ToString());
+  return absl::StrCat(protocol == Protocol::kUdp ? "udp://" : "grpc://", address.ToString());
 }
 
 }  // namespace shoal::tracking

@@ -12,8 +12,8 @@ namespace shoal::tracking {
 // How a person names a tracker: "grpc://host:port", "udp://host:port", or "host:port" (gRPC). Immutable
 // value.
 struct TrackerUrl {
-  enum class Door { kGrpc, kUdp };
-  Door door = Door::kGrpc;
+  enum class Protocol { kGrpc, kUdp };
+  Protocol protocol = Protocol::kGrpc;
   HostPort address;
 
   // INVALID_ARGUMENT that shows the right forms.

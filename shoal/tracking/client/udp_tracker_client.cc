@@ -17,14 +17,14 @@ namespace {
 
 // The body of a datagram: the whole without head, transaction id and cookie.
 constexpr size_t kMaxBodyBytes = kMaxDatagramBytes - 48;
-// More datagrams than this for one heartbeat are better sent as one gRPC message, where there is that door:
+// More datagrams than this for one heartbeat are better sent as one gRPC message, where there is one:
 // they would go out one after the other.
 constexpr size_t kManyDatagrams = 16;
 
 class UdpTrackerClient final : public TrackerClient {
  public:
-  UdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door)
-      : url_(url), grpc_door_(std::move(grpc_door)), exchange_(url) {}
+  UdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client)
+      : url_(url), make_grpc_client_(std::move(make_grpc_client)), exchange_(url) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
     const absl::Duration deadline = Clock::Real().Uptime() + timeout;
@@ -115,39 +115,39 @@ class UdpTrackerClient final : public TrackerClient {
         absl::StrCat("tracker ", url_.ToString(), " answered something else than was asked"));
   }
 
-  // The call over the tracker's gRPC door. When there is none: `why_not_udp`, if that is an error, as it says
+  // The call over the tracker's gRPC listener. When there is none: `why_not_udp`, if that is an error, as it says
   // what the caller can do something about.
   template <typename Response, typename Request>
   absl::StatusOr<Response> OverGrpc(const absl::Status& why_not_udp, absl::Duration deadline,
                                     absl::StatusOr<Response> (TrackerClient::*call)(const Request&,
                                                                                     absl::Duration),
                                     const Request& request) {
-    auto door = Door(deadline);
-    if (absl::IsNotFound(door.status()) && !why_not_udp.ok()) return why_not_udp;
-    if (!door.ok()) return door.status();
-    return ((**door).*call)(request, deadline - Clock::Real().Uptime());
+    auto client = GrpcClient(deadline);
+    if (absl::IsNotFound(client.status()) && !why_not_udp.ok()) return why_not_udp;
+    if (!client.ok()) return client.status();
+    return ((**client).*call)(request, deadline - Clock::Real().Uptime());
   }
 
-  absl::StatusOr<std::shared_ptr<TrackerClient>> Door(absl::Duration deadline) {
+  absl::StatusOr<std::shared_ptr<TrackerClient>> GrpcClient(absl::Duration deadline) {
     MutexLock lock(&mutex_);
     SHOAL_ASSIGN_OR_RETURN(const uint16_t port, exchange_.GrpcPort(deadline - Clock::Real().Uptime()));
-    if (door_ == nullptr || door_->url().address.port != port) {
-      door_ = grpc_door_({TrackerUrl::Door::kGrpc, {url_.address.host, port}});
+    if (grpc_client_ == nullptr || grpc_client_->url().address.port != port) {
+      grpc_client_ = make_grpc_client_({TrackerUrl::Protocol::kGrpc, {url_.address.host, port}});
     }
-    return door_;
+    return grpc_client_;
   }
 
   const TrackerUrl url_;
-  const GrpcDoor grpc_door_;
+  const MakeGrpcClient make_grpc_client_;
   Mutex mutex_;
   DatagramExchange exchange_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<TrackerClient> door_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<TrackerClient> grpc_client_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
-std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, GrpcDoor grpc_door) {
-  return std::make_unique<UdpTrackerClient>(url, std::move(grpc_door));
+std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client) {
+  return std::make_unique<UdpTrackerClient>(url, std::move(make_grpc_client));
 }
 
 }  // namespace shoal::tracking

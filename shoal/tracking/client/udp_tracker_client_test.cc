@@ -33,13 +33,13 @@ sockaddr_in Loopback(uint16_t port) {
   return address;
 }
 
-// A tracker's UDP door on a thread of its own: asks for the cookie, then answers as it is told.
-class FakeDoor {
+// A tracker's UDP tracker on a thread of its own: asks for the cookie, then answers as it is told.
+class FakeTracker {
  public:
   // The replies to a request, none to stay silent. `n` counts requests from 0 on, those for cookies left out.
   using Answer = std::function<std::vector<DatagramResponse>(const DatagramRequest& request, int n)>;
 
-  explicit FakeDoor(Answer answer, uint16_t grpc_port = 0)
+  explicit FakeTracker(Answer answer, uint16_t grpc_port = 0)
       : answer_(std::move(answer)),
         grpc_port_(grpc_port),
         socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
@@ -51,13 +51,13 @@ class FakeDoor {
     port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { Run(); });
   }
-  ~FakeDoor() {
+  ~FakeTracker() {
     const uint64_t one = 1;
     EXPECT_EQ(write(stop_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
     thread_.join();
   }
 
-  TrackerUrl url() const { return {TrackerUrl::Door::kUdp, {"127.0.0.1", port_}}; }
+  TrackerUrl url() const { return {TrackerUrl::Protocol::kUdp, {"127.0.0.1", port_}}; }
   int requests() const { return requests_; }
   int cookies_given() const { return cookies_given_; }
 
@@ -106,14 +106,14 @@ std::vector<DatagramResponse> With(const DatagramRequest& request, Body body) {
   return {{request.transaction_id, 0, false, std::move(body)}};
 }
 
-// The gRPC door: answers what the test set, and counts.
+// The gRPC listener: answers what the test set, and counts.
 struct FakeGrpc {
   absl::StatusOr<LookupResponse> lookup = absl::UnavailableError("not here");
   absl::StatusOr<RegisterResponse> registered = sample::Registered();
   int calls = 0;
   TrackerUrl url;
 
-  GrpcDoor Door() {
+  MakeGrpcClient Factory() {
     return [this](const TrackerUrl& at) {
       url = at;
       return std::make_unique<Client>(this);
@@ -159,13 +159,13 @@ constexpr absl::Duration kPatience = absl::Seconds(60);
 
 TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) -> std::vector<DatagramResponse> {
+  FakeTracker tracker([](const DatagramRequest& request, int) -> std::vector<DatagramResponse> {
     if (std::holds_alternative<RegisterRequest>(request.body)) return With(request, sample::Registered());
     if (std::holds_alternative<HeartbeatRequest>(request.body)) return With(request, sample::Beaten());
     if (std::holds_alternative<LookupRequest>(request.body)) return With(request, sample::Found());
     return With(request, LeaveResponse{2});
   });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   const auto registered = client->Register(sample::Register(), kPatience);
   ASSERT_TRUE(registered.ok()) << registered.status();
   EXPECT_EQ(registered->lease_id, sample::Registered().lease_id);
@@ -173,40 +173,40 @@ TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
             sample::Beaten().register_again);
   EXPECT_EQ(client->Lookup(sample::Lookup(), kPatience)->peers, sample::Found().peers);
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience)->ended, 2u);
-  EXPECT_EQ(door.cookies_given(), 1);
+  EXPECT_EQ(tracker.cookies_given(), 1);
   EXPECT_EQ(grpc.calls, 0);
 }
 
 TEST(UdpTrackerClientTest, SendsAgainWhatWasLostAndDropsWhatIsNotAsked) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int n) -> std::vector<DatagramResponse> {
+  FakeTracker tracker([](const DatagramRequest& request, int n) -> std::vector<DatagramResponse> {
     if (n == 0) return {};
     auto responses = With(request, LeaveResponse{1});
     responses.insert(responses.begin(), {request.transaction_id + 1, 0, false, LeaveResponse{99}});
     return responses;
   });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience)->ended, 1u);
-  EXPECT_EQ(door.requests(), 2);
+  EXPECT_EQ(tracker.requests(), 2);
 }
 
 TEST(UdpTrackerClientTest, ErrorsComeWithTheirCodeAndTheTrackersName) {
   FakeGrpc grpc;
-  FakeDoor door(
+  FakeTracker tracker(
       [](const DatagramRequest& request, int) { return With(request, absl::NotFoundError("no content")); });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   const auto response = client->Lookup(sample::Lookup(), kPatience);
   EXPECT_EQ(response.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(response.status().message()), HasSubstr(door.url().ToString() + ": no content"));
+  EXPECT_THAT(std::string(response.status().message()), HasSubstr(tracker.url().ToString() + ": no content"));
 }
 
 TEST(UdpTrackerClientTest, WhereNothingListensItIsUnavailableLongBeforeTheTimeout) {
   FakeGrpc grpc;
-  std::optional<FakeDoor> door;
-  door.emplace([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
-  const TrackerUrl url = door->url();
-  door.reset();
-  const auto client = MakeUdpTrackerClient(url, grpc.Door());
+  std::optional<FakeTracker> tracker;
+  tracker.emplace([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
+  const TrackerUrl url = tracker->url();
+  tracker.reset();
+  const auto client = MakeUdpTrackerClient(url, grpc.Factory());
   const auto response = client->Leave(sample::Leave(), kPatience);
   EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(response.status().message()), HasSubstr(url.ToString()));
@@ -214,67 +214,68 @@ TEST(UdpTrackerClientTest, WhereNothingListensItIsUnavailableLongBeforeTheTimeou
 
 TEST(UdpTrackerClientTest, SilenceEndsWithTheTimeout) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   EXPECT_EQ(client->Leave(sample::Leave(), absl::Milliseconds(400)).status().code(),
             absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST(UdpTrackerClientTest, AnUnknownHostIsUnavailable) {
   FakeGrpc grpc;
-  const auto client = MakeUdpTrackerClient({TrackerUrl::Door::kUdp, {"no such host", 1}}, grpc.Door());
+  const auto client = MakeUdpTrackerClient({TrackerUrl::Protocol::kUdp, {"no such host", 1}}, grpc.Factory());
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience).status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(UdpTrackerClientTest, ATrackerThatNeverLikesItsOwnCookieIsGivenUp) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) { return With(request, DatagramCookie{kCookie}); });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  FakeTracker tracker(
+      [](const DatagramRequest& request, int) { return With(request, DatagramCookie{kCookie}); });
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience).status().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheGrpcDoor) {
+TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheMakeGrpcClient) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   EXPECT_EQ(client->ListContents({}, kPatience)->next_page_token, "next");
   EXPECT_EQ(grpc.url.ToString(), "grpc://127.0.0.1:50051");
   EXPECT_TRUE(client->GetSwarm(ContentKey("name"), kPatience).ok());
   EXPECT_EQ(grpc.calls, 2);
-  EXPECT_EQ(door.cookies_given(), 1) << "the reply with the cookie names the port";
-  EXPECT_EQ(door.requests(), 0);
+  EXPECT_EQ(tracker.cookies_given(), 1) << "the reply with the cookie names the port";
+  EXPECT_EQ(tracker.requests(), 0);
 }
 
-TEST(UdpTrackerClientTest, WithoutAGrpcDoorTheErrorSaysSo) {
+TEST(UdpTrackerClientTest, WithoutAMakeGrpcClientTheErrorSaysSo) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   const auto response = client->ListContents({}, kPatience);
   EXPECT_EQ(response.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(response.status().message()), HasSubstr("no gRPC door"));
+  EXPECT_THAT(std::string(response.status().message()), HasSubstr("no gRPC listener"));
 }
 
-TEST(UdpTrackerClientTest, AChunkSetThatFitsIntoNoDatagramGoesToTheGrpcDoor) {
+TEST(UdpTrackerClientTest, AChunkSetThatFitsIntoNoDatagramGoesToTheMakeGrpcClient) {
   RegisterRequest large = sample::Register();
   large.content.chunk_count = 100'000;
   large.content.length_bytes = 100'000ull * 65536;
   large.held = ChunkSet(100'000);
   for (uint32_t i = 0; i < 100'000; i += 2) large.held.Insert(ChunkIndex(i));
   FakeGrpc grpc;
-  FakeDoor with_grpc([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
-  EXPECT_TRUE(MakeUdpTrackerClient(with_grpc.url(), grpc.Door())->Register(large, kPatience).ok());
+  FakeTracker with_grpc([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
+  EXPECT_TRUE(MakeUdpTrackerClient(with_grpc.url(), grpc.Factory())->Register(large, kPatience).ok());
   EXPECT_EQ(grpc.calls, 1);
 
-  FakeDoor without_grpc([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
-  const auto response = MakeUdpTrackerClient(without_grpc.url(), grpc.Door())->Register(large, kPatience);
+  FakeTracker without_grpc([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
+  const auto response = MakeUdpTrackerClient(without_grpc.url(), grpc.Factory())->Register(large, kPatience);
   EXPECT_EQ(response.status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(UdpTrackerClientTest, ATruncatedLookupIsCompletedOverGrpcOrKept) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) { return With(request, sample::Found(1, 200)); },
-                50051);
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  FakeTracker tracker(
+      [](const DatagramRequest& request, int) { return With(request, sample::Found(1, 200)); }, 50051);
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   const auto kept = client->Lookup(sample::Lookup(), kPatience);
   ASSERT_TRUE(kept.ok());
   EXPECT_TRUE(kept->truncated);
@@ -289,7 +290,7 @@ TEST(UdpTrackerClientTest, ATruncatedLookupIsCompletedOverGrpcOrKept) {
 
 TEST(UdpTrackerClientTest, AHeartbeatOfManyLeasesIsSeveralDatagrams) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) {
+  FakeTracker tracker([](const DatagramRequest& request, int) {
     HeartbeatResponse response{absl::Seconds(30), absl::Seconds(10), {}};
     for (const LeaseBeat& beat : std::get<HeartbeatRequest>(request.body).leases) {
       response.register_again.push_back(beat.lease_id);
@@ -298,27 +299,27 @@ TEST(UdpTrackerClientTest, AHeartbeatOfManyLeasesIsSeveralDatagrams) {
   });
   HeartbeatRequest many{sample::Peer(1), {}};
   for (uint64_t i = 1; i <= 100; ++i) many.leases.push_back(sample::Beat(i));
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   const auto response = client->Heartbeat(many, kPatience);
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->register_again.size(), 100u);
-  EXPECT_GT(door.requests(), 1);
+  EXPECT_GT(tracker.requests(), 1);
   EXPECT_EQ(grpc.calls, 0);
 }
 
 TEST(UdpTrackerClientTest, AHeartbeatOfVeryManyLeasesIsOneGrpcMessage) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
+  FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
   HeartbeatRequest many{sample::Peer(1), {}};
   for (uint64_t i = 1; i <= 10'000; ++i) many.leases.push_back(sample::Beat(i));
-  EXPECT_TRUE(MakeUdpTrackerClient(door.url(), grpc.Door())->Heartbeat(many, kPatience).ok());
+  EXPECT_TRUE(MakeUdpTrackerClient(tracker.url(), grpc.Factory())->Heartbeat(many, kPatience).ok());
   EXPECT_EQ(grpc.calls, 1);
 }
 
 TEST(UdpTrackerClientTest, ThreadsTakeTurns) {
   FakeGrpc grpc;
-  FakeDoor door([](const DatagramRequest& request, int) { return With(request, LeaveResponse{1}); });
-  const auto client = MakeUdpTrackerClient(door.url(), grpc.Door());
+  FakeTracker tracker([](const DatagramRequest& request, int) { return With(request, LeaveResponse{1}); });
+  const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   std::atomic<uint32_t> ended = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

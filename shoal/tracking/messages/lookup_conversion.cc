@@ -199,13 +199,14 @@ absl::StatusOr<ListContentsRequest> FromProto(const pb::ListContentsRequest& in)
     return Bad("name_contains", absl::StrCat("has more than ", kMaxNameBytes, " bytes"));
   }
   if (in.page_token().size() > kMaxPageTokenBytes) return Bad("page_token", "is none that this tracker gave");
-  return ListContentsRequest{in.name_contains(), in.page_size(), in.page_token()};
+  if (in.page_size() < 0) return Bad("page_size", "is negative");
+  return ListContentsRequest{in.name_contains(), static_cast<uint32_t>(in.page_size()), in.page_token()};
 }
 
 void ToProto(const ListContentsRequest& in, pb::ListContentsRequest* out) {
   out->Clear();
   out->set_name_contains(in.name_contains);
-  out->set_page_size(in.page_size);
+  out->set_page_size(static_cast<int32_t>(in.page_size));
   out->set_page_token(in.page_token);
 }
 

@@ -130,7 +130,7 @@ struct LookupRequest {
 struct LookupResponse {
   std::vector<ContentStatus> contents;  // several only when a name was asked for; newest first
   std::vector<PeerInfo> peers;          // only with exactly one content
-  bool truncated = false;               // by the UDP door: there are more peers than fitted
+  bool truncated = false;               // by the UDP listener: there are more peers than fitted
 };
 
 struct LookupManyRequest {

@@ -361,5 +361,13 @@ TEST(ProtoConversionTest, AnEmptyContentIsAContent) {
   EXPECT_EQ(RoundTrip<pb::RegisterRequest>(request).content, request.content);
 }
 
+TEST(ProtoConversionTest, ANegativePageSizeIsRefused) {
+  pb::ListContentsRequest request;
+  request.set_page_size(-1);
+  EXPECT_EQ(FromProto(request).status().code(), absl::StatusCode::kInvalidArgument);
+  request.set_page_size(7);
+  EXPECT_EQ(FromProto(request)->page_size, 7u);
+}
+
 }  // namespace
 }  // namespace shoal::tracking

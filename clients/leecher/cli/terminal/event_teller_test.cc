@@ -67,7 +67,7 @@ TEST(EventTellerTest, OtherPeoplesWordsAreEscaped) {
 
 TEST(EventTellerTest, TrackersComeAndGo) {
   EventTeller teller;
-  const tracking::TrackerUrl url{tracking::TrackerUrl::Door::kUdp, {"t", 6969}};
+  const tracking::TrackerUrl url{tracking::TrackerUrl::Protocol::kUdp, {"t", 6969}};
   EXPECT_THAT(teller.Tell(TrackerChanged{url, absl::UnavailableError("no answer")}),
               Optional(std::string("tracker udp://t:6969 is away: no answer")));
   EXPECT_THAT(teller.Tell(TrackerChanged{url, absl::UnavailableError("tracker udp://t:6969 is deaf")}),

@@ -15,7 +15,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr uint64_t kMiB = 1024 * 1024;
-const tracking::TrackerUrl kTracker{tracking::TrackerUrl::Door::kGrpc, {"tracker", 50051}};
+const tracking::TrackerUrl kTracker{tracking::TrackerUrl::Protocol::kGrpc, {"tracker", 50051}};
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
 
 DownloadRecord Record(absl::Status outcome) {
