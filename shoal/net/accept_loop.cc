@@ -38,29 +38,6 @@ uint64_t CookieOf(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
-// Counts how many of the sockets that were handed over are still open, though their new owner does not tell:
-// the kernel gives each socket a cookie that is never used again, so a descriptor that was closed, and even
-// reused, is recognised.
-class OpenSockets {
- public:
-  explicit OpenSockets(size_t max) : max_(max) {}
-
-  // Whether there is room for one more. Counts again only when the list is full, O(max) system calls.
-  bool HasRoom() {
-    if (sockets_.size() < max_) return true;
-    std::erase_if(sockets_, [](const auto& known) { return CookieOf(known.first) != known.second; });
-    return sockets_.size() < max_;
-  }
-  // Called before the socket is handed over.
-  void Add(int socket) {
-    if (max_ != AcceptLoop::kUnbounded) sockets_.emplace_back(socket, CookieOf(socket));
-  }
-
- private:
-  const size_t max_;
-  std::vector<std::pair<int, uint64_t>> sockets_;  // descriptor and cookie
-};
-
 }  // namespace
 
 // Lives on the loop; held by the AcceptLoop and by what waits on the loop.
@@ -89,6 +66,29 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
 
  private:
+  // Counts how many of the sockets that were handed over are still open, though their new owner does not tell:
+  // the kernel gives each socket a cookie that is never used again, so a descriptor that was closed, and even
+  // reused, is recognised.
+  class OpenSockets {
+   public:
+    explicit OpenSockets(size_t max) : max_(max) {}
+
+    // Whether there is room for one more. Counts again only when the list is full, O(max) system calls.
+    bool HasRoom() {
+      if (sockets_.size() < max_) return true;
+      std::erase_if(sockets_, [](const auto& known) { return CookieOf(known.first) != known.second; });
+      return sockets_.size() < max_;
+    }
+    // Called before the socket is handed over.
+    void Add(int socket) {
+      if (max_ != AcceptLoop::kUnbounded) sockets_.emplace_back(socket, CookieOf(socket));
+    }
+
+   private:
+    const size_t max_;
+    std::vector<std::pair<int, uint64_t>> sockets_;  // descriptor and cookie
+  };
+
   void AcceptAll() {
     for (int i = 0; i < kMaxAcceptsInARow; ++i) {
       if (!open_.HasRoom()) {
