@@ -80,7 +80,7 @@ absl::StatusOr<uint64_t> ParseRate(absl::string_view text) {
   absl::string_view amount = lower_case;
   absl::ConsumeSuffix(&amount, "/s");
   const bool in_bits = absl::ConsumeSuffix(&amount, "bit");
-  // With a "b" behind the prefix ParseBytes counts in powers of ten; of bits nobody counts in others.
+  // With a "b" behind the prefix ParseBytes counts in powers of ten; bits are never counted in others.
   const absl::StatusOr<uint64_t> amount_of =
       ParseBytes(in_bits && !absl::EndsWith(amount, "i") ? absl::StrCat(amount, "b") : std::string(amount));
   const uint64_t rate = amount_of.ok() ? *amount_of / (in_bits ? 8 : 1) : 0;

@@ -12,18 +12,19 @@
 namespace shoal::net {
 
 // Accepts connections on an event loop and hands them to their new owner. It survives running out of
-// descriptors: with one descriptor that it keeps for this it sheds new connections, instead of leaving them in
-// the backlog and spinning. It can bound how many of the connections that it handed over are open.
+// descriptors: with one descriptor that it keeps for this it sheds new connections, instead of leaving them
+// in the backlog and spinning. It can bound how many of the connections that it handed over are open.
 //
-// Every server of a process accepts through this class; what is done with a connection is the owner's business.
+// Every server of a process accepts through this class; what is done with a connection is the owner's
+// business.
 class AcceptLoop {
  public:
   // Called on the loop's thread with a connected, non-blocking socket without delay (TCP_NODELAY).
   using Take = std::function<void(FileDescriptor connection)>;
   static constexpr uint32_t kUnbounded = UINT32_MAX;
 
-  // `max_connections` bounds the connections that are open at a time, whoever closes them; one more is closed
-  // at once. kUnbounded: `take` bounds them itself. `loop` must outlive this.
+  // `max_connections` bounds the connections that are open at a time, whichever end closes them; one more is
+  // closed at once. kUnbounded: `take` bounds them itself. `loop` must outlive this.
   AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take);
   ~AcceptLoop();  // Stop()
   AcceptLoop(const AcceptLoop&) = delete;

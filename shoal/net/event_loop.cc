@@ -32,7 +32,7 @@ class EventLoop::Impl {
   bool InLoop() { return context_.get_executor().running_in_this_thread(); }
 
   bool Post(std::function<void()> work) {
-    // The loop's own thread is not waited for by the one that it wakes: whoever posts holds the lock while
+    // The loop's own thread takes no lock, so that it does not wait for a poster that holds the lock while
     // the loop awakes. Until this thread has ended nothing is destroyed, so it needs none.
     if (InLoop()) {
       boost::asio::post(context_, std::move(work));

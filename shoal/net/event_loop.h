@@ -11,9 +11,9 @@ class io_context;
 
 namespace shoal::net {
 
-// One thread that runs an Asio io_context: what is bound to the loop runs on this thread, one thing at a
-// time, and so needs no lock. Post and context() are thread-safe; Stop is called from any thread but the
-// loop's own.
+// One thread that runs an Asio io_context. Everything bound to the loop runs on this thread, one task at a
+// time, and so needs no lock. Thread safety: Post and context() are thread-safe; Stop is called from any
+// thread but the loop's own.
 class EventLoop {
  public:
   // `name` (at most 15 bytes) is the thread's name in top and gdb.
@@ -24,12 +24,12 @@ class EventLoop {
 
   boost::asio::io_context& context();
 
-  // Runs `work` on the loop's thread, after what was posted before. Returns false, and drops it, when the loop
-  // has stopped.
+  // Runs `work` on the loop's thread, after what was posted before. Returns false, and drops it, when the
+  // loop has stopped.
   bool Post(std::function<void()> work);
   bool InLoop() const;
 
-  // Runs what was posted until now, ends the thread and destroys what was still waiting. Idempotent.
+  // Runs what was posted before, ends the thread, and destroys pending operations. Idempotent.
   void Stop();
 
  private:
@@ -57,7 +57,7 @@ class LoopScope {
   const std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // used on the loop's thread only
 };
 
-// As many loops as asked for, handed out in turn. Thread-safe.
+// A fixed number of loops, assigned in turn. Thread-safe.
 class EventLoopGroup {
  public:
   EventLoopGroup(const std::string& name, unsigned count);

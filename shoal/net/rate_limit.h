@@ -11,13 +11,13 @@
 
 namespace shoal::net {
 
-// How many bytes per second may pass, together for all who share this: a token bucket that is drawn on first
-// and waited for afterwards, so that those who share it take turns in the order of drawing. Without a limit
-// (the default) it costs one atomic load. It counts what is given to it: bytes of the chunk stream, without
-// the headers of TCP and IP.
+// A rate limit in bytes per second that several connections share: a token bucket that is drawn from first
+// and waited for afterwards, so that its users take turns in the order of drawing. Without a limit (the
+// default) it costs one atomic load. It counts the bytes that are passed to it: those of the chunk stream,
+// without the headers of TCP and IP.
 //
-// Thread-safe; may be changed while it is used, and whoever waits goes by the new rate. `clock` must outlive
-// it.
+// Thread safety: thread-safe; may be changed while it is used; the new rate holds for calls that wait.
+// `clock` must outlive it.
 class RateLimit {
  public:
   static constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
@@ -29,14 +29,14 @@ class RateLimit {
   uint64_t bytes_per_second() const { return bytes_per_second_.load(std::memory_order_relaxed); }
   bool limited() const { return bytes_per_second() != kUnlimited; }
 
-  // How much to move at once, at most, so that the rate is even and a change is felt soon.
+  // The most to move at once, so that the rate is even and a change takes effect soon.
   size_t StepBytes() const;
 
-  // A place in the line of all bytes that were drawn.
+  // A position in the sequence of all bytes that were drawn.
   using Ticket = uint64_t;
   // Counts `bytes` that have passed or are about to.
   Ticket Draw(uint64_t bytes);
-  // How long until the bytes of the ticket are paid for; zero: they are. May be less when asked again later,
+  // The time until the bytes of the ticket are paid for; zero when they are. A later call may return less,
   // also because of Set: never sleep for more than kLookAgain at a time.
   absl::Duration TimeUntil(Ticket ticket);
 

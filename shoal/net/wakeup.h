@@ -9,8 +9,8 @@
 
 namespace shoal::net {
 
-// One coroutine waits until another part of the same loop sets this, or for some time. Set before Wait is not
-// lost; several Sets count as one.
+// An event for one waiting coroutine, set by another part of the same loop. A Set before Wait is not lost;
+// several Sets count as one.
 class Wakeup {
  public:
   explicit Wakeup(boost::asio::io_context& context) : timer_(context) {}

@@ -101,7 +101,7 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
       return refuse;
     }
     ++admitted_;
-    // Noted before the directory is asked: whoever drops the content from now on finds this session.
+    // Noted before the directory is asked: a Drop of the content from now on finds this session.
     entries_[key].content = hello.content_id;
   }
   std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);

@@ -53,7 +53,7 @@ class ChunkServer {
 
   virtual uint16_t port() const = 0;
   virtual Totals totals() const = 0;
-  // All zero for a content that nobody has asked for, or that was dropped.
+  // All zero for a content that no peer has requested, or that was dropped.
   virtual ContentTotals content_totals(const ContentId& content) const = 0;
   // Tells the peers of `content` that chunks were gained here.
   virtual void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) = 0;

@@ -44,8 +44,8 @@ struct SessionTerms {
   std::string ticket;
 };
 
-// What happens on a session, told to whoever downloads through it. All calls come on the session's loop,
-// never from inside a call into the session, and none after OnClosed.
+// Receives what happens on a session, for the download behind it. All calls come on the session's loop, never
+// from inside a call into the session, and none after OnClosed.
 class SessionDelegate {
  public:
   virtual ~SessionDelegate() = default;
@@ -62,9 +62,9 @@ class SessionDelegate {
   virtual ChunkBuffer BufferFor(ChunkIndex index, uint32_t length_bytes) = 0;
   // Some bytes of a wanted chunk have come; for rates and for telling slow from dead.
   virtual void OnProgress(ChunkIndex index, uint32_t bytes) = 0;
-  // All bytes are there and fit the CRC-32 of the frame, which was reckoned while they were hot; not yet
-  // checked against the manifest. When they do not fit, OnCorruptFrame comes instead (the wire or the peer
-  // garbled it).
+  // All bytes have arrived and match the CRC-32 of the frame; they are not yet checked against the manifest.
+  // When they do not match, OnCorruptFrame comes instead (the wire or the peer corrupted them).
+  // `crc32` was computed while the bytes were in the cache.
   virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes, uint32_t crc32) = 0;
   virtual void OnCorruptFrame(ChunkIndex index) = 0;
   virtual void OnRefused(const Refuse& refuse) = 0;
@@ -76,18 +76,18 @@ class SessionDelegate {
   virtual void OnClosed(const absl::Status& why) = 0;
 };
 
-// One connection to one peer about one content, both ways at once: it serves what the peer asks for out of a
-// ChunkSource (when there is one) and brings what is asked of the peer to a SessionDelegate (when there is
-// one). It knows frames, hellos, queues and timeouts. Which chunk to ask for, whether its bytes are right,
-// and what to do when the peer fails is the delegate's business.
+// One connection to one peer for one content, in both directions at once: it serves the requests of the peer
+// out of a ChunkSource, if there is one, and delivers what is requested from the peer to a SessionDelegate,
+// if there is one. It knows frames, hellos, queues and timeouts. The delegate decides which chunk to request,
+// whether its bytes are right, and what to do when the peer fails.
 //
 // Bound to one loop: all methods on its thread, except SentBytes. Held by shared_ptr; lives on by itself
 // until it is closed, and must be closed (Close, or by the peer) to end. The delegate must outlive OnClosed,
 // or be detached by Close().
 class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
  public:
-  // Connects to `peer` over a transport of `transports` and sends the hello. Returns at once; what follows goes
-  // to `delegate`. `source` may be null.
+  // Connects to `peer` over a transport of `transports` and sends the hello. Returns at once; what follows
+  // goes to `delegate`. `source` may be null.
   static std::shared_ptr<ChunkSession> Dial(net::EventLoop& loop, const net::TransportFactory& transports,
                                             const Endpoint& peer, const SessionTerms& terms,
                                             const SessionLimits& limits,
@@ -95,21 +95,20 @@ class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
                                             SessionDelegate* delegate);
   virtual ~ChunkSession() = default;
 
-  // Asks for these chunks, in this order. Pipelined: does not wait for earlier ones.
+  // Requests these chunks, in this order. Pipelined: does not wait for earlier ones.
   virtual void Request(std::span<const ChunkIndex> chunks) = 0;
   virtual void Cancel(std::span<const ChunkIndex> chunks) = 0;
-  // Lets the peer choose `chunks` more chunks to send, fresh ones. They come to WantsChunk as if they had
-  // been asked for. Only of use when the peer's Hello said serves_any.
+  // Lets the peer choose `chunks` more chunks to send, fresh ones. They arrive at WantsChunk as if they had
+  // been requested. Requires: the peer's Hello said serves_any; otherwise OnNothingFresh follows.
   virtual void RequestAny(uint32_t chunks) = 0;
   // Nothing when the peer's Hello offered no manifest, or while one is on its way.
   virtual void RequestManifest() = 0;
-  // There is a source now, of a session that was dialled without one: serves out of it, and tells the peer of
-  // all that it holds.
+  // Gives a session that was dialled without a source one: serves out of it, and announces all that it holds.
   virtual void Offer(std::shared_ptr<const ChunkSource> source) = 0;
-  // Tells the peer of chunks that can be had here from now on: at once, or with others after a moment when it
-  // was told of some just now.
+  // Announces chunks that are held from now on: at once, or together with others a moment later when some
+  // were announced just now.
   virtual void Announce(std::span<const ChunkIndex> gained) = 0;
-  // After an empty buffer from BufferFor: asks for one again.
+  // After an empty buffer from BufferFor: requests one again.
   virtual void ResumeReading() = 0;
   // Ends the connection. No call to the delegate follows, not even OnClosed, when `tell` is false.
   virtual void Close(bool tell) = 0;

@@ -56,7 +56,7 @@ asio::awaitable<absl::Status> FrameReader::ReadWhole(FrameHeader header, std::st
 }
 
 asio::awaitable<absl::Status> FrameReader::Skip(uint32_t length_bytes) {
-  // On the heap, and only for frames that nobody wanted.
+  // On the heap, and only for frames that are skipped.
   std::vector<uint8_t> thrown_away(std::min<size_t>(length_bytes, kGrowBytes));
   while (length_bytes > 0) {
     const size_t want = std::min<size_t>(length_bytes, thrown_away.size());

@@ -18,10 +18,11 @@ class Transport;
 
 namespace shoal::stream {
 
-// Takes the bytes of a transport apart into frames: a header, then what follows it in one of three ways.
-// Reads ahead a little, so that small frames that come together cost one read together; of a large one no
-// more than that little is copied. After a small chunk it reads far ahead, since more of its kind will
-// follow. `transport` must outlive it. One coroutine at a time; errors as Transport's, and INVALID_ARGUMENT
+// Splits the byte stream of a transport into frames: a header, then the body by one of three calls. Reads
+// ahead a little, so that small frames that arrive together cost one read; of a large frame no more than that
+// is copied. After a small chunk it reads far ahead, because more small chunks will follow.
+//
+// `transport` must outlive this. One coroutine at a time. Errors: those of Transport, and INVALID_ARGUMENT
 // for bytes that are no frame.
 class FrameReader {
  public:
@@ -29,13 +30,13 @@ class FrameReader {
 
   boost::asio::awaitable<absl::StatusOr<FrameHeader>> ReadHeader();
 
-  // What follows the header, by exactly one of these:
-  // all of it, checked against the header's CRC-32, into `into` (whose memory is used again). Memory grows
-  // with what really comes, not with what the header claims.
+  // The body, by exactly one of these three.
+  // All of it, checked against the CRC-32 of the header, into `into`, whose memory is reused. Memory grows
+  // with what arrives, not with what the header claims.
   boost::asio::awaitable<absl::Status> ReadWhole(FrameHeader header, std::string* into);
-  // none of it is wanted.
+  // Drops it.
   boost::asio::awaitable<absl::Status> Skip(uint32_t length_bytes);
-  // or bit by bit: at least one byte, at most into.size(). The caller counts.
+  // A part of it: at least one byte, at most into.size(). The caller counts.
   boost::asio::awaitable<absl::StatusOr<size_t>> ReadSome(std::span<uint8_t> into);
 
  private:

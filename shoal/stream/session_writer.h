@@ -39,7 +39,7 @@ class SessionWriter {
   // Looks for work in the outbox and the uploads.
   void Wake() { work_.Set(); }
   void Say(FrameType type, const std::string& body);
-  // Tells the peer of gained chunks: at once, or with later ones when it was told of some just now. `keep` is
+  // Tells the peer of gained chunks: at once, or with later ones when some were announced just now. `keep` is
   // held until then.
   void Announce(std::span<const ChunkIndex> gained, std::shared_ptr<void> keep);
   // INVALID_ARGUMENT when the slices are not of the manifest that is served, or too many are requested.

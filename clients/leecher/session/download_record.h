@@ -12,18 +12,16 @@
 
 namespace shoal::leecher {
 
-// What a viewer remembers of one download's events, for its messages, its summary and its exit code. Plain
-// values, fed with the events in their order and with the time at which each was seen (any steady origin).
-// One thread.
+// The history of one download, for messages, the summary and the exit code. Plain values, updated with each
+// event in order and with the time at which it was seen (any steady origin). Thread safety: one thread.
 class DownloadRecord {
  public:
-  // `argument`: what the person typed. `trackers`: those that are asked.
+  // `argument`: what the person typed. `trackers`: those of the download.
   DownloadRecord(std::string argument, std::vector<tracking::TrackerUrl> trackers, absl::Duration started);
 
   void Observe(const DownloadEvent& event, absl::Duration now);
 
-  // The viewer has stopped the download for a reason of its own, which takes the place of the outcome
-  // CANCELLED.
+  // The download was stopped for this reason, which replaces the outcome CANCELLED.
   void GaveUp(absl::Status why) { gave_up_ = std::move(why); }
 
   const std::string& argument() const { return argument_; }
@@ -66,9 +64,9 @@ class DownloadRecord {
   std::vector<Outage> outages_;
 };
 
-// Bytes that this run fetched.
+// The bytes that this run fetched.
 uint64_t FetchedBytes(const DownloadStatus& status);
-// In bytes per second, over the time that the download took.
+// Bytes per second over the time that the download took.
 double AverageRate(uint64_t bytes, const DownloadRecord& record);
 
 }  // namespace shoal::leecher

@@ -24,12 +24,12 @@ namespace shoal::leecher {
 // Names one download of a Downloads; never used again for another one.
 using DownloadKey = StrongIndex<struct DownloadKeyTag, size_t>;
 
-// The downloads of this process, and the serving of what they hold: the application object behind every viewer.
-// A command line, a daemon and a page add, list, pause and remove downloads here, and read events, records and
-// status. It prints nothing and knows neither terminal nor flags.
+// The downloads of this process, and the serving of what they hold: the application object behind every
+// viewer. A command line, a daemon and a page add, list, pause and remove downloads here, and read events,
+// records and status. It prints nothing and knows neither terminal nor flags.
 //
-// Thread safety: one thread at a time, the viewer's. Events arrive from other threads; `Options::wake` says so,
-// and TakeEvents brings them to the viewer's thread.
+// Thread safety: one thread at a time, the viewer's. Events arrive from other threads; `Options::wake` says
+// so, and TakeEvents brings them to the viewer's thread.
 class Downloads {
  public:
   // How what is held is served to others, and announced to the trackers.

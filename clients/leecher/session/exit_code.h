@@ -4,8 +4,8 @@
 
 namespace shoal::leecher {
 
-// How the process ends, for scripts. The numbers are documented in docs/operations.md and in --help; they do
-// not change.
+// The exit codes of the process, for scripts. docs/cli.md and --help document the numbers; they do not
+// change.
 enum class ExitCode : int {
   kOk = 0,
   kOther = 1,
@@ -22,7 +22,7 @@ enum class ExitCode : int {
   kTerminated = 143,   // SIGTERM
 };
 
-// What a status alone does not say.
+// What a status alone does not tell.
 struct OutcomeFacts {
   bool tracker_answered = false;  // at least one did, so "unavailable" speaks of peers
   bool several_contents = false;  // of the name that was asked for

@@ -7,8 +7,8 @@
 
 namespace shoal::leecher {
 
-// What `list --json`, `info --json` and `make --json` print: one object on one line, ASCII only
-// (docs/operations.md, "JSON events"). Pure.
+// The output of `list --json`, `info --json` and `make --json`: one object on one line, ASCII only
+// (docs/json_events.md). Pure.
 
 std::string JsonContent(const tracking::ContentStatus& content);
 // `file`: null unless a .shoal file was asked about; `swarm`: null when no tracker knows it.

@@ -11,11 +11,11 @@
 
 namespace shoal::leecher {
 
-// What `--json` prints: one object per event, each on one line without its end, ASCII only. The shapes are
-// documented in docs/operations.md, "JSON events"; fields may be added, those that are there do not change
-// their meaning. Pure.
+// The output of `--json`: one object per event, each on one line without its end, ASCII only.
+// docs/json_events.md documents the shapes. Fields may be added; existing ones do not change their meaning.
+// Pure.
 //
-// `download` names the download that an event is about: what the person typed.
+// `download` names the download of an event by what the person typed.
 
 // Empty for events that have no shape of their own (DownloadFinished: see JsonFinished).
 std::string JsonEvent(const std::string& download, const DownloadEvent& event, absl::Time now);
@@ -40,7 +40,7 @@ std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now)
 // "2023-11-14T22:13:20.123Z"
 std::string JsonTime(absl::Time time);
 
-// A failure that is not one download's (or that came before it began).
+// A failure that belongs to no download, or that occurred before it began.
 std::string JsonError(const absl::Status& error, ExitCode exit_code, absl::Time now);
 
 }  // namespace shoal::leecher

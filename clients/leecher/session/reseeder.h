@@ -20,9 +20,9 @@
 
 namespace shoal::leecher {
 
-// Serves what this process holds to others, and keeps the trackers told: downloads from their first chunk on,
-// and what is whole for as long as its owner likes. One port for all contents; one announcer per tracker. It
-// prints nothing and decides nothing about when to end. Thread-safe.
+// Serves the contents of this process to other peers and announces them to the trackers: downloads from their
+// first chunk on, complete contents until they are withdrawn. One port for all contents; one announcer per
+// tracker. It prints nothing and does not decide when to end. Thread safety: all methods are thread-safe.
 class Reseeder {
  public:
   struct Options {
@@ -33,11 +33,12 @@ class Reseeder {
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
     // On which connections are served; must outlive the Reseeder. Null: loops of its own.
     net::EventLoopGroup* loops = nullptr;
-    // How a tracker is spoken to. Required.
+    // Makes or finds the client of a tracker. Required.
     std::function<std::shared_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)> make_tracker_client;
-    // Told from a thread of the reseeder; must not block: a tracker is away (why) or back (OK).
+    // A tracker went away (the error says why) or is back (OK). Called on a thread of the reseeder; must not
+    // block.
     std::function<void(const tracking::TrackerUrl& tracker, const absl::Status& status)> on_tracker;
-    // A tracker will not take a content.
+    // A tracker rejects a content.
     std::function<void(const tracking::ContentSummary& content, const absl::Status& why)> on_rejected;
   };
 
@@ -52,17 +53,17 @@ class Reseeder {
 
   // UNAVAILABLE with the address when it can't be bound.
   static absl::StatusOr<std::unique_ptr<Reseeder>> Start(Options options);
-  // Tells the trackers, and closes all connections.
+  // Withdraws all contents from the trackers, and closes all connections.
   virtual ~Reseeder() = default;
 
   virtual uint16_t port() const = 0;
-  // From now on peers can have what `source` holds, and these trackers name this process as a peer for it.
+  // Serves what `source` holds from now on, and registers this process as a peer of it with these trackers.
   virtual void Serve(std::shared_ptr<const ChunkSource> source,
                      const std::vector<tracking::TrackerUrl>& trackers) = 0;
-  // Chunks that a source has gained since.
+  // Announces chunks that a source has gained since.
   virtual void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) = 0;
-  // Tells the trackers of a content that is served, with their next heartbeats, that a peer of it was no
-  // good. Of a content that is not served nothing is told, as a tracker listens only to peers of the same
+  // Reports a bad peer of a served content to the trackers of that content, with their next heartbeats. Does
+  // nothing for a content that is not served, because a tracker accepts reports only from peers of the same
   // content.
   virtual void Report(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason) = 0;
   virtual void Withdraw(const ContentId& content) = 0;

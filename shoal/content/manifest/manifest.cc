@@ -170,7 +170,7 @@ absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
 
 absl::StatusOr<Manifest> Manifest::DecodeAs(const ContentId& expected, ByteView canonical) {
   if (canonical.size() > kMaxManifestBytes) return Invalid("too large");
-  // First the hash: bytes that nobody vouches for need not be understood.
+  // First the hash: bytes that are not the right ones need not be parsed.
   const ContentId actual(Sha256::Of(canonical));
   if (actual != expected) {
     return absl::PermissionDeniedError(absl::StrCat("not the content that was asked for: a manifest of ",

@@ -26,7 +26,7 @@ bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t 
 bool AreRight(const Manifest& manifest, const ChunkSet& chunks,
               const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
-// Bytes that are said to be a chunk, and the CRC-32 that was reckoned of them when they came.
+// Bytes that claim to be a chunk, and their CRC-32 as computed when they arrived.
 struct ArrivedChunk {
   ChunkIndex index;
   ByteView bytes;

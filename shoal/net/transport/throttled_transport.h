@@ -9,9 +9,9 @@
 
 namespace shoal::net {
 
-// The same stream, with what is read and what is written of chunks held to these limits (null: none). Other
-// bytes are counted and go at once. A limit that is not set costs nothing but a look at it. `transport`
-// itself when both are null.
+// Wraps `transport` so that reads, and writes of chunks, keep to these limits (null: none). Other bytes are
+// counted and sent at once. An unset limit costs one check. Returns `transport` itself when both limits are
+// null.
 std::unique_ptr<Transport> Throttled(std::unique_ptr<Transport> transport, boost::asio::io_context& context,
                                      std::shared_ptr<RateLimit> read_limit,
                                      std::shared_ptr<RateLimit> write_limit);

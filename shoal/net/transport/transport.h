@@ -15,8 +15,8 @@
 
 namespace shoal::net {
 
-// A byte stream to one peer, as the chunk stream needs it. Whether a file region goes out without passing user
-// space is the transport's own business.
+// A byte stream to one peer, as the chunk stream needs it. Whether a file region goes out without passing
+// user space is the transport's own business.
 //
 // Bound to one event loop: all calls on its thread; one reader and one writer at a time. Errors: UNAVAILABLE
 // (the connection is gone: closed, reset, unreachable), CANCELLED (Close was called).
@@ -24,14 +24,14 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  // Makes the stream usable: connects a stream that was made to connect, and nothing for one that was
-  // accepted. Once, before anything else. UNAVAILABLE: nobody answered.
+  // Makes the stream usable: connects a dialled stream; does nothing for an accepted one. Called once, before
+  // anything else. UNAVAILABLE: the peer did not answer.
   virtual boost::asio::awaitable<absl::Status> Open() = 0;
   // Reads at least one byte, at most into.size(); UNAVAILABLE "closed by the peer" at the end of the stream.
   virtual boost::asio::awaitable<absl::StatusOr<size_t>> ReadSome(std::span<uint8_t> into) = 0;
   // Writes all of it.
   virtual boost::asio::awaitable<absl::Status> Write(std::span<const uint8_t> bytes) = 0;
-  // The same for frames of chunks, which a limit on the rate may hold back.
+  // The same for frames of chunks, which a rate limit may delay.
   virtual boost::asio::awaitable<absl::Status> WriteChunks(std::span<const uint8_t> bytes) {
     return Write(bytes);
   }
@@ -45,16 +45,16 @@ class Transport {
   virtual void Close() = 0;
 
   virtual const Endpoint& remote() const = 0;
-  // Bytes that came from the peer, and bytes that were handed to the network, also by a call that still
+  // Bytes received from the peer, and bytes handed to the network, including those of a call that still
   // waits.
   virtual uint64_t received_bytes() const = 0;
   virtual uint64_t sent_bytes() const = 0;
-  // A call waits for this end's own limit, not for the peer.
+  // A call waits for the rate limit of this end, not for the peer.
   virtual bool held_back() const { return false; }
 };
 
-// Makes the transports of one kind, so that servers and clients do not depend on which: an encrypted transport is
-// a second implementation that is injected. Thread safety: all methods are thread-safe.
+// Makes the transports of one kind, so that servers and clients do not depend on which: an encrypted
+// transport is a second implementation that is injected. Thread safety: all methods are thread-safe.
 class TransportFactory {
  public:
   virtual ~TransportFactory() = default;

@@ -12,26 +12,26 @@
 
 namespace shoal::service {
 
-// Takes a server's calls and has GrpcMethods answer them, on threads of its own, each with a completion queue
-// of its own. Every message stays bytes.
+// Takes the calls of a server and dispatches them to GrpcMethods, on threads of its own, each with its own
+// completion queue. Messages stay bytes.
 //
-// Not gRPC's callback API, whose threads (two at least, whatever the machine) hand each event on to another
-// of them: docs/adr/0018 has the figures.
+// It does not use gRPC's callback API, whose threads (at least two on any machine) pass each event on to
+// another one: docs/adr/0018 has the figures.
 class GrpcCalls {
  public:
   // Adds itself to `builder`. `methods` must outlive it.
   GrpcCalls(const GrpcMethods* methods, uint32_t threads, grpc::ServerBuilder* builder);
   ~GrpcCalls();
 
-  // When the server runs.
+  // Called when the server runs.
   void Start();
-  // When the server was shut down: waits for the calls that it cancelled. Idempotent.
+  // Called after the server was shut down: waits for the calls that it cancelled. Idempotent.
   void Stop();
 
  private:
   class Call;
 
-  // A call that takes the next one that comes.
+  // Registers a call object for the next incoming call.
   void Arm(grpc::ServerCompletionQueue* queue);
   void Run(grpc::ServerCompletionQueue* queue);
   void OnCallGone();

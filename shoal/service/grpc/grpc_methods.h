@@ -16,7 +16,7 @@
 
 namespace shoal::service {
 
-// One call, as whoever answers it sees it.
+// One call, as the method that answers it sees it.
 class GrpcCall {
  public:
   virtual ~GrpcCall() = default;
@@ -26,8 +26,8 @@ class GrpcCall {
   virtual void AddTrailingMetadata(const std::string& key, const std::string& value) = 0;
 };
 
-// What a stream has to say to its caller: it is asked whenever the message before is on its way, one thread
-// at a time. Destroyed when the call is over, however it ended.
+// The source of the messages of a server stream: Next is called whenever the previous message was sent, by
+// one thread at a time. Destroyed when the call ends, for any reason.
 class GrpcStreamSource {
  public:
   struct Nothing {};  // for now
@@ -38,18 +38,18 @@ class GrpcStreamSource {
   virtual Message Next() = 0;
 };
 
-// The wire of a stream, for its source and whoever feeds it. May outlive the call. Thread-safe.
+// The wire of a stream, for its source and what feeds the source. May outlive the call. Thread-safe.
 class GrpcStream {
  public:
   virtual ~GrpcStream() = default;
-  // The source has something to say, or to end.
+  // The source has a message, or the end of the call.
   virtual void Wake() = 0;
 };
 
-// The methods that a GrpcServer answers, each a function of bytes, by its full name such as
-// "/shoal.tracker.v1.TrackerService/Lookup". What the bytes mean is the function's business: so an answer can
-// be written without any message in between, and what answers needs no gRPC to be tested. Functions are
-// called from the server's threads, several at once; they must not block. Filled before the server starts.
+// The methods of a GrpcServer, each a function of bytes, by full name such as
+// "/shoal.tracker.v1.TrackerService/Lookup". Only the function knows what the bytes mean: a response can be
+// encoded without a protobuf message, and a service can be tested without gRPC. The threads of the server
+// call functions concurrently; they must not block. Filled before the server starts.
 class GrpcMethods {
  public:
   using Answer = std::function<absl::StatusOr<std::string>(GrpcCall* call, ByteView request)>;
@@ -58,11 +58,11 @@ class GrpcMethods {
   struct Unary {
     Answer answer;
   };
-  // A stream both ways: each message of the caller gets one answer, in order; an error ends the call.
+  // A bidirectional stream: each message of the caller gets one response, in order; an error ends the call.
   struct Dialogue {
     Answer answer;
   };
-  // One request, and then whatever the source that it opened says.
+  // One request, then the messages of the source that it opened.
   struct ServerStream {
     Open open;
   };

@@ -24,7 +24,8 @@ class GrpcServer {
     Endpoint listen;  // port 0: the system chooses
     uint32_t max_message_bytes = 1024 * 1024;
     uint32_t max_connections = 10'000;
-    // That take calls and answer them; one polls at a time, and each more makes all events dearer.
+    // Threads that take calls and answer them. One polls at a time; each more makes all events more
+    // expensive.
     uint32_t threads = 1;
   };
 

@@ -117,7 +117,7 @@ class BeastHttpServer final : public HttpServer {
     co_await HangUp(stream);
   }
 
-  // What to answer to bytes that are no request that we take; nothing when there is nobody to answer to.
+  // The answer to bytes that are no acceptable request; nothing when the client is gone.
   static std::optional<HttpResponse> RefusalOf(const error_code& error) {
     if (!error) return std::nullopt;
     if (error == http::error::header_limit) return ErrorPage(431, "the head of the request is too large\n");

@@ -10,8 +10,8 @@ class Registry;
 
 namespace shoal::service {
 
-// The counters of a process, for Prometheus. Thread-safe. Whoever counts creates its families in registry(),
-// and keeps references to the counters: counting is an atomic addition.
+// The counters of a process, for Prometheus. Thread-safe. A class that counts creates its families in
+// registry(), and keeps references to the counters: counting is an atomic addition.
 class Metrics {
  public:
   Metrics();

@@ -17,13 +17,13 @@ namespace shoal::stream {
 // A peer's place in one FreshChunks. Not used again for another peer.
 using FreshPeer = StrongIndex<struct FreshPeerTag, uint64_t>;
 
-// Which chunks of a content a complete server should send when it may choose: *fresh* ones, which it has
-// given to none of its connected peers and which none of them is known to hold. Of these it gives the ones
-// that it has sent least often in its life, and among those one at random. So a seeder sends each chunk out
-// about once before it repeats one, whatever its peers would have asked for, and waits for nobody.
+// Chooses the chunks that a complete server sends when the peer leaves the choice to it: *fresh* ones, which
+// it has given to none of its connected peers and which none of them is known to hold. Among these it prefers
+// the chunks that it has sent least often so far, with random ties. So a seeder sends each chunk out about
+// once before it repeats one, whatever its peers would have requested, and waits for no peer.
 //
-// A peer that leaves takes its chunks along: what nobody else holds or was given is fresh again (behind what
-// was sent less often).
+// The chunks of a peer that leaves leave with it: what no other peer holds or was given is fresh again
+// (behind what was sent less often).
 //
 // Pure policy: no sockets, no clock, all randomness from the seed. One for all peers of a content;
 // thread-safe, since they live on several loops. Costs about 12 bytes per chunk, and a bit per chunk and
@@ -33,7 +33,7 @@ class FreshChunks {
   // `run_chunks`: the length of a run, at least 1.
   FreshChunks(uint32_t chunk_count, uint64_t seed, uint32_t run_chunks = 1);
 
-  // A peer of which nothing is known to be held yet.
+  // Adds a peer that is not known to hold anything yet.
   FreshPeer Join();
   void Leave(FreshPeer peer);
   // The peer says that it holds these. OUT_OF_RANGE, and no change, when one reaches past the content.
@@ -41,9 +41,9 @@ class FreshChunks {
 
   // A fresh chunk, from now on counted as sent to `peer`; nothing when none is left.
   std::optional<ChunkIndex> Take(FreshPeer peer);
-  // What Take gave could not be sent: as if it had not been given.
+  // Undoes Take for a chunk that could not be sent.
   void GiveBack(FreshPeer peer, ChunkIndex chunk);
-  // The peer was sent a chunk that it had asked for by name.
+  // The peer was sent a chunk that it had requested by index.
   void Sent(FreshPeer peer, ChunkIndex chunk);
 
   uint32_t fresh_count() const;

@@ -16,12 +16,12 @@ namespace shoal::stream {
 // The UploadTurns of a server, for its sessions on all loops. Thread-safe.
 class UploadGate {
  public:
-  // How often somebody who waits should Look.
+  // How often a waiting uploader should Look.
   static constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 
   explicit UploadGate(uint32_t parallel, const Clock& clock = Clock::Real());
 
-  // `wake` is called when a turn that was waited for may have come, from the thread of whoever made room; it
+  // `wake` is called when a turn that was waited for may have come, from the thread that made room; it
   // must not call back. It is never called again once Leave has returned, but for a call that is under way.
   Uploader Join(std::function<void()> wake);
   void Leave(Uploader uploader);

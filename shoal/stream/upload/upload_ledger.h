@@ -22,9 +22,8 @@ struct PeerUpload {
   double bytes_per_second = 0;  // over the last seconds
 };
 
-// What was sent of one content since it was first asked for: in all, over each connection that is open now,
-// and to each peer over connections that are closed (of up to UploadLedger::kMaxGone peers; those that got
-// something).
+// What was sent of one content since its first request: in all, over each connection that is open now,
+// and to each peer over closed connections (up to UploadLedger::kMaxGone peers that received anything).
 struct ContentTotals {
   uint64_t sent_bytes = 0;
   uint64_t sent_chunks = 0;

@@ -11,34 +11,34 @@
 
 namespace shoal::stream {
 
-// Somebody who sends chunks, in one UploadTurns. Not used again for another one.
+// One sender of chunks in an UploadTurns. Never reused for another one.
 using Uploader = StrongIndex<struct UploaderTag, uint64_t>;
 
-// Who may send a chunk now. At most `parallel` send at a time, and whoever has sent one goes to the end of
-// the line: so a chunk reaches its first peer, who can pass it on, `parallel` chunk times after it was begun
-// and not as many as there are peers.
+// Decides which uploaders may send a chunk now. At most `parallel` send at a time; an uploader that has sent
+// one chunk goes to the end of the queue. So the first peer has a chunk, and can pass it on, after `parallel`
+// chunk times, not after as many as there are peers.
 //
-// A peer that can't take its chunk as fast as the others would hold up its place for them. It stops counting
-// when, since it began, the others have sent several times as much on each of their places; and when it has
-// had its turn for far longer than turns take of late (which is how a peer that is frozen shows where all the
-// others wait for it). Who was so slow in its last turn does not count in the next either, nor wait for it.
+// A slow peer would block its slot for the others. It stops counting when, since its turn began, the others
+// have sent several times as much per slot, and when its turn lasts far longer than recent turns did (a
+// frozen peer shows this way when all others wait for it). An uploader that was so slow in its last turn
+// neither counts nor waits in its next one.
 //
-// Pure policy: no sockets; the caller says what time it is (Clock::Uptime()). One thread; UploadGate is the
-// same for sessions on several loops.
+// Pure policy: no sockets; the caller passes the time (Clock::Uptime()).
+// Thread safety: one thread. UploadGate is the same for sessions on several loops.
 class UploadTurns {
  public:
   explicit UploadTurns(uint32_t parallel);  // 1 or more
 
   Uploader Join();
 
-  // `uploader` has `bytes` to send. True: it may, now. False: it waits in line, and will be among those that
-  // one of the calls below names. Asked again before Done, it says whether the turn has come.
+  // `uploader` has `bytes` to send. Returns true when it may send now. Otherwise it waits in the queue, and
+  // one of the calls below will name it. A second call before Done tells whether the turn has come.
   bool Ask(Uploader uploader, uint64_t bytes, absl::Duration now);
-  // It has sent what it asked for, or has nothing to send any more (the line is left too). Names those who
-  // may send now.
+  // The uploader has sent its chunk, or has nothing more to send (it leaves the queue too). Returns the
+  // uploaders that may send now.
   std::vector<Uploader> Done(Uploader uploader, absl::Duration now);
   std::vector<Uploader> Leave(Uploader uploader, absl::Duration now);
-  // To be called now and then while somebody waits: names those who may send because others no longer count.
+  // Called now and then while uploaders wait. Returns those that may send because others no longer count.
   std::vector<Uploader> Look(absl::Duration now);
 
   uint32_t sending() const { return static_cast<uint32_t>(sending_.size()); }  // that count

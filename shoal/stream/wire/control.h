@@ -19,19 +19,19 @@ namespace shoal::stream {
 inline constexpr uint32_t kChunkStreamVersion = 1;
 inline constexpr uint32_t kMinChunkStreamVersion = 1;
 
-// Who speaks, about which content. Both ends send one first; the lower of the two `version`s counts, and an
-// end that can't speak it (below its own `min_version`) refuses.
+// Identifies the sender and the content. Both ends send one first. The lower of the two `version`s counts; an
+// end whose `min_version` is above it refuses.
 struct Hello {
   uint32_t version = kChunkStreamVersion;
   uint32_t min_version = kMinChunkStreamVersion;
   ContentId content_id;
   PeerId peer_id;
   uint16_t listen_port = 0;     // where the sender takes connections; 0: nowhere
-  std::string ticket;           // what a tracker gave the sender to show; empty: none. At most 4 KiB
+  std::string ticket;           // a ticket from a tracker; empty: none. At most 4 KiB
   uint32_t chunk_count = 0;     // 0: the sender has no manifest yet
   uint32_t manifest_bytes = 0;  // length of the canonical manifest; 0: none to give
   std::string held;             // ChunkSet::Encode of what the sender holds; empty: nothing
-  bool serves_any = false;      // RequestAny is welcome: the sender holds all and knows what is fresh
+  bool serves_any = false;  // RequestAny is welcome: the sender holds all chunks and tracks which are fresh
 
   std::string Encode() const;
   static absl::StatusOr<Hello> Decode(ByteView bytes);
@@ -45,7 +45,7 @@ struct Have {
   static absl::StatusOr<Have> Decode(ByteView bytes);
 };
 
-// Please send these chunks, in this order. At most kMaxRangesPerMessage ranges.
+// Requests these chunks, in this order. At most kMaxRangesPerMessage ranges.
 struct Request {
   std::vector<ChunkRange> chunks;
 
@@ -53,9 +53,9 @@ struct Request {
   static absl::StatusOr<Request> Decode(ByteView bytes);
 };
 
-// Please send `chunks` more of your own choice, fresh ones (shoal/stream/upload/fresh_chunks.h). Each is one
-// credit; credits add up, to kMaxCredits at most. The answer to credits that can't be used is a frame
-// kNothingFresh: all of them are void then, and the peer had better ask by name.
+// Requests `chunks` more chunks of the receiver's choice, fresh ones (shoal/stream/upload/fresh_chunks.h).
+// Each is one credit; credits add up to at most kMaxCredits. The answer to credits that can't be used is a
+// frame kNothingFresh: it voids all of them, and the peer should request chunks by index.
 struct RequestAny {
   uint32_t chunks = 0;  // 1 or more
 
@@ -63,8 +63,8 @@ struct RequestAny {
   static absl::StatusOr<RequestAny> Decode(ByteView bytes);
 };
 
-// Those of these chunks that were asked for and are not on their way yet need not be sent. No answer: a chunk
-// that still comes is no error.
+// Cancels requests for those of these chunks whose sending has not begun. No answer: a chunk that still
+// arrives is no error.
 struct Cancel {
   std::vector<ChunkRange> chunks;
 
@@ -72,8 +72,8 @@ struct Cancel {
   static absl::StatusOr<Cancel> Decode(ByteView bytes);
 };
 
-// Why something asked for will not come. With no `chunks` it means the whole connection, which the sender
-// then closes.
+// Refuses a request, with the reason. Without `chunks` it refuses the whole connection, which the sender then
+// closes.
 struct Refuse {
   enum class Reason : uint8_t {
     kUnspecified = 0,
@@ -94,7 +94,7 @@ struct Refuse {
   static absl::StatusOr<Refuse> Decode(ByteView bytes);
 };
 
-// Please send slices [first, first + count) of the manifest, each kManifestSliceBytes but the last.
+// Requests slices [first, first + count) of the manifest, each of kManifestSliceBytes but the last.
 struct ManifestRequest {
   uint32_t first_slice = 0;
   uint32_t slice_count = 0;

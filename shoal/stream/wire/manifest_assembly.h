@@ -10,17 +10,17 @@
 
 namespace shoal::stream {
 
-// A manifest on its way from a peer, slice by slice and in order, with a few slices asked for at a time. Pure
-// state: no sockets. Memory grows with what has come. One thread.
+// A manifest being received from a peer, slice by slice and in order, with a few slices requested at a time.
+// Pure state: no sockets. Memory grows with what has arrived. Thread safety: one thread.
 class ManifestAssembly {
  public:
   // `total_bytes`: what the peer's Hello announced, 1 .. kMaxManifestBytes.
   explicit ManifestAssembly(uint32_t total_bytes);
 
-  // The slices to ask for now; nothing while enough are on their way.
+  // The slices to request now; nothing while enough are outstanding.
   std::optional<ManifestRequest> NextRequest();
-  // INVALID_ARGUMENT when it is not the slice that comes next, was not asked for, or has another length than
-  // it must.
+  // INVALID_ARGUMENT when it is not the slice that comes next, was not requested, or has the
+  // wrong length.
   absl::Status Add(uint32_t slice, ByteView bytes);
   bool whole() const { return bytes_.size() == total_bytes_; }
   std::string Take() { return std::move(bytes_); }

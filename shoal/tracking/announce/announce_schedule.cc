@@ -134,7 +134,7 @@ AnnounceSchedule::Verdict AnnounceSchedule::OnRegister(const Offered& offered,
     NoteInterval(response->heartbeat_interval);
     next_round_ = by_lease_.empty() ? now + *interval_ : std::min(next_round_, now + *interval_);
     if (entry == nullptr) {
-      // The tracker gives a peer one lease per content: this one is nobody's now.
+      // The tracker gives a peer one lease per content: this one is gone now.
       leaving_.push_back(response->lease_id);
       return Verdict::kStale;
     }
@@ -173,7 +173,7 @@ void AnnounceSchedule::OnHeartbeat(const absl::StatusOr<HeartbeatResponse>& resp
   }
   if (!response.ok()) {
     OnUnreachable(response.status(), now);
-    // All of it again, as soon as there is somebody to hear it.
+    // All of it again, as soon as the tracker is back.
     round_.clear();
     next_round_ = now;
     return;
@@ -206,7 +206,7 @@ void AnnounceSchedule::AskAgain(LeaseId lease) {
 }
 
 void AnnounceSchedule::OnLeave(const absl::Status& status, absl::Duration now) {
-  // Not tried again: a lease that nobody names in a heartbeat lapses by itself.
+  // Not tried again: a lease that no heartbeat names lapses by itself.
   if (!status.ok() && BlameOf(status.code()) == Blame::kTracker) return OnUnreachable(status, now);
   OnReachable();
 }

@@ -18,29 +18,29 @@
 
 namespace shoal::tracking {
 
-// When to say what to one tracker: which contents are registered, what is due now, and what an answer
-// changes. Pure: it makes no calls, knows no clock (every `now` is an uptime that never goes back) and draws
-// its jitter from a seed. One thread.
+// The schedule of calls to one tracker: which contents are registered, which call is due, and what a response
+// changes. Pure: it makes no calls, has no clock (every `now` is an uptime that never goes back) and draws
+// its jitter from a seed. Thread safety: one thread.
 //
-// Heartbeats go before everything else, so that ten thousand contents that want to be registered starve no
+// Heartbeats come before everything else, so that ten thousand contents waiting for registration starve no
 // lease; then leases that end; then Register, many contents at a time. A tracker that can't be reached gets
-// nothing at all until the backoff has passed, 1 s doubling to 30 s (but never more than a heartbeat
-// interval, once one is known, so that a restarted tracker is told within two), each drawn at random between
-// half and the whole of it. A content that the tracker refuses for the moment has a backoff of its own.
+// no call until the backoff has passed: 1 s doubling to 30 s, but at most a heartbeat interval once one is
+// known, so that a restarted tracker is whole again within two; each drawn at random between half and the
+// whole of it. A content that the tracker refuses for now has a backoff of its own.
 class AnnounceSchedule {
  public:
   explicit AnnounceSchedule(uint64_t seed, size_t contents_per_register = kContentsPerRegister)
       : random_(seed), contents_per_register_(contents_per_register) {}
 
-  // ---- What its owner wants.
+  // ---- What is offered.
 
   void Offer(const ContentId& content);  // again: registers it again
   void Withdraw(const ContentId& content);
   bool all_registered() const { return unregistered_ == 0; }
-  // A beat can't say what changed: the content is registered again instead.
+  // For a change that no heartbeat can express: registers the content again.
   void RegisterAgain(const ContentId& content);
 
-  // ---- What to do now. Each but Wait is to be done, and its answer told, before Next is called again.
+  // ---- The next call. Each but Wait must be made, and its response passed in, before Next is called again.
 
   struct Wait {
     absl::Duration until;  // may be infinite: until Offer or Withdraw
@@ -57,31 +57,31 @@ class AnnounceSchedule {
   using Action = std::variant<Wait, Register, Heartbeat, Leave>;
   Action Next(absl::Duration now);
 
-  // ---- What the tracker answered.
+  // ---- Responses of the tracker.
 
   enum class Verdict {
     kTaken,     // registered
-    kStale,     // withdrawn or offered anew meanwhile: the answer is nobody's
-    kRejected,  // never to be offered again
+    kStale,     // withdrawn or offered anew meanwhile: the answer applies to nothing
+    kRejected,  // must not be offered again
     kPutOff,    // refused for the moment; `first` time in a row
     kPutOffAgain,
     kUnreachable,
   };
-  // One answer for each content, in their order, and so the verdicts.
+  // One response for each content, in their order; the verdicts are in the same order.
   std::vector<Verdict> OnRegister(const std::vector<absl::StatusOr<RegisterResponse>>& responses,
                                   absl::Duration now);
   void OnHeartbeat(const absl::StatusOr<HeartbeatResponse>& response, absl::Duration now);
   void OnLeave(const absl::Status& status, absl::Duration now);
 
-  // What the last answers say of the tracker as a whole; reachable until the opposite is known.
+  // Whether the tracker is reachable, by its last responses; OK until the opposite is known.
   const absl::Status& reachable() const { return reachable_; }
-  // The tracker may still count us in: with a lease, or with one that it has not been told the end of.
+  // The tracker may still hold a lease of this process, or one whose end was not announced yet.
   bool has_leases() const { return !by_lease_.empty() || !leaving_.empty(); }
 
-  // Below what a tracker takes, so that a message with all that the leases have gained has room, too.
+  // Below the limit of trackers, so that a message with all gained chunks has room, too.
   static constexpr size_t kMaxLeasesPerBeat = 5000;
   static constexpr size_t kMaxLeasesPerLeave = 1000;
-  // With the longest names still a message that comes through a slow link within a call's time.
+  // Even with the longest names such a message passes a slow link within the time of a call.
   static constexpr size_t kContentsPerRegister = 250;
 
  private:
@@ -100,7 +100,7 @@ class AnnounceSchedule {
   void Enqueue(const ContentId& content, Entry* entry);
   void SetState(Entry* entry, State state);
   void SetLease(const ContentId& content, Entry* entry, LeaseId lease);
-  std::vector<LeaseId> TakeBeat();  // the leases that the call under way named; they are done with
+  std::vector<LeaseId> TakeBeat();  // the leases of the call in flight, which it no longer waits for
   void AskAgain(LeaseId lease);     // the tracker knows no such lease
   void NoteInterval(absl::Duration interval);
   void OnReachable() { reachable_ = absl::OkStatus(), failures_ = 0; }
@@ -119,12 +119,12 @@ class AnnounceSchedule {
   std::deque<Offered> queue_;                       // to register
   std::multimap<absl::Duration, Offered> resting_;  // by when they are queued again
   std::deque<LeaseId> leaving_;
-  std::vector<Offered> calling_;  // the Register that is under way
+  std::vector<Offered> calling_;  // the Register in flight
 
   std::optional<absl::Duration> interval_;  // between heartbeats, as the tracker asked
   absl::Duration next_round_;               // when the next heartbeat begins
   std::deque<LeaseId> round_;               // leases that this heartbeat has still to name
-  size_t beat_size_ = 0;                    // how many of them the call under way names
+  size_t beat_size_ = 0;                    // how many of them the call in flight names
 
   absl::Status reachable_;
   int failures_ = 0;

@@ -31,7 +31,7 @@ struct Offering {
 };
 using OfferingPtr = std::shared_ptr<Offering>;
 
-// A peer that was no good; waits for the next heartbeat of the content.
+// A bad peer; the report waits for the next heartbeat of the content.
 struct PendingReport {
   ContentId content;
   PeerId peer;
@@ -269,7 +269,7 @@ class ThreadedAnnouncer final : public Announcer {
     schedule_.OnLeave(response.status(), Now());
   }
 
-  // Somebody waits for the destructor: a tracker that is away is left alone, and its leases lapse.
+  // The destructor is waited for: a tracker that is away is not retried, and its leases lapse.
   void SayGoodbye() {
     {
       MutexLock lock(&mutex_);

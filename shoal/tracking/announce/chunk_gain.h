@@ -7,9 +7,9 @@
 
 namespace shoal::tracking {
 
-// The chunks of `now` that `before` lacks, as runs. Nothing when no delta can say it: `before` has chunks
-// that `now` lacks, or the sizes differ, or there are more than `max_ranges` runs. O(1) when both hold the
-// same number of chunks: a peer only ever gains chunks, so they are the same ones.
+// Returns the chunks of `now` that `before` lacks, as runs. Nothing when no delta can express the change:
+// `before` has chunks that `now` lacks, the sizes differ, or there are more than `max_ranges` runs. O(1) when
+// both hold the same number of chunks: a peer only gains chunks, so they are the same ones.
 std::optional<std::vector<ChunkRange>> ChunksGained(const ChunkSet& before, const ChunkSet& now,
                                                     size_t max_ranges);
 

@@ -145,7 +145,7 @@ absl::StatusOr<std::optional<DatagramResponse>> DatagramExchange::Receive(uint64
       auto response = DatagramResponse::Decode({buffer.data(), static_cast<size_t>(size)});
       if (response.ok() && response->transaction_id == transaction_id)
         return std::optional<DatagramResponse>(*std::move(response));
-      // A late reply to an earlier request, or somebody who guesses the port.
+      // A late response to an earlier request, or a sender that guesses the port.
     } else if (errno == ECONNREFUSED) {
       return absl::UnavailableError("refused");
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {

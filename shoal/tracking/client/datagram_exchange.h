@@ -14,31 +14,31 @@
 
 namespace shoal::tracking {
 
-// One request and its reply over a tracker's UDP listener, with all that a lossy way and a cookie need: retries,
-// transaction ids, the handshake. Blocks. One thread at a time.
+// Exchanges one request and its response with the UDP listener of a tracker, with what a lossy path and a
+// cookie need: retries, transaction ids, the handshake. Blocks. Thread safety: one thread at a time.
 //
-// What to ask, and what to do with what does not fit, is not its business (see MakeUdpTrackerClient).
+// It does not decide what to do with a request that does not fit (see MakeUdpTrackerClient).
 class DatagramExchange {
  public:
   explicit DatagramExchange(const TrackerUrl& url);
 
   using Body = decltype(DatagramRequest::body);
 
-  // The reply to `body`; an error in the reply is an error here. UNAVAILABLE (name not known, nothing
-  // listens), DEADLINE_EXCEEDED (silence), RESOURCE_EXHAUSTED (the request fits into no datagram).
+  // Returns the response to `body`; an error in the response is an error here. Errors: UNAVAILABLE (unknown
+  // host, nothing listens), DEADLINE_EXCEEDED (no response), RESOURCE_EXHAUSTED (fits into no datagram).
   absl::StatusOr<DatagramResponse> Ask(const Body& body, absl::Duration timeout);
 
-  // The tracker's gRPC port, as its last reply said; asks for a cookie when there was none yet. NOT_FOUND
-  // when the tracker has no such listener.
+  // The gRPC port of the tracker, from its last response; requests a cookie when there was none yet.
+  // NOT_FOUND when the tracker has no such listener.
   absl::StatusOr<uint16_t> GrpcPort(absl::Duration timeout);
-  // The same without asking.
+  // The same without a request.
   std::optional<uint16_t> known_grpc_port() const { return grpc_port_; }
 
  private:
   absl::StatusOr<DatagramResponse> TryAsk(const Body& body, bool cookie_is_enough, absl::Duration deadline);
   absl::Status Connect();
-  // The reply to `transaction_id`, waiting until `until`; nothing when none came. Other datagrams are
-  // dropped.
+  // Waits until `until` for the response to `transaction_id`; nothing when none arrived. Drops other
+  // datagrams.
   absl::StatusOr<std::optional<DatagramResponse>> Receive(uint64_t transaction_id, absl::Duration until);
 
   const TrackerUrl url_;

@@ -6,9 +6,9 @@
 
 namespace shoal::tracking {
 
-// A TrackerClient over gRPC. It never waits for a tracker that is not there: a call fails at once when
-// nothing listens, and a tracker that was away is found again within five seconds of its return. Proxies of
-// the environment are not used: a tracker is a neighbour more often than not.
+// A TrackerClient over gRPC. A call fails at once when nothing listens; a tracker that was away is
+// reconnected within five seconds of its return. Proxy settings of the environment are ignored: most trackers
+// are on the local network.
 std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url);
 
 }  // namespace shoal::tracking

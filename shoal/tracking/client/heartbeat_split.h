@@ -7,9 +7,9 @@
 
 namespace shoal::tracking {
 
-// `request` as several that each take `max_bytes` at most as protobuf, in the same order. A beat with more
-// gained chunks than one message has room for is spread over several messages, with the same numbers in each:
-// as a beat says what is there, and not what is to be added up, the tracker knows the same in the end. Pure.
+// Splits `request` into several of at most `max_bytes` each as protobuf, in the same order. A beat with more
+// gained chunks than one message holds is spread over several messages with the same numbers in each: a beat
+// states totals, not increments, so the tracker ends up with the same state. Pure.
 std::vector<HeartbeatRequest> SplitHeartbeat(const HeartbeatRequest& request, size_t max_bytes);
 
 // The same for the leases of a Leave. One without leases (all of them) stays one.

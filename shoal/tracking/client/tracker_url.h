@@ -9,14 +9,14 @@
 
 namespace shoal::tracking {
 
-// How a person names a tracker: "grpc://host:port", "udp://host:port", or "host:port" (gRPC). Immutable
-// value.
+// The address of a tracker and the protocol to use: "grpc://host:port", "udp://host:port", or "host:port"
+// (gRPC). Immutable value.
 struct TrackerUrl {
   enum class Protocol { kGrpc, kUdp };
   Protocol protocol = Protocol::kGrpc;
   HostPort address;
 
-  // INVALID_ARGUMENT that shows the right forms.
+  // Errors: INVALID_ARGUMENT; the message shows the valid forms.
   static absl::StatusOr<TrackerUrl> Parse(absl::string_view text);
   // Comma-separated; at least one.
   static absl::StatusOr<std::vector<TrackerUrl>> ParseList(absl::string_view text);

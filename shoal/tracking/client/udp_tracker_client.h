@@ -7,12 +7,12 @@
 
 namespace shoal::tracking {
 
-// A TrackerClient over datagrams. Requests are sent again (after 250 ms, then twice as long each time) until
-// `timeout`; a tracker of which three tries in a row hear that nothing listens is UNAVAILABLE before that. A
-// heartbeat or a Leave of many leases goes out as several datagrams; what datagrams can't carry goes to the
-// tracker's gRPC listener, whose port each of its replies names.
+// A TrackerClient over datagrams. It retries a request after 250 ms, then after twice as long each time,
+// until `timeout`; after three port-unreachable errors in a row the tracker is UNAVAILABLE. A heartbeat or
+// Leave of many leases becomes several datagrams. What datagrams can't carry goes to the gRPC listener of the
+// tracker, whose port each response names.
 //
-// Calls of several threads take turns; those that go to the gRPC listener don't.
+// Thread safety: thread-safe. Calls of several threads take turns, but for those over gRPC.
 using MakeGrpcClient = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
 std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client);
 

@@ -90,7 +90,7 @@ void ToProto(const absl::Status& error, size_t max_bytes, pb::DatagramError* out
 
 absl::Status FromProto(const pb::DatagramError& in) {
   const auto last = static_cast<uint32_t>(absl::StatusCode::kUnauthenticated);
-  // A code that nobody knows, and OK, which is no error.
+  // An unknown code, and OK, which is no error.
   const bool known = in.code() >= 1 && in.code() <= last;
   return {known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown,
           PlainText(in.message(), kMaxErrorBytes)};

@@ -11,22 +11,21 @@
 
 namespace shoal::tracking {
 
-// The tracker's datagrams as plain values; their bytes are docs/wire_format.md, "Tracker datagrams": four
-// magic bytes
-// ("SHD1" from client to tracker, "SHR1" back), two bytes that are the length of what follows, a protobuf
-// envelope (protos/shoal/tracker/v1/datagram.proto), then padding, which is zero and not looked at. Ids are
-// not repeated in hex. Functions here are pure and thread-safe.
+// The datagrams of the tracker as plain values. Their bytes are defined in docs/wire_format.md, "Tracker
+// datagrams": four magic bytes ("SHD1" from client to tracker, "SHR1" back), two bytes with the length of
+// what follows, a protobuf envelope (protos/shoal/tracker/v1/datagram.proto), then padding of zeros, which is
+// ignored. Ids are not repeated in hex. Functions here are pure and thread-safe.
 
 inline constexpr size_t kMaxDatagramBytes = 1200;
 inline constexpr size_t kCookieBytes = 16;
-// A request without a proven cookie is padded to this, so that the reply with a cookie is never the larger
-// one.
+// A request without a proven cookie is padded to this length, so that the response with a cookie is never
+// larger.
 inline constexpr size_t kMinRequestBytes = 64;
 
 struct DatagramRequest {
   uint64_t transaction_id = 0;
   std::string cookie;  // kCookieBytes, or empty
-  // A status: the envelope is right and its body is not, and this says how (INVALID_ARGUMENT).
+  // A status: the envelope is valid but its body is not (INVALID_ARGUMENT with the reason).
   std::variant<RegisterRequest, HeartbeatRequest, LookupRequest, LeaveRequest, absl::Status> body;
 
   // RESOURCE_EXHAUSTED when it does not fit into kMaxDatagramBytes: use gRPC. Padded to `min_bytes`.

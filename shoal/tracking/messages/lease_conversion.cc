@@ -11,7 +11,7 @@
 namespace shoal::tracking {
 namespace {
 
-// Longer leases than this are a fault of whoever grants them.
+// Longer leases than this are a fault of the tracker.
 constexpr absl::Duration kMaxLease = absl::Hours(24 * 7);
 
 // The lease's times, in all replies that grant one.

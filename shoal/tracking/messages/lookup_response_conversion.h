@@ -6,8 +6,8 @@
 
 namespace shoal::tracking {
 
-// A LookupResponse as the bytes of its protobuf message, the same as by way of ToProto, without a message, a
-// string or an allocation for each peer in between: what a tracker's time went into was these.
+// Encodes a LookupResponse as the bytes of its protobuf message, the same as through ToProto, without a
+// message, a string or an allocation per peer in between: those took most of a lookup's time.
 std::string EncodeLookupResponse(const LookupResponse& response);
 
 }  // namespace shoal::tracking

@@ -5,7 +5,7 @@
 
 namespace shoal::tracking {
 
-// What a tracker is told of the content that `manifest` describes.
+// The summary of the content that `manifest` describes, as trackers hold it.
 ContentSummary SummaryOf(const Manifest& manifest);
 
 }  // namespace shoal::tracking

@@ -15,10 +15,10 @@
 
 namespace shoal::tracking {
 
-// How a message's fields are named in errors, and the checks of those that stand in many messages. For the
-// conversions of this folder.
+// Names of message fields in errors, and checks of fields that several messages have. For the conversions of
+// this folder.
 
-// The name of a field, for errors: put together only when there is one, as a heartbeat has thousands of
+// The name of a field, for errors. Formatted only when an error occurs, because a heartbeat has thousands of
 // fields.
 class Field {
  public:

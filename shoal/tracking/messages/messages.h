@@ -15,10 +15,10 @@
 
 namespace shoal::tracking {
 
-// What is said between a tracker and its clients, as plain values: the same fields and the same limits as in
-// protos/shoal/tracker/v1/messages.proto, where each is described. The registry and all code that can be
-// tested without a server use these; shoal/tracking/messages/proto_conversion.h turns them into protobuf and
-// back at the edges.
+// The messages between a tracker and its clients as plain values, with the fields and limits of
+// protos/shoal/tracker/v1/messages.proto, which describes each. The registry and all code that is tested
+// without a server use these; shoal/tracking/messages/proto_conversion.h converts them to protobuf and back
+// at the edges.
 
 using LeaseId = StrongIndex<struct LeaseIdTag, uint64_t>;
 
@@ -61,7 +61,7 @@ struct ContentStatus {
 
 struct RegisterRequest {
   PeerId peer_id;
-  Endpoint endpoint;  // ip unspecified: wherever the request comes from
+  Endpoint endpoint;  // ip unspecified: the source address of the request
   ContentSummary content;
   ChunkSet held;  // size() == content.chunk_count
   uint32_t free_slots = 0;
@@ -94,7 +94,7 @@ struct LeaseBeat {
   uint64_t receive_rate_bytes_per_second = 0;
 };
 
-// A peer that was no good to whoever holds `lease_id`.
+// A bad peer, as the holder of `lease_id` has found it.
 struct PeerReport {
   enum class Reason { kDead, kLying };
 
@@ -117,7 +117,7 @@ struct HeartbeatResponse {
   std::vector<LeaseId> register_again;  // leases that the tracker does not know
 };
 
-// By id, or by name. A BitTorrent swarm goes by its info hash, which only GetSwarm takes.
+// By id or by name. A BitTorrent swarm has an info hash, which only GetSwarm accepts.
 using ContentKey = std::variant<ContentId, std::string, InfoHash>;
 
 struct LookupRequest {
@@ -128,7 +128,7 @@ struct LookupRequest {
 };
 
 struct LookupResponse {
-  std::vector<ContentStatus> contents;  // several only when a name was asked for; newest first
+  std::vector<ContentStatus> contents;  // several only for a name; newest first
   std::vector<PeerInfo> peers;          // only with exactly one content
   bool truncated = false;               // by the UDP listener: there are more peers than fitted
 };
@@ -193,7 +193,7 @@ struct WatchRequest {
   std::optional<PeerId> exclude;
 };
 
-// A change of a swarm: a peer is there or has become complete, or it is gone.
+// A change of a swarm: a peer joined or became complete, or it left.
 using SwarmEvent = std::variant<PeerInfo, PeerId>;
 
 struct LeaveRequest {

@@ -7,12 +7,12 @@
 
 namespace shoal::tracking {
 
-// Where a peer stands: a rack, a room, a city, whatever the people who run it call it. A tracker hands out
-// peers of the asker's own site first. Equal text is the same site; no text is no site.
+// The site of a peer: a rack, a room, a city, as its operators name it. A tracker names peers of the
+// requester's own site first. Equal text is the same site; empty text is no site.
 inline constexpr size_t kMaxSiteBytes = 64;
 
-// OK for what may be a site: at most kMaxSiteBytes of printable ASCII without spaces, or nothing.
-// INVALID_ARGUMENT that says what is wrong.
+// OK for a valid site: at most kMaxSiteBytes of printable ASCII without spaces, or empty. Errors:
+// INVALID_ARGUMENT with the reason.
 absl::Status CheckSite(absl::string_view site);
 
 }  // namespace shoal::tracking

@@ -74,7 +74,7 @@ void Console::Write(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody reads any more; the work goes on
+    if (written <= 0) return;  // no reader any more; the work goes on
     bytes.remove_prefix(static_cast<size_t>(written));
   }
 }

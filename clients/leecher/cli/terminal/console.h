@@ -31,7 +31,7 @@ class Console {
   bool json() const { return voice_ == Voice::kJson; }
   // Lines can be redrawn: a terminal that is to show progress.
   bool live() const { return live_; }
-  // Somebody is there to answer a question.
+  // A person is there to answer a question.
   bool can_ask() const { return can_ask_; }
   // For lines as wide as the terminal is now (a few columns are left free); 80 columns where there is none.
   LineStyle style() const;

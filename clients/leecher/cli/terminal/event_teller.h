@@ -12,7 +12,7 @@
 namespace shoal::leecher {
 
 // Puts a download's events into sentences for people, and keeps quiet about what was said before: a peer that
-// fails over and over is told of a few times, not each time. One per download; one thread.
+// fails over and over is mentioned a few times, not each time. One per download; one thread.
 class EventTeller {
  public:
   // A sentence without the download's name, escaped; nothing when the event is not worth one.

@@ -110,7 +110,7 @@ std::string Activity(const DownloadStatus& status, absl::string_view ellipsis) {
   return "";
 }
 
-// Empty while nobody is sent anything.
+// Empty while nothing is sent.
 std::string Upload(const DownloadStatus& status) {
   if (status.phase == Phase::kDone || status.send_rate_bytes_per_second < 1) return "";
   return absl::StrCat("up ", FormatRate(status.send_rate_bytes_per_second));

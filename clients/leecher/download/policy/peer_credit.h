@@ -57,7 +57,8 @@ class PeerCredit {
 
   double BytesPerSecond(absl::Duration now) { return rate_.BytesPerSecond(now); }
   // Returns the expected time until the last of `bytes` arrives, if the peer starts now. For a peer that sent
-  // nothing in the last seconds: the time that it is late already, if it owes anything; otherwise its round trip.
+  // nothing in the last seconds: the time that it is late already, if it owes anything; otherwise its round
+  // trip.
   absl::Duration TimeToBring(uint64_t bytes, absl::Duration now);
   absl::Duration round_trip() const { return round_trip_; }
 

@@ -167,7 +167,7 @@ void RequestPlanner::Plan(absl::Duration now, RequestSink& sink) {
 }
 
 void RequestPlanner::Deal(absl::Duration now) {
-  // Towards the end nobody may owe more than half of its even share of what is left, so that all end at the
+  // In the endgame no peer may owe more than half of its even share of what is left, so that all end at the
   // same time.
   const uint64_t share_bytes = order_.size() < 2
                                    ? UINT64_MAX
