@@ -16,12 +16,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "services/seeder/grpc_health_door.h"
 #include "services/seeder/seeder.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
-#include "shoal/service/grpc/health_client.h"
+#include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -195,7 +194,7 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   if (!http.ok()) return Wrong("--http", http.status());
   options.http = *http;
   options.connect_tracker = tracking::MakeTrackerClient;
-  options.open_health_door = OpenGrpcHealthDoor;
+  options.open_health_endpoint = service::OpenHealthEndpoint;
   return options;
 }
 

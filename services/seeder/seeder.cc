@@ -83,7 +83,7 @@ class SeederImpl final : public Seeder, public CatalogListener {
   const std::shared_ptr<Catalog> catalog_;
   std::unique_ptr<stream::ChunkServer> server_;
   std::vector<std::unique_ptr<TrackerLink>> trackers_;
-  std::unique_ptr<HealthDoor> health_;
+  std::unique_ptr<service::HealthEndpoint> health_;
   SeederMetrics metrics_;  // the HTTP thread's
   std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<SharedFolder> folder_;
@@ -116,7 +116,7 @@ absl::Status SeederImpl::Open() {
   serving.limits.write_limit = std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second);
   SHOAL_ASSIGN_OR_RETURN(server_, stream::ChunkServer::Start(serving, loops_, catalog_));
   if (options_.grpc.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(health_, options_.open_health_door(*options_.grpc));
+    SHOAL_ASSIGN_OR_RETURN(health_, options_.open_health_endpoint(*options_.grpc));
   }
   SHOAL_RETURN_IF_ERROR(OpenHttp());
   for (const tracking::TrackerUrl& tracker : options_.trackers) {

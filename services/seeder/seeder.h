@@ -10,9 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/seeder/catalog.h"
-#include "services/seeder/health_door.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/net/rate_limit.h"
+#include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
 
@@ -37,8 +37,8 @@ class Seeder {
     std::optional<Endpoint> grpc;  // health; unset: none
 
     std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)>
-        connect_tracker;                 // required
-    HealthDoorFactory open_health_door;  // required with `grpc`
+        connect_tracker;                                  // required
+    service::HealthEndpointFactory open_health_endpoint;  // required with `grpc`
     // Notified of every catalog event after the seeder has handled it. Null: none. Must outlive the seeder.
     CatalogListener* observer = nullptr;
   };

@@ -10,7 +10,7 @@
 #include "services/tracker/tracker_limits.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
-#include "shoal/service/grpc/health_client.h"
+#include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 

@@ -13,7 +13,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "services/tracker/registry/test_requests.h"
-#include "shoal/service/grpc/health_client.h"
+#include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 

@@ -241,9 +241,9 @@ TEST_F(SeederTest, SaysWhyItCanNotStart) {
 }
 
 // Health as main attaches it, without its gRPC.
-class RecordingHealthDoor final : public HealthDoor {
+class RecordingHealthEndpoint final : public service::HealthEndpoint {
  public:
-  explicit RecordingHealthDoor(std::vector<std::string>* calls) : calls_(calls) {}
+  explicit RecordingHealthEndpoint(std::vector<std::string>* calls) : calls_(calls) {}
   uint16_t port() const override { return 4711; }
   void SetServing(bool serving) override { calls_->push_back(serving ? "serving" : "not serving"); }
   void Stop() override { calls_->push_back("stopped"); }
@@ -256,7 +256,9 @@ TEST_F(SeederTest, HealthIsServingOnlyWhileItIsReady) {
   std::vector<std::string> calls;
   Seeder::Options options = Options();
   options.grpc = *Endpoint::Parse("127.0.0.1:0");
-  options.open_health_door = [&](const Endpoint&) { return std::make_unique<RecordingHealthDoor>(&calls); };
+  options.open_health_endpoint = [&](const Endpoint&) {
+    return std::make_unique<RecordingHealthEndpoint>(&calls);
+  };
   Start(options);
   EXPECT_EQ(seeder_->grpc_port(), 4711);
   ASSERT_TRUE(seeder_->WaitUntilReady());

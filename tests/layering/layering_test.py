@@ -120,7 +120,7 @@ NAMESPACES = {
 # the test of a daemon calls it as a client does.
 EDGES = {
     r".*\.pb\.h": r"(control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
-    r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_client|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
+    r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_endpoint|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
     r"CLI/.*": r"main\.cc",
 }
 

@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include "shoal/base/mutex.h"
 #include "shoal/net/listener.h"
-#include "shoal/service/grpc/health_client.h"
+#include "shoal/service/grpc/health_endpoint.h"
 #include "tests/support/loopback_client.h"
 
 namespace shoal::service {

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
 #include "clients/leecher/cli/commands/get_request.h"
-#include "clients/leecher/cli/commands/health.h"
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/commands/tracker_messages.h"
 #include "clients/leecher/cli/terminal/console.h"
@@ -45,7 +44,7 @@ class Get {
       : options_(options), interrupts_(interrupts), console_(VoiceOf(options)) {}
 
   ExitCode Run() {
-    absl::StatusOr<std::unique_ptr<Health>> health = Health::Start(options_.serve.grpc);
+    absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options_.serve.grpc);
     if (!health.ok()) return Fail(health.status(), ExitCode::kOther);
     absl::StatusOr<std::unique_ptr<Downloads>> downloads = StartDownloads();
     if (!downloads.ok()) return Fail(downloads.status(), ExitCode::kOther);

@@ -4,7 +4,6 @@
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
 #include "clients/leecher/cli/commands/hashing.h"
-#include "clients/leecher/cli/commands/health.h"
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/commands/tracker_messages.h"
 #include "clients/leecher/cli/terminal/console.h"
@@ -29,7 +28,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Console console(options.json    ? Console::Voice::kJson
                   : options.quiet ? Console::Voice::kQuiet
                                   : Console::Voice::kNormal);
-  absl::StatusOr<std::unique_ptr<Health>> health = Health::Start(options.serve.grpc);
+  absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options.serve.grpc);
   if (!health.ok()) return Fail(health.status(), ExitCode::kOther, console);
   absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, std::nullopt, console);
   if (!built.ok()) return Fail(built.status(), ExitCodeFor(built.status(), {}), console);

@@ -36,6 +36,17 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
   return serving;
 }
 
+absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::optional<HostPort>& address) {
+  if (!address.has_value()) return std::unique_ptr<service::HealthEndpoint>();
+  Endpoint listen;
+  SHOAL_ASSIGN_OR_RETURN(listen.ip, ResolveHost(address->host));
+  listen.port = address->port;
+  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<service::HealthEndpoint> health,
+                         service::OpenHealthEndpoint(listen));
+  health->SetServing(true);
+  return health;
+}
+
 void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, absl::Duration duration,
              TrackerMessages& messages, Console& console, Interrupts& interrupts) {
   const Clock& clock = Clock::Real();

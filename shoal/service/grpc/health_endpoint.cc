@@ -1,4 +1,4 @@
-#include "shoal/service/grpc/health_client.h"
+#include "shoal/service/grpc/health_endpoint.h"
 
 #include <chrono>
 #include <string>
@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
+#include "shoal/base/status_macros.h"
+#include "shoal/service/grpc/grpc_server.h"
 
 namespace shoal::service {
 namespace {
@@ -15,7 +17,29 @@ namespace {
 // empty message.
 constexpr char kServing[] = {0x08, 0x01};
 
+class GrpcHealthEndpoint final : public HealthEndpoint {
+ public:
+  explicit GrpcHealthEndpoint(std::unique_ptr<GrpcServer> server) : server_(std::move(server)) {}
+
+  uint16_t port() const override { return server_->port(); }
+  void SetServing(bool serving) override { server_->SetServing(serving); }
+  void Stop() override { server_->Stop(absl::ZeroDuration()); }
+
+ private:
+  const std::unique_ptr<GrpcServer> server_;
+};
+
+constexpr uint32_t kMaxHealthConnections = 100;
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoint& listen) {
+  GrpcServer::Options options;
+  options.listen = listen;
+  options.max_connections = kMaxHealthConnections;
+  SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<GrpcServer> server, GrpcServer::Start(options, {}));
+  return std::make_unique<GrpcHealthEndpoint>(std::move(server));
+}
 
 absl::Status CheckHealth(const HostPort& address, absl::Duration timeout) {
   const std::string target = address.ToString();
