@@ -17,11 +17,11 @@ pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 if(NOT SHOAL_CORE_ONLY)
   find_package(gRPC CONFIG REQUIRED)
 endif()
+# Debian's own, whatever comes first in the PATH: it is the one that Debian's gRPC modules are for.
+find_program(SHOAL_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 if(SHOAL_BUILD_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
-  # Debian's own, whatever comes first in the PATH: it is the one that Debian's gRPC modules are for.
-  find_program(SHOAL_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 endif()
 
 # Asio and Beast are headers only; the coroutine and thread settings are the same everywhere.

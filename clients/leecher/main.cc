@@ -1,52 +1,88 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "clients/leecher/cli/commands/arguments.h"
 #include "clients/leecher/cli/commands/commands.h"
 #include "clients/leecher/cli/terminal/interrupts.h"
 #include "clients/leecher/session/exit_code.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/service/command_line.h"
+#include "shoal/service/grpc/grpc_server.h"
+#include "shoal/service/log/log.h"
 
 namespace shoal::leecher {
 namespace {
 
+// The examples name the program "shoal"; it is shown under the name that it was called by.
+
 constexpr char kGetFooter[] =
     "\nExamples:\n"
-    "  shoal-leecher get model.tar --tracker=tracker.example:50051 -o /data\n"
-    "  shoal-leecher get model.tar.shoal --seed=2h     # the file names its trackers\n"
-    "  shoal-leecher get a.iso b.iso --on-complete='sha256sum \"$SHOAL_FILE\"'\n"
-    "  shoal-leecher get 9f86d081884c7d65 --json | jq 'select(.event==\"finished\")'\n"
-    "  shoal-leecher get dataset --include='*.csv,train/' --exclude='*.tmp' --priority='train/first*=high'\n"
-    "  shoal-leecher get film.mkv --sequential --limit-down=20Mbit --limit-up=800KiB\n"
+    "  shoal get model.tar --tracker=tracker.example:50051 -o /data\n"
+    "  shoal get model.tar.shoal --seed=2h     # the file names its trackers\n"
+    "  shoal get a.iso b.iso --on-complete='sha256sum \"$SHOAL_FILE\"'\n"
+    "  shoal get 9f86d081884c7d65 --json | jq 'select(.event==\"finished\")'\n"
+    "  shoal get dataset --include='*.csv,train/' --exclude='*.tmp' --priority='train/first*=high'\n"
+    "  shoal get film.mkv --sequential --limit-down=20Mbit --limit-up=800KiB\n"
     "\n"
-    "While it fetches, it serves to others what it already has. Afterwards, on a terminal,\n"
-    "it asks whether to go on serving; --seed answers beforehand. Interrupted with Ctrl-C,\n"
-    "it keeps what it has: run the same command again to go on. SIGUSR1 pauses it, SIGUSR2\n"
-    "lets it go on; what it has is served meanwhile.\n\n";
+    "While it downloads, it serves the chunks that it holds to other peers. Afterwards, on a\n"
+    "terminal, it asks whether to continue serving; --seed answers beforehand. Ctrl-C keeps what\n"
+    "was fetched: run the same command again to continue. SIGUSR1 pauses the downloads and\n"
+    "SIGUSR2 resumes them; chunks are served all the time.\n\n";
 constexpr char kListFooter[] =
     "\nExamples:\n"
-    "  shoal-leecher list --tracker=tracker.example:50051\n"
-    "  shoal-leecher list llama --json\n";
+    "  shoal list --tracker=tracker.example:50051\n"
+    "  shoal list llama --json\n";
 constexpr char kInfoFooter[] =
     "\nExamples:\n"
-    "  shoal-leecher info model.tar --tracker=tracker.example:50051\n"
-    "  shoal-leecher info model.tar.shoal              # its files too, and its own trackers\n";
+    "  shoal info model.tar --tracker=tracker.example:50051  # its files and peers\n"
+    "  shoal info model.tar.shoal              # its files, and its own trackers\n";
 constexpr char kMakeFooter[] =
     "\nExamples:\n"
-    "  shoal-leecher make model.tar --tracker=tracker.example:50051  # writes model.tar.shoal\n"
-    "  shoal-leecher make dataset/ -o /tmp/dataset.shoal --chunk-size=1MiB\n";
+    "  shoal make model.tar --tracker=tracker.example:50051  # writes model.tar.shoal\n"
+    "  shoal make dataset/ -o /tmp/dataset.shoal --chunk-size=1MiB\n";
+constexpr char kSaveFooter[] =
+    "\nExamples:\n"
+    "  shoal save model.tar --tracker=tracker.example:50051  # writes model.tar.shoal\n"
+    "  shoal save 9f86d081884c7d65 --tracker=tracker.example:50051 -o /tmp/model.shoal\n";
 constexpr char kSeedFooter[] =
     "\nExamples:\n"
-    "  shoal-leecher seed model.tar --tracker=tracker.example:50051\n"
-    "  shoal-leecher seed dataset/ --listen=0.0.0.0:6881 --advertise=files.example --for=8h\n";
+    "  shoal seed model.tar --tracker=tracker.example:50051\n"
+    "  shoal seed dataset/ --listen=0.0.0.0:6881 --advertise=files.example --for=8h\n";
+constexpr char kServeFooter[] =
+    "\nExamples:\n"
+    "  shoal serve --tracker=tracker.example:50051 -o /data\n"
+    "  shoal serve --tracker=tracker.example:50051 -o /models --follow='llama*' --keep=2 --disk=200GiB\n"
+    "  shoal serve --http=0.0.0.0:7433 --token-file=/etc/shoal/tokens\n"
+    "\nThe page is at http://localhost:7433/; `shoal status`, `shoal add NAME` and others talk to the "
+    "agent.\n";
+constexpr char kAgentFooter[] =
+    "\nExamples:\n"
+    "  shoal add model.tar film.shoal\n"
+    "  shoal status --json | jq '.downloads[].name'\n"
+    "  shoal pause 3; shoal remove model.tar --with-data\n"
+    "  shoal priority dataset 'train/*=high' '*.tmp=skip'\n"
+    "  shoal follow 'llama*' --keep=2\n";
 constexpr char kFooter[] =
-    "\nEvery flag can be set by the environment too: SHOAL_TRACKER, SHOAL_OUTPUT, SHOAL_SEED, ...\n"
-    "`shoal-leecher COMMAND --help` shows a command's flags and examples.\n\n";
+    "\nExamples:\n"
+    "  shoal list --tracker=tracker.example:50051\n"
+    "  shoal get model.tar --tracker=tracker.example:50051 -o /data\n"
+    "\nMost flags can be set by the environment: SHOAL_TRACKER, SHOAL_OUTPUT, SHOAL_SEED, ...\n"
+    "`shoal COMMAND --help` shows a command's flags and examples.\n\n";
+
+std::string Footer(absl::string_view text, const std::string& program) {
+  return absl::StrReplaceAll(
+      text, {{"  shoal ", absl::StrCat("  ", program, " ")}, {"`shoal ", absl::StrCat("`", program, " ")}});
+}
 
 void AddTrackers(CLI::App& command, Words& words) {
   command.add_option("-t,--tracker", words.trackers, "HOST:PORT (gRPC), grpc://HOST:PORT or udp://HOST:PORT")
@@ -57,22 +93,28 @@ void AddTrackers(CLI::App& command, Words& words) {
 }
 
 void AddServing(CLI::App& command, Words& words) {
-  command.add_option("--listen", words.listen, "Where to serve chunks to others; port 0: any free one")
+  command.add_option("--listen", words.listen, "Address of the chunk stream listener; port 0: any free port")
       ->envname("SHOAL_LISTEN")
       ->type_name("HOST:PORT|none")
       ->capture_default_str();
   command
-      .add_option("--advertise", words.advertise,
-                  "Host that others reach this one by (else: as trackers see it)")
+      .add_option(
+          "--advertise", words.advertise,
+          "Addresses under which peers reach this machine; default: the one that trackers see, and those of "
+          "its interfaces")
       ->envname("SHOAL_ADVERTISE")
-      ->type_name("HOST");
+      ->type_name("HOST[:PORT],...");
   command
       .add_option("--site", words.site,
-                  "Where this machine stands, in your own words (a rack, a city): trackers name peers of one "
+                  "Location of this machine in your own words (a rack, a city); trackers name peers of one "
                   "site to each other first")
       ->envname("SHOAL_SITE")
       ->type_name("NAME");
-  command.add_option("--grpc", words.grpc, "Health service (grpc.health.v1), for containers")
+  command.add_option("--http", words.http, "Address of the pages /metrics, /healthz and /readyz")
+      ->envname("SHOAL_HTTP")
+      ->type_name("HOST:PORT|none")
+      ->capture_default_str();
+  command.add_option("--grpc", words.grpc, "Address of the health service (grpc.health.v1), for containers")
       ->envname("SHOAL_GRPC")
       ->type_name("HOST:PORT|none")
       ->capture_default_str();
@@ -81,7 +123,7 @@ void AddServing(CLI::App& command, Words& words) {
 void AddLimitUp(CLI::App& command, Words& words) {
   command
       .add_option("--limit-up", words.limit_up,
-                  "Send at most so much per second, to all peers together: 800KiB, 20Mbit")
+                  "Upload limit per second for all peers together: 800KiB, 20Mbit")
       ->envname("SHOAL_LIMIT_UP")
       ->type_name("RATE|none")
       ->capture_default_str();
@@ -89,24 +131,24 @@ void AddLimitUp(CLI::App& command, Words& words) {
 
 void AddSelection(CLI::App& get, Words& words) {
   get.add_option("--include", words.include,
-                 "Of a folder only the files that match: '*.csv' anywhere, 'train/*' below train")
+                 "Fetch only the files of a folder that match: '*.csv' anywhere, 'train/*' below train")
       ->envname("SHOAL_INCLUDE")
       ->type_name("GLOB[,GLOB...]")
       ->expected(1)
       ->take_all();
-  get.add_option("--exclude", words.exclude, "All files but those that match")
+  get.add_option("--exclude", words.exclude, "Fetch all files but those that match")
       ->envname("SHOAL_EXCLUDE")
       ->type_name("GLOB[,GLOB...]")
       ->expected(1)
       ->take_all();
   get.add_option("--priority", words.priority,
-                 "high: first; low: last; skip: not at all. The last one that matches counts")
+                 "high: first; low: last; skip: not at all. The last match counts")
       ->envname("SHOAL_PRIORITY")
       ->type_name("GLOB=high|normal|low|skip[,...]")
       ->expected(1)
       ->take_all();
   get.add_flag("--sequential", words.sequential,
-               "From the first chunk to the last, for what reads along; slower for the others")
+               "From the first chunk to the last, for a program that reads along; slower for other peers")
       ->envname("SHOAL_SEQUENTIAL");
 }
 
@@ -118,68 +160,88 @@ void AddQuiet(CLI::App& command, Words& words) {
   command.add_flag("-q,--quiet", words.quiet, "Print errors only")->envname("SHOAL_QUIET");
 }
 
-void AddGet(CLI::App& app, Words& words) {
-  CLI::App& get = *app.add_subcommand("get", "Fetch contents, several side by side");
+void AddGet(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& get = *app.add_subcommand("get", "Fetch contents, several in parallel");
   get.parse_complete_callback([&words] { words.command = CommandName::kGet; });
-  get.add_option("content", words.contents, "Names, ids (or their first 8 digits and more), .shoal files")
+  get.add_option("content", words.contents, "Names, ids (or the first 8 digits or more of one), .shoal files")
       ->type_name("NAME|ID|FILE.shoal ...")
       ->required();
   AddTrackers(get, words);
-  get.add_option("-o,--output", words.output, "The folder to put them into; default: the current one")
+  get.add_option(
+         "-o,--output", words.output,
+         "Target folder; default: the current one. A path such as new.bin names the file of a single-file "
+         "content")
       ->envname("SHOAL_OUTPUT")
-      ->type_name("DIR");
-  get.add_option("--seed", words.seed, "Serve on afterwards: 30m, 2h, forever (that is --seed alone), no")
+      ->type_name("DIR|FILE");
+  get.add_option("--seed", words.seed, "Serve afterwards: 30m, 2h, forever (the same as --seed alone), no")
       ->envname("SHOAL_SEED")
       ->type_name("[=DURATION]");
   AddServing(get, words);
-  get.add_option("--peers-max", words.max_peers, "Connections per content at a time")
+  get.add_option("--peers-max", words.max_peers, "Connections per content")
       ->envname("SHOAL_PEERS_MAX")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   get.add_option("--limit-down", words.limit_down,
-                 "Fetch at most so much per second, all contents together: 12MiB, 100Mbit")
+                 "Download limit per second for all contents together: 12MiB, 100Mbit")
       ->envname("SHOAL_LIMIT_DOWN")
       ->type_name("RATE|none")
       ->capture_default_str();
   AddLimitUp(get, words);
   AddSelection(get, words);
-  get.add_option("--wait", words.wait, "Give up after this long without a byte (exit code 5)")
+  get.add_option(
+         "--wait", words.wait,
+         "Wait so long for a tracker, a content or a byte that does not come (exit codes 4, 3, 5); 0 does "
+         "not wait; default: 10s for a tracker and a content, 1m for a byte")
       ->envname("SHOAL_WAIT")
-      ->type_name("DURATION|forever")
-      ->capture_default_str();
+      ->type_name("DURATION|forever");
   get.add_option("--on-complete", words.on_complete,
                  "Run by /bin/sh for each content: $SHOAL_FILE, $SHOAL_NAME, $SHOAL_CONTENT_ID")
       ->envname("SHOAL_ON_COMPLETE")
       ->type_name("CMD");
-  get.add_flag("--verify", words.verify, "Check again what an earlier run left, chunk by chunk")
+  get.add_flag("--verify", words.verify, "Read and check what an earlier run left, chunk by chunk")
       ->envname("SHOAL_VERIFY");
+  get.add_flag("--repair", words.repair,
+               "Use and replace a damaged, partial or older target: keep its valid chunks, fetch the rest")
+      ->envname("SHOAL_REPAIR");
+  get.add_flag("--dry-run", words.dry_run, "Show what would be fetched, and fetch nothing but the manifest");
   AddJson(get, words);
   AddQuiet(get, words);
-  get.footer(std::string(kGetFooter) + ExitCodeTable());
+  get.footer(Footer(kGetFooter, program) + ExitCodeTable());
 }
 
-void AddList(CLI::App& app, Words& words) {
-  CLI::App& list = *app.add_subcommand("list", "Show what the trackers know");
+void AddList(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& list = *app.add_subcommand("list", "List what the trackers know");
   list.parse_complete_callback([&words] { words.command = CommandName::kList; });
   list.add_option("text", words.subject, "Only names that contain this")->type_name("TEXT");
   AddTrackers(list, words);
   AddJson(list, words);
-  list.footer(kListFooter);
+  list.footer(Footer(kListFooter, program));
 }
 
-void AddInfo(CLI::App& app, Words& words) {
-  CLI::App& info = *app.add_subcommand("info", "Show one content, and who has it");
+void AddInfo(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& info = *app.add_subcommand("info", "Show one content and its peers");
   info.parse_complete_callback([&words] { words.command = CommandName::kInfo; });
   info.add_option("content", words.subject, "A name, an id or a .shoal file")
       ->type_name("NAME|ID|FILE.shoal")
       ->required();
   AddTrackers(info, words);
   AddJson(info, words);
-  info.footer(kInfoFooter);
+  info.footer(Footer(kInfoFooter, program));
 }
 
-void AddMake(CLI::App& app, Words& words) {
+void AddLinks(CLI::App& command, Words& words) {
+  command
+      .add_option(
+          "--links", words.links,
+          "Symbolic links that lead out of a folder: keep publishes without them (links that stay inside "
+          "travel as links), follow publishes what they lead to")
+      ->envname("SHOAL_LINKS")
+      ->type_name("keep|follow")
+      ->capture_default_str();
+}
+
+void AddMake(CLI::App& app, const std::string& program, Words& words) {
   CLI::App& make = *app.add_subcommand("make", "Hash a file or folder and write its .shoal file");
   make.parse_complete_callback([&words] { words.command = CommandName::kMake; });
   make.add_option("path", words.subject, "A file or a folder")->type_name("PATH")->required();
@@ -189,17 +251,35 @@ void AddMake(CLI::App& app, Words& words) {
                   "A power of two; default: 512KiB, more for very large contents")
       ->envname("SHOAL_CHUNK_SIZE")
       ->type_name("SIZE");
+  AddLinks(make, words);
   AddTrackers(make, words);
   AddJson(make, words);
   AddQuiet(make, words);
-  make.footer(kMakeFooter);
+  make.footer(Footer(kMakeFooter, program));
 }
 
-void AddSeed(CLI::App& app, Words& words) {
+void AddSave(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& save =
+      *app.add_subcommand("save", "Fetch the manifest of a content and write it as a .shoal file");
+  save.parse_complete_callback([&words] { words.command = CommandName::kSave; });
+  save.add_option("content", words.subject, "A name, or an id")->type_name("NAME|ID")->required();
+  save.add_option("-o,--output", words.output, "The file to write; default: NAME.shoal in the current folder")
+      ->type_name("FILE.shoal");
+  AddTrackers(save, words);
+  save.add_option("--wait", words.wait, "How long to wait for what is missing, as in get")
+      ->envname("SHOAL_WAIT")
+      ->type_name("DURATION|forever");
+  AddJson(save, words);
+  AddQuiet(save, words);
+  save.footer(Footer(kSaveFooter, program));
+}
+
+void AddSeed(CLI::App& app, const std::string& program, Words& words) {
   CLI::App& seed = *app.add_subcommand("seed", "Hash a file or folder and serve it until Ctrl-C");
   seed.parse_complete_callback([&words] { words.command = CommandName::kSeed; });
   seed.add_option("path", words.subject, "A file or a folder")->type_name("PATH")->required();
   AddTrackers(seed, words);
+  AddLinks(seed, words);
   AddServing(seed, words);
   AddLimitUp(seed, words);
   seed.add_option("--for", words.serve_for, "Serve for this long")
@@ -208,78 +288,263 @@ void AddSeed(CLI::App& app, Words& words) {
       ->capture_default_str();
   AddJson(seed, words);
   AddQuiet(seed, words);
-  seed.footer(kSeedFooter);
+  seed.footer(Footer(kSeedFooter, program));
 }
 
-// `--seed` and `--health-check` may stand alone, and must not swallow the word behind them then.
-std::vector<std::string> WordsBackwards(int argc, char** argv) {
-  std::vector<std::string> words;
-  for (int i = argc - 1; i > 0; --i) words.emplace_back(argv[i]);
-  for (auto word = words.rbegin(); word != words.rend() && *word != "--"; ++word) {
-    if (*word == "--seed") *word = "--seed=forever";
-    if (*word == "--health-check") *word = "--health-check=here";
+void AddSocket(CLI::App& command, Words& words) {
+  command
+      .add_option("--socket", words.socket,
+                  "Where the agent of this machine takes commands; default: /run/shoal/agent.sock for root, "
+                  "otherwise in $XDG_RUNTIME_DIR or the state folder")
+      ->envname("SHOAL_SOCKET")
+      ->type_name("PATH");
+}
+
+void AddServe(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& serve =
+      *app.add_subcommand("serve", "Run the agent: many downloads, kept across restarts, with a page");
+  serve.parse_complete_callback([&words, &serve] {
+    words.command = CommandName::kServe;
+    service::ReadConfigFile(serve);
+  });
+  AddTrackers(serve, words);
+  serve.add_option("-o,--output", words.output, "Folder for contents; default: the current one")
+      ->envname("SHOAL_OUTPUT")
+      ->type_name("DIR");
+  serve
+      .add_option("--follow", words.follow,
+                  "Fetch what is published under these names, and each new version of it")
+      ->envname("SHOAL_FOLLOW")
+      ->type_name("GLOB[,GLOB...]")
+      ->expected(1)
+      ->take_all();
+  serve.add_option("--keep", words.keep, "Versions of a followed name that are kept")
+      ->envname("SHOAL_KEEP")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  serve
+      .add_option("--disk", words.disk,
+                  "Room for contents: the least recently used ones that are not pinned go first")
+      ->envname("SHOAL_DISK")
+      ->type_name("SIZE|none")
+      ->capture_default_str();
+  serve
+      .add_option("--state", words.state,
+                  "Folder of the list of downloads; default: $STATE_DIRECTORY, $XDG_STATE_HOME/shoal or "
+                  "~/.local/state/shoal")
+      ->envname("SHOAL_STATE")
+      ->type_name("DIR");
+  AddSocket(serve, words);
+  serve
+      .add_option("--http", words.agent_http,
+                  "Address of the page, the API, the contents and the metrics; others than the loopback "
+                  "need --token-file")
+      ->envname("SHOAL_HTTP")
+      ->type_name("HOST:PORT|none")
+      ->capture_default_str();
+  serve
+      .add_option(
+          "--token-file", words.token_file,
+          "Tokens, one per line, of which --http demands one; made with a random one if it is missing")
+      ->envname("SHOAL_TOKEN_FILE")
+      ->type_name("FILE");
+  serve
+      .add_option("--http-name", words.http_names,
+                  "Names besides localhost by which the page is reached, such as that of a proxy")
+      ->envname("SHOAL_HTTP_NAME")
+      ->type_name("NAME[,NAME...]")
+      ->delimiter(',');
+  serve.add_option("--grpc", words.grpc, "A loopback address of the API over gRPC, for grpcurl")
+      ->envname("SHOAL_GRPC")
+      ->type_name("HOST:PORT|none")
+      ->capture_default_str();
+  serve.add_option("--listen", words.listen, "Address of the chunk stream listener; port 0: any free port")
+      ->envname("SHOAL_LISTEN")
+      ->type_name("HOST:PORT|none")
+      ->capture_default_str();
+  serve
+      .add_option("--advertise", words.advertise, "Addresses under which peers reach this machine, as in get")
+      ->envname("SHOAL_ADVERTISE")
+      ->type_name("HOST[:PORT],...");
+  serve.add_option("--site", words.site, "Location of this machine in your own words, as in get")
+      ->envname("SHOAL_SITE")
+      ->type_name("NAME");
+  serve.add_option("--peers-max", words.max_peers, "Connections per content")
+      ->envname("SHOAL_PEERS_MAX")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  serve.add_option("--limit-down", words.limit_down, "Download limit per second, until `limit` sets another")
+      ->envname("SHOAL_LIMIT_DOWN")
+      ->type_name("RATE|none")
+      ->capture_default_str();
+  AddLimitUp(serve, words);
+  serve
+      .add_option("--on-complete", words.on_complete,
+                  "Run by /bin/sh for each content: $SHOAL_FILE, $SHOAL_NAME, $SHOAL_CONTENT_ID")
+      ->envname("SHOAL_ON_COMPLETE")
+      ->type_name("CMD");
+  serve.add_option("--log-format", words.log_format, "Format of the log's lines")
+      ->envname("SHOAL_LOG_FORMAT")
+      ->type_name("text|json")
+      ->capture_default_str();
+  service::AddConfigFile(serve);
+  serve.footer(Footer(kServeFooter, program));
+}
+
+// The commands to a running agent.
+void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
+  using Action = AgentCommandOptions::Action;
+  const auto add = [&](const char* name, Action action, const char* what) -> CLI::App& {
+    CLI::App& command = *app.add_subcommand(name, what);
+    command.group("Commands to the agent (serve)");
+    command.parse_complete_callback([&words, action] {
+      words.command = CommandName::kAgent;
+      words.action = action;
+    });
+    AddSocket(command, words);
+    AddJson(command, words);
+    command.footer(Footer(kAgentFooter, program));
+    return command;
+  };
+  const auto take = [&](CLI::App& command, const char* type, const char* what) {
+    return command.add_option("download", words.contents, what)->type_name(type);
+  };
+  constexpr char kDownloads[] = "Downloads, by number, name or id";
+  CLI::App& status = add("status", Action::kStatus, "Show the downloads, or some of them");
+  take(status, "DOWNLOAD ...", kDownloads);
+  status.add_flag("--names", words.names_only, "Only their names, one a line");
+  CLI::App& added = add("add", Action::kAdd, "Add contents");
+  take(added, "NAME|ID|FILE.shoal ...", "Names, ids, .shoal files")->required();
+  AddTrackers(added, words);
+  added.add_option("-o,--output", words.output, "Folder for the content; default: the agent's")
+      ->type_name("DIR");
+  AddSelection(added, words);
+  added.add_flag("--paused", words.paused, "Fetch nothing before `resume`");
+  added.add_flag("--repair", words.repair, "Use and replace a damaged, partial or older target");
+  take(add("pause", Action::kPause, "Fetch nothing more of these, and go on serving"), "DOWNLOAD ...",
+       kDownloads)
+      ->required();
+  take(add("resume", Action::kResume, "Continue these, or try again"), "DOWNLOAD ...", kDownloads)
+      ->required();
+  CLI::App& removed = add("remove", Action::kRemove, "Forget these; their files stay");
+  take(removed, "DOWNLOAD ...", kDownloads)->required();
+  removed.add_flag("--with-data", words.with_data, "Remove their files too");
+  take(add("verify", Action::kVerify, "Read what is on the disk, and fetch again what is damaged"),
+       "DOWNLOAD ...", kDownloads)
+      ->required();
+  CLI::App& priority = add("priority", Action::kPriority, "Set which files are fetched, and which first");
+  priority.add_option("download", words.subject, "A download, by number, name or id")
+      ->type_name("DOWNLOAD")
+      ->required();
+  priority.add_option("rules", words.priority, "high: first; low: last; skip: not at all")
+      ->type_name("GLOB=high|normal|low|skip ...")
+      ->required();
+  CLI::App& limit = add("limit", Action::kLimit, "Show or set the rate limits");
+  limit.add_option("--down", words.new_limit_down, "Received per second")->type_name("RATE|none");
+  limit.add_option("--up", words.new_limit_up, "Sent per second")->type_name("RATE|none");
+  take(add("pin", Action::kPin, "Keep these whatever the disk budget says"), "DOWNLOAD ...", kDownloads)
+      ->required();
+  take(add("unpin", Action::kUnpin, "End that"), "DOWNLOAD ...", kDownloads)->required();
+  CLI::App& follow = add("follow", Action::kFollow, "Fetch what is published under these names from now on");
+  take(follow, "GLOB ...", "Globs over names; without one: show those that are followed");
+  follow.add_option("--keep", words.keep, "Versions that are kept")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  follow.add_option("-o,--output", words.output, "Folder for them; default: the agent's")->type_name("DIR");
+  take(add("unfollow", Action::kUnfollow, "End that; what it brought stays"), "GLOB ...", "Globs")
+      ->required();
+  add("top", Action::kTop, "Watch the downloads in the terminal");
+}
+
+// Gives --seed and --health-check the value that they have alone, so that they do not take the word behind
+// them.
+std::vector<std::string> CommandWords(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  for (std::string& word : words) {
+    if (word == "--") break;
+    if (word == "--seed") word = "--seed=forever";
+    if (word == "--health-check") word = "--health-check=here";
   }
   return words;
 }
 
-ExitCode Usage(const std::string& what) {
-  std::cerr << "shoal-leecher: " << what << "\nRun it with --help to see what it takes.\n";
-  return ExitCode::kUsage;
-}
+// The loops, gRPC's client and the disk threads take about 40; each peer and each open file takes one more.
+constexpr uint32_t kMinDescriptors = 128;
 
 ExitCode Run(const Command& command) {
+  const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
+  const bool uses_network = !std::holds_alternative<MakeOptions>(command);
+  if (uses_network && !descriptors.ok()) {
+    service::ReportFatal(descriptors.message());
+    return ExitCode::kOther;
+  }
   Interrupts interrupts;
   struct Runner {
     Interrupts& interrupts;
     ExitCode operator()(const GetOptions& options) const { return RunGet(options, interrupts); }
     ExitCode operator()(const ListOptions& options) const { return RunList(options); }
-    ExitCode operator()(const InfoOptions& options) const { return RunInfo(options); }
+    ExitCode operator()(const InfoOptions& options) const { return RunInfo(options, interrupts); }
     ExitCode operator()(const MakeOptions& options) const { return RunMake(options); }
+    ExitCode operator()(const SaveOptions& options) const { return RunSave(options, interrupts); }
     ExitCode operator()(const SeedOptions& options) const { return RunSeed(options, interrupts); }
+    ExitCode operator()(const AgentOptions& options) const { return RunAgent(options, interrupts); }
+    ExitCode operator()(const AgentCommandOptions& options) const {
+      return RunAgentCommand(options, interrupts);
+    }
     ExitCode operator()(const HealthCheckOptions& options) const { return RunHealthCheck(options); }
   };
   return std::visit(Runner{interrupts}, command);
 }
 
-ExitCode Main(int argc, char** argv) {
-  CLI::App app("Fetches files from many peers at once, checks every chunk, serves what it has to others.",
-               "shoal-leecher");
-  app.set_version_flag("--version", "shoal-leecher " SHOAL_VERSION);
-  app.footer(std::string(kFooter) + ExitCodeTable());
+int Main(int argc, char** argv) {
+  service::ReserveStandardDescriptors();
+  const service::Program program = {service::ProgramName(argv[0], {"shoal-leecher", "shoal"}), SHOAL_VERSION};
+  // What libraries print does not get below errors, and so is not shown.
+  service::StartLog(program.name, service::LogLevel::kError, service::LogFormat::kText);
+  service::ExitWhenResourcesEnd(static_cast<int>(ExitCode::kOther));
+  service::RouteLibraryLogs();
+  CLI::App app("Fetches files from many peers at once, checks every chunk, and serves them to other peers.");
+  app.footer(Footer(kFooter, program.name) + ExitCodeTable());
   Words words;
-  AddGet(app, words);
-  AddList(app, words);
-  AddInfo(app, words);
-  AddMake(app, words);
-  AddSeed(app, words);
+  AddGet(app, program.name, words);
+  AddList(app, program.name, words);
+  AddInfo(app, program.name, words);
+  AddMake(app, program.name, words);
+  AddSave(app, program.name, words);
+  AddSeed(app, program.name, words);
+  AddServe(app, program.name, words);
+  AddAgentCommands(app, program.name, words);
   app.add_option("--health-check", words.health_check,
-                 "Exit 0 if the health service there says SERVING, else 1")
-      ->type_name("[=HOST:PORT]");
-
-  // CLI11 reports by exceptions; they end here.
-  try {
-    app.parse(WordsBackwards(argc, argv));
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::Success)) return Usage(error.what());
-    app.exit(error, std::cout, std::cerr);
-    return ExitCode::kOk;
+                 "Exit 0 if the health service there says SERVING, else 1; an agent has it at its socket")
+      ->type_name("[=HOST:PORT|SOCKET]");
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    if (command->get_group() == "Subcommands") command->group("Commands");
   }
+
+  const std::optional<int> end = service::ParseCommandLine(app, program, CommandWords(argc, argv));
+  if (end.has_value()) return *end;
   if (!words.health_check.empty()) {
     words.command = CommandName::kHealthCheck;
     if (words.health_check == "here") words.health_check.clear();
     if (const char* service = std::getenv("SHOAL_GRPC")) words.grpc = service;
   } else if (app.get_subcommands().size() != 1) {
     std::cerr << app.help();
-    return ExitCode::kUsage;
+    return service::kUsageExitCode;
   }
   const absl::StatusOr<Command> command = Interpret(words);
-  if (!command.ok()) return Usage(std::string(command.status().message()));
-  return Run(*command);
+  if (!command.ok()) {
+    std::cerr << program.name << ": " << command.status().message() << "\n";
+    return service::kUsageExitCode;
+  }
+  return static_cast<int>(Run(*command));
 }
 
 }  // namespace
 }  // namespace shoal::leecher
 
 int main(int argc, char** argv) {
-  return static_cast<int>(shoal::leecher::Main(argc, argv));
+  return shoal::leecher::Main(argc, argv);
 }

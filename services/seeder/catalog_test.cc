@@ -19,6 +19,7 @@ namespace shoal::seeder {
 namespace {
 
 using ::testing::ElementsAre;
+using Comparison = FileStamp::Comparison;
 
 class CatalogTest : public ::testing::Test {
  protected:
@@ -29,31 +30,32 @@ class CatalogTest : public ::testing::Test {
     auto built = BuildManifest(share_.Path(entry), {});
     EXPECT_TRUE(built.ok()) << built.status();
     const ContentId id = built->manifest.id();
-    catalog_.Publish(entry, *std::move(built), /*from_cache=*/false, [this] { ++stale_; });
+    catalog_.Publish(entry, *std::move(built), /*from_cache=*/false,
+                     [this](const absl::Status& why) { stale_.push_back(why); });
     return id;
   }
 
   const TemporaryFolder share_;
   RecordingListener listener_;
   Catalog catalog_{&listener_};
-  int stale_ = 0;
+  std::vector<absl::Status> stale_;
 };
 
-TEST_F(CatalogTest, FindsWhatIsPublishedUntilItIsWithdrawn) {
+TEST_F(CatalogTest, FindsAContentUntilItIsWithdrawn) {
   share_.Write("a", "bytes");
-  EXPECT_EQ(catalog_.FingerprintFor("a"), nullptr);
+  EXPECT_EQ(catalog_.VersionOf("a"), nullptr);
   const ContentId id = Publish("a");
   ASSERT_NE(catalog_.Find(id), nullptr);
   EXPECT_EQ(catalog_.Find(id)->manifest()->name(), "a");
-  ASSERT_NE(catalog_.FingerprintFor("a"), nullptr);
-  EXPECT_EQ(*catalog_.FingerprintFor("a"), ScanEntry(share_.Path("a"))->fingerprint);
+  ASSERT_NE(catalog_.VersionOf("a"), nullptr);
+  EXPECT_EQ(catalog_.VersionOf("a")->fingerprint, ScanEntry(share_.Path("a"))->fingerprint);
   EXPECT_TRUE(catalog_.Withdraw("a", "test"));
   EXPECT_FALSE(catalog_.Withdraw("a", "test"));
   EXPECT_EQ(catalog_.Find(id), nullptr);
   EXPECT_THAT(Record().events, ElementsAre("published a", "withdrawn a"));
 }
 
-TEST_F(CatalogTest, ANewVersionTakesThePlaceOfTheOld) {
+TEST_F(CatalogTest, ANewVersionReplacesTheOld) {
   share_.Write("a", "one");
   const ContentId one = Publish("a");
   share_.Write("a", "another");
@@ -64,7 +66,7 @@ TEST_F(CatalogTest, ANewVersionTakesThePlaceOfTheOld) {
   EXPECT_THAT(Record().events, ElementsAre("published a", "withdrawn a", "published a"));
 }
 
-TEST_F(CatalogTest, TheSameVersionAgainIsNoNews) {
+TEST_F(CatalogTest, TheSameVersionAgainCausesNoEvent) {
   share_.Write("a", "one");
   const ContentId id = Publish("a");
   const auto source = catalog_.Find(id);
@@ -80,7 +82,7 @@ TEST_F(CatalogTest, EqualBytesUnderTwoNamesAreTwoContents) {
   EXPECT_THAT(catalog_.entries(), ElementsAre("a", "b"));
 }
 
-TEST_F(CatalogTest, SeesWhichFilesChanged) {
+TEST_F(CatalogTest, ReportsWhichFilesChanged) {
   share_.Write("file", "x");
   share_.Write("many/a", "1");
   share_.Write("many/a-b", "2");
@@ -88,7 +90,7 @@ TEST_F(CatalogTest, SeesWhichFilesChanged) {
   Publish("file");
   Publish("many");
   const auto unchanged = [&](const char* entry, const char* path) {
-    EXPECT_FALSE(catalog_.FileChanged(entry, path)) << entry << " " << path;
+    EXPECT_EQ(catalog_.Compare(entry, path), Comparison::kSame) << entry << " " << path;
   };
   unchanged("file", "");
   unchanged("many", "");
@@ -99,16 +101,16 @@ TEST_F(CatalogTest, SeesWhichFilesChanged) {
   unchanged("unpublished", "");
 
   share_.Write("file", "longer");
-  EXPECT_TRUE(catalog_.FileChanged("file", ""));
+  EXPECT_EQ(catalog_.Compare("file", ""), Comparison::kOther);
   std::filesystem::remove_all(share_.Path("many/sub"));
-  EXPECT_TRUE(catalog_.FileChanged("many", "sub/c"));
-  EXPECT_TRUE(catalog_.FileChanged("many", "sub"));
+  EXPECT_EQ(catalog_.Compare("many", "sub/c"), Comparison::kOther);
+  EXPECT_EQ(catalog_.Compare("many", "sub"), Comparison::kOther);
   unchanged("many", "a");
   std::filesystem::remove_all(share_.Path("many"));
-  EXPECT_TRUE(catalog_.FileChanged("many", ""));
+  EXPECT_EQ(catalog_.Compare("many", ""), Comparison::kOther);
 }
 
-// What every kind of file comes out as, chunk by chunk.
+// A length of a file and the number of its chunks.
 struct Shape {
   const char* name;
   size_t length;
@@ -152,13 +154,45 @@ TEST_F(CatalogTest, ServesVeryLongNames) {
   EXPECT_NE(catalog_.Find(Publish(name)), nullptr);
 }
 
-TEST_F(CatalogTest, TellsOnceThatAFileIsStale) {
+TEST_F(CatalogTest, ReportsAStaleFileOnce) {
   share_.Write("a", "one");
   const auto source = catalog_.Find(Publish("a"));
   share_.Write("a", "another");
   EXPECT_TRUE(absl::IsFailedPrecondition(source->Open(ChunkIndex(0)).status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(source->Open(ChunkIndex(0)).status()));
-  EXPECT_EQ(stale_, 1);
+  ASSERT_EQ(stale_.size(), 1u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(stale_[0])) << stale_[0];
+}
+
+TEST_F(CatalogTest, ReportsAFileThatCanNotBeReadAsStale) {
+  share_.Write("a", "one");
+  const auto source = catalog_.Find(Publish("a"));
+  std::filesystem::remove(share_.Path("a"));
+  // Opening it fails, and no stamp can be compared.
+  std::filesystem::create_symlink("a", share_.Path("a"));
+  EXPECT_FALSE(source->Open(ChunkIndex(0)).ok());
+  ASSERT_EQ(stale_.size(), 1u);
+  EXPECT_FALSE(absl::IsResourceExhausted(stale_[0])) << stale_[0];
+}
+
+TEST_F(CatalogTest, ALinkedFileIsDoubtfulAndItsVersionIsRenewed) {
+  share_.Write("a", "one");
+  const ContentId id = Publish("a");
+  const auto source = catalog_.Find(id);
+  const Sha256Digest before = catalog_.VersionOf("a")->fingerprint;
+  listener_.WaitForEvent("published a");
+  // Repeated until the step of the file system's time stamps is over.
+  while (catalog_.Compare("a", "") == Comparison::kSame) {
+    std::filesystem::create_hard_link(share_.Path("a"), share_.Path("b"));
+    std::filesystem::remove(share_.Path("b"));
+  }
+  EXPECT_EQ(catalog_.Compare("a", ""), Comparison::kDoubtful);
+  EXPECT_EQ(Publish("a"), id);
+  EXPECT_EQ(catalog_.Find(id), source);
+  EXPECT_EQ(catalog_.Compare("a", ""), Comparison::kSame);
+  EXPECT_NE(catalog_.VersionOf("a")->fingerprint, before);
+  EXPECT_TRUE(source->Open(ChunkIndex(0)).ok());
+  EXPECT_THAT(Record().events, ElementsAre("published a"));
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
@@ -18,11 +16,17 @@
 #include "absl/strings/str_cat.h"
 #include "services/seeder/seeder.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/service/command_line.h"
+#include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
+#include "shoal/service/systemd.h"
+#include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/site.h"
@@ -32,10 +36,14 @@ namespace {
 
 constexpr int kExitRuntime = 1;
 constexpr int kExitUsage = 2;
+// The listeners, their loops, gRPC and the watch of the folder take about 60; each peer and each open file
+// takes one more.
+constexpr uint32_t kMinDescriptors = 128;
 
 constexpr char kFooter[] = R"(
-Every file directly in the shared folder is published as one content, and so is every sub-folder; hidden
-names, links and *.shoal files are left out. What appears, changes or goes while it runs is picked up.
+Every file directly in the shared folder is published as one content, and so is every sub-folder, with all
+that is in it; hidden names, links and *.shoal files directly in the shared folder are not. What is left out of
+a sub-folder is named in the log. Changes of the folder are picked up while it runs.
 
 Examples:
   shoal-seeder --tracker=tracker.example:50051 --share=/srv/models
@@ -46,10 +54,12 @@ Examples:
 
 Every flag can also come from the environment: SHOAL_TRACKER, SHOAL_SHARE, SHOAL_MAX_UPLOADS and so on.
 
-Exit codes: 0 stopped by SIGTERM or SIGINT (or: healthy), 1 a failure while starting or running (or: not
-healthy), 2 a mistake in the flags.)";
+Exit codes:
+    0  stopped by SIGTERM or SIGINT, or healthy
+    1  a failure while starting or running, or not healthy
+    2  wrong usage)";
 
-// The flags as they were written.
+// The flags as the command line or the environment has them.
 struct Flags {
   std::string tracker;
   std::string share;
@@ -60,6 +70,9 @@ struct Flags {
   uint32_t parallel_uploads = 4;
   std::string limit_up = "none";
   std::string settle = "2s";
+  std::string patience = "30s";
+  std::string rescan = "1m";
+  std::string links = "keep";
   std::string state;
   std::string grpc = "none";
   std::string http = "none";
@@ -70,7 +83,7 @@ struct Flags {
 
 void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
   app.add_option("--tracker", flags.tracker,
-                 "Trackers to tell: grpc://HOST:PORT, udp://HOST:PORT or HOST:PORT (gRPC)")
+                 "Trackers to register with: grpc://HOST:PORT, udp://HOST:PORT or HOST:PORT (gRPC)")
       ->type_name("URL[,URL...]")
       ->envname("SHOAL_TRACKER");
   app.add_option("--share", flags.share, "The folder to publish")->type_name("DIR")->envname("SHOAL_SHARE");
@@ -80,66 +93,88 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
       ->envname("SHOAL_LISTEN");
   app.add_option(
          "--advertise", flags.advertise,
-         "Name or address under which peers reach this machine; without it trackers take the one they see")
-      ->type_name("HOST")
+         "Where peers reach this machine, with the port if it is mapped to another one; several are tried "
+         "one "
+         "after the other. Without it: the address that trackers see, and those of the network interfaces")
+      ->type_name("HOST[:PORT][,...]")
+      ->join(',')
       ->envname("SHOAL_ADVERTISE");
-  app.add_option(
-         "--site", flags.site,
-         "Where this machine stands, in your own words (a rack, a city): trackers name peers of one site "
-         "to each other first")
+  app.add_option("--site", flags.site,
+                 "Where this machine is, in your own words (a rack, a city): trackers name peers of one site "
+                 "to each other first")
       ->type_name("NAME")
       ->envname("SHOAL_SITE");
-  app.add_option("--max-uploads", flags.max_uploads, "Peers served at a time; others are told to come back")
+  app.add_option("--max-uploads", flags.max_uploads,
+                 "Peers that may be connected; others are asked to try again later")
       ->type_name("N")
       ->check(CLI::Range(1u, 65535u))
       ->capture_default_str()
       ->envname("SHOAL_MAX_UPLOADS");
   app.add_option("--parallel-uploads", flags.parallel_uploads,
-                 "Peers that are sent a chunk at a time; the others wait for their turn")
+                 "Peers that are sent a chunk at the same time; the others wait for their turn")
       ->type_name("N")
       ->check(CLI::Range(1u, 65535u))
       ->capture_default_str()
       ->envname("SHOAL_PARALLEL_UPLOADS");
   app.add_option("--limit-up", flags.limit_up,
-                 "Send at most so much per second, to all peers together: 800KiB, 20Mbit")
+                 "The upload limit per second for all peers together: 800KiB, 20Mbit")
       ->type_name("RATE|none")
       ->capture_default_str()
       ->envname("SHOAL_LIMIT_UP");
-  app.add_option("--settle", flags.settle, "How long a file must have been left alone before it is published")
-      ->type_name("TIME")
+  app.add_option("--settle", flags.settle, "How long a file must be unchanged before it is published")
+      ->type_name("DURATION")
       ->capture_default_str()
       ->envname("SHOAL_SETTLE");
+  app.add_option("--patience", flags.patience,
+                 "How long a folder waits for a file in it that is still being written; then it is published "
+                 "without that file")
+      ->type_name("DURATION")
+      ->capture_default_str()
+      ->envname("SHOAL_PATIENCE");
+  app.add_option("--rescan", flags.rescan,
+                 "How often the folder is examined for changes that the system did not report")
+      ->type_name("DURATION")
+      ->capture_default_str()
+      ->envname("SHOAL_RESCAN");
+  app.add_option(
+         "--links", flags.links,
+         "Symbolic links that lead out of a folder: keep publishes without them (links that stay inside "
+         "travel as links), follow publishes what they lead to")
+      ->type_name("keep|follow")
+      ->capture_default_str()
+      ->envname("SHOAL_LINKS");
   app.add_option("--state", flags.state,
-                 "Where to remember hashes across restarts, or 'none' "
+                 "Where to keep hashes across restarts "
                  "[$XDG_CACHE_HOME/shoal-seeder or ~/.cache/shoal-seeder]")
-      ->type_name("DIR")
+      ->type_name("DIR|none")
       ->envname("SHOAL_STATE");
   app.add_option("--grpc", flags.grpc, "Serve grpc.health.v1 and server reflection here")
       ->type_name("ADDRESS:PORT|none")
       ->capture_default_str()
       ->envname("SHOAL_GRPC");
-  app.add_option("--http", flags.http, "Serve /healthz, /readyz and /metrics here")
+  app.add_option("--http", flags.http, "Serve the page, /healthz, /readyz and /metrics here")
       ->type_name("ADDRESS:PORT|none")
       ->capture_default_str()
       ->envname("SHOAL_HTTP");
-  health_check = app.add_option("--health-check", flags.health_check,
-                                "Only ask a running seeder whether it is healthy [at the port of --grpc]")
-                     ->type_name("HOST:PORT")
-                     ->expected(0, 1);
-  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
-      ->type_name("LEVEL")
+  health_check =
+      app.add_option("--health-check", flags.health_check,
+                     "Don't run; ask a running seeder whether it is healthy [at the port of --grpc]")
+          ->type_name("[=HOST:PORT]")
+          ->expected(0, 1);
+  app.add_option("--log-level", flags.log_level, "The least level of the log's lines")
+      ->type_name("debug|info|warning|error")
       ->capture_default_str()
       ->envname("SHOAL_LOG_LEVEL");
-  app.add_option("--log-format", flags.log_format, "text or json")
-      ->type_name("FORMAT")
+  app.add_option("--log-format", flags.log_format, "Format of the log's lines")
+      ->type_name("text|json")
       ->capture_default_str()
       ->envname("SHOAL_LOG_FORMAT");
-  app.set_version_flag("--version", absl::StrCat("shoal-seeder ", SHOAL_VERSION));
+  service::AddConfigFile(app);
   app.footer(kFooter);
 }
 
-// The address of a listener that may be disabled.
-absl::StatusOr<std::optional<Endpoint>> ParseDoor(const std::string& text) {
+// Returns: the address of a listener; nullopt if it is disabled.
+absl::StatusOr<std::optional<Endpoint>> ParseListener(const std::string& text) {
   if (text.empty() || text == "none") return std::nullopt;
   SHOAL_ASSIGN_OR_RETURN(const Endpoint endpoint, Endpoint::Parse(text));
   return endpoint;
@@ -155,12 +190,12 @@ std::string DefaultStateFolder() {
   return "";
 }
 
-// `flag`: which one was wrong, for the message.
+// Prefixes the message with the flag that is wrong.
 absl::Status Wrong(absl::string_view flag, const absl::Status& why) {
   return absl::Status(why.code(), absl::StrCat(flag, ": ", why.message()));
 }
 
-// All that can be checked without asking the network.
+// All that can be checked without the network.
 absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   Seeder::Options options;
   if (flags.tracker.empty())
@@ -184,30 +219,49 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   if (!settle.ok()) return Wrong("--settle", settle.status());
   if (*settle > absl::Hours(1)) return absl::InvalidArgumentError("--settle: an hour at most");
   options.settle = *settle;
+  const absl::StatusOr<absl::Duration> patience = ParseDuration(flags.patience);
+  if (!patience.ok()) return Wrong("--patience", patience.status());
+  options.patience = *patience;
+  if (flags.links != "keep" && flags.links != "follow")
+    return absl::InvalidArgumentError(absl::StrCat("--links: keep or follow, not '", flags.links, "'"));
+  options.links = flags.links == "follow" ? LinkPolicy::kFollow : LinkPolicy::kKeepInside;
+  const absl::StatusOr<absl::Duration> rescan = ParseDuration(flags.rescan);
+  if (!rescan.ok()) return Wrong("--rescan", rescan.status());
+  if (*rescan < absl::Seconds(1)) return absl::InvalidArgumentError("--rescan: a second at least");
+  options.rescan = *rescan;
   options.state_folder = flags.state.empty()     ? DefaultStateFolder()
                          : flags.state == "none" ? ""
                                                  : flags.state;
-  const absl::StatusOr<std::optional<Endpoint>> grpc = ParseDoor(flags.grpc);
+  // A folder that was named needs to be usable. Without the default one everything is hashed again, no more.
+  if (!flags.state.empty() && flags.state != "none") {
+    if (const absl::Status outside = CheckOutputOutsideInput(flags.state, flags.share); !outside.ok()) {
+      return Wrong("--state", outside);
+    }
+    if (const absl::Status folder = CheckOutputFolder(flags.state); !folder.ok())
+      return Wrong("--state", folder);
+  }
+  const absl::StatusOr<std::optional<Endpoint>> grpc = ParseListener(flags.grpc);
   if (!grpc.ok()) return Wrong("--grpc", grpc.status());
   options.grpc = *grpc;
-  const absl::StatusOr<std::optional<Endpoint>> http = ParseDoor(flags.http);
+  const absl::StatusOr<std::optional<Endpoint>> http = ParseListener(flags.http);
   if (!http.ok()) return Wrong("--http", http.status());
   options.http = *http;
+  options.version = SHOAL_VERSION;
   options.connect_tracker = tracking::MakeTrackerClient;
   options.open_health_endpoint = service::OpenHealthEndpoint;
   return options;
 }
 
 int Complain(const absl::Status& why, int code) {
-  std::fprintf(stderr, "shoal-seeder: %s\n", std::string(why.message()).c_str());
+  service::ReportFatal(why.message());
   return code;
 }
 
-// Asks the seeder that runs with the same --grpc, or at the address given.
+// Checks the seeder at the given address, or else the one that runs with the same --grpc.
 int HealthCheck(const Flags& flags) {
   std::string at = flags.health_check;
   if (at.empty()) {
-    const absl::StatusOr<std::optional<Endpoint>> grpc = ParseDoor(flags.grpc);
+    const absl::StatusOr<std::optional<Endpoint>> grpc = ParseListener(flags.grpc);
     if (!grpc.ok()) return Complain(Wrong("--grpc", grpc.status()), kExitUsage);
     if (!grpc->has_value()) {
       return Complain(absl::InvalidArgumentError("--health-check: needs HOST:PORT, or --grpc"), kExitUsage);
@@ -216,17 +270,14 @@ int HealthCheck(const Flags& flags) {
   }
   const absl::StatusOr<HostPort> address = HostPort::Parse(at);
   if (!address.ok()) return Complain(Wrong("--health-check", address.status()), kExitUsage);
-  const absl::Status healthy = service::CheckHealth(*address, absl::Seconds(3));
+  const absl::Status healthy = service::CheckHealth(address->ToString(), absl::Seconds(3));
   return healthy.ok() ? 0 : Complain(healthy, kExitRuntime);
 }
 
-// Each peer and each open file takes a descriptor, and the usual soft limit of 1024 is for programs that use
-// select().
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+void NoteNotice(const absl::Status& sent) {
+  if (!sent.ok()) {
+    service::LogWarning("systemd was not notified", {{"why", std::string(sent.message())}});
+  }
 }
 
 int Run(const Flags& flags) {
@@ -237,34 +288,45 @@ int Run(const Flags& flags) {
   const absl::StatusOr<service::LogFormat> format = service::ParseLogFormat(flags.log_format);
   if (!format.ok()) return Complain(Wrong("--log-format", format.status()), kExitUsage);
 
-  service::SignalWaiter signals({SIGTERM, SIGINT});
   service::StartLog("shoal-seeder", *level, *format);
-  RaiseDescriptorLimit();
+  const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
+  if (!descriptors.ok()) return Complain(descriptors, kExitRuntime);
+  service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
   if (!flags.advertise.empty()) {
-    const absl::StatusOr<IpAddress> advertise = ResolveHost(flags.advertise);
+    const auto hosts = tracking::ParseAdvertised(flags.advertise);
+    if (!hosts.ok()) return Complain(Wrong("--advertise", hosts.status()), kExitUsage);
+    const auto advertise = tracking::ResolveAdvertised(*hosts);
     if (!advertise.ok()) return Complain(Wrong("--advertise", advertise.status()), kExitRuntime);
     options->advertise = *advertise;
   }
   absl::StatusOr<std::unique_ptr<Seeder>> seeder = Seeder::Start(*std::move(options));
   if (!seeder.ok()) return Complain(seeder.status(), kExitRuntime);
+  // Contents that are hashed for the first time can take hours. They are published one by one, by a service
+  // that runs.
+  NoteNotice(service::NotifyReady());
   const int signal = signals.Wait();
-  service::LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  service::LogInfo("stopping", {{"signal", service::SignalName(signal)}});
+  NoteNotice(service::NotifyStopping());
   (*seeder)->Stop();
   service::LogInfo("stopped");
   return 0;
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Publishes a folder: tells trackers what lies in it, and serves its chunks to peers.",
+  service::ReserveStandardDescriptors();
+  const service::LogFormat format = service::EarlyLogFormat(argc, argv);
+  service::StartLog("shoal-seeder", service::LogLevel::kInfo, format);
+  service::ExitWhenResourcesEnd(kExitRuntime);
+  service::RouteLibraryLogs();
+  CLI::App app("Publishes a folder: registers its entries with trackers, and serves their chunks to peers.",
                "shoal-seeder");
   Flags flags;
   CLI::Option* health_check = nullptr;
   Declare(app, flags, health_check);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
-  }
+  const std::optional<int> end =
+      service::ParseCommandLine(app, {"shoal-seeder", SHOAL_VERSION, format == service::LogFormat::kJson},
+                                {argv + std::min(argc, 1), argv + argc});
+  if (end.has_value()) return *end;
   return health_check->count() > 0 ? HealthCheck(flags) : Run(flags);
 }
 

@@ -5,17 +5,18 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <map>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/seeder/catalog.h"
+#include "services/seeder/catalog_record.h"
 #include "services/seeder/folder/hash_cache.h"
 #include "services/seeder/folder/hash_progress.h"
-#include "services/seeder/seeder_metrics.h"
+#include "services/seeder/seeder_pages.h"
 #include "services/seeder/shared_folder.h"
 #include "services/seeder/tracker_link.h"
 #include "shoal/base/clock.h"
@@ -26,15 +27,18 @@
 #include "shoal/net/event_loop.h"
 #include "shoal/service/http/http_server.h"
 #include "shoal/service/log/log.h"
+#include "shoal/service/serving_pages.h"
 #include "shoal/stream/chunk_server.h"
+#include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/messages/manifest_summary.h"
 
 namespace shoal::seeder {
 namespace {
 
 constexpr unsigned kMaxLoops = 8;
+constexpr size_t kMaxShownLeftOut = 20;
 constexpr absl::Duration kShowHashingEvery = absl::Seconds(5);
-// How often the trackers are asked whether they were told, until they were.
+// The interval at which readiness is checked until it is reached.
 constexpr std::chrono::milliseconds kReadyCheck{50};
 
 std::string WithoutTrailingSlashes(std::string path) {
@@ -48,6 +52,7 @@ class SeederImpl final : public Seeder, public CatalogListener {
       : options_(std::move(options)),
         loops_("seeder", std::clamp(std::thread::hardware_concurrency(), 1u, kMaxLoops)),
         catalog_(std::make_shared<Catalog>(this)),
+        record_(Clock::Real()),
         hash_progress_(Clock::Real(), kShowHashingEvery) {
     options_.share = WithoutTrailingSlashes(std::move(options_.share));
   }
@@ -68,13 +73,16 @@ class SeederImpl final : public Seeder, public CatalogListener {
   void OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, const std::string& why) override;
   void OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) override;
   void OnProblem(const std::string& entry, const absl::Status& why) override;
+  void OnProblemOver(const std::string& entry, const std::string& message) override;
+  void OnLeftOut(const std::string& entry, const std::vector<LeftOut>& left_out) override;
   void OnFirstScanDone(size_t contents) override;
 
   absl::Status OpenHttp();
   std::shared_ptr<const HashCache> OpenCache();
   void WatchReadiness();
   bool TrackersTold() const;
-  SeederFigures Figures();
+  service::ServingFigures Figures();
+  std::vector<PageSources::Tracker> Trackers() const;
   void LogSent(const ContentId& id, const std::string& name) const;
 
   Options options_;
@@ -84,11 +92,11 @@ class SeederImpl final : public Seeder, public CatalogListener {
   std::unique_ptr<stream::ChunkServer> server_;
   std::vector<std::unique_ptr<TrackerLink>> trackers_;
   std::unique_ptr<service::HealthEndpoint> health_;
-  SeederMetrics metrics_;  // the HTTP thread's
   std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<SharedFolder> folder_;
 
-  HashProgress hash_progress_;  // a hashing thread's, one at a time
+  CatalogRecord record_;
+  HashProgress hash_progress_;  // used by one hashing thread at a time
   std::atomic<uint64_t> contents_ = 0;
   std::atomic<uint64_t> content_bytes_ = 0;
   std::atomic<uint64_t> problems_ = 0;
@@ -98,47 +106,61 @@ class SeederImpl final : public Seeder, public CatalogListener {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::map<ContentId, std::string> offered_ ABSL_GUARDED_BY(mutex_);  // by name
   std::thread readiness_;
 
-  Mutex stop_mutex_;  // held while stopping, so that a second Stop waits for the first
+  Mutex stop_mutex_;  // held while stopping: a second Stop waits for the first
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
 };
 
 absl::Status SeederImpl::Open() {
-  // Before anybody is let in: without the folder there is nothing to serve.
+  // Checked before the first listener opens: without the folder there is nothing to serve.
   SHOAL_RETURN_IF_ERROR(FileDescriptor::Open(options_.share, O_RDONLY | O_DIRECTORY).status());
   stream::ChunkServer::Options serving;
   serving.listen = options_.listen;
   serving.self = self_;
   serving.max_sessions = options_.max_uploads;
   serving.parallel_uploads = options_.parallel_uploads;
+  serving.on_source_failure = [catalog = catalog_](const ContentId& id, const absl::Status& why) {
+    catalog->NoteFailure(id, why);
+  };
   serving.limits.write_limit = std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second);
   SHOAL_ASSIGN_OR_RETURN(server_, stream::ChunkServer::Start(serving, loops_, catalog_));
   if (options_.grpc.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(health_, options_.open_health_endpoint(*options_.grpc));
   }
-  SHOAL_RETURN_IF_ERROR(OpenHttp());
+  const tracking::AdvertisedAddresses advertised = tracking::ChooseAdvertised(
+      options_.advertise, {options_.listen.ip, server_->port()}, tracking::ReadLocalNetwork());
   for (const tracking::TrackerUrl& tracker : options_.trackers) {
     trackers_.push_back(std::make_unique<TrackerLink>(options_.connect_tracker(tracker), self_,
-                                                      Endpoint{options_.advertise, server_->port()},
-                                                      options_.site));
+                                                      advertised.endpoints, options_.site));
   }
-  service::LogInfo("seeder listens",
-                   {{"port", absl::StrCat(server_->port())},
-                    {"share", options_.share},
-                    {"limit_up", options_.limit_up_bytes_per_second == net::RateLimit::kUnlimited
-                                     ? "none"
-                                     : FormatRate(static_cast<double>(options_.limit_up_bytes_per_second))},
-                    {"peer", self_.ToHex()},
-                    {"advertise", options_.advertise.is_unspecified() ? "as trackers see us"
-                                                                      : options_.advertise.ToString()},
-                    {"grpc_port", health_ == nullptr ? "none" : absl::StrCat(grpc_port())},
-                    {"http_port", http_ == nullptr ? "none" : absl::StrCat(http_port())}});
+  SHOAL_RETURN_IF_ERROR(OpenHttp());
+  service::LogInfo(
+      "seeder listens",
+      {{"port", server_->port()},
+       {"share", options_.share},
+       {"limit_up",
+        options_.limit_up_bytes_per_second == net::RateLimit::kUnlimited
+            ? service::LogValue("none")
+            : service::LogValue::BytesPerSecond(static_cast<double>(options_.limit_up_bytes_per_second))},
+       {"peer", self_.ToHex()},
+       {"advertise", absl::StrJoin(advertised.endpoints, ", ",
+                                   [](std::string* out, const Endpoint& endpoint) {
+                                     out->append(endpoint.ip.is_unspecified() ? "as trackers see this machine"
+                                                                              : endpoint.ToString());
+                                   })},
+       {"grpc_port", health_ == nullptr ? service::LogValue("none") : service::LogValue(grpc_port())},
+       {"http_port", http_ == nullptr ? service::LogValue("none") : service::LogValue(http_port())}});
+  if (!advertised.warning.empty()) {
+    service::LogWarning("peers on other machines may not reach this seeder", {{"why", advertised.warning}});
+  }
 
   SharedFolder::Options sharing;
   sharing.path = options_.share;
   sharing.settle = options_.settle;
+  sharing.patience = options_.patience;
+  sharing.links = options_.links;
+  sharing.rescan = options_.rescan;
   sharing.cache = OpenCache();
   SHOAL_ASSIGN_OR_RETURN(folder_, SharedFolder::Start(sharing, catalog_, this));
   readiness_ = std::thread([this] { WatchReadiness(); });
@@ -149,17 +171,14 @@ absl::Status SeederImpl::OpenHttp() {
   if (!options_.http.has_value()) return absl::OkStatus();
   service::HttpServer::Options serving;
   serving.listen = *options_.http;
-  service::HttpServer::Routes routes;
-  routes["/healthz"] = [](const service::HttpRequest&) { return service::HttpResponse{.body = "ok\n"}; };
-  routes["/readyz"] = [this](const service::HttpRequest&) {
-    if (ready_) return service::HttpResponse{.body = "ready\n"};
-    return service::HttpResponse{
-        .status = 503, .body = first_scan_done_ ? "trackers are being told\n" : "the folder is being read\n"};
-  };
-  routes["/metrics"] = [this](const service::HttpRequest&) {
-    return service::HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                                 .body = metrics_.Render(Figures())};
-  };
+  service::HttpServer::Routes routes = SeederPages({.record = &record_,
+                                                    .server = server_.get(),
+                                                    .clock = &Clock::Real(),
+                                                    .share = options_.share,
+                                                    .version = options_.version,
+                                                    .figures = [this] { return Figures(); },
+                                                    .trackers = [this] { return Trackers(); }});
+  routes.merge(service::ServingPages("shoal_seeder", options_.version, [this] { return Figures(); }));
   SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(serving, std::move(routes)));
   return absl::OkStatus();
 }
@@ -176,10 +195,7 @@ std::shared_ptr<const HashCache> SeederImpl::OpenCache() {
 
 void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource>& source, bool from_cache) {
   const Manifest& manifest = *source->manifest();
-  {
-    MutexLock lock(&mutex_);
-    offered_[manifest.id()] = manifest.name();
-  }
+  record_.OnPublished(source, from_cache);
   ++contents_;
   content_bytes_ += manifest.length_bytes();
   const auto free_slots = [this] {
@@ -187,14 +203,16 @@ void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource>& source,
     return options_.max_uploads - std::min(taken, options_.max_uploads);
   };
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_) {
-    tracker->announcer().Offer(tracking::SummaryOf(manifest),
-                               UploadProgress(source, free_slots, Clock::Real()), 0);
+    tracker->announcer().Offer(tracking::SummaryOf(manifest, source->left_out_count()),
+                               UploadProgress(source, free_slots, Clock::Real()), 0,
+                               /*publishes=*/true);
   }
   service::LogInfo("published", {{"name", manifest.name()},
                                  {"id", manifest.id().ToHex()},
-                                 {"size", FormatBytes(manifest.length_bytes())},
-                                 {"chunks", absl::StrCat(manifest.chunk_count())},
-                                 {"files", absl::StrCat(manifest.files().size())},
+                                 {"size", service::LogValue::Bytes(manifest.length_bytes())},
+                                 {"chunks", manifest.chunk_count()},
+                                 {"files", manifest.files().size()},
+                                 {"left_out", source->left_out_count()},
                                  {"hashed", from_cache ? "earlier" : "now"}});
   if (options_.observer != nullptr) options_.observer->OnPublished(source, from_cache);
 }
@@ -205,10 +223,7 @@ void SeederImpl::OnWithdrawn(const std::shared_ptr<const Manifest>& manifest, co
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_) tracker->announcer().Withdraw(manifest->id());
   LogSent(manifest->id(), manifest->name());
   server_->Drop(manifest->id());
-  {
-    MutexLock lock(&mutex_);
-    offered_.erase(manifest->id());
-  }
+  record_.OnWithdrawn(manifest, why);
   service::LogInfo("withdrawn", {{"name", manifest->name()}, {"id", manifest->id().ToHex()}, {"why", why}});
   if (options_.observer != nullptr) options_.observer->OnWithdrawn(manifest, why);
 }
@@ -218,24 +233,26 @@ void SeederImpl::LogSent(const ContentId& id, const std::string& name) const {
   if (sent.sent_chunks == 0) return;
   service::LogInfo("sent", {{"name", name},
                             {"id", id.ToHex()},
-                            {"bytes", FormatBytes(sent.sent_bytes)},
-                            {"chunks", absl::StrCat(sent.sent_chunks)}});
+                            {"bytes", service::LogValue::Bytes(sent.sent_bytes)},
+                            {"chunks", sent.sent_chunks}});
 }
 
 void SeederImpl::OnHashing(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes) {
   if (const auto line = hash_progress_.Report(entry, done_bytes, total_bytes)) {
-    service::LogInfo("hashing",
-                     {{"name", entry},
-                      {"done", absl::StrCat(line->percent, "%")},
-                      {"bytes", absl::StrCat(FormatBytes(done_bytes), " of ", FormatBytes(total_bytes))},
-                      {"rate", FormatRate(line->rate_bytes_per_second)},
-                      {"left", shoal::FormatDuration(line->left)}});
+    service::LogInfo("hashing", {{"name", entry},
+                                 {"percent", line->percent},
+                                 {"done", service::LogValue::Bytes(done_bytes)},
+                                 {"total", service::LogValue::Bytes(total_bytes)},
+                                 {"rate", service::LogValue::BytesPerSecond(line->rate_bytes_per_second)},
+                                 {"left", shoal::FormatDuration(line->left)}});
   }
+  record_.OnHashing(entry, done_bytes, total_bytes);
   if (options_.observer != nullptr) options_.observer->OnHashing(entry, done_bytes, total_bytes);
 }
 
 void SeederImpl::OnProblem(const std::string& entry, const absl::Status& why) {
   ++problems_;
+  record_.OnProblem(entry, why);
   if (entry.empty()) {
     service::LogWarning("problem with the shared folder", {{"why", std::string(why.message())}});
   } else {
@@ -244,10 +261,30 @@ void SeederImpl::OnProblem(const std::string& entry, const absl::Status& why) {
   if (options_.observer != nullptr) options_.observer->OnProblem(entry, why);
 }
 
+void SeederImpl::OnProblemOver(const std::string& entry, const std::string& message) {
+  record_.OnProblemOver(entry, message);
+  if (options_.observer != nullptr) options_.observer->OnProblemOver(entry, message);
+}
+
+void SeederImpl::OnLeftOut(const std::string& entry, const std::vector<LeftOut>& left_out) {
+  record_.OnLeftOut(entry, left_out);
+  size_t shown = 0;
+  for (const LeftOut& each : left_out) {
+    if (++shown > kMaxShownLeftOut) {
+      service::LogWarning("more is left out",
+                          {{"name", entry}, {"entries", left_out.size() - kMaxShownLeftOut}});
+      break;
+    }
+    service::LogWarning("left out", {{"name", entry}, {"path", each.path}, {"why", each.reason}});
+  }
+  if (left_out.empty()) service::LogInfo("nothing is left out any more", {{"name", entry}});
+  if (options_.observer != nullptr) options_.observer->OnLeftOut(entry, left_out);
+}
+
 void SeederImpl::OnFirstScanDone(size_t contents) {
-  service::LogInfo("first scan done", {{"contents", absl::StrCat(contents)},
-                                       {"size", FormatBytes(content_bytes_)},
-                                       {"problems", absl::StrCat(problems_.load())}});
+  service::LogInfo("first scan done", {{"contents", contents},
+                                       {"size", service::LogValue::Bytes(content_bytes_)},
+                                       {"problems", problems_.load()}});
   first_scan_done_ = true;
   changed_.NotifyAll();
   if (options_.observer != nullptr) options_.observer->OnFirstScanDone(contents);
@@ -266,9 +303,9 @@ void SeederImpl::WatchReadiness() {
   if (health_ != nullptr) health_->SetServing(true);
   const auto away =
       std::count_if(trackers_.begin(), trackers_.end(), [](const auto& link) { return link->away(); });
-  service::LogInfo("ready", {{"contents", absl::StrCat(contents_.load())},
-                             {"trackers_told", absl::StrCat(trackers_.size() - static_cast<size_t>(away))},
-                             {"trackers_away", absl::StrCat(away)}});
+  service::LogInfo("ready", {{"contents", contents_.load()},
+                             {"trackers_told", trackers_.size() - static_cast<size_t>(away)},
+                             {"trackers_away", away}});
   changed_.NotifyAll();
 }
 
@@ -278,9 +315,9 @@ bool SeederImpl::WaitUntilReady() {
   return ready_;
 }
 
-SeederFigures SeederImpl::Figures() {
+service::ServingFigures SeederImpl::Figures() {
   const stream::ChunkServer::Totals totals = server_->totals();
-  SeederFigures figures;
+  service::ServingFigures figures;
   figures.sent_bytes = totals.sent_bytes;
   figures.sent_chunks = totals.sent_chunks;
   figures.refused = totals.refused;
@@ -288,21 +325,33 @@ SeederFigures SeederImpl::Figures() {
   figures.contents = contents_;
   figures.content_bytes = content_bytes_;
   figures.problems = problems_;
-  {
-    MutexLock lock(&mutex_);
-    for (const auto& [id, name] : offered_) {
-      const stream::ContentTotals sent = server_->content_totals(id);
-      figures.by_content.push_back({.id = id.ShortHex(),
-                                    .name = name,
-                                    .sent_bytes = sent.sent_bytes,
-                                    .bytes_per_second = sent.bytes_per_second,
-                                    .peers = sent.peers.size()});
-    }
+  figures.hashed_bytes = hash_progress_.hashed_bytes();
+  figures.unpublished = 0;
+  figures.left_out = 0;
+  for (const CatalogRecord::Omission& omission : record_.omissions()) {
+    ++*(omission.path.empty() ? figures.unpublished : figures.left_out);
+  }
+  for (const auto& source : record_.offered()) {
+    const Manifest& manifest = *source->manifest();
+    const stream::ContentTotals sent = server_->content_totals(manifest.id());
+    figures.by_content.push_back({.id = manifest.id().ShortHex(),
+                                  .name = manifest.name(),
+                                  .sent_bytes = sent.sent_bytes,
+                                  .bytes_per_second = sent.bytes_per_second,
+                                  .peers = sent.peers.size()});
   }
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_)
     figures.trackers_away += tracker->away() ? 1 : 0;
   figures.ready = ready_;
+  figures.not_ready = first_scan_done_ ? "registering with the trackers" : "scanning the folder";
   return figures;
+}
+
+std::vector<PageSources::Tracker> SeederImpl::Trackers() const {
+  std::vector<PageSources::Tracker> trackers;
+  for (const std::unique_ptr<TrackerLink>& tracker : trackers_)
+    trackers.push_back({tracker->url(), tracker->failure()});
+  return trackers;
 }
 
 void SeederImpl::Stop() {
@@ -315,10 +364,10 @@ void SeederImpl::Stop() {
   changed_.NotifyAll();
   if (readiness_.joinable()) readiness_.join();
   if (health_ != nullptr) health_->SetServing(false);
-  // Before the trackers, which its thread talks to.
+  // Ends before the trackers do, since its thread calls their announcers.
   folder_.reset();
   if (http_ != nullptr) http_->Stop();
-  // Side by side: one that does not answer must not keep the others from hearing that we leave.
+  // In parallel: a tracker that does not respond must not delay the leave that the others receive.
   std::vector<std::thread> leaving;
   for (std::unique_ptr<TrackerLink>& tracker : trackers_) {
     leaving.emplace_back([&tracker] { tracker.reset(); });
@@ -326,10 +375,7 @@ void SeederImpl::Stop() {
   for (std::thread& thread : leaving) thread.join();
   if (server_ != nullptr) server_->Stop();
   loops_.Stop();
-  {
-    MutexLock lock(&mutex_);
-    for (const auto& [id, name] : offered_) LogSent(id, name);
-  }
+  for (const auto& source : record_.offered()) LogSent(source->manifest()->id(), source->manifest()->name());
   if (health_ != nullptr) health_->Stop();
 }
 

@@ -19,32 +19,39 @@
 namespace shoal::seeder {
 
 // A running seeder: publishes the entries of a folder, announces them to trackers, and serves their chunks.
-// It logs for the operator. All methods are thread-safe.
+// It logs for the operator.
+//
+// Not responsible for: flags and signals (main.cc).
+// Thread safety: all methods are thread-safe.
 class Seeder {
  public:
   struct Options {
     std::string share;  // the folder
     std::vector<tracking::TrackerUrl> trackers;
-    Endpoint listen;                // port 0: the system chooses
-    IpAddress advertise;            // unspecified: trackers take the address that they see
-    std::string site;               // where it stands, as CheckSite lets it through; empty: nowhere
-    uint32_t max_uploads = 256;     // peers that are connected
-    uint32_t parallel_uploads = 4;  // of these, who is sent a chunk at a time
+    Endpoint listen;                  // port 0: the system chooses
+    std::vector<Endpoint> advertise;  // see tracking::ChooseAdvertised; port 0: that of `listen`
+    std::string site;                 // must satisfy CheckSite; empty: none
+    uint32_t max_uploads = 256;       // connected peers
+    uint32_t parallel_uploads = 4;    // connected peers that are sent a chunk at the same time
     uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
     absl::Duration settle = absl::Seconds(2);
-    std::string state_folder;      // for the hash cache; empty: none
-    std::optional<Endpoint> http;  // /healthz, /readyz and /metrics; unset: none
-    std::optional<Endpoint> grpc;  // health; unset: none
+    absl::Duration patience = absl::Seconds(30);  // see SharedFolder
+    absl::Duration rescan = absl::Seconds(60);    // see SharedFolder
+    LinkPolicy links = LinkPolicy::kKeepInside;   // of the links in folders
+    std::string state_folder;                     // for the hash cache; empty: none
+    std::string version;                          // for /metrics and the page
+    std::optional<Endpoint> http;                 // the page, health and metrics; unset: none
+    std::optional<Endpoint> grpc;                 // health; unset: none
 
     std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)>
         connect_tracker;                                  // required
     service::HealthEndpointFactory open_health_endpoint;  // required with `grpc`
-    // Notified of every catalog event after the seeder has handled it. Null: none. Must outlive the seeder.
+    // Receives every catalog event after the seeder has handled it. Null: none. Must outlive the seeder.
     CatalogListener* observer = nullptr;
   };
 
-  // Serving, and looking through the folder, when it returns. NOT_FOUND, PERMISSION_DENIED: the folder;
-  // UNAVAILABLE: an address that can't be bound.
+  // Returns: a seeder that serves and has begun its first scan.
+  // Errors: NOT_FOUND, PERMISSION_DENIED: the folder can't be listed; UNAVAILABLE: an address can't be bound.
   static absl::StatusOr<std::unique_ptr<Seeder>> Start(Options options);
   virtual ~Seeder() = default;  // Stop()
 
@@ -52,13 +59,13 @@ class Seeder {
   virtual uint16_t grpc_port() const = 0;  // 0: none
   virtual uint16_t http_port() const = 0;  // 0: none
 
-  // All entries that were in the folder at the start are published, and each tracker was notified of them or
-  // is known to be away. Once true it stays true.
+  // Returns: true once all entries that were in the folder at the start are published and each tracker has
+  // registered them or is known to be away. It stays true.
   virtual bool ready() const = 0;
-  // Blocks until it is ready (true) or stopped (false).
+  // Waits until the seeder is ready (true) or stopped (false).
   virtual bool WaitUntilReady() = 0;
 
-  // Leaves the trackers, closes all connections, cancels hashing. Idempotent; blocks until done.
+  // Leaves the trackers, closes all connections, cancels hashing. Idempotent; returns when all is done.
   virtual void Stop() = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "services/seeder/shared_folder.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,24 +11,32 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status.h"
+#include "services/seeder/folder/open_writers.h"
+#include "shoal/base/file_descriptor.h"
 #include "tests/support/recording_listener.h"
 #include "tests/support/temporary_folder.h"
 
 namespace shoal::seeder {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::UnorderedElementsAre;
 
-// Waits for what it is told, so nothing here depends on how long things take.
+// Each test waits for events, so that none depends on how long something takes.
 class SharedFolderTest : public ::testing::Test {
  protected:
-  void Start() {
+  static SharedFolder::Options DefaultOptions() {
     SharedFolder::Options options;
-    options.path = share_.path();
     options.settle = absl::Milliseconds(20);
-    options.look_interval = absl::Milliseconds(20);
+    options.path_check = absl::Milliseconds(20);
+    options.rescan = absl::Hours(1);
+    return options;
+  }
+
+  void Start(SharedFolder::Options options = DefaultOptions()) {
+    if (options.path.empty()) options.path = share_.path();
     auto cache = HashCache::Open(state_.path(), share_.path());
     ASSERT_TRUE(cache.ok()) << cache.status();
     options.cache = *std::move(cache);
@@ -37,7 +46,7 @@ class SharedFolderTest : public ::testing::Test {
     folder_ = *std::move(folder);
   }
 
-  // Puts a file there in one step, so that no half of it is ever seen.
+  // Creates a file in one step, so that no unfinished version of it is published.
   void Put(const std::string& path, const std::string& bytes) {
     std::filesystem::rename(share_.Write(".being-written", bytes), share_.Path(path));
   }
@@ -71,7 +80,7 @@ TEST_F(SharedFolderTest, AnEmptyFolderIsScannedToo) {
   EXPECT_EQ(listener_.WaitForFirstScan().Count("first scan 0"), 1u);
 }
 
-TEST_F(SharedFolderTest, PicksUpWhatAppearsChangesAndGoes) {
+TEST_F(SharedFolderTest, PicksUpNewChangedAndRemovedFiles) {
   Start();
   listener_.WaitForFirstScan();
   Put("a", "one");
@@ -128,7 +137,7 @@ TEST_F(SharedFolderTest, ARestartHashesOnlyWhatChanged) {
   EXPECT_FALSE(record.from_cache.at("changes"));
 }
 
-TEST_F(SharedFolderTest, OneEntryThatCanNotBeReadDoesNotKeepTheOthersBack) {
+TEST_F(SharedFolderTest, AnUnreadableEntryDoesNotDelayTheOthers) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
   share_.Write("good", "1");
   share_.Write("bad", "2");
@@ -141,7 +150,7 @@ TEST_F(SharedFolderTest, OneEntryThatCanNotBeReadDoesNotKeepTheOthersBack) {
   listener_.WaitForEvent("published bad");
 }
 
-TEST_F(SharedFolderTest, WhatIsNoFileIsAProblemAndNotTheEnd) {
+TEST_F(SharedFolderTest, ALinkOrAnUnusableNameIsAProblemOfThatEntryOnly) {
   share_.Write("good", "1");
   std::filesystem::create_symlink("good", share_.Path("link"));
   share_.Write("not \xff utf-8", "2");
@@ -151,7 +160,32 @@ TEST_F(SharedFolderTest, WhatIsNoFileIsAProblemAndNotTheEnd) {
   EXPECT_THAT(record.problems, UnorderedElementsAre(Key("link"), Key("not \xff utf-8")));
 }
 
-TEST_F(SharedFolderTest, ASharedFolderThatGoesAndComesBack) {
+TEST_F(SharedFolderTest, AProblemIsOverWhenItsEntryIsUsableOrGone) {
+  share_.Write("good", "1");
+  std::filesystem::create_symlink("good", share_.Path("link"));
+  std::filesystem::create_symlink("good", share_.Path("other"));
+  std::filesystem::create_directory(share_.Path("folder"));
+  share_.Write("folder/a", "2");
+  std::filesystem::create_symlink("/etc/passwd", share_.Path("folder/outside"));
+  Start();
+  auto record = listener_.WaitForFirstScan();
+  ASSERT_THAT(record.problems, UnorderedElementsAre(Key("link"), Key("other")));
+  ASSERT_EQ(record.left_out.at("folder").size(), 1u);
+  std::filesystem::remove(share_.Path("link"));
+  listener_.WaitForEvent("problem over link");
+  std::filesystem::remove(share_.Path("other"));
+  Put("other", "now a file");
+  record = listener_.WaitForEvent("problem over other");
+  EXPECT_THAT(record.problems, IsEmpty());
+  std::filesystem::remove_all(share_.Path("folder"));
+  record = listener_.Wait([](const auto& now) {
+    const auto found = now.left_out.find("folder");
+    return now.published.count("folder") == 0 && found != now.left_out.end() && found->second.empty();
+  });
+  EXPECT_EQ(record.Count("published folder"), 1u);
+}
+
+TEST_F(SharedFolderTest, RecoversWhenTheSharedFolderDisappearsAndReturns) {
   const TemporaryFolder aside;
   share_.Write("a", "1");
   Start();
@@ -161,12 +195,12 @@ TEST_F(SharedFolderTest, ASharedFolderThatGoesAndComesBack) {
   EXPECT_THAT(record.published, IsEmpty());
   std::filesystem::rename(aside.Path("share"), share_.path());
   listener_.WaitForEvent("published a", 2);
-  // And it is watched again.
+  // The folder is watched again.
   Put("b", "2");
   listener_.WaitForEvent("published b");
 }
 
-TEST_F(SharedFolderTest, AStaleSourceIsLookedAtAgain) {
+TEST_F(SharedFolderTest, ExaminesAStaleEntryAgain) {
   share_.Write("a", "1234");
   Start();
   auto record = listener_.WaitForFirstScan();
@@ -179,14 +213,14 @@ TEST_F(SharedFolderTest, AStaleSourceIsLookedAtAgain) {
   EXPECT_NE(record.published.at("a")->manifest()->id(), source->manifest()->id());
 }
 
-TEST_F(SharedFolderTest, ManyFilesInOneSubFolder) {
+TEST_F(SharedFolderTest, PublishesManyFilesInOneSubFolder) {
   for (int i = 0; i < 3000; ++i) share_.Write("many/" + std::to_string(i), "x");
   Start();
   const auto record = listener_.WaitForFirstScan();
   EXPECT_EQ(record.published.at("many")->manifest()->chunk_count(), 3000u);
 }
 
-TEST_F(SharedFolderTest, EndsWhileItHashes) {
+TEST_F(SharedFolderTest, StopsWhileItHashes) {
   // 2 GiB that take no room on the disk.
   share_.Write("large", "");
   std::filesystem::resize_file(share_.Path("large"), uint64_t{2} << 30);
@@ -195,7 +229,103 @@ TEST_F(SharedFolderTest, EndsWhileItHashes) {
   EXPECT_EQ(catalog_->size(), 0u);
 }
 
-TEST(SharedFolder, NeedsAFolder) {
+TEST_F(SharedFolderTest, PublishesAFileThatReplacesAnotherWithoutWaitingForItToSettle) {
+  if (FindOpenWriters(share_.Write(".probe", "x")) == OpenWriters::kUnknown) GTEST_SKIP() << "no leases";
+  SharedFolder::Options options = DefaultOptions();
+  Put("a", "one");
+  Start(options);
+  listener_.WaitForEvent("published a");
+  folder_.reset();
+  options.settle = absl::Hours(1);
+  Start(options);
+  listener_.WaitForEvent("published a", 2);
+  Put("a", "another");
+  const auto record = listener_.WaitForEvent("published a", 3);
+  EXPECT_EQ(record.Count("withdrawn a"), 1u);
+  EXPECT_EQ(record.published.at("a")->manifest()->length_bytes(), 7u);
+}
+
+TEST_F(SharedFolderTest, PublishesAFolderWithoutAFileThatStaysOpenForWriting) {
+  if (FindOpenWriters(share_.Write(".probe", "x")) == OpenWriters::kUnknown) GTEST_SKIP() << "no leases";
+  share_.Write("many/a", "1");
+  share_.Write("many/log", "2");
+  FileDescriptor log(::open(share_.Path("many/log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  SharedFolder::Options options = DefaultOptions();
+  options.patience = absl::Milliseconds(50);
+  Start(options);
+  auto record = listener_.WaitForEvent("left out of many");
+  EXPECT_EQ(record.left_out.at("many"), (std::vector<LeftOut>{{"log", kChangesReason}}));
+  const ContentId without_log = record.published.at("many")->manifest()->id();
+  EXPECT_EQ(record.published.at("many")->manifest()->files().size(), 1u);
+  // Changes of the file concern no version.
+  ASSERT_EQ(::write(log.get(), "3", 1), 1);
+  log.Close();
+  record = listener_.WaitForEvent("left out of many", 2);
+  EXPECT_THAT(record.left_out.at("many"), IsEmpty());
+  EXPECT_EQ(record.published.at("many")->manifest()->files().size(), 2u);
+  EXPECT_NE(record.published.at("many")->manifest()->id(), without_log);
+}
+
+TEST_F(SharedFolderTest, NoticesThatAFileChangedUnderAnotherOfItsNames) {
+  share_.Write("a", "one");
+  std::filesystem::create_hard_link(share_.Path("a"), share_.Path("b"));
+  Start();
+  auto record = listener_.WaitForFirstScan();
+  const ContentId before = record.published.at("b")->manifest()->id();
+  share_.Write("a", "another");
+  record = listener_.WaitForEvent("published b", 2);
+  EXPECT_NE(record.published.at("b")->manifest()->id(), before);
+  EXPECT_EQ(record.problems.count(""), 0u);
+}
+
+TEST_F(SharedFolderTest, ARescanNoticesWhatTheSystemDoesNotReport) {
+  const TemporaryFolder elsewhere;
+  share_.Write("a", "one");
+  share_.Write("b", "two");
+  std::filesystem::create_hard_link(share_.Path("a"), elsewhere.Path("a"));
+  SharedFolder::Options options = DefaultOptions();
+  options.rescan = absl::Milliseconds(20);
+  Start(options);
+  listener_.WaitForFirstScan();
+  elsewhere.Write("a", "another");
+  const auto record = listener_.WaitForEvent("published a", 2);
+  EXPECT_EQ(record.Count("withdrawn a"), 1u);
+  EXPECT_EQ(record.Count("published b"), 1u);
+  EXPECT_EQ(record.Count("problem "), 1u);
+}
+
+TEST_F(SharedFolderTest, FollowsALinkToTheFolderThatIsSwitched) {
+  share_.Write("old/a", "one");
+  share_.Write("new/a", "another");
+  share_.Write("new/b", "2");
+  std::filesystem::create_directory_symlink("old", share_.Path("current"));
+  SharedFolder::Options options = DefaultOptions();
+  options.path = share_.Path("current");
+  Start(options);
+  auto record = listener_.WaitForFirstScan();
+  const ContentId before = record.published.at("a")->manifest()->id();
+  std::filesystem::create_directory_symlink("new", share_.Path("next"));
+  std::filesystem::rename(share_.Path("next"), share_.Path("current"));
+  listener_.WaitForEvent("published b");
+  record = listener_.WaitForEvent("published a", 2);
+  EXPECT_EQ(record.Count("withdrawn a"), 1u);
+  EXPECT_NE(record.published.at("a")->manifest()->id(), before);
+  // The other folder is watched now.
+  share_.Write("new/c", "3");
+  listener_.WaitForEvent("published c");
+}
+
+TEST_F(SharedFolderTest, AFileWhoseModeChangesStaysPublished) {
+  share_.Write("a", "one");
+  Start();
+  listener_.WaitForFirstScan();
+  ::chmod(share_.Path("a").c_str(), 0640);
+  Put("b", "2");
+  const auto record = listener_.WaitForEvent("published b");
+  EXPECT_EQ(record.Count("withdrawn a"), 0u);
+}
+
+TEST(SharedFolder, RequiresAFolder) {
   RecordingListener listener;
   SharedFolder::Options options;
   options.path = "/nowhere/at/all";

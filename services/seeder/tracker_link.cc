@@ -3,42 +3,55 @@
 #include <string>
 #include <utility>
 
+#include "shoal/base/error_cause.h"
 #include "shoal/service/log/log.h"
 
 namespace shoal::seeder {
 namespace {
 
-// Short enough that an outstanding call does not delay shutdown.
+// Short, so that an outstanding call does not delay shutdown for long.
 constexpr absl::Duration kCallTimeout = absl::Seconds(3);
 
 }  // namespace
 
 TrackerLink::TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self,
-                         const Endpoint& endpoint, const std::string& site) {
+                         const std::vector<Endpoint>& endpoints, const std::string& site)
+    : url_(client->url().ToString()) {
   tracking::Announcer::Options options;
   options.self = self;
-  options.endpoint = endpoint;
+  options.endpoint = endpoints[0];
+  options.other_endpoints.assign(endpoints.begin() + 1, endpoints.end());
   options.site = site;
   options.call_timeout = kCallTimeout;
   options.on_reachable = [this](const tracking::TrackerUrl& tracker, const absl::Status& status) {
     OnReachable(tracker, status);
   };
-  options.on_rejected = [tracker = client->url().ToString()](const tracking::ContentSummary& content,
-                                                             const absl::Status& why) {
-    service::LogWarning("a tracker does not take a content", {{"tracker", tracker},
-                                                              {"name", content.name},
-                                                              {"id", content.id.ToHex()},
-                                                              {"why", std::string(why.message())}});
+  options.on_rejected = [tracker = url_](const tracking::ContentSummary& content, const absl::Status& why) {
+    service::LogWarning("a tracker refuses a content", {{"tracker", tracker},
+                                                        {"name", content.name},
+                                                        {"id", content.id.ToHex()},
+                                                        {"why", std::string(why.message())}});
   };
   announcer_ = tracking::Announcer::Start(std::move(client), std::move(options));
 }
 
+std::string TrackerLink::failure() const {
+  MutexLock lock(&mutex_);
+  return failure_;
+}
+
 void TrackerLink::OnReachable(const tracking::TrackerUrl& tracker, const absl::Status& status) {
   away_ = !status.ok();
+  {
+    MutexLock lock(&mutex_);
+    failure_ = std::string(status.message());
+  }
   if (status.ok()) {
     service::LogInfo("tracker is back", {{"tracker", tracker.ToString()}});
   } else {
-    service::LogWarning("tracker is away, trying again until it is back",
+    const bool refused = CauseOf(status) == ErrorCause::kTrackerRefused;
+    service::LogWarning(refused ? "tracker refuses, trying again until it accepts"
+                                : "tracker is away, trying again until it is back",
                         {{"tracker", tracker.ToString()}, {"why", std::string(status.message())}});
   }
 }

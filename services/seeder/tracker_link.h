@@ -5,12 +5,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "services/seeder/catalog.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/base/mutex.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/announce/announcer.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -18,22 +20,30 @@
 
 namespace shoal::seeder {
 
-// The seeder's side of one tracker: an announcer, whether the tracker is away, and the log lines about that.
-// Methods are thread-safe; the destructor sends a leave to the tracker.
+// The seeder's connection to one tracker: an announcer, whether the tracker is away, and the log lines about
+// that. The destructor sends a leave to the tracker.
+//
+// Thread safety: methods are thread-safe.
 class TrackerLink {
  public:
-  TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self, const Endpoint& endpoint,
-              const std::string& site);
+  TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self,
+              const std::vector<Endpoint>& endpoints, const std::string& site);
 
   tracking::Announcer& announcer() { return *announcer_; }
-  // The tracker has registered all offered contents, or it is away.
+  // Returns: whether the tracker has registered all offered contents or is away.
   bool told_or_away() const { return away_ || announcer_->all_registered(); }
   bool away() const { return away_; }
+  const std::string& url() const { return url_; }
+  // Returns: why the tracker is away; empty: it is not.
+  std::string failure() const;
 
  private:
   void OnReachable(const tracking::TrackerUrl& tracker, const absl::Status& status);
 
+  const std::string url_;
   std::atomic<bool> away_ = false;
+  mutable Mutex mutex_;
+  std::string failure_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<tracking::Announcer> announcer_;  // last: its thread uses the rest
 };
 

@@ -8,10 +8,13 @@
 namespace shoal::seeder {
 namespace {
 
-TEST(UploadProgress, TellsTotalsAndTheRateSinceItWasAskedLast) {
+TEST(UploadProgress, ReportsTotalsAndTheRateSinceTheLastReport) {
   const TemporaryFolder folder;
   folder.Write("a", SampleBytes(1000, 1));
-  auto source = std::make_shared<const OfferedSource>(*BuildManifest(folder.Path("a"), {}), [] {});
+  BuiltManifest built = *BuildManifest(folder.Path("a"), {});
+  const auto version = std::make_shared<const HashedVersion>(HashedVersion{
+      std::make_shared<const Manifest>(std::move(built.manifest)), built.root, built.stamps, {}});
+  auto source = std::make_shared<const OfferedSource>(version, [](const absl::Status&) {});
   ManualClock clock;
   const tracking::Announcer::ProgressSource progress = UploadProgress(source, [] { return 7u; }, clock);
 

@@ -1,18 +1,25 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "services/tracker/state_file/state_file.h"
 #include "services/tracker/tracker.h"
 #include "services/tracker/tracker_limits.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/service/command_line.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
+#include "shoal/service/systemd.h"
 
 namespace {
 
@@ -25,6 +32,8 @@ constexpr int kExitUsage = 2;
 // The time that calls in flight have to finish. They take milliseconds, but gRPC also waits for connections,
 // and an idle client's stays open until this has passed: so a stop takes this long.
 constexpr absl::Duration kGrace = absl::Seconds(1);
+// The listeners, their loops and gRPC take about 50, each connection one more.
+constexpr uint32_t kMinDescriptors = 128;
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 
 constexpr char kExamples[] = R"(
@@ -34,16 +43,18 @@ Examples:
   shoal-tracker --grpc=127.0.0.1:0 --udp=none --http=none
       gRPC alone, at a port that the system chooses; it is printed
   shoal-tracker --lease=10s --log-format=json
-      forgets silent peers after ten seconds; log lines as JSON
+      removes silent peers after ten seconds; log lines as JSON
   shoal-tracker --state=/var/lib/shoal/tracker.state --limits=/etc/shoal/limits
       keeps its peers over a restart; SIGHUP reads the limits file again
   shoal-tracker --rate-per-address=200 --max-leases=1000000
-      refuses addresses that ask too often, and the million and first lease
+      limits the calls of one address, and the number of leases
   shoal-tracker --health-check
-      asks the tracker on this machine whether it serves; for containers
+      asks the tracker on this machine for its health; for containers
 
-Exit codes: 0 stopped by SIGTERM or SIGINT, or healthy; 1 could not start (an address that is in use, say), or
-not healthy; 2 wrong usage.
+Exit codes:
+    0  stopped by SIGTERM or SIGINT, or healthy
+    1  could not start (an address that is in use, for example), or not healthy
+    2  wrong usage
 )";
 
 struct Flags {
@@ -98,6 +109,13 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
     SHOAL_ASSIGN_OR_RETURN(options.limits, shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits));
   }
   options.state_file = flags.state;
+  if (!flags.state.empty()) {
+    if (!flags.limits_file.empty()) {
+      SHOAL_RETURN_IF_ERROR(shoal::CheckOutputOutsideInput(flags.state, flags.limits_file));
+    }
+    const absl::Status state = shoal::tracker::CheckStateFile(flags.state);
+    if (!state.ok()) return Named("--state", state);
+  }
   options.version = SHOAL_VERSION;
   return options;
 }
@@ -117,7 +135,7 @@ std::string EnvName(absl::string_view flag) {
 }
 
 int Fail(const absl::Status& status, int exit_code) {
-  std::fprintf(stderr, "shoal-tracker: %s\n", std::string(status.message()).c_str());
+  shoal::service::ReportFatal(status.message());
   return exit_code;
 }
 
@@ -137,15 +155,43 @@ absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
 int RunHealthCheck(const Flags& flags) {
   const auto address = HealthAddress(flags);
   if (!address.ok()) return Fail(address.status(), kExitUsage);
-  const absl::Status health = shoal::service::CheckHealth(*address, kHealthTimeout);
+  const absl::Status health = shoal::service::CheckHealth(address->ToString(), kHealthTimeout);
   if (!health.ok()) return Fail(health, kExitFailed);
-  std::printf("%s is serving\n", address->ToString().c_str());
+  if (flags.log_format == "json") {
+    shoal::service::LogInfo("serving", {{"address", address->ToString()}});
+  } else {
+    std::printf("%s is serving\n", address->ToString().c_str());
+  }
   return kExitOk;
 }
 
 void PrintListener(const char* scheme, const shoal::Endpoint& listen, uint16_t port, const char* what_for) {
   std::printf("listening on %s://%s (%s)\n", scheme, shoal::Endpoint{listen.ip, port}.ToString().c_str(),
               what_for);
+}
+
+// Announces the listeners: as text on stdout, for people and scripts that wait for it, or as one line of the
+// log.
+void TellListeners(const Flags& flags, const Tracker::Options& options, const Tracker& tracker) {
+  if (flags.log_format == "json") {
+    const auto port_or_none = [](bool open, uint16_t port) {
+      return open ? shoal::service::LogValue(port) : shoal::service::LogValue("none");
+    };
+    return shoal::service::LogInfo(
+        "tracker listens", {{"version", SHOAL_VERSION},
+                            {"grpc", options.grpc.ip.ToString()},
+                            {"grpc_port", tracker.grpc_port()},
+                            {"udp_port", port_or_none(options.udp.has_value(), tracker.udp_port())},
+                            {"http_port", port_or_none(options.http.has_value(), tracker.http_port())}});
+  }
+  std::printf("shoal-tracker %s\n", SHOAL_VERSION);
+  PrintListener("grpc", options.grpc, tracker.grpc_port(), "seeders, leechers, grpcurl");
+  if (options.udp) PrintListener("udp", *options.udp, tracker.udp_port(), "the same in datagrams");
+  if (options.http) {
+    PrintListener("http", *options.http, tracker.http_port(),
+                  "page for browsers, /metrics, /healthz, /readyz");
+  }
+  std::fflush(stdout);
 }
 
 // Applies the file's log level, or else the flag's. Requires: the flag is valid.
@@ -155,9 +201,6 @@ void UseLogLevel(const Flags& flags, const shoal::tracker::TrackerLimits& limits
 }
 
 void ReloadLimits(const Flags& flags, Tracker* tracker) {
-  if (flags.limits_file.empty()) {
-    return shoal::service::LogWarning("SIGHUP: there is no --limits file to read", {});
-  }
   const auto limits = shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits);
   if (!limits.ok()) {
     return shoal::service::LogError("SIGHUP: the limits stay as they are",
@@ -168,9 +211,17 @@ void ReloadLimits(const Flags& flags, Tracker* tracker) {
   shoal::service::LogInfo("SIGHUP: new limits", {{"file", flags.limits_file}});
 }
 
+void NoteNotice(const absl::Status& sent) {
+  if (!sent.ok()) {
+    shoal::service::LogWarning("systemd was not notified", {{"why", std::string(sent.message())}});
+  }
+}
+
 int RunTracker(const Flags& flags) {
   const auto options = ParseOptions(flags);
   if (!options.ok()) return Fail(options.status(), kExitUsage);
+  const absl::Status descriptors = shoal::RaiseDescriptorLimit(kMinDescriptors);
+  if (!descriptors.ok()) return Fail(descriptors, kExitFailed);
 
   // Before any thread starts, so that the signals come here and nowhere else.
   shoal::service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
@@ -178,17 +229,16 @@ int RunTracker(const Flags& flags) {
   const auto tracker = Tracker::Start(*options);
   if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
 
-  std::printf("shoal-tracker %s\n", SHOAL_VERSION);
-  PrintListener("grpc", options->grpc, (*tracker)->grpc_port(), "seeders, leechers, grpcurl");
-  if (options->udp) PrintListener("udp", *options->udp, (*tracker)->udp_port(), "the same in datagrams");
-  if (options->http)
-    PrintListener("http", *options->http, (*tracker)->http_port(),
-                  "status page, /metrics, /healthz, /readyz");
-  std::fflush(stdout);
+  TellListeners(flags, *options, **tracker);
+  NoteNotice(shoal::service::NotifyReady());
 
   int signal = signals.Wait();
-  for (; signal == SIGHUP; signal = signals.Wait()) ReloadLimits(flags, tracker->get());
-  shoal::service::LogInfo("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  // Without a file to read again SIGHUP has its usual meaning: the terminal is gone.
+  for (; signal == SIGHUP && !flags.limits_file.empty(); signal = signals.Wait()) {
+    ReloadLimits(flags, tracker->get());
+  }
+  shoal::service::LogInfo("stopping", {{"signal", shoal::service::SignalName(signal)}});
+  NoteNotice(shoal::service::NotifyStopping());
   (*tracker)->Stop(kGrace);
   shoal::service::LogInfo("stopped");
   return kExitOk;
@@ -197,45 +247,56 @@ int RunTracker(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  shoal::service::ReserveStandardDescriptors();
+  const shoal::service::LogFormat format = shoal::service::EarlyLogFormat(argc, argv);
+  shoal::service::StartLog("shoal-tracker", shoal::service::LogLevel::kInfo, format);
+  shoal::service::ExitWhenResourcesEnd(kExitFailed);
   Flags flags;
-  CLI::App app("The Shoal tracker: knows which peer has which chunks of which content, and tells who asks.",
-               "shoal-tracker");
-  app.add_option("--grpc", flags.grpc, "Where to listen for gRPC")
+  CLI::App app(
+      "The Shoal tracker: knows which peer has which chunks of which content, and names peers to those that "
+      "ask.");
+  app.add_option("--grpc", flags.grpc, "Address of the gRPC listener")
       ->envname("SHOAL_GRPC")
+      ->type_name("ADDRESS:PORT")
       ->capture_default_str();
-  app.add_option("--udp", flags.udp, "Where to listen for datagrams, or none")
+  app.add_option("--udp", flags.udp, "Address of the datagram listener")
       ->envname("SHOAL_UDP")
+      ->type_name("ADDRESS:PORT|none")
       ->capture_default_str();
-  app.add_option("--http", flags.http, "Where health pages and metrics are, or none")
+  app.add_option("--http", flags.http, "Address of the HTTP listener: page, health, metrics")
       ->envname("SHOAL_HTTP")
+      ->type_name("ADDRESS:PORT|none")
       ->capture_default_str();
   app.add_option("--lease", flags.lease,
-                 "A peer that is silent for this long is gone; heartbeats come each third of it")
+                 "A peer that is silent for this long is removed; heartbeats come each third of it")
       ->envname("SHOAL_LEASE")
+      ->type_name("DURATION")
       ->capture_default_str();
   app.add_option(
          "--bittorrent-interval", flags.bittorrent_interval,
-         "How long BitTorrent clients are asked to wait between two announces; one that is silent for "
-         "two and a half of it is gone")
+         "Interval between two announces of a BitTorrent client; one that is silent for two and a half of "
+         "them is removed")
       ->envname("SHOAL_BITTORRENT_INTERVAL")
+      ->type_name("DURATION")
       ->capture_default_str();
-  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+  app.add_option("--log-level", flags.log_level, "The least level of the log's lines")
       ->envname("SHOAL_LOG_LEVEL")
+      ->type_name("debug|info|warning|error")
       ->capture_default_str();
-  app.add_option("--log-format", flags.log_format, "text or json")
+  app.add_option("--log-format", flags.log_format, "Format of the log's lines")
       ->envname("SHOAL_LOG_FORMAT")
+      ->type_name("text|json")
       ->capture_default_str();
-  app.add_option(
-         "--state", flags.state,
-         "Where to keep what is known from one run to the next: written at the end, read at the start")
+  app.add_option("--state", flags.state,
+                 "Keeps the tracker's state across a restart: written at the end, read at the start")
       ->envname("SHOAL_STATE")
-      ->option_text("FILE");
+      ->type_name("FILE");
   app.add_option(
          "--limits", flags.limits_file,
          "A file of lines NAME=VALUE, with the names of the limits below and log-level; SIGHUP reads it "
          "again")
       ->envname("SHOAL_LIMITS")
-      ->option_text("FILE");
+      ->type_name("FILE");
   for (const shoal::tracker::LimitName& limit : shoal::tracker::LimitNames()) {
     app.add_option_function<std::string>(
            absl::StrCat("--", limit.name),
@@ -245,6 +306,7 @@ int main(int argc, char** argv) {
            },
            limit.what)
         ->envname(EnvName(limit.name))
+        ->type_name("N")
         ->default_str(shoal::tracker::LimitText(limit.name, {}))
         ->group("Limits");
   }
@@ -253,14 +315,13 @@ int main(int argc, char** argv) {
                      "Do not run; ask the tracker at HOST:PORT (the --grpc port of this machine) "
                      "whether it serves")
           ->expected(0, 1)
-          ->option_text("[HOST:PORT]");
-  app.set_version_flag("--version", absl::StrCat("shoal-tracker ", SHOAL_VERSION));
+          ->type_name("[=HOST:PORT]");
+  shoal::service::AddConfigFile(app);
   app.footer(kExamples);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
-  }
+  const std::optional<int> end = shoal::service::ParseCommandLine(
+      app, {"shoal-tracker", SHOAL_VERSION, format == shoal::service::LogFormat::kJson},
+      {argv + std::min(argc, 1), argv + argc});
+  if (end.has_value()) return *end;
   if (const absl::Status log = BeginLog(flags); !log.ok()) return Fail(log, kExitUsage);
   return health_check->count() > 0 ? RunHealthCheck(flags) : RunTracker(flags);
 }

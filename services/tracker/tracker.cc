@@ -7,20 +7,24 @@
 #include <random>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "services/tracker/grpc/tracker_service.h"
-#include "services/tracker/http/status_page.h"
+#include "services/tracker/http/tracker_pages.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
+#include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/state/tracker_state.h"
 #include "services/tracker/state_file/state_file.h"
 #include "services/tracker/udp/datagram_cookie.h"
 #include "services/tracker/udp/udp_listener.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
-#include "shoal/base/usable_cores.h"
+#include "shoal/net/event_loop.h"
+#include "shoal/net/interface_addresses.h"
 #include "shoal/service/grpc/grpc_server.h"
+#include "shoal/service/http/connect_api.h"
 #include "shoal/service/http/http_server.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/metrics/metrics.h"
@@ -29,6 +33,15 @@ namespace shoal::tracker {
 namespace {
 
 constexpr uint32_t kMostGrpcThreads = 4;
+constexpr char kApiPrefix[] = "/api/";
+// An interface that comes up later is noticed within this time.
+constexpr absl::Duration kAddressRefreshInterval = absl::Seconds(5);
+
+std::vector<IpAddress> OwnAddresses() {
+  std::vector<IpAddress> addresses;
+  for (const net::InterfaceAddress& address : net::InterfaceAddresses()) addresses.push_back(address.ip);
+  return addresses;
+}
 
 uint64_t RandomSeed() {
   std::random_device random;
@@ -86,28 +99,27 @@ class RunningTracker final : public Tracker {
         state_(StateOptions(options), options.clock),
         limiter_(options.limits.rates, RandomSeed()),
         listener_metrics_(&metrics_, &state_, &limiter_),
-        service_(TrackerService::Create(&state_, &listener_metrics_, &limiter_, options.clock)),
-        clock_(options.clock) {}
+        addresses_(OwnAddresses),
+        service_(TrackerService::Create(&state_, &addresses_, &listener_metrics_, &limiter_, options.clock)),
+        clock_(options.clock) {
+    metrics_.AddProcess(version_);
+  }
   ~RunningTracker() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Open(const Options& options) {
     ReadState();
     service::GrpcServer::Options grpc;
     grpc.listen = options.grpc;
-    grpc.threads = std::min(UsableCores(), kMostGrpcThreads);
+    grpc.threads = std::min(net::UsableCores(), kMostGrpcThreads);
     service::GrpcMethods methods;
-    service_->AddTo(&methods);
+    service_->AddTo(Listener::kGrpc, &methods);
     SHOAL_ASSIGN_OR_RETURN(grpc_, service::GrpcServer::Start(grpc, std::move(methods)));
     if (options.udp) SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets));
-    if (options.http) {
-      service::HttpServer::Options http;
-      http.listen = *options.http;
-      const StatusSources sources{&state_, &metrics_, &listener_metrics_, &limiter_, clock_,
-                                  &ready_, version_};
-      SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(http, StatusPages(sources)));
-    }
+    if (options.http) SHOAL_RETURN_IF_ERROR(OpenHttp(*options.http));
     expiry_ =
         std::make_unique<PeriodicThread>(state_.registry()->advance_interval(), [this] { state_.Advance(); });
+    address_refresh_ =
+        std::make_unique<PeriodicThread>(kAddressRefreshInterval, [this] { addresses_.Refresh(); });
     grpc_->SetServing(true);
     ready_ = true;
     began_ = true;
@@ -139,6 +151,9 @@ class RunningTracker final : public Tracker {
   void ReadState() {
     if (state_file_.empty()) return;
     const auto read = LoadState(state_file_, &state_, *clock_);
+    // A first start has no file.
+    listener_metrics_.SetStateFile(read.ok() || absl::IsNotFound(read.status()),
+                                   read.ok() ? read->peers + read->swarm_peers : 0);
     if (read.ok()) {
       LogState("went on from the state file", *read);
     } else if (!absl::IsNotFound(read.status())) {
@@ -152,10 +167,10 @@ class RunningTracker final : public Tracker {
 
   void LogState(absl::string_view what, const StateCounts& counts) {
     service::LogInfo(what, {{"file", state_file_},
-                            {"contents", absl::StrCat(counts.contents)},
-                            {"peers", absl::StrCat(counts.peers)},
-                            {"bittorrent_swarms", absl::StrCat(counts.swarms)},
-                            {"bittorrent_peers", absl::StrCat(counts.swarm_peers)}});
+                            {"contents", counts.contents},
+                            {"peers", counts.peers},
+                            {"bittorrent_swarms", counts.swarms},
+                            {"bittorrent_peers", counts.swarm_peers}});
   }
 
   void WriteState() {
@@ -176,8 +191,20 @@ class RunningTracker final : public Tracker {
     options.grpc_port = grpc_->port();
     options.cookie_key = DatagramCookies::RandomKey();
     options.connection_id_key = DatagramCookies::RandomKey();
-    udp_ = std::make_unique<UdpListener>(options, &state_, &listener_metrics_, &limiter_, clock_);
+    udp_ =
+        std::make_unique<UdpListener>(options, &state_, &addresses_, &listener_metrics_, &limiter_, clock_);
     return udp_->Start();
+  }
+
+  absl::Status OpenHttp(const Endpoint& listen) {
+    service_->AddTo(Listener::kHttp, &http_methods_);
+    service::HttpServer::Routes routes =
+        TrackerPages({&state_, &metrics_, &listener_metrics_, &limiter_, clock_, &ready_, version_});
+    routes[kApiPrefix] = service::ReadOnlyApi(&http_methods_, kApiPrefix);
+    service::HttpServer::Options options;
+    options.listen = listen;
+    SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(options, std::move(routes)));
+    return absl::OkStatus();
   }
 
   const std::string state_file_;
@@ -186,7 +213,9 @@ class RunningTracker final : public Tracker {
   RateLimiter limiter_;
   service::Metrics metrics_;
   ListenerMetrics listener_metrics_;
+  CurrentPeerAddresses addresses_;
   const std::unique_ptr<TrackerService> service_;
+  service::GrpcMethods http_methods_;  // of which the HTTP listener takes the reads
   const Clock* const clock_;
   std::atomic<bool> ready_{false};
   bool began_ = false;  // and not stopped yet
@@ -194,6 +223,7 @@ class RunningTracker final : public Tracker {
   std::unique_ptr<UdpListener> udp_;
   std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<PeriodicThread> expiry_;
+  std::unique_ptr<PeriodicThread> address_refresh_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-TEST(TrackerLimitsTest, AFileChangesWhatItNamesAndLeavesTheRestAsTheFlags) {
+TEST(TrackerLimitsTest, AFileOverridesTheFlagsThatItNames) {
   TrackerLimits flags;
   flags.registry.max_contents = 7;
   flags.registry.max_leases = 8;
@@ -62,7 +62,7 @@ TEST(TrackerLimitsTest, EveryNameCanBeReadAndSet) {
   }
 }
 
-TEST(TrackerLimitsTest, AFileThatIsNotThereIsNamed) {
+TEST(TrackerLimitsTest, AMissingFileIsNamed) {
   const auto limits = ReadLimitsFile("/nowhere/limits", TrackerLimits());
   EXPECT_THAT(std::string(limits.status().message()), HasSubstr("/nowhere/limits: can't be read"));
 }

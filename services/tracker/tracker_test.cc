@@ -16,11 +16,14 @@
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
+#include "shoal/tracking/messages/warm_up.h"
+#include "tests/support/loopback_client.h"
 
 namespace shoal::tracker {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class TrackerTest : public ::testing::Test {
  protected:
@@ -47,18 +50,28 @@ class TrackerTest : public ::testing::Test {
     return stub_->Register(&context, in, &out);
   }
 
+  // The response of the HTTP listener to a call of `method`, with its head.
+  std::string Http(const std::string& verb, const std::string& method) {
+    const LoopbackClient client(tracker_->http_port());
+    client.Send(verb + " /api/shoal.tracker.v1.TrackerService/" + method +
+                " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                "Connection: close\r\n\r\n{}");
+    return client.ReadAll();
+  }
+
   std::unique_ptr<Tracker> tracker_;
   std::unique_ptr<v1::TrackerService::Stub> stub_;
 };
 
-TEST_F(TrackerTest, OpensItsListeners) {
+TEST_F(TrackerTest, OpensAllListeners) {
   EXPECT_NE(tracker_->grpc_port(), 0);
   EXPECT_NE(tracker_->udp_port(), 0);
   EXPECT_NE(tracker_->http_port(), 0);
-  EXPECT_TRUE(service::CheckHealth({"127.0.0.1", tracker_->grpc_port()}, absl::Seconds(10)).ok());
+  EXPECT_TRUE(
+      service::CheckHealth(absl::StrCat("127.0.0.1:", tracker_->grpc_port()), absl::Seconds(10)).ok());
 }
 
-TEST_F(TrackerTest, FillsInWhereACallComesFrom) {
+TEST_F(TrackerTest, SuppliesTheSourceAddressOfACall) {
   tracking::RegisterRequest request = TestSeeder(1, TestContent(1));
   request.endpoint.ip = IpAddress();
   ASSERT_TRUE(Register(request).ok());
@@ -71,7 +84,70 @@ TEST_F(TrackerTest, FillsInWhereACallComesFrom) {
   EXPECT_EQ(out.peers(0).endpoint().ip(), "127.0.0.1");
 }
 
-TEST_F(TrackerTest, WatchBeginsWithWhoIsThereAndEndsWithTheTracker) {
+TEST_F(TrackerTest, APeerOnThisMachineIsNamedByTheCallersWayToIt) {
+  // Another tracker, on all addresses: a caller reaches it at any address of 127.0.0.0/8.
+  Tracker::Options options;
+  options.grpc = {IpAddress(), 0};
+  const auto tracker = Tracker::Start(options);
+  ASSERT_TRUE(tracker.ok()) << tracker.status();
+  const std::string port = ":" + std::to_string((*tracker)->grpc_port());
+  const auto reach = [&](const std::string& address) {
+    stub_ =
+        v1::TrackerService::NewStub(grpc::CreateChannel(address + port, grpc::InsecureChannelCredentials()));
+  };
+  reach("127.0.0.1");
+  tracking::RegisterRequest request = TestSeeder(1, TestContent(1));
+  request.endpoint = {IpAddress(), 7001};
+  ASSERT_TRUE(Register(request).ok());
+  for (const char* address : {"127.0.0.1", "127.0.0.2"}) {
+    reach(address);
+    grpc::ClientContext context;
+    v1::LookupRequest in;
+    v1::LookupResponse out;
+    in.set_name("content-1");
+    ASSERT_TRUE(stub_->Lookup(&context, in, &out).ok());
+    ASSERT_EQ(out.peers_size(), 1);
+    EXPECT_EQ(out.peers(0).endpoint().ip(), address);
+    EXPECT_EQ(out.peers(0).endpoint().port(), 7001u);
+  }
+}
+
+TEST_F(TrackerTest, AYoungTrackerSaysSoWithItsErrors) {
+  grpc::ClientContext context;
+  v1::LookupRequest in;
+  v1::LookupResponse out;
+  in.set_name("unknown");
+  EXPECT_EQ(stub_->Lookup(&context, in, &out).error_code(), grpc::StatusCode::NOT_FOUND);
+  const auto& metadata = context.GetServerTrailingMetadata();
+  const auto found = metadata.find(tracking::kWarmUpMetadata);
+  ASSERT_NE(found, metadata.end());
+  const absl::Duration left = tracking::WarmUpFrom(std::string(found->second.data(), found->second.size()));
+  EXPECT_GT(left, absl::ZeroDuration());
+  EXPECT_LE(left, absl::Seconds(30));
+}
+
+TEST_F(TrackerTest, ReadsAreAnsweredOverHttp) {
+  ASSERT_TRUE(Register(TestSeeder(1, TestContent(1))).ok());
+  const std::string listed = Http("GET", "ListContents?nameContains=content&pageSize=10");
+  EXPECT_THAT(listed, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(listed, HasSubstr("\"name\":\"content-1\""));
+  EXPECT_THAT(listed, HasSubstr("\"seeders\":1"));
+  const std::string swarm = Http("GET", "GetSwarm?contentHex=" + TestContentId(1).ToHex());
+  EXPECT_THAT(swarm, HasSubstr("\"peerHex\":\"" + TestPeerId(1).ToHex()));
+  EXPECT_THAT(Http("GET", "GetSwarm?name=unknown"), StartsWith("HTTP/1.1 404 "));
+  for (const char* bad : {"ListContents?pageSize=-1", "ListContents?nothing=1", "GetSwarm?contentHex=12"})
+    EXPECT_THAT(Http("GET", bad), StartsWith("HTTP/1.1 400 ")) << bad;
+}
+
+TEST_F(TrackerTest, NothingIsChangedOverHttp) {
+  for (const char* method : {"Register", "RegisterMany", "Heartbeat", "Leave", "Watch"}) {
+    EXPECT_THAT(Http("GET", method), StartsWith("HTTP/1.1 403 ")) << method;
+    EXPECT_THAT(Http("POST", method), StartsWith("HTTP/1.1 405 ")) << method;
+  }
+  EXPECT_THAT(Http("POST", "ListContents"), StartsWith("HTTP/1.1 405 "));
+}
+
+TEST_F(TrackerTest, WatchBeginsWithThePeersAndEndsWithTheTracker) {
   ASSERT_TRUE(Register(TestSeeder(1, TestContent(1))).ok());
   grpc::ClientContext context;
   v1::WatchRequest in;
@@ -90,7 +166,7 @@ TEST_F(TrackerTest, WatchBeginsWithWhoIsThereAndEndsWithTheTracker) {
   stop.join();
 }
 
-TEST_F(TrackerTest, AWatcherThatGoesAwayIsForgotten) {
+TEST_F(TrackerTest, ADisconnectedWatcherIsRemoved) {
   for (int i = 0; i < 20; ++i) {
     grpc::ClientContext context;
     v1::WatchRequest in;
@@ -105,7 +181,7 @@ TEST_F(TrackerTest, AWatcherThatGoesAwayIsForgotten) {
   EXPECT_EQ(refused->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(TrackerTest, ASecondOneAtTheSameAddressSaysSo) {
+TEST_F(TrackerTest, ASecondTrackerAtTheSameAddressFails) {
   Tracker::Options options;
   options.grpc = {AnyPort().ip, tracker_->grpc_port()};
   EXPECT_THAT(std::string(Tracker::Start(options).status().message()), HasSubstr("in use"));
@@ -202,7 +278,7 @@ TEST_F(TrackerTest, ARestartWithAStateFileKeepsEveryPeer) {
   std::remove(options.state_file.c_str());
 }
 
-TEST_F(TrackerTest, StoppedTakesNoCalls) {
+TEST_F(TrackerTest, AStoppedTrackerAcceptsNoCalls) {
   tracker_->Stop(absl::Seconds(1));
   tracker_->Stop(absl::Seconds(1));
   EXPECT_FALSE(Register(TestSeeder(1, TestContent(1))).ok());

@@ -5,7 +5,7 @@
 namespace shoal {
 namespace {
 
-TEST(ByteOrder, PutsTheHighestByteFirst) {
+TEST(ByteOrder, StoresTheHighestByteFirst) {
   std::string bytes;
   AppendBig(uint8_t{0x01}, &bytes);
   AppendBig(uint16_t{0x0203}, &bytes);
@@ -26,7 +26,7 @@ TEST(ByteReader, ReadsForward) {
   EXPECT_TRUE(reader.ok());
 }
 
-TEST(ByteReader, TurnsBadAtTheEndAndStaysSo) {
+TEST(ByteReader, TurnsBadAtTheEndAndStaysBad) {
   const std::string bytes("\x01\x02\x03", 3);
   ByteReader reader(AsBytes(bytes));
   EXPECT_EQ(reader.ReadBig<uint32_t>(), 0u);
@@ -36,7 +36,7 @@ TEST(ByteReader, TurnsBadAtTheEndAndStaysSo) {
   EXPECT_FALSE(reader.ok());
 }
 
-TEST(ByteReader, ReadsNothingFromNothing) {
+TEST(ByteReader, IsBadWhenEmpty) {
   ByteReader reader({});
   EXPECT_TRUE(reader.ReadBytes(0).empty());
   EXPECT_TRUE(reader.ok());

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kChunkBytes = 100'000;
 
-TEST(ChunkBufferPool, LendsSoManyFullChunksAndNoMore) {
+TEST(ChunkBufferPool, LendsABoundedNumberOfFullChunks) {
   const auto pool = ChunkBufferPool::Create(kChunkBytes, 2 * kChunkBytes);
   ChunkBuffer first = pool->TryAcquire(kChunkBytes);
   ChunkBuffer second = pool->TryAcquire(kChunkBytes - 1);
@@ -26,7 +26,7 @@ TEST(ChunkBufferPool, LendsSoManyFullChunksAndNoMore) {
   EXPECT_TRUE(pool->TryAcquire(kChunkBytes));
 }
 
-TEST(ChunkBufferPool, LendsManyShortOnesInTheSameMemory) {
+TEST(ChunkBufferPool, LendsManyShortChunksInTheSameMemory) {
   const auto pool = ChunkBufferPool::Create(kChunkBytes, 2 * kChunkBytes);
   std::vector<ChunkBuffer> lent;
   for (ChunkBuffer buffer = pool->TryAcquire(5000); buffer; buffer = pool->TryAcquire(5000)) {
@@ -37,7 +37,7 @@ TEST(ChunkBufferPool, LendsManyShortOnesInTheSameMemory) {
   EXPECT_LE(pool->lent_bytes(), pool->max_bytes());
 }
 
-TEST(ChunkBufferPool, GivesUpWhatItKeptForOtherLengths) {
+TEST(ChunkBufferPool, FreesMemoryKeptForOtherLengths) {
   const auto pool = ChunkBufferPool::Create(kChunkBytes, kChunkBytes);
   for (const size_t size : {kChunkBytes, size_t{10}, kChunkBytes, size_t{30'000}, kChunkBytes}) {
     ChunkBuffer buffer = pool->TryAcquire(size);
@@ -52,7 +52,7 @@ TEST(ChunkBufferPool, HasRoomForOneChunkAtLeast) {
   EXPECT_TRUE(pool->TryAcquire(kChunkBytes));
 }
 
-TEST(ChunkBufferPool, RefusesWhatIsNoChunk) {
+TEST(ChunkBufferPool, RefusesLengthsOutOfRange) {
   const auto pool = ChunkBufferPool::Create(kChunkBytes, 2 * kChunkBytes);
   EXPECT_FALSE(pool->TryAcquire(kChunkBytes + 1));
   EXPECT_FALSE(pool->TryAcquire(0));
@@ -72,7 +72,7 @@ TEST(ChunkBuffer, MovesWithItsLoan) {
   EXPECT_EQ(pool->lent_bytes(), 4096u);
 }
 
-TEST(ChunkBuffer, OutlivesTheLastOtherHolderOfItsPool) {
+TEST(ChunkBuffer, KeepsItsPoolAlive) {
   auto pool = ChunkBufferPool::Create(8, 8);
   ChunkBuffer buffer = pool->TryAcquire(8);
   pool.reset();
@@ -94,7 +94,7 @@ TEST(ChunkBufferPool, IsSharedByThreads) {
   EXPECT_EQ(pool->lent_bytes(), 0u);
 }
 
-TEST(ChunkMemory, BoundsWhatPoolsLendTogether) {
+TEST(ChunkMemory, BoundsTheSumOfAllPools) {
   const auto memory = std::make_shared<ChunkMemory>(3 * kChunkBytes);
   const auto one = ChunkBufferPool::Create(kChunkBytes, 3 * kChunkBytes, memory);
   const auto other = ChunkBufferPool::Create(kChunkBytes, 3 * kChunkBytes, memory);

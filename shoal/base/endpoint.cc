@@ -80,7 +80,7 @@ absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
     host = host.substr(1, host.size() - 2);
     if (host.find(':') == absl::string_view::npos) return wrong();
   } else if (host.find(':') != absl::string_view::npos) {
-    return wrong();  // a bare IPv6 address: where its port begins is anybody's guess
+    return wrong();  // a bare IPv6 address: its port can't be told from its last group
   }
   const std::optional<uint16_t> port = ParsePort(text.substr(colon + 1));
   if (host.empty() || !port) return wrong();

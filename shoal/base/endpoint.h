@@ -22,8 +22,8 @@ class IpAddress {
     return IpAddress({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, bytes[0], bytes[1], bytes[2], bytes[3]});
   }
 
-  // Numeric forms only ("192.0.2.7", "2001:db8::1"); names are INVALID_ARGUMENT, so that nothing here asks a
-  // resolver.
+  // Accepts numeric forms only ("192.0.2.7", "2001:db8::1"). Errors: INVALID_ARGUMENT for anything else,
+  // names included, so that no resolver is asked.
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
 
   bool is_unspecified() const;    // "::" or "0.0.0.0"
@@ -44,12 +44,12 @@ class IpAddress {
   std::array<uint8_t, 16> bytes_{};
 };
 
-// Where a peer listens: an address and a TCP port. Immutable value.
+// An address and a port, as of a listener. Immutable value.
 struct Endpoint {
   IpAddress ip;
   uint16_t port = 0;
 
-  // "192.0.2.7:6881" and "[2001:db8::1]:6881".
+  // Accepts "192.0.2.7:6881" and "[2001:db8::1]:6881". Errors: INVALID_ARGUMENT.
   static absl::StatusOr<Endpoint> Parse(absl::string_view text);
   std::string ToString() const;
 
@@ -60,7 +60,8 @@ struct Endpoint {
   }
 };
 
-// A host and port as a person writes them: the host may be a name. "host:port", "[v6]:port".
+// A host and a port as people write them: "host:port" or "[v6]:port". The host may be a name, which is
+// resolved by ResolveHost.
 struct HostPort {
   std::string host;
   uint16_t port = 0;
@@ -69,8 +70,8 @@ struct HostPort {
   std::string ToString() const;
 };
 
-// Asks the system's resolver (blocking, seconds at worst) for the first address of `host`; numeric hosts need
-// no resolver. NOT_FOUND with the resolver's own words when there is none.
+// Returns the first address of `host`: from the system's resolver, which blocks for seconds at worst, or
+// without it for a numeric host. Errors: NOT_FOUND with the resolver's message.
 absl::StatusOr<IpAddress> ResolveHost(const std::string& host);
 
 }  // namespace shoal

@@ -7,7 +7,7 @@
 namespace shoal {
 namespace {
 
-TEST(IpAddress, ReadsAndShowsBothFamilies) {
+TEST(IpAddress, ParsesAndFormatsBothFamilies) {
   for (const char* text : {"192.0.2.7", "0.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::1"}) {
     const absl::StatusOr<IpAddress> address = IpAddress::Parse(text);
     ASSERT_TRUE(address.ok()) << text;
@@ -18,7 +18,7 @@ TEST(IpAddress, ReadsAndShowsBothFamilies) {
   EXPECT_EQ(*IpAddress::Parse("::ffff:192.0.2.7"), IpAddress::V4({192, 0, 2, 7}));
 }
 
-TEST(IpAddress, TakesNoNames) {
+TEST(IpAddress, RefusesNames) {
   for (const std::string& text :
        {std::string("localhost"), std::string(""), std::string("1.2.3"), std::string("1.2.3.4 "),
         std::string("1.2.3.4\0x", 9), std::string("::1%lo"), std::string("1.2.3.256")}) {
@@ -26,14 +26,14 @@ TEST(IpAddress, TakesNoNames) {
   }
 }
 
-TEST(IpAddress, KnowsTheUnspecifiedOne) {
+TEST(IpAddress, RecognisesTheUnspecifiedAddress) {
   EXPECT_TRUE(IpAddress().is_unspecified());
   EXPECT_TRUE(IpAddress::V4({0, 0, 0, 0}).is_unspecified());
   EXPECT_FALSE(IpAddress::V4({0, 0, 0, 1}).is_unspecified());
   EXPECT_FALSE(IpAddress::Parse("::1")->is_unspecified());
 }
 
-TEST(Endpoint, GoesThroughTextAndBack) {
+TEST(Endpoint, SurvivesFormattingAndParsing) {
   for (const char* text : {"192.0.2.7:6881", "[2001:db8::1]:1", "127.0.0.1:0", "[::]:65535"}) {
     const absl::StatusOr<Endpoint> endpoint = Endpoint::Parse(text);
     ASSERT_TRUE(endpoint.ok()) << endpoint.status();
@@ -42,14 +42,14 @@ TEST(Endpoint, GoesThroughTextAndBack) {
   EXPECT_FALSE(Endpoint::Parse("localhost:80").ok());
 }
 
-TEST(HostPort, TakesNamesAndAddresses) {
+TEST(HostPort, AcceptsNamesAndAddresses) {
   EXPECT_EQ(HostPort::Parse("tracker.example:50051")->host, "tracker.example");
   EXPECT_EQ(HostPort::Parse("[::1]:7")->host, "::1");
   EXPECT_EQ(HostPort::Parse("[::1]:7")->port, 7);
   EXPECT_EQ(HostPort::Parse("[::1]:7")->ToString(), "[::1]:7");
 }
 
-TEST(HostPort, RefusesWhatIsNone) {
+TEST(HostPort, RefusesMalformedText) {
   for (const char* text :
        {"", ":", "host", "host:", ":1", "host:65536", "host:-1", "host:+1", "host: 1", "host:1x", "::1:7",
         "[::1]", "[::1]7", "[host]:7", "[]:7", "a b:7", "a/b:7", "host:000001"}) {
@@ -62,7 +62,7 @@ TEST(ResolveHost, NeedsNoResolverForNumbers) {
   EXPECT_EQ(ResolveHost("::1")->ToString(), "::1");
 }
 
-TEST(ResolveHost, SaysWhatItCouldNotFind) {
+TEST(ResolveHost, NamesTheHostInItsError) {
   // A name that can't be: no resolver is asked for it over the network.
   const absl::Status status = ResolveHost("no..name").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);

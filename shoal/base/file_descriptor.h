@@ -10,8 +10,10 @@
 
 namespace shoal {
 
-// Owns an open file descriptor and closes it. Moves, does not copy. Not thread-safe itself; the number it
-// hands out may be used from any thread as long as the object lives.
+// Owns an open file descriptor and closes it on destruction. Movable, not copyable.
+//
+// Thread safety: one thread at a time; the number that get() returns may be used on any thread while this
+// lives.
 class FileDescriptor {
  public:
   FileDescriptor() = default;
@@ -25,21 +27,29 @@ class FileDescriptor {
   int Release() { return std::exchange(fd_, -1); }
   void Close();
 
-  // open(2) with O_CLOEXEC added. `flags` as there; `mode` counts when O_CREAT is among them. Errors name the
-  // path and carry what errno says, mapped to the nearest status code (ENOENT: NOT_FOUND, EACCES/EPERM:
-  // PERMISSION_DENIED, ENOSPC/EDQUOT: RESOURCE_EXHAUSTED, EEXIST: ALREADY_EXISTS, others: as
-  // absl::ErrnoToStatus).
+  // Calls open(2) with O_CLOEXEC added to `flags`; `mode` is used when O_CREAT is among them. Errors: those
+  // of ErrnoStatus, with the path.
   static absl::StatusOr<FileDescriptor> Open(const std::string& path, int flags, unsigned mode = 0644);
 
  private:
   int fd_ = -1;
 };
 
-// The Status for `errno_value`, its message "WHAT: reason", with the mapping that FileDescriptor::Open
-// documents.
+// Returns the error for `errno_value`, with the message "WHAT: reason": ENOENT is NOT_FOUND; EACCES, EPERM
+// and EROFS are PERMISSION_DENIED; ENOSPC, EDQUOT, EMFILE and ENFILE are RESOURCE_EXHAUSTED; EEXIST is
+// ALREADY_EXISTS; others are as in absl::ErrnoToStatusCode. Its cause is kNoSuchPath, kNoPermission, kDiskFull
+// or kTooManyOpenFiles where it is one of them.
 absl::Status ErrnoStatus(int errno_value, absl::string_view what);
 
-// Bytes of an open file, ready for sendfile: the descriptor stays open as long as the region is held.
+// Raises the soft limit of open descriptors (RLIMIT_NOFILE) to the hard limit, 65,536 at most: the usual soft
+// limit of 1,024 is for programs that use select(2), and each peer and each open file takes a descriptor.
+// Called from main, before the first listener.
+//
+// Errors: RESOURCE_EXHAUSTED, with the limit and what to do, when fewer than `needed` descriptors can still
+// be opened. Libraries abort when they get none, so that a program must not start then.
+absl::Status RaiseDescriptorLimit(uint32_t needed);
+
+// A range of an open file, ready for sendfile(2). Holds the descriptor open.
 struct FileRegion {
   std::shared_ptr<const FileDescriptor> file;
   uint64_t offset_bytes = 0;

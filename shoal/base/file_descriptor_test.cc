@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -43,7 +45,7 @@ TEST(FileDescriptor, NamesThePathInItsErrors) {
   EXPECT_NE(status.message().find("/nowhere/at/all"), absl::string_view::npos);
 }
 
-TEST(ErrnoStatus, MapsWhatCallersTellApart) {
+TEST(ErrnoStatus, MapsErrnoToStatusCodes) {
   EXPECT_EQ(ErrnoStatus(EACCES, "x").code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(ErrnoStatus(EROFS, "x").code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(ErrnoStatus(ENOSPC, "x").code(), absl::StatusCode::kResourceExhausted);
@@ -51,6 +53,21 @@ TEST(ErrnoStatus, MapsWhatCallersTellApart) {
   EXPECT_EQ(ErrnoStatus(EMFILE, "x").code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ErrnoStatus(EEXIST, "x").code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(ErrnoStatus(ENOENT, "cannot do it").message(), "cannot do it: No such file or directory");
+}
+
+TEST(RaiseDescriptorLimit, RaisesTheSoftLimitAndCountsWhatIsFree) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit low{64, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  EXPECT_TRUE(RaiseDescriptorLimit(16).ok());
+  rlimit after{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
+  EXPECT_EQ(after.rlim_cur, std::min<rlim_t>(before.rlim_max, 65536));
+  const absl::Status too_few = RaiseDescriptorLimit(static_cast<uint32_t>(after.rlim_cur));
+  EXPECT_EQ(too_few.code(), absl::StatusCode::kResourceExhausted) << "the standard streams are open";
+  EXPECT_NE(too_few.message().find("ulimit -n"), absl::string_view::npos);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 }  // namespace

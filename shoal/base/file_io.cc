@@ -1,12 +1,18 @@
 #include "shoal/base/file_io.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/status_macros.h"
 
 namespace shoal {
 namespace {
@@ -58,6 +64,46 @@ absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset) {
     bytes = bytes.subspan(static_cast<size_t>(put));
     offset += static_cast<uint64_t>(put);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
+  // Opening a named pipe would wait for its other end.
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK));
+  struct stat info{};
+  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
+  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is no regular file"));
+  if (static_cast<uint64_t>(info.st_size) > max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", max_bytes, " bytes"));
+  }
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  const absl::Status read = ReadAt(file.get(), {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, 0);
+  if (!read.ok()) return Annotate(path, read);
+  return bytes;
+}
+
+absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode) {
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".shoal-tmp");
+  absl::Status status;
+  {
+    SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file,
+                           FileDescriptor::Open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
+    status = WriteAt(file.get(), bytes, 0);
+    // Synced before it takes the name, or a power cut could leave an empty file under it.
+    if (status.ok() && fdatasync(file.get()) != 0) status = ErrnoStatus(errno, "cannot sync");
+  }
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = ErrnoStatus(errno, "cannot rename");
+  }
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return Annotate(path, status);
+  }
+  const size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const absl::StatusOr<FileDescriptor> opened = FileDescriptor::Open(folder, O_RDONLY | O_DIRECTORY);
+  // Some file systems can't sync a folder, and then need not.
+  if (opened.ok()) static_cast<void>(fsync(opened->get()));
   return absl::OkStatus();
 }
 

@@ -2,21 +2,41 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "shoal/base/byte_order.h"
 
 namespace shoal {
 
-// pread and pwrite that go on until all is done. Thread-safe: they do not touch the descriptor's own
-// position.
+// pread(2) and pwrite(2) that continue until all bytes are transferred or an error occurs. Signals do not
+// interrupt them. They neither use nor change the file offset of the descriptor, and they block.
+//
+// Requires: `fd` is open for the operation, and `offset` plus the length fits into off_t.
+// Errors: those of ErrnoStatus (shoal/base/file_descriptor.h), such as RESOURCE_EXHAUSTED when the disk is
+// full. The messages do not name the file, which the caller knows. After an error some of the bytes may have
+// been transferred.
+// Thread safety: thread-safe; concurrent calls may use one descriptor.
 
-// Fills `to` from `offset` on. OUT_OF_RANGE when the file ends before; other errors as ErrnoStatus.
+// Fills `to` from `offset` on. Errors: also OUT_OF_RANGE when the file ends before.
 absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset);
+
+// Writes all of `bytes` at `offset`. The file grows when they reach past its end.
 absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset);
 
-// As WriteAt, but the bytes go to the disk soon and need not stay in the page cache, where the kernel (Linux
-// 6.14) and the file system can do that; elsewhere it is WriteAt.
+// As WriteAt, but the bytes go to the disk soon and need not stay in the page cache (RWF_DONTCACHE), where
+// the kernel (Linux 6.14) and the file system support that. Elsewhere the process falls back to WriteAt at
+// its first call, and stays with it.
 absl::Status WriteUncachedAt(int fd, ByteView bytes, uint64_t offset);
+
+// Returns the bytes of the regular file at `path`. Errors: INVALID_ARGUMENT when it is no regular file or has
+// more than `max_bytes`; others as FileDescriptor::Open, with the path.
+absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes);
+
+// Makes `bytes` the file at `path`: they are written to a temporary file beside it (".shoal-tmp"), synced, and
+// renamed. So a reader sees the whole file or the one before, and after a power cut too. Errors: from errno,
+// with the path; an earlier file then remains.
+absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode = 0600);
 
 }  // namespace shoal

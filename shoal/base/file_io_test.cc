@@ -11,7 +11,7 @@
 namespace shoal {
 namespace {
 
-TEST(FileIo, ReadsAndWritesAtAPlace) {
+TEST(FileIo, ReadsAndWritesAtAnOffset) {
   const TemporaryFolder folder;
   const FileDescriptor file = *FileDescriptor::Open(folder.Path("f"), O_RDWR | O_CREAT);
   ASSERT_TRUE(WriteAt(file.get(), AsBytes("world"), 6).ok());
@@ -33,7 +33,7 @@ TEST(FileIo, WritesWithoutCaching) {
   EXPECT_FALSE(WriteUncachedAt(closed.get(), AsBytes("x"), 0).ok());
 }
 
-TEST(FileIo, SaysWhenTheFileEnds) {
+TEST(FileIo, ReadingPastTheEndIsOutOfRange) {
   const TemporaryFolder folder;
   const FileDescriptor file = *FileDescriptor::Open(folder.Write("f", "abc"), O_RDONLY);
   uint8_t bytes[3];
@@ -41,7 +41,7 @@ TEST(FileIo, SaysWhenTheFileEnds) {
   EXPECT_TRUE(ReadAt(file.get(), {}, 100).ok());
 }
 
-TEST(FileIo, SaysWhenTheDiskIsFull) {
+TEST(FileIo, AFullDiskIsResourceExhausted) {
   const FileDescriptor full = *FileDescriptor::Open("/dev/full", O_WRONLY);
   EXPECT_EQ(WriteAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(WriteUncachedAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);

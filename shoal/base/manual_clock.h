@@ -6,7 +6,10 @@
 
 namespace shoal {
 
-// A clock that stands still until it is told to go on: for tests and for the simulator. Thread-safe.
+// A clock that stands still until it is advanced: for tests and for the simulator, in which time passes as
+// fast as events are processed. It wakes no thread: code that waits for a real timer does not see it advance.
+//
+// Thread safety: all methods are thread-safe.
 class ManualClock final : public Clock {
  public:
   ManualClock() = default;
@@ -17,6 +20,7 @@ class ManualClock final : public Clock {
     return uptime_;
   }
 
+  // Moves both times forward. Requires: `by` is not negative.
   void Advance(absl::Duration by) {
     MutexLock lock(&mutex_);
     uptime_ += by;
@@ -24,6 +28,7 @@ class ManualClock final : public Clock {
 
  private:
   mutable Mutex mutex_;
+  // Not zero, so that a test which subtracts a timeout from it does not get a negative time.
   absl::Duration uptime_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(1000);
 };
 

@@ -5,7 +5,7 @@
 namespace shoal {
 namespace {
 
-TEST(ManualClock, GoesOnOnlyWhenTold) {
+TEST(ManualClock, AdvancesOnlyOnRequest) {
   ManualClock clock;
   const absl::Duration start = clock.Uptime();
   const absl::Time now = clock.Now();

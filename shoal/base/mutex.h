@@ -7,9 +7,9 @@
 
 namespace shoal {
 
-// A std::mutex that the compiler knows: `-Wthread-safety` proves that what is ABSL_GUARDED_BY one is only
-// touched under it. std::mutex underneath, and not absl::Mutex, so that ThreadSanitizer (which sees through
-// the first and not through Debian's build of the second) can check the code that uses it.
+// A std::mutex with thread-safety annotations: with `-Wthread-safety` clang proves that state which is
+// ABSL_GUARDED_BY a Mutex is accessed only while it is held. It wraps std::mutex, not absl::Mutex, because
+// ThreadSanitizer cannot see into Debian's build of the latter. Not recursive.
 class ABSL_LOCKABLE Mutex {
  public:
   Mutex() = default;
@@ -24,7 +24,7 @@ class ABSL_LOCKABLE Mutex {
   std::mutex mutex_;
 };
 
-// Holds a Mutex for a scope.
+// Holds a Mutex for the scope in which it is declared.
 class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
   explicit MutexLock(Mutex* mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) { mutex_->Lock(); }
@@ -36,16 +36,17 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* const mutex_;
 };
 
-// A condition variable over a Mutex. Wakes spuriously, as they all do: wait in a loop over the condition.
+// A condition variable over a Mutex. Waits may end spuriously: callers wait in a loop over their condition.
 class CondVar {
  public:
+  // Requires: the caller holds `mutex`, which is released while this waits.
   void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> held(mutex->mutex_, std::adopt_lock);
     condition_.wait(held);
     held.release();
   }
 
-  // Returns after `timeout` at the latest.
+  // As Wait, for at most `timeout`.
   template <typename Rep, typename Period>
   void WaitFor(Mutex* mutex, std::chrono::duration<Rep, Period> timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {

@@ -8,8 +8,10 @@
 
 namespace shoal {
 
-// Bytes per second over the last few seconds: a ring of short buckets, so that adding costs nothing and old
-// bytes leave by themselves. `now` is Clock::Uptime() and never goes back. One thread.
+// Measures bytes per second over the last kBuckets * kBucket (three seconds). A ring of short buckets, so
+// that Add takes constant time and old bytes drop out without a timer.
+//
+// Requires: `now`, which is Clock::Uptime(), never decreases from call to call. Thread safety: one thread.
 class RateMeter {
  public:
   static constexpr absl::Duration kBucket = absl::Milliseconds(100);
@@ -18,21 +20,21 @@ class RateMeter {
   explicit RateMeter(absl::Duration now) : start_(now), newest_(now / kBucket) {}
 
   void Add(absl::Duration now, uint64_t bytes) {
-    Turn(now);
+    AdvanceTo(now);
     buckets_[static_cast<size_t>(newest_ % kBuckets)] += bytes;
     sum_ += bytes;
   }
 
-  // Over the whole window, or the meter's age while that is shorter (but never less than one bucket, so that
-  // the first bytes do not look like a flood).
+  // Returns the mean over the window, or over the age of the meter while that is shorter. One bucket is the
+  // shortest divisor, so that the first bytes do not yield an absurd rate.
   double BytesPerSecond(absl::Duration now) {
-    Turn(now);
+    AdvanceTo(now);
     const absl::Duration span = std::clamp(now - start_, kBucket, kBucket * kBuckets);
     return static_cast<double>(sum_) / absl::ToDoubleSeconds(span);
   }
 
  private:
-  void Turn(absl::Duration now) {
+  void AdvanceTo(absl::Duration now) {
     const int64_t current = now / kBucket;
     if (current - newest_ >= kBuckets) {
       buckets_.fill(0);

@@ -13,14 +13,14 @@ TEST(RateMeter, IsZeroWithoutBytes) {
   EXPECT_EQ(meter.BytesPerSecond(kStart + absl::Hours(1)), 0);
 }
 
-TEST(RateMeter, DividesByItsAgeWhileYoung) {
+TEST(RateMeter, DividesByItsAgeBeforeTheWindowIsFull) {
   RateMeter meter(kStart);
   meter.Add(kStart, 1000);
   EXPECT_DOUBLE_EQ(meter.BytesPerSecond(kStart), 10'000);  // one bucket is the shortest span
   EXPECT_DOUBLE_EQ(meter.BytesPerSecond(kStart + absl::Seconds(1)), 1000);
 }
 
-TEST(RateMeter, ForgetsWhatIsOlderThanItsWindow) {
+TEST(RateMeter, DropsBytesOlderThanItsWindow) {
   RateMeter meter(kStart);
   meter.Add(kStart, 9000);
   meter.Add(kStart + absl::Seconds(2), 3000);
@@ -29,7 +29,7 @@ TEST(RateMeter, ForgetsWhatIsOlderThanItsWindow) {
   EXPECT_EQ(meter.BytesPerSecond(kStart + absl::Seconds(6)), 0);
 }
 
-TEST(RateMeter, HoldsASteadyRate) {
+TEST(RateMeter, ReportsASteadyRate) {
   RateMeter meter(kStart);
   absl::Duration now = kStart;
   for (int i = 0; i < 1000; ++i) {

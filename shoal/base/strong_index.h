@@ -6,8 +6,10 @@
 
 namespace shoal {
 
-// A number that counts one kind of thing and refuses to be mixed with numbers that count another. `Tag` is
-// any type name. Converts from and to a plain integer only when asked.
+// An integer that indexes one kind of thing and does not convert to the index of another kind. `Tag`, any
+// type name, tells the kinds apart:
+//   using ChunkIndex = StrongIndex<struct ChunkIndexTag, uint32_t>;
+// Conversions from and to the plain integer are explicit. Ordered, hashable, as cheap as the integer.
 template <typename Tag, typename Integer>
 class StrongIndex {
  public:

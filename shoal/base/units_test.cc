@@ -9,7 +9,7 @@
 namespace shoal {
 namespace {
 
-TEST(ParseBytes, KnowsBothKindsOfUnits) {
+TEST(ParseBytes, AcceptsBinaryAndDecimalUnits) {
   EXPECT_EQ(*ParseBytes("4096"), 4096u);
   EXPECT_EQ(*ParseBytes("0"), 0u);
   EXPECT_EQ(*ParseBytes("7 B"), 7u);
@@ -21,14 +21,14 @@ TEST(ParseBytes, KnowsBothKindsOfUnits) {
   EXPECT_EQ(*ParseBytes("18446744073709551615"), UINT64_MAX);
 }
 
-TEST(ParseBytes, RefusesTheRest) {
+TEST(ParseBytes, RefusesOtherForms) {
   for (const char* text : {"", "B", "KiB", "-1", "+1", "1.5", "1..5K", "1.K", ".5K", "1 KiBs", "1Kib/s",
                            "0x10", "nan", "1e3", "18446744073709551616", "16EiB", "one"}) {
     EXPECT_EQ(ParseBytes(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }
 
-TEST(ParseRate, KnowsBytesAndBits) {
+TEST(ParseRate, AcceptsBytesAndBits) {
   EXPECT_EQ(*ParseRate("4096"), 4096u);
   EXPECT_EQ(*ParseRate("12MiB"), 12u * 1024 * 1024);
   EXPECT_EQ(*ParseRate("1.5 KiB/s"), 1536u);
@@ -38,13 +38,13 @@ TEST(ParseRate, KnowsBytesAndBits) {
   EXPECT_EQ(*ParseRate("none"), UINT64_MAX);
 }
 
-TEST(ParseRate, RefusesTheRest) {
+TEST(ParseRate, RefusesOtherForms) {
   for (const char* text : {"", "0", "0MiB/s", "7bit", "fast", "/s", "1MiB/m", "-1", "1 Mibit"}) {
     EXPECT_EQ(ParseRate(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }
 
-TEST(ParseDuration, KnowsSumsAndForever) {
+TEST(ParseDuration, AcceptsSumsAndForever) {
   EXPECT_EQ(*ParseDuration("30s"), absl::Seconds(30));
   EXPECT_EQ(*ParseDuration("1h30m"), absl::Minutes(90));
   EXPECT_EQ(*ParseDuration("250ms"), absl::Milliseconds(250));
@@ -54,7 +54,7 @@ TEST(ParseDuration, KnowsSumsAndForever) {
   EXPECT_EQ(*ParseDuration("Forever"), absl::InfiniteDuration());
 }
 
-TEST(ParseDuration, RefusesTheRest) {
+TEST(ParseDuration, RefusesOtherForms) {
   for (const char* text : {"", "30", "-5s", "+5s", "inf", "s", "five", "1d"}) {
     EXPECT_EQ(ParseDuration(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }

@@ -20,10 +20,10 @@ namespace {
 
 using boost::system::error_code;
 
-// After an error that trying again at once would only repeat, and while the bound is reached: how long the
-// listener is left alone. Keeps a flood from costing a count of all connections per attempt.
+// How long accepting pauses after an error that an immediate attempt would repeat, and while the bound is
+// reached. Keeps a flood from costing a count of all connections per attempt.
 constexpr std::chrono::milliseconds kRest{50};
-// Bounded, so that other work of the loop gets its turn in a flood.
+// Bounded, so that other work of the loop runs during a flood.
 constexpr int kMaxAcceptsInARow = 256;
 constexpr size_t kMaxRefusedAtOnce = 256;
 
@@ -66,9 +66,9 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
 
  private:
-  // Counts how many of the sockets that were handed over are still open, though their new owner does not tell:
-  // the kernel gives each socket a cookie that is never used again, so a descriptor that was closed, and even
-  // reused, is recognised.
+  // Counts how many of the sockets that were passed on are still open, without a report from their new owner:
+  // the kernel gives each socket a cookie that is never used again, so a descriptor that was closed, or
+  // closed and reused, is recognised.
   class OpenSockets {
    public:
     explicit OpenSockets(size_t max) : max_(max) {}
@@ -114,10 +114,10 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     Arm();
   }
 
-  // Accepts those that wait and closes them: there is no room.
+  // Accepts the waiting connections and closes them: there is no room.
   void RefuseWaiting() {
-    // Closed together, at the end: a client that connects after one of them saw its end is not among them, and
-    // so finds the room that has been made meanwhile.
+    // Closed together at the end: a client that connects after one of them was closed is not among them, and
+    // can use the room that has been made meanwhile.
     std::vector<FileDescriptor> refused;
     while (refused.size() < kMaxRefusedAtOnce) {
       refused.emplace_back(accept4(listener_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));

@@ -11,30 +11,32 @@
 
 namespace shoal::net {
 
-// Accepts connections on an event loop and hands them to their new owner. It survives running out of
-// descriptors: with one descriptor that it keeps for this it sheds new connections, instead of leaving them
-// in the backlog and spinning. It can bound how many of the connections that it handed over are open.
+// Accepts connections on an event loop and passes them to their new owner. All TCP servers of a process
+// accept through this class. It is not responsible for what happens on a connection.
 //
-// Every server of a process accepts through this class; what is done with a connection is the owner's
-// business.
+// When the process runs out of descriptors it closes new connections, by means of one descriptor that it
+// keeps in reserve, instead of leaving them in the backlog and spinning. It can bound how many of the
+// connections that it passed on are open.
+//
+// Thread safety: shed() is thread-safe; the other methods are called on one thread, which is not the loop's.
 class AcceptLoop {
  public:
   // Called on the loop's thread with a connected, non-blocking socket without delay (TCP_NODELAY).
   using Take = std::function<void(FileDescriptor connection)>;
   static constexpr uint32_t kUnbounded = UINT32_MAX;
 
-  // `max_connections` bounds the connections that are open at a time, whichever end closes them; one more is
-  // closed at once. kUnbounded: `take` bounds them itself. `loop` must outlive this.
+  // `max_connections` bounds the connections that are open at a time, whichever end closes them; further ones
+  // are closed at once. kUnbounded: `take` bounds them itself. `loop` must outlive this.
   AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take);
   ~AcceptLoop();  // Stop()
   AcceptLoop(const AcceptLoop&) = delete;
   AcceptLoop& operator=(const AcceptLoop&) = delete;
 
   uint16_t port() const { return port_; }
-  // Closes the listening socket and waits until `take` can't be called again; connections that were handed
-  // over live on. Idempotent; not from two threads, and not from the loop's own.
+  // Closes the listening socket and waits until `take` can't be called again. Connections that were passed on
+  // stay open. Idempotent.
   void Stop();
-  // Connections that were closed because there were too many, or no descriptors. Thread-safe.
+  // Returns the number of connections that were closed because there were too many, or no descriptors.
   uint64_t shed() const;
 
  private:

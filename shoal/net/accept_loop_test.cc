@@ -11,7 +11,7 @@
 namespace shoal::net {
 namespace {
 
-// Keeps what the loop hands over until it is told to let go.
+// Holds the connections that the loop passes on until the test drops them.
 class Taker {
  public:
   AcceptLoop::Take Take() {
@@ -40,7 +40,7 @@ Listener OnLoopback() {
   return *Listener::Open(*Endpoint::Parse("127.0.0.1:0"));
 }
 
-TEST(AcceptLoopTest, HandsConnectionsOver) {
+TEST(AcceptLoopTest, PassesConnectionsOn) {
   Taker taker;
   EventLoop thread("accept");
   AcceptLoop loop(thread, OnLoopback(), 100, taker.Take());
@@ -52,7 +52,7 @@ TEST(AcceptLoopTest, HandsConnectionsOver) {
   loop.Stop();
 }
 
-TEST(AcceptLoopTest, OneTooManyIsClosedUntilOthersWent) {
+TEST(AcceptLoopTest, ExcessConnectionsAreClosedUntilOthersEnd) {
   Taker taker;
   EventLoop thread("accept");
   AcceptLoop loop(thread, OnLoopback(), 2, taker.Take());
@@ -84,7 +84,7 @@ TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
       if (!copy.valid()) break;
       all.push_back(std::move(copy));
     }
-    // One number for the client's end; the loop has none for its own.
+    // One descriptor for the client's end; none is left for the loop's end.
     all.pop_back();
     const LoopbackClient client(loop.port());
     EXPECT_EQ(client.ReadAll(), "");

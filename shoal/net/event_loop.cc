@@ -1,6 +1,7 @@
 #include "shoal/net/event_loop.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <thread>
 #include <utility>
 
@@ -97,6 +99,35 @@ void LoopScope::Post(std::function<void()> work) {
   });
 }
 
+struct LoopTimer::State {
+  State(EventLoop& loop, absl::Duration every, std::function<void()> what)
+      : timer(loop.context()), period(absl::ToChronoNanoseconds(every)), tick(std::move(what)) {}
+
+  boost::asio::steady_timer timer;
+  const std::chrono::nanoseconds period;
+  const std::function<void()> tick;
+  bool ended = false;
+};
+
+LoopTimer::LoopTimer(EventLoop& loop, absl::Duration period, std::function<void()> tick)
+    : state_(std::make_shared<State>(loop, period, std::move(tick))) {
+  Arm(state_);
+}
+
+LoopTimer::~LoopTimer() {
+  state_->ended = true;
+  state_->timer.cancel();
+}
+
+void LoopTimer::Arm(const std::shared_ptr<State>& state) {
+  state->timer.expires_after(state->period);
+  state->timer.async_wait([state](const boost::system::error_code& error) {
+    if (error || state->ended) return;
+    state->tick();
+    if (!state->ended) Arm(state);
+  });
+}
+
 class EventLoopGroup::Impl {
  public:
   std::atomic<size_t> next{0};
@@ -118,6 +149,12 @@ EventLoop& EventLoopGroup::Next() {
 
 void EventLoopGroup::Stop() {
   for (const auto& loop : loops_) loop->Stop();
+}
+
+uint32_t UsableCores() {
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return static_cast<uint32_t>(std::max(CPU_COUNT(&cores), 1));
 }
 
 }  // namespace shoal::net

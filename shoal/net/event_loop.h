@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "absl/time/time.h"
 
 namespace boost::asio {
 class io_context;
@@ -12,8 +15,10 @@ class io_context;
 namespace shoal::net {
 
 // One thread that runs an Asio io_context. Everything bound to the loop runs on this thread, one task at a
-// time, and so needs no lock. Thread safety: Post and context() are thread-safe; Stop is called from any
-// thread but the loop's own.
+// time, and so needs no lock.
+//
+// Thread safety: Post, InLoop and context() are thread-safe. Stop may be called from any thread but the
+// loop's own.
 class EventLoop {
  public:
   // `name` (at most 15 bytes) is the thread's name in top and gdb.
@@ -27,6 +32,7 @@ class EventLoop {
   // Runs `work` on the loop's thread, after what was posted before. Returns false, and drops it, when the
   // loop has stopped.
   bool Post(std::function<void()> work);
+  // Returns whether the caller is on the loop's thread.
   bool InLoop() const;
 
   // Runs what was posted before, ends the thread, and destroys pending operations. Idempotent.
@@ -57,12 +63,32 @@ class LoopScope {
   const std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // used on the loop's thread only
 };
 
-// A fixed number of loops, assigned in turn. Thread-safe.
+// Calls a function on a loop periodically, from one period after construction until destruction. Ticks that
+// the loop was too busy for are not made up.
+//
+// Thread safety: constructed, used and destroyed on the loop's thread. `loop` must outlive it.
+class LoopTimer {
+ public:
+  LoopTimer(EventLoop& loop, absl::Duration period, std::function<void()> tick);
+  ~LoopTimer();
+  LoopTimer(const LoopTimer&) = delete;
+  LoopTimer& operator=(const LoopTimer&) = delete;
+
+ private:
+  struct State;
+  static void Arm(const std::shared_ptr<State>& state);
+
+  const std::shared_ptr<State> state_;
+};
+
+// A fixed number of loops, assigned in turn. Thread safety: all methods are thread-safe.
 class EventLoopGroup {
  public:
+  // At least one loop, whatever `count` is. `name` is followed by the number of the loop.
   EventLoopGroup(const std::string& name, unsigned count);
   ~EventLoopGroup();
 
+  // Returns the next loop of the turn, for a new connection or download.
   EventLoop& Next();
   const std::vector<std::unique_ptr<EventLoop>>& loops() const { return loops_; }
   void Stop();
@@ -72,5 +98,9 @@ class EventLoopGroup {
   std::vector<std::unique_ptr<EventLoop>> loops_;
   const std::unique_ptr<Impl> impl_;
 };
+
+// Returns the number of cores that this process may use, at least 1. It can be lower than the number of cores
+// of the machine; more busy threads than this only wait for each other.
+uint32_t UsableCores();
 
 }  // namespace shoal::net

@@ -26,7 +26,7 @@ TEST(EventLoopTest, RunsWorkInOrderOnItsThread) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[i], i);
 }
 
-TEST(EventLoopTest, StopRunsWhatWasPostedAndDropsWhatComesLater) {
+TEST(EventLoopTest, StopRunsEarlierWorkAndDropsLaterWork) {
   EventLoop loop("test");
   int ran = 0;
   for (int i = 0; i < 10; ++i) loop.Post([&ran] { ++ran; });
@@ -39,7 +39,7 @@ TEST(EventLoopTest, StopRunsWhatWasPostedAndDropsWhatComesLater) {
   EXPECT_EQ(ran, 10);
 }
 
-TEST(EventLoopTest, StopDestroysWhatWaits) {
+TEST(EventLoopTest, StopDestroysPendingOperations) {
   EventLoop loop("test");
   auto token = std::make_shared<int>(1);
   boost::asio::steady_timer timer(loop.context());
@@ -69,7 +69,7 @@ TEST(EventLoopTest, WorkThatPostsFromManyThreadsAllRuns) {
   EXPECT_EQ(ran, 2000);
 }
 
-TEST(EventLoopTest, ItsThreadIsSafeFromSigpipe) {
+TEST(EventLoopTest, ItsThreadBlocksSigpipe) {
   EventLoop loop("test");
   std::promise<bool> blocked;
   loop.Post([&] {
@@ -80,7 +80,7 @@ TEST(EventLoopTest, ItsThreadIsSafeFromSigpipe) {
   EXPECT_TRUE(blocked.get_future().get());
 }
 
-TEST(EventLoopGroupTest, HandsItsLoopsOutInTurn) {
+TEST(EventLoopGroupTest, AssignsItsLoopsInTurn) {
   EventLoopGroup group("test", 3);
   ASSERT_EQ(group.loops().size(), 3);
   std::set<EventLoop*> seen;
@@ -92,7 +92,7 @@ TEST(EventLoopGroupTest, HandsItsLoopsOutInTurn) {
   EXPECT_EQ(&group.Next(), first);
 }
 
-TEST(EventLoopGroupTest, HasOneLoopAtLeast) {
+TEST(EventLoopGroupTest, HasAtLeastOneLoop) {
   EventLoopGroup group("test", 0);
   EXPECT_EQ(group.loops().size(), 1);
 }

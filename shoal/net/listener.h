@@ -8,14 +8,19 @@
 
 namespace shoal::net {
 
-// A listening TCP socket that does not block, and the port that it got.
+// A listening TCP socket, and the port that it is bound to. The socket is non-blocking, is closed on exec,
+// and has a backlog as long as the system allows. It accepts nothing by itself: AcceptLoop does.
+//
+// Thread safety: one thread at a time.
 struct Listener {
   FileDescriptor socket;
   uint16_t port = 0;
 
-  // Binds `at`; port 0: the system chooses. An unspecified address takes IPv4 and IPv6 (only IPv4 where the
-  // system has no IPv6). A port that another process has is an error: nothing is ever shared in silence.
-  // UNAVAILABLE with the address when it can't be bound.
+  // Opens a socket and binds it to `at`. Port 0: the system chooses one. An unspecified address accepts IPv4
+  // and IPv6, or only IPv4 where the system has no IPv6. The port is not shared (no SO_REUSEPORT), so that
+  // two servers never split the connections of one address.
+  //
+  // Errors: UNAVAILABLE, with the address, when it can't be bound.
   static absl::StatusOr<Listener> Open(const Endpoint& at);
 };
 

@@ -11,13 +11,13 @@ double SecondsUntil(RateLimit& limit, RateLimit::Ticket ticket) {
   return absl::ToDoubleSeconds(limit.TimeUntil(ticket));
 }
 
-TEST(RateLimitTest, WithoutALimitNobodyWaits) {
+TEST(RateLimitTest, WithoutALimitNothingWaits) {
   RateLimit limit;
   EXPECT_FALSE(limit.limited());
   EXPECT_EQ(limit.TimeUntil(limit.Draw(uint64_t{1} << 50)), absl::ZeroDuration());
 }
 
-TEST(RateLimitTest, WhatIsDrawnIsPaidInTheOrderOfDrawing) {
+TEST(RateLimitTest, DrawsArePaidInOrder) {
   ManualClock clock;
   RateLimit limit(1000, clock);
   const RateLimit::Ticket first = limit.Draw(500);
@@ -29,14 +29,14 @@ TEST(RateLimitTest, WhatIsDrawnIsPaidInTheOrderOfDrawing) {
   EXPECT_NEAR(SecondsUntil(limit, second), 1.0, 1e-6);
 }
 
-TEST(RateLimitTest, LittleIsSavedUpWhileNothingPasses) {
+TEST(RateLimitTest, AnIdleLimitSavesOnlyASmallBurst) {
   ManualClock clock;
   RateLimit limit(1000, clock);
   clock.Advance(absl::Hours(1));
   EXPECT_NEAR(SecondsUntil(limit, limit.Draw(1000)), 0.95, 1e-6);
 }
 
-TEST(RateLimitTest, OverAMinuteTheRateIsKept) {
+TEST(RateLimitTest, KeepsTheRateOverAMinute) {
   ManualClock clock;
   RateLimit limit(100'000, clock);
   uint64_t passed = 0;
@@ -48,7 +48,7 @@ TEST(RateLimitTest, OverAMinuteTheRateIsKept) {
   EXPECT_NEAR(static_cast<double>(passed), 6'000'000, 60'000);
 }
 
-TEST(RateLimitTest, WhoeverWaitsGoesByTheNewRate) {
+TEST(RateLimitTest, AWaitFollowsTheNewRate) {
   ManualClock clock;
   RateLimit limit(1000, clock);
   const RateLimit::Ticket ticket = limit.Draw(10'000);
@@ -60,7 +60,7 @@ TEST(RateLimitTest, WhoeverWaitsGoesByTheNewRate) {
   EXPECT_EQ(limit.TimeUntil(ticket), absl::InfiniteDuration());
   limit.Set(RateLimit::kUnlimited);
   EXPECT_EQ(limit.TimeUntil(ticket), absl::ZeroDuration());
-  // What passed without a limit is not owed later.
+  // Bytes that passed without a limit are not paid for later.
   limit.Draw(uint64_t{1} << 40);
   limit.Set(1000);
   EXPECT_NEAR(SecondsUntil(limit, limit.Draw(1000)), 1, 0.06);
@@ -71,7 +71,7 @@ struct StepCase {
   size_t step_bytes;
 };
 
-TEST(RateLimitTest, StepsAreFittingAndBounded) {
+TEST(RateLimitTest, StepsFitTheRateAndAreBounded) {
   for (const StepCase& c : {StepCase{0, 2048}, StepCase{10'000, 2048}, StepCase{2'500'000, 50'000},
                             StepCase{10'000'000'000, 1 << 20}}) {
     EXPECT_EQ(RateLimit(c.bytes_per_second).StepBytes(), c.step_bytes) << c.bytes_per_second;

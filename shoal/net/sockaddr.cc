@@ -44,11 +44,22 @@ Endpoint FromSocketAddress(const sockaddr_storage& storage) {
   return {IpAddress(bytes), ntohs(v6.sin6_port)};
 }
 
+Endpoint LocalOf(int socket) {
+  SocketAddress local;
+  local.size = sizeof(local.storage);
+  if (getsockname(socket, local.get(), &local.size) != 0) return {};
+  return FromSocketAddress(local.storage);
+}
+
+Endpoint RemoteOf(int socket) {
+  SocketAddress remote;
+  remote.size = sizeof(remote.storage);
+  if (getpeername(socket, remote.get(), &remote.size) != 0) return {};
+  return FromSocketAddress(remote.storage);
+}
+
 uint16_t LocalPort(int socket) {
-  SocketAddress bound;
-  bound.size = sizeof(bound.storage);
-  if (getsockname(socket, bound.get(), &bound.size) != 0) return 0;
-  return FromSocketAddress(bound.storage).port;
+  return LocalOf(socket).port;
 }
 
 }  // namespace shoal::net

@@ -9,7 +9,9 @@
 
 namespace shoal::net {
 
-// A socket address as system calls take and return it. Value type.
+// The one conversion between Endpoint and the socket addresses of system calls. Thread safety: thread-safe.
+
+// A socket address in the form that system calls take and return. Value type.
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -18,14 +20,19 @@ struct SocketAddress {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
-// AF_INET for an IPv4 address, AF_INET6 otherwise.
+// Returns AF_INET for an IPv4 address, AF_INET6 otherwise.
 SocketAddress ToSocketAddress(const Endpoint& endpoint);
-// Always AF_INET6, IPv4 as ::ffff:a.b.c.d: for a socket that takes both families.
+// Always returns AF_INET6, IPv4 as ::ffff:a.b.c.d: for a socket that takes both families.
 SocketAddress ToV6SocketAddress(const Endpoint& endpoint);
-// IPv4 and IPv4-mapped addresses become IPv4. Requires: AF_INET or AF_INET6; any other family is unspecified.
+// Returns IPv4 for IPv4 and IPv4-mapped addresses, and Endpoint() for families other than AF_INET and
+// AF_INET6.
 Endpoint FromSocketAddress(const sockaddr_storage& storage);
 
-// The local port of a bound socket; 0 when it is not bound.
+// Returns the address of either end of a connected socket, and Endpoint() when it has none.
+Endpoint LocalOf(int socket);
+Endpoint RemoteOf(int socket);
+
+// Returns the local port of a bound socket, and 0 for a socket that is not bound.
 uint16_t LocalPort(int socket);
 
 }  // namespace shoal::net

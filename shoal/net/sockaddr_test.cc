@@ -7,7 +7,7 @@
 namespace shoal::net {
 namespace {
 
-TEST(SockaddrTest, GoesThereAndBack) {
+TEST(SockaddrTest, SurvivesConversionAndBack) {
   for (const char* text : {"192.0.2.7:4711", "[2001:db8::1]:1", "127.0.0.1:0", "[::]:65535", "0.0.0.0:80"}) {
     SCOPED_TRACE(text);
     const Endpoint endpoint = *Endpoint::Parse(text);

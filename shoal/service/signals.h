@@ -1,27 +1,34 @@
 #pragma once
 
 #include <initializer_list>
+#include <string>
 
 #include "shoal/base/file_descriptor.h"
 
 namespace shoal::service {
 
-// Signals as something that a main() waits for, instead of handlers: they are blocked in the whole process
-// (so make one before any thread starts) and taken here one by one. One per process.
+// Lets main() wait for signals instead of handling them asynchronously: they are blocked in the whole process
+// and taken one by one. At most one per process, constructed before any thread starts.
+//
+// Thread safety: Wait and Wake are thread-safe.
 class SignalWaiter {
  public:
-  // Blocks `signals` for this thread and for all that it starts from now on. SIGPIPE is ignored as well. Ends
-  // the process when the kernel has no descriptor left for it: nothing would work after that.
+  // Blocks `signals` for this thread and for all threads that it starts from now on, and ignores SIGPIPE.
+  // Exits the process with an error message when no descriptor is left.
+  // SIGHUP stays ignored where the process was started with it ignored (nohup).
   explicit SignalWaiter(std::initializer_list<int> signals);
 
-  // The next signal, waiting for it as long as it takes. Thread-safe.
+  // Waits for the next signal and returns its number; 0 after Wake.
   int Wait();
-  // Makes a Wait return 0, now or at its next call. Thread-safe.
+  // Makes one Wait return 0: the one in progress, or the next.
   void Wake();
 
  private:
   FileDescriptor signals_;  // a signalfd
   FileDescriptor wake_;     // an eventfd
 };
+
+// Returns "SIGTERM" for SIGTERM, and so on; "signal N" for a number without a name.
+std::string SignalName(int signal);
 
 }  // namespace shoal::service

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "shoal/base/clock.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
@@ -17,11 +19,14 @@
 namespace shoal::stream {
 namespace {
 
-// Connections that were taken and have not said hello yet, beyond those that may be served: who is over this
-// is closed without a word.
+// Connections that may wait for a hello, or end, beyond those that may be served. Of more, one makes room: of
+// the address that has most of them, the oldest.
 constexpr size_t kMaxWaiting = 64;
+// Beyond these the loops are behind with closing, and further ones are closed at once.
+constexpr size_t kMaxClosing = 1024;
 
-// What the server's coroutines, its sessions and its owner share; lives as long as the last of them.
+// The state that the server's coroutines, its sessions and its owner share. Lives as long as the last of
+// them.
 class Connections : public std::enable_shared_from_this<Connections> {
  public:
   Connections(const ChunkServer::Options& options, std::shared_ptr<const ContentDirectory> contents)
@@ -35,27 +40,44 @@ class Connections : public std::enable_shared_from_this<Connections> {
   void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained);
   void Drop(const ContentId& content);
   void CloseAll();
-  // Holds up Wait() until it dies.
+  // Wait() returns once all of these are destroyed.
   std::shared_ptr<void> Presence();
   void Wait();
   ChunkServer::Totals totals() const;
   ContentTotals content_totals(const ContentId& content) const;
+  std::vector<std::pair<ContentId, ContentTotals>> all_content_totals() const;
 
  private:
   // What the sessions about one content share.
   struct Content {
     std::weak_ptr<FreshChunks> fresh;  // as long as there are any
     std::shared_ptr<UploadLedger> ledger = std::make_shared<UploadLedger>();
+    std::weak_ptr<const ChunkSource> failed;  // the source whose failure was reported last
   };
   struct Entry {
     std::weak_ptr<TransportSession> session;
     net::EventLoop* loop = nullptr;
-    std::optional<ContentId> content;  // once it is admitted
+    IpAddress address;
+    std::shared_ptr<const UploadProgress> progress;
+    std::optional<ContentId> content;  // while it is served
+    bool closing = false;
+    // While it is served: what it was sent by the last look, and when it was seen to be of use.
+    uint64_t sent_bytes = 0;
+    absl::Duration useful_at = absl::ZeroDuration();
   };
 
   TransportSession::Admission Admit(uint64_t key, const Hello& hello);
   UploadService ServiceOf(const ContentId& content, std::shared_ptr<const ChunkSource> source);
+  void ReportFailure(const ContentId& content, const std::weak_ptr<const ChunkSource>& source,
+                     const absl::Status& why);
   void Forget(uint64_t key);
+  // Ends one of the connections for which `is_candidate` is true: of the address that has most of them, the one
+  // with the least `rank`. Returns whether there was one.
+  bool MakeRoom(absl::FunctionRef<bool(Entry&)> is_candidate,
+                absl::FunctionRef<int64_t(uint64_t key, const Entry&)> rank)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool EndAUselessOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Refuse Busy() const;
   std::vector<Entry> About(const ContentId& content) const;
 
   const ChunkServer::Options options_;
@@ -63,7 +85,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   const std::shared_ptr<SessionTotals> totals_;
   const std::shared_ptr<UploadGate> gate_;
   mutable Mutex mutex_;
-  CondVar nobody_;
+  CondVar none_present_;
   size_t present_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_key_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -80,35 +102,42 @@ void Connections::Take(net::EventLoop& loop, FileDescriptor socket) {
   std::shared_ptr<TransportSession> session;
   {
     MutexLock lock(&mutex_);
-    if (closing_ || entries_.size() >= size_t{options_.max_sessions} + kMaxWaiting) return;
+    const size_t most = size_t{options_.max_sessions} + kMaxWaiting;
+    if (closing_ || entries_.size() >= most + kMaxClosing) return;
+    if (entries_.size() >= most) {
+      MakeRoom([](Entry& entry) { return !entry.content.has_value() && !entry.closing; },
+               [](uint64_t key, const Entry&) { return static_cast<int64_t>(key); });
+    }
     const uint64_t key = next_key_++;
     session = TransportSession::Accepting(
         loop, options_.transports->Accept(loop, std::move(socket)), terms, options_.limits,
         [self, key](const Hello& hello) { return self->Admit(key, hello); },
         [self, key, presence](const absl::Status&) { self->Forget(key); }, totals_);
-    entries_[key] = {session, &loop, std::nullopt};
+    Entry& entry = entries_[key];
+    entry.session = session;
+    entry.loop = &loop;
+    entry.address = session->remote().ip;
+    entry.progress = session->progress();
   }
   session->Start();
 }
 
 TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello) {
-  Refuse refuse;
   {
     MutexLock lock(&mutex_);
-    if (admitted_ >= options_.max_sessions) {
-      refuse.reason = Refuse::Reason::kBusy;
-      refuse.retry_after = options_.busy_retry;
-      return refuse;
-    }
+    if (admitted_ >= options_.max_sessions && !EndAUselessOne()) return Busy();
     ++admitted_;
-    // Noted before the directory is asked: a Drop of the content from now on finds this session.
-    entries_[key].content = hello.content_id;
+    Entry& entry = entries_[key];
+    // Recorded before the directory is asked: a Drop of the content from now on finds this session.
+    entry.content = hello.content_id;
+    entry.useful_at = Clock::Real().Uptime();
   }
   std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);
   if (source != nullptr) return ServiceOf(hello.content_id, std::move(source));
   MutexLock lock(&mutex_);
-  --admitted_;
-  entries_[key].content.reset();
+  // It may have made room for another one meanwhile.
+  if (std::exchange(entries_[key].content, std::nullopt).has_value()) --admitted_;
+  Refuse refuse;
   refuse.reason = Refuse::Reason::kUnknownContent;
   return refuse;
 }
@@ -118,6 +147,10 @@ UploadService Connections::ServiceOf(const ContentId& content, std::shared_ptr<c
   service.gate = gate_;
   const bool complete = source->Held().full();
   const Manifest& manifest = *source->manifest();
+  if (options_.on_source_failure != nullptr) {
+    service.on_source_failure = [self = shared_from_this(), content, weak = std::weak_ptr(source)](
+                                    const absl::Status& why) { self->ReportFailure(content, weak, why); };
+  }
   service.source = std::move(source);
   MutexLock lock(&mutex_);
   Content& shared = content_[content];
@@ -125,12 +158,79 @@ UploadService Connections::ServiceOf(const ContentId& content, std::shared_ptr<c
   if (!complete) return service;
   service.fresh = shared.fresh.lock();
   if (service.fresh == nullptr) {
-    // As many as are as long as a full one together.
+    // A run is as long as one full chunk.
     const uint32_t run_chunks = manifest.chunk_size_bytes() / manifest.mean_chunk_bytes();
     service.fresh = std::make_shared<FreshChunks>(manifest.chunk_count(), std::random_device()(), run_chunks);
     shared.fresh = service.fresh;
   }
   return service;
+}
+
+void Connections::ReportFailure(const ContentId& content, const std::weak_ptr<const ChunkSource>& source,
+                                const absl::Status& why) {
+  {
+    MutexLock lock(&mutex_);
+    const auto found = content_.find(content);
+    if (found == content_.end()) return;  // it was dropped
+    std::weak_ptr<const ChunkSource>& failed = found->second.failed;
+    if (!failed.owner_before(source) && !source.owner_before(failed)) return;
+    failed = source;
+  }
+  options_.on_source_failure(content, why);
+}
+
+Refuse Connections::Busy() const {
+  Refuse refuse;
+  refuse.reason = Refuse::Reason::kBusy;
+  refuse.retry_after = options_.busy_retry;
+  return refuse;
+}
+
+bool Connections::EndAUselessOne() {
+  const absl::Duration now = Clock::Real().Uptime();
+  return MakeRoom(
+      [&](Entry& entry) {
+        if (!entry.content.has_value()) return false;
+        const uint64_t sent_bytes = entry.progress->sent_bytes.load(std::memory_order_relaxed);
+        const bool waits = entry.progress->peer_waits.load(std::memory_order_relaxed);
+        const bool useful = waits || sent_bytes != entry.sent_bytes;
+        if (useful) entry.useful_at = now;
+        entry.sent_bytes = sent_bytes;
+        return !useful && now - entry.useful_at >= options_.useless_after;
+      },
+      [](uint64_t, const Entry& entry) { return absl::ToInt64Nanoseconds(entry.useful_at); });
+}
+
+bool Connections::MakeRoom(absl::FunctionRef<bool(Entry&)> is_candidate,
+                           absl::FunctionRef<int64_t(uint64_t key, const Entry&)> rank) {
+  struct OfAnAddress {
+    size_t count = 0;
+    int64_t least_rank = 0;
+    Entry* least = nullptr;
+  };
+  absl::flat_hash_map<IpAddress, OfAnAddress> addresses;
+  for (auto& [key, entry] : entries_) {
+    if (!is_candidate(entry)) continue;
+    OfAnAddress& of = addresses[entry.address];
+    ++of.count;
+    const int64_t its_rank = rank(key, entry);
+    if (of.least != nullptr && of.least_rank <= its_rank) continue;
+    of.least = &entry;
+    of.least_rank = its_rank;
+  }
+  const OfAnAddress* largest = nullptr;
+  for (const auto& [address, of] : addresses) {
+    if (largest == nullptr || of.count > largest->count) largest = &of;
+  }
+  if (largest == nullptr) return false;
+  Entry& ended = *largest->least;
+  if (ended.content.has_value()) --admitted_;
+  ended.content.reset();
+  ended.closing = true;
+  ended.loop->Post([weak = ended.session, busy = Busy()] {
+    if (auto session = weak.lock()) session->RefuseAndClose(busy);
+  });
+  return true;
 }
 
 void Connections::Forget(uint64_t key) {
@@ -196,13 +296,13 @@ std::shared_ptr<void> Connections::Presence() {
   }
   return {nullptr, [self = shared_from_this()](void*) {
             MutexLock lock(&self->mutex_);
-            if (--self->present_ == 0) self->nobody_.NotifyAll();
+            if (--self->present_ == 0) self->none_present_.NotifyAll();
           }};
 }
 
 void Connections::Wait() {
   MutexLock lock(&mutex_);
-  while (present_ > 0) nobody_.Wait(&mutex_);
+  while (present_ > 0) none_present_.Wait(&mutex_);
 }
 
 ChunkServer::Totals Connections::totals() const {
@@ -226,6 +326,17 @@ ContentTotals Connections::content_totals(const ContentId& content) const {
   return ledger->Read();
 }
 
+std::vector<std::pair<ContentId, ContentTotals>> Connections::all_content_totals() const {
+  std::vector<std::pair<ContentId, std::shared_ptr<UploadLedger>>> ledgers;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [content, shared] : content_) ledgers.emplace_back(content, shared.ledger);
+  }
+  std::vector<std::pair<ContentId, ContentTotals>> all;
+  for (const auto& [content, ledger] : ledgers) all.emplace_back(content, ledger->Read());
+  return all;
+}
+
 class TcpChunkServer final : public ChunkServer {
  public:
   TcpChunkServer(std::shared_ptr<Connections> connections, net::EventLoopGroup& loops, net::Listener listener)
@@ -244,6 +355,9 @@ class TcpChunkServer final : public ChunkServer {
   Totals totals() const override { return connections_->totals(); }
   ContentTotals content_totals(const ContentId& content) const override {
     return connections_->content_totals(content);
+  }
+  std::vector<std::pair<ContentId, ContentTotals>> all_content_totals() const override {
+    return connections_->all_content_totals();
   }
   void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) override {
     connections_->Announce(content, gained);

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -16,26 +19,36 @@
 
 namespace shoal::stream {
 
-// Takes connections of the chunk stream, and serves each out of the content it names. Its loops share the
-// work: each connection stays on the loop that it was given to. It survives running out of descriptors (the
-// connection is closed, and accepting goes on).
+// The listener of the chunk stream: accepts connections and serves each out of the content that its peer
+// names. Connections are spread over the loops, and each stays on its loop. When the process runs out of
+// descriptors new connections are closed, and accepting continues.
 //
-// All methods are thread-safe. `contents` and `loops` must outlive it.
+// Thread safety: all methods are thread-safe. `loops` must outlive it.
 class ChunkServer {
  public:
   struct Options {
-    Endpoint listen;  // port 0: the system chooses; unspecified address: all of them, IPv4 and IPv6
+    Endpoint listen;  // port 0: the system chooses; unspecified address: all, IPv4 and IPv6
     PeerId self;
     // Makes the transports of accepted connections.
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     SessionLimits limits;
-    // Connections served at a time; one more is refused with kBusy and `busy_retry`.
+    // Connections served at a time. When there are as many, one that was sent nothing for `useless_after`, and
+    // has requested nothing, makes room for a further one: of the address that has most such connections, the
+    // one that is useless for the longest. If there is none, the further one is refused. Both get kBusy and
+    // `busy_retry`.
     uint32_t max_sessions = 256;
-    // Chunks that are being sent at a time, each to another peer; the others wait for their turn
-    // (shoal/stream/upload/upload_turns.h). Fewer bring a chunk to its first peer sooner, more fill links
-    // that each peer alone can't.
+    absl::Duration useless_after = absl::Seconds(1);
+    // Chunks that are sent at a time, each to another peer; other peers wait for their turn
+    // (shoal/stream/upload/upload_turns.h). A low number completes a chunk at its first peer sooner; a high
+    // number fills a link that no single peer can fill.
     uint32_t parallel_uploads = 4;
     absl::Duration busy_retry = absl::Seconds(2);
+    // Called when the source of `content` fails to read a chunk that it claims to hold (a file that was
+    // changed, truncated or removed); `why` names the chunk. The peer was told (Refuse kReadFailed). The
+    // owner should withdraw the content, or stop to claim the chunk. Called once for each source that the
+    // directory returns, on the thread of a loop; must not block, and may call any method but Stop. May be
+    // null.
+    std::function<void(const ContentId& content, const absl::Status& why)> on_source_failure;
   };
 
   struct Totals {
@@ -45,7 +58,7 @@ class ChunkServer {
     uint32_t sessions = 0;  // open now
   };
 
-  // UNAVAILABLE with the address when it can't be bound.
+  // Errors: UNAVAILABLE, with the address, when it can't be bound.
   static absl::StatusOr<std::unique_ptr<ChunkServer>> Start(const Options& options,
                                                             net::EventLoopGroup& loops,
                                                             std::shared_ptr<const ContentDirectory> contents);
@@ -53,13 +66,16 @@ class ChunkServer {
 
   virtual uint16_t port() const = 0;
   virtual Totals totals() const = 0;
-  // All zero for a content that no peer has requested, or that was dropped.
+  // Returns all zero for a content that no peer has requested, or that was dropped.
   virtual ContentTotals content_totals(const ContentId& content) const = 0;
+  // Returns the contents that peers have requested and that were not dropped, with their totals.
+  virtual std::vector<std::pair<ContentId, ContentTotals>> all_content_totals() const = 0;
   // Tells the peers of `content` that chunks were gained here.
   virtual void Announce(const ContentId& content, const std::vector<ChunkIndex>& gained) = 0;
-  // Closes all connections about `content`, which is no longer served (Refuse kUnknownContent).
+  // Closes all connections about `content`, which is no longer served, with Refuse kUnknownContent.
   virtual void Drop(const ContentId& content) = 0;
-  // Takes no more connections and closes all. Idempotent; blocks until done; not from a loop's own thread.
+  // Stops accepting and closes all connections. Idempotent; blocks until done. Not called on the thread of a
+  // loop.
   virtual void Stop() = 0;
 };
 

@@ -20,7 +20,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Every byte on the wire is inverted: what an encrypted transport is to the chunk stream.
+// Inverts every byte on the wire, in the place of an encrypted transport.
 class InvertingTransport final : public net::Transport {
  public:
   explicit InvertingTransport(std::unique_ptr<net::Transport> inner) : inner_(std::move(inner)) {}
@@ -40,11 +40,11 @@ class InvertingTransport final : public net::Transport {
                                                    const FileRegion& region) override {
     std::vector<uint8_t> bytes(header.begin(), header.end());
     bytes.resize(header.size() + region.length_bytes);
-    if (pread(region.file->get(), bytes.data() + header.size(), region.length_bytes,
-              static_cast<off_t>(region.offset_bytes)) != static_cast<ssize_t>(region.length_bytes)) {
-      co_return absl::FailedPreconditionError("short file");
-    }
-    co_return co_await Write(bytes);
+    const bool whole =
+        pread(region.file->get(), bytes.data() + header.size(), region.length_bytes,
+              static_cast<off_t>(region.offset_bytes)) == static_cast<ssize_t>(region.length_bytes);
+    const absl::Status written = co_await Write(bytes);
+    co_return written.ok() && !whole ? absl::FailedPreconditionError("short file") : written;
   }
   void EndWriting() override { inner_->EndWriting(); }
   void Close() override { inner_->Close(); }
@@ -155,7 +155,7 @@ TEST_F(ChunkServerTest, BothEndsUseTheTransportThatIsInjected) {
   delegate.WaitClosed();
 }
 
-TEST_F(ChunkServerTest, OneMoreThanMayBeServedIsToldToComeBack) {
+TEST_F(ChunkServerTest, ConnectionsBeyondTheBoundAreRefusedWithARetryTime) {
   options_.max_sessions = 2;
   options_.busy_retry = absl::Milliseconds(1234);
   auto server = Start();
@@ -169,6 +169,48 @@ TEST_F(ChunkServerTest, OneMoreThanMayBeServedIsToldToComeBack) {
   EXPECT_EQ(refuse.retry_after, absl::Milliseconds(1234));
   EXPECT_TRUE(third.ReadToEnd());
   EXPECT_EQ((*server)->totals().refused, 1);
+}
+
+TEST_F(ChunkServerTest, AUselessConnectionMakesRoom) {
+  options_.max_sessions = 2;
+  options_.useless_after = absl::ZeroDuration();
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  FrameConnection first = Meet(**server);
+  FrameConnection second = Meet(**server);
+  FrameConnection third = Meet(**server);
+  const Refuse refuse = RefusalOn(first);
+  EXPECT_EQ(refuse.reason, Refuse::Reason::kBusy);
+  EXPECT_TRUE(first.ReadToEnd());
+  ASSERT_TRUE(third.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(third.ReadFrame(FrameType::kChunk).has_value());
+  EXPECT_EQ((*server)->totals().sessions, 2);
+}
+
+TEST_F(ChunkServerTest, AConnectionThatWaitsForAChunkDoesNotMakeRoom) {
+  auto large = FileChunkSource::Make(64 * 1024 * 1024, 16 * 1024 * 1024, 3);
+  directory_->Add(large);
+  options_.max_sessions = 1;
+  options_.useless_after = absl::ZeroDuration();
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  // Takes nothing, so that the rest of what it has requested waits.
+  FrameConnection waiting = SayHello(**server, large->manifest()->id());
+  ASSERT_TRUE(waiting.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 4}}}.Encode()));
+  ASSERT_TRUE(waiting.ReadFrame(FrameType::kHello).has_value());
+  ASSERT_TRUE(waiting.ReadFrame(FrameType::kChunk).has_value());
+  FrameConnection further = SayHello(**server, source_->manifest()->id());
+  EXPECT_EQ(RefusalOn(further).reason, Refuse::Reason::kBusy);
+}
+
+TEST_F(ChunkServerTest, ConnectionsThatSayNothingMakeRoom) {
+  options_.max_sessions = 1;
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  std::vector<FrameConnection> silent;
+  for (int i = 0; i < 200; ++i) silent.push_back(FrameConnection::To((*server)->port()));
+  Meet(**server);
+  EXPECT_TRUE(silent.front().ReadToEnd());
 }
 
 TEST_F(ChunkServerTest, AContentThatIsDroppedIsRefusedToItsPeersOnly) {
@@ -191,7 +233,7 @@ TEST_F(ChunkServerTest, AContentThatIsDroppedIsRefusedToItsPeersOnly) {
   EXPECT_TRUE(third.ReadFrame(FrameType::kChunk).has_value());
 }
 
-TEST_F(ChunkServerTest, StopSaysSoAndClosesAll) {
+TEST_F(ChunkServerTest, StopRefusesAndClosesAll) {
   auto server = Start();
   ASSERT_TRUE(server.ok());
   FrameConnection peer = Meet(**server);
@@ -239,8 +281,8 @@ TEST_F(ChunkServerTest, SurvivesRunningOutOfDescriptors) {
   rlimit limit = old_limit;
   limit.rlim_cur = static_cast<rlim_t>(client.get()) + 1;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
-  const sockaddr_in address = RawConnection::Loopback((*server)->port());
-  EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const net::SocketAddress address = RawConnection::Loopback((*server)->port());
+  EXPECT_EQ(::connect(client.get(), address.get(), address.size), 0);
   FrameConnection turned_away(std::move(client));
   EXPECT_TRUE(turned_away.ReadToEnd());
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old_limit), 0);

@@ -23,20 +23,21 @@ namespace shoal::stream {
 struct SessionLimits {
   absl::Duration connect_timeout = absl::Seconds(5);
   absl::Duration hello_timeout = absl::Seconds(10);
-  // A peer that nothing came from for this long is closed (the time while reading is paused does not count).
-  // An end that has sent nothing for a third of this sends a ping.
+  // A peer that sent nothing for this long is closed (the time while reading is paused does not count). An
+  // end that has sent nothing for a third of this sends a ping.
   absl::Duration idle_timeout = absl::Seconds(60);
-  // A peer that takes no byte of what is being sent to it for this long is closed.
+  // A peer that takes no byte for this long, while bytes are being sent to it, is closed.
   absl::Duration stall_timeout = absl::Seconds(30);
-  // Chunks that the peer may have asked for and not got yet, and their bytes; more are refused.
+  // Bounds on the chunks that the peer has requested and not received yet, and on their bytes. Requests
+  // beyond them are refused.
   uint32_t max_queued_chunks = 4096;
   uint64_t max_queued_bytes = 128ull * 1024 * 1024;
-  // Shared with other connections as the owner likes; null: no limit.
+  // May be shared with other connections; null: no limit.
   std::shared_ptr<net::RateLimit> read_limit;
   std::shared_ptr<net::RateLimit> write_limit;
 };
 
-// What this end says of itself in its Hello.
+// What this end states about itself in its Hello.
 struct SessionTerms {
   ContentId content_id;
   PeerId self;
@@ -44,8 +45,8 @@ struct SessionTerms {
   std::string ticket;
 };
 
-// Receives what happens on a session, for the download behind it. All calls come on the session's loop, never
-// from inside a call into the session, and none after OnClosed.
+// Receives the events of a session, for the download behind it. All calls are made on the session's loop,
+// never from inside a call into the session, and none after OnClosed.
 class SessionDelegate {
  public:
   virtual ~SessionDelegate() = default;
@@ -55,39 +56,44 @@ class SessionDelegate {
   // The canonical manifest that RequestManifest asked for, whole, not yet checked against the content id.
   virtual void OnManifest(std::string canonical) = 0;
   virtual void OnHave(const Have& have) = 0;
-  // Memory for chunk `index`, which the peer is sending, `length_bytes` long. An empty buffer pauses reading
-  // until ResumeReading(). A chunk that was not asked for (or was cancelled): return false from WantsChunk;
-  // its bytes are skipped. Both are asked again after a pause.
+  // The peer is sending chunk `index`, of `length_bytes`. WantsChunk returns false for a chunk that was not
+  // requested, or was cancelled: its bytes are skipped. BufferFor returns memory for a wanted one; an empty
+  // buffer pauses reading until ResumeReading(), after which both are called again.
   virtual bool WantsChunk(ChunkIndex index, uint32_t length_bytes) = 0;
   virtual ChunkBuffer BufferFor(ChunkIndex index, uint32_t length_bytes) = 0;
-  // Some bytes of a wanted chunk have come; for rates and for telling slow from dead.
+  // Some bytes of a wanted chunk have arrived. For rates, and to tell a slow peer from a dead one.
   virtual void OnProgress(ChunkIndex index, uint32_t bytes) = 0;
-  // All bytes have arrived and match the CRC-32 of the frame; they are not yet checked against the manifest.
-  // When they do not match, OnCorruptFrame comes instead (the wire or the peer corrupted them).
-  // `crc32` was computed while the bytes were in the cache.
+  // All bytes have arrived and match `crc32`, the CRC-32 of the frame. They are not checked against the
+  // manifest. When they do not match, OnCorruptFrame is called instead (the network or the peer corrupted
+  // them).
   virtual void OnChunk(ChunkIndex index, ChunkBuffer bytes, uint32_t crc32) = 0;
   virtual void OnCorruptFrame(ChunkIndex index) = 0;
   virtual void OnRefused(const Refuse& refuse) = 0;
-  // The peer has no fresh chunk left to choose: the credits that RequestAny gave and no chunk has used are
-  // void. Chunks that it had begun to choose have come before this.
+  // The peer has no fresh chunk left: the credits of RequestAny that no chunk has used are void. Chunks that
+  // it had chosen before have arrived before this.
   virtual void OnNothingFresh() = 0;
-  // Once, last. `why` is never OK: UNAVAILABLE (could not connect, or gone), DEADLINE_EXCEEDED (a timeout of
-  // SessionLimits), INVALID_ARGUMENT (it broke the protocol), CANCELLED (Close was called here).
+  // The source of this session failed to read a chunk that it claims to hold; the peer was told
+  // (Refuse kReadFailed). At most once per source. `why` names the chunk.
+  virtual void OnSourceFailure([[maybe_unused]] const absl::Status& why) {}
+  // Called once, last. `why` is never OK: UNAVAILABLE (could not connect, or the connection was lost),
+  // DEADLINE_EXCEEDED (a timeout of SessionLimits), INVALID_ARGUMENT (the peer broke the protocol), CANCELLED
+  // (Close was called here).
   virtual void OnClosed(const absl::Status& why) = 0;
 };
 
 // One connection to one peer for one content, in both directions at once: it serves the requests of the peer
-// out of a ChunkSource, if there is one, and delivers what is requested from the peer to a SessionDelegate,
-// if there is one. It knows frames, hellos, queues and timeouts. The delegate decides which chunk to request,
-// whether its bytes are right, and what to do when the peer fails.
+// out of a ChunkSource, if there is one, and delivers the chunks that are requested from the peer to a
+// SessionDelegate, if there is one. It is responsible for frames, hellos, queues and timeouts. It is not
+// responsible for which chunk to request, whether its bytes are right, and what to do when the peer fails:
+// the delegate is.
 //
-// Bound to one loop: all methods on its thread, except SentBytes. Held by shared_ptr; lives on by itself
-// until it is closed, and must be closed (Close, or by the peer) to end. The delegate must outlive OnClosed,
-// or be detached by Close().
+// Lifetime: held by shared_ptr. An open session holds itself; it ends when it is closed, by Close or by the
+// peer. The delegate must live until OnClosed returns, or until Close(false).
+// Thread safety: bound to one loop; all methods are called on its thread, except SentBytes.
 class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
  public:
-  // Connects to `peer` over a transport of `transports` and sends the hello. Returns at once; what follows
-  // goes to `delegate`. `source` may be null.
+  // Connects to `peer` over a transport of `transports` and sends the hello. Returns at once; the outcome is
+  // reported to `delegate`. `source` may be null.
   static std::shared_ptr<ChunkSession> Dial(net::EventLoop& loop, const net::TransportFactory& transports,
                                             const Endpoint& peer, const SessionTerms& terms,
                                             const SessionLimits& limits,
@@ -95,26 +101,28 @@ class ChunkSession : public std::enable_shared_from_this<ChunkSession> {
                                             SessionDelegate* delegate);
   virtual ~ChunkSession() = default;
 
-  // Requests these chunks, in this order. Pipelined: does not wait for earlier ones.
+  // Requests these chunks, in this order. Pipelined: does not wait for earlier requests.
   virtual void Request(std::span<const ChunkIndex> chunks) = 0;
   virtual void Cancel(std::span<const ChunkIndex> chunks) = 0;
-  // Lets the peer choose `chunks` more chunks to send, fresh ones. They arrive at WantsChunk as if they had
-  // been requested. Requires: the peer's Hello said serves_any; otherwise OnNothingFresh follows.
+  // Lets the peer choose `chunks` more chunks to send, fresh ones. They are delivered as if they had been
+  // requested by index. If the peer's Hello did not state serves_any, OnNothingFresh follows.
   virtual void RequestAny(uint32_t chunks) = 0;
-  // Nothing when the peer's Hello offered no manifest, or while one is on its way.
+  // Requests the manifest, for OnManifest. Does nothing when the peer's Hello offered none, or while one is
+  // arriving.
   virtual void RequestManifest() = 0;
-  // Gives a session that was dialled without a source one: serves out of it, and announces all that it holds.
+  // Serves out of `source` from now on and announces all that it holds. Does nothing when the session has a
+  // source.
   virtual void Offer(std::shared_ptr<const ChunkSource> source) = 0;
-  // Announces chunks that are held from now on: at once, or together with others a moment later when some
-  // were announced just now.
+  // Announces chunks that are held from now on: at once, or a moment later together with others when some
+  // were announced very recently.
   virtual void Announce(std::span<const ChunkIndex> gained) = 0;
-  // After an empty buffer from BufferFor: requests one again.
+  // Calls WantsChunk and BufferFor again, after BufferFor returned an empty buffer.
   virtual void ResumeReading() = 0;
   // Ends the connection. No call to the delegate follows, not even OnClosed, when `tell` is false.
   virtual void Close(bool tell) = 0;
 
   virtual const Endpoint& remote() const = 0;
-  // Payload bytes sent to the peer so far. Any thread.
+  // Returns the payload bytes sent to the peer so far. Thread-safe.
   virtual uint64_t SentBytes() const = 0;
 };
 

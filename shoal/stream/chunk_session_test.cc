@@ -10,7 +10,10 @@
 #include <memory>
 #include <numeric>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "shoal/base/mutex.h"
 #include "shoal/stream/chunk_server.h"
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/frame_connection.h"
@@ -20,6 +23,8 @@ namespace shoal::stream {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Record = RecordingDelegate::Record;
 
@@ -38,7 +43,7 @@ std::string Text(ByteView bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A content of which there is nothing but a manifest.
+// A content that consists of a manifest only.
 class ManifestOnlySource final : public ChunkSource {
  public:
   explicit ManifestOnlySource(uint32_t chunk_count)
@@ -58,7 +63,7 @@ class ManifestOnlySource final : public ChunkSource {
   const std::shared_ptr<const Manifest> manifest_;
 };
 
-// A server and what dials it, each on loops of its own.
+// A server and the sessions that dial it, on separate loops.
 class ChunkSessionTest : public ::testing::Test {
  protected:
   ~ChunkSessionTest() override {
@@ -74,6 +79,10 @@ class ChunkSessionTest : public ::testing::Test {
     options.self = RandomPeerId();
     options.limits = server_limits_;
     options.parallel_uploads = parallel_uploads_;
+    options.on_source_failure = [this](const ContentId& content, const absl::Status& why) {
+      MutexLock lock(&mutex_);
+      failures_.push_back({content, why.code(), std::string(why.message())});
+    };
     absl::StatusOr<std::unique_ptr<ChunkServer>> server = ChunkServer::Start(options, loops_, directory_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -118,6 +127,19 @@ class ChunkSessionTest : public ::testing::Test {
     OnLoop([&] { session->Request(Chunks(std::move(indices))); });
   }
 
+  struct Failure {
+    ContentId content;
+    absl::StatusCode code;
+    std::string message;
+  };
+  // Returns the failures of sources that the server has reported since the last call.
+  std::vector<Failure> TakeFailures() {
+    MutexLock lock(&mutex_);
+    return std::exchange(failures_, {});
+  }
+
+  Mutex mutex_;
+  std::vector<Failure> failures_ ABSL_GUARDED_BY(mutex_);
   std::deque<RecordingDelegate> delegates_;
   net::EventLoopGroup loops_{"server", 2};
   net::EventLoop loop_{"client"};
@@ -136,7 +158,7 @@ struct Sizes {
 
 class WholeContentTest : public ChunkSessionTest, public ::testing::WithParamInterface<Sizes> {};
 
-TEST_P(WholeContentTest, ComesThroughInTheOrderOfAsking) {
+TEST_P(WholeContentTest, ArrivesInTheOrderOfTheRequests) {
   auto source = Serve(GetParam().length_bytes, GetParam().chunk_size_bytes);
   RecordingDelegate& delegate = NewDelegate(GetParam().chunk_size_bytes, 4);
   ChunkSession* session = DialServer(*source, &delegate);
@@ -242,16 +264,84 @@ TEST_F(ChunkSessionTest, AFileThatCantBeReadIsRefusedChunkByChunk) {
   EXPECT_GT(record.refused[2].retry_after, absl::ZeroDuration());
 }
 
-TEST_F(ChunkSessionTest, AFileThatWasCutShortEndsTheConnection) {
-  auto source = Serve(300'000, 128 * 1024);
+TEST_F(ChunkSessionTest, AFileThatIsCutShortIsRefusedAndTheConnectionGoesOn) {
+  auto source = Serve(400'000, 128 * 1024);
   source->Truncate(200'000);
   RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
-  Request(session, {0, 1});
-  const Record record = delegate.WaitClosed();
-  EXPECT_EQ(record.closed->code(), absl::StatusCode::kUnavailable);
+  Request(session, {1, 2, 0});
+  const Record record = delegate.Wait(
+      [](const Record& r) { return (r.chunks.size() == 1 && r.refused.size() == 2) || r.closed; });
   ASSERT_THAT(record.chunks, SizeIs(1));
   EXPECT_EQ(record.chunks[0].first, ChunkIndex(0));
+  ASSERT_THAT(record.refused, SizeIs(2));
+  for (uint32_t i : {0, 1}) {
+    EXPECT_EQ(record.refused[i].reason, Refuse::Reason::kReadFailed);
+    EXPECT_THAT(record.refused[i].chunks, ElementsAre(ChunkRange{ChunkIndex(i + 1), 1}));
+  }
+  EXPECT_THAT(record.corrupt, IsEmpty()) << "the peer is broken, and does not lie";
+  EXPECT_FALSE(record.closed.has_value());
+}
+
+TEST_F(ChunkSessionTest, AFileThatIsCutShortIsReportedOnceForEachSource) {
+  auto source = Serve(400'000, 128 * 1024);
+  source->Truncate(100'000);
+  RecordingDelegate& delegate = NewDelegate();
+  ChunkSession* session = DialServer(*source, &delegate);
+  Request(session, {0, 1});
+  delegate.Wait([](const Record& r) { return r.refused.size() == 2; });
+  const std::vector<Failure> failures = TakeFailures();
+  ASSERT_THAT(failures, SizeIs(1));
+  EXPECT_EQ(failures[0].content, source->manifest()->id());
+  EXPECT_EQ(failures[0].code, absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(failures[0].message, HasSubstr("chunk 0: the file is shorter"));
+
+  // The owner publishes the same content again, out of another source, which fails as well.
+  auto again = Serve(400'000, 128 * 1024);
+  again->FailToOpen(ChunkIndex(3), absl::PermissionDeniedError("it may not be opened"));
+  RecordingDelegate& second = NewDelegate();
+  Request(DialServer(*again, &second), {3});
+  const Record record = second.Wait([](const Record& r) { return r.refused.size() == 1; });
+  EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kReadFailed);
+  const std::vector<Failure> later = TakeFailures();
+  ASSERT_THAT(later, SizeIs(1));
+  EXPECT_EQ(later[0].message, "chunk 3: it may not be opened");
+}
+
+TEST_F(ChunkSessionTest, ABusySourceIsNotReportedAsBroken) {
+  auto source = Serve(100'000, 16384);
+  source->FailToOpen(ChunkIndex(1), absl::ResourceExhaustedError("no descriptors"));
+  source->FailToOpen(ChunkIndex(2), absl::NotFoundError("not held any more"));
+  RecordingDelegate& delegate = NewDelegate();
+  Request(DialServer(*source, &delegate), {1, 2});
+  delegate.Wait([](const Record& r) { return r.refused.size() == 2; });
+  EXPECT_THAT(TakeFailures(), IsEmpty());
+}
+
+TEST_F(ChunkSessionTest, ASourceOfADiallingEndThatFailsIsReportedToItsDelegate) {
+  auto own = FileChunkSource::Make(400'000, 128 * 1024);
+  own->Truncate(10'000);
+  RawListener listener;
+  RecordingDelegate& delegate = NewDelegate();
+  Dial(listener.port(), own->manifest()->id(), &delegate, own);
+  FrameConnection peer(listener.Accept());
+  ASSERT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+  Hello hello;
+  hello.content_id = own->manifest()->id();
+  hello.peer_id = RandomPeerId();
+  ASSERT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
+  ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 2}}}.Encode()));
+  for (uint32_t i : {0, 1}) {
+    const auto frame = peer.ReadFrame(FrameType::kRefuse);
+    ASSERT_TRUE(frame.has_value());
+    const auto refuse = Refuse::Decode(AsBytes(frame->body));
+    ASSERT_TRUE(refuse.ok());
+    EXPECT_EQ(refuse->reason, Refuse::Reason::kReadFailed);
+    EXPECT_THAT(refuse->chunks, ElementsAre(ChunkRange{ChunkIndex(i), 1}));
+  }
+  const Record record = delegate.Wait([](const Record& r) { return !r.source_failures.empty(); });
+  ASSERT_THAT(record.source_failures, SizeIs(1));
+  EXPECT_THAT(std::string(record.source_failures[0].message()), HasSubstr("chunk 0"));
 }
 
 TEST_F(ChunkSessionTest, ASmallChunkThatWasCutShortIsRefused) {
@@ -266,7 +356,7 @@ TEST_F(ChunkSessionTest, ASmallChunkThatWasCutShortIsRefused) {
   EXPECT_THAT(record.refused[0].chunks, ElementsAre(ChunkRange{ChunkIndex(2), 1}));
 }
 
-TEST_F(ChunkSessionTest, BytesThatDoNotFitTheChecksumAreToldApart) {
+TEST_F(ChunkSessionTest, BytesThatDoNotMatchTheChecksumAreReported) {
   auto source = Serve(100'000, 16384);
   source->Corrupt(ChunkIndex(1));
   RecordingDelegate& delegate = NewDelegate();
@@ -277,7 +367,7 @@ TEST_F(ChunkSessionTest, BytesThatDoNotFitTheChecksumAreToldApart) {
   EXPECT_FALSE(record.closed.has_value());
 }
 
-TEST_F(ChunkSessionTest, UnwantedChunksAreThrownAway) {
+TEST_F(ChunkSessionTest, UnwantedChunksAreDropped) {
   auto source = Serve(1'000'000, 256 * 1024);
   RecordingDelegate& delegate = NewDelegate();
   delegate.unwanted = {ChunkIndex(0), ChunkIndex(2)};
@@ -288,7 +378,7 @@ TEST_F(ChunkSessionTest, UnwantedChunksAreThrownAway) {
   EXPECT_EQ(record.chunks[1].first, ChunkIndex(3));
 }
 
-TEST_F(ChunkSessionTest, ReadingPausesWithoutABufferAndGoesOn) {
+TEST_F(ChunkSessionTest, ReadingPausesWithoutABufferAndResumes) {
   auto source = Serve(1'000'000, 64 * 1024);
   RecordingDelegate& delegate = NewDelegate(64 * 1024, 1);
   delegate.keep_buffers = true;
@@ -308,7 +398,7 @@ TEST_F(ChunkSessionTest, ReadingPausesWithoutABufferAndGoesOn) {
     EXPECT_TRUE(record.chunks[i].second == Text(source->BytesOf(ChunkIndex(i))));
 }
 
-TEST_F(ChunkSessionTest, TheManifestComesInSlices) {
+TEST_F(ChunkSessionTest, TheManifestArrivesInSlices) {
   auto source = std::make_shared<ManifestOnlySource>(20'000);
   directory_->Add(source);
   StartServer();
@@ -346,7 +436,7 @@ std::vector<uint32_t> Came(const Record& record) {
   return came;
 }
 
-TEST_F(ChunkSessionTest, OnCreditsTheServerChoosesWhatItHasGivenToNobody) {
+TEST_F(ChunkSessionTest, OnCreditsTheServerChoosesFreshChunks) {
   auto source = Serve(100'000, 16384);
   RecordingDelegate& first = NewDelegate();
   RecordingDelegate& second = NewDelegate();
@@ -362,15 +452,15 @@ TEST_F(ChunkSessionTest, OnCreditsTheServerChoosesWhatItHasGivenToNobody) {
   std::vector<uint32_t> all = Came(three);
   for (const uint32_t index : Came(four)) all.push_back(index);
   EXPECT_THAT(all, ::testing::UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6));
-  // The credits that were left are void; by name everything can be had.
+  // The remaining credits are void; requests by index are still served.
   Request(to_second, {5, 6});
   const Record later = second.Wait([](const Record& r) { return r.chunks.size() == 6; });
   EXPECT_EQ(later.nothing_fresh, 1);
 }
 
-TEST_F(ChunkSessionTest, WhatAPeerHoldsIsNotChosen) {
+TEST_F(ChunkSessionTest, ChunksThatAPeerHoldsAreNotChosen) {
   auto source = Serve(100'000, 16384);
-  // One that says in its hello what it holds, one that says so later, and one that gets a source later.
+  // One peer states in its hello what it holds, one announces it later, and one gets a source later.
   auto holds_two = FileChunkSource::Make(100'000, 16384);
   ChunkSet two(7);
   two.Insert(ChunkIndex(0));
@@ -391,7 +481,7 @@ TEST_F(ChunkSessionTest, WhatAPeerHoldsIsNotChosen) {
     session->Offer(holds_last);
     session->Announce(Chunks({3}));
   });
-  // The answer shows that the server has read what was said before: what the source holds, and perhaps
+  // The response shows that the server has read what was sent before: what the source holds, and perhaps
   // already what was gained.
   Request(session, {2});
   late.Wait([](const Record& r) { return r.chunks.size() == 1; });
@@ -401,7 +491,7 @@ TEST_F(ChunkSessionTest, WhatAPeerHoldsIsNotChosen) {
   EXPECT_THAT(Came(record), ::testing::Each(::testing::AnyOf(2, 3, 4, 5)));
 }
 
-TEST_F(ChunkSessionTest, WhatALeaverWasGivenIsFreshAgain) {
+TEST_F(ChunkSessionTest, ChunksGivenToADisconnectedPeerAreFreshAgain) {
   auto source = Serve(100'000, 16384);
   RecordingDelegate& first = NewDelegate();
   RecordingDelegate& second = NewDelegate();
@@ -419,7 +509,7 @@ TEST_F(ChunkSessionTest, WhatALeaverWasGivenIsFreshAgain) {
   EXPECT_THAT(Came(record), ElementsAre(0, 1, 2, 3, 4, 5, 6));
 }
 
-TEST_F(ChunkSessionTest, WhoHoldsOnlySomeChoosesNothing) {
+TEST_F(ChunkSessionTest, APartialSourceChoosesNothing) {
   auto source = Serve(100'000, 16384);
   ChunkSet some(7);
   some.Insert(ChunkIndex(1));
@@ -432,7 +522,7 @@ TEST_F(ChunkSessionTest, WhoHoldsOnlySomeChoosesNothing) {
   EXPECT_THAT(record.chunks, SizeIs(0));
 }
 
-TEST_F(ChunkSessionTest, AChosenChunkThatCantBeReadEndsTheChoosing) {
+TEST_F(ChunkSessionTest, AFreshChunkThatCantBeReadEndsTheChoosing) {
   auto source = Serve(16384, 16384);
   source->FailToOpen(ChunkIndex(0), absl::FailedPreconditionError("it has changed"));
   RecordingDelegate& delegate = NewDelegate();
@@ -444,7 +534,7 @@ TEST_F(ChunkSessionTest, AChosenChunkThatCantBeReadEndsTheChoosing) {
   EXPECT_EQ(record.refused[0].reason, Refuse::Reason::kReadFailed);
 }
 
-TEST_F(ChunkSessionTest, ALimitHoldsBackChunksAndNothingElse) {
+TEST_F(ChunkSessionTest, ARateLimitDelaysChunksOnly) {
   server_limits_.write_limit = std::make_shared<net::RateLimit>(0);
   auto source = Serve(400'000, 128 * 1024);
   RecordingDelegate& delegate = NewDelegate();
@@ -457,8 +547,8 @@ TEST_F(ChunkSessionTest, ALimitHoldsBackChunksAndNothingElse) {
   delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
 }
 
-TEST_F(ChunkSessionTest, SmallAndLargeChunksComeTogether) {
-  // One that is gathered ends each file of large ones.
+TEST_F(ChunkSessionTest, SmallAndLargeChunksMix) {
+  // A small chunk, which is gathered, ends each file of large ones.
   auto source = Serve(3 * 128 * 1024 + 10, 128 * 1024);
   auto small = Serve(2'000'000, 16 * 1024);
   RecordingDelegate& delegate = NewDelegate();
@@ -476,13 +566,28 @@ TEST_F(ChunkSessionTest, SmallAndLargeChunksComeTogether) {
   }
 }
 
-TEST_F(ChunkSessionTest, TheServerKeepsBooksByContentAndPeer) {
+TEST_F(ChunkSessionTest, TheServerListsTheContentsThatPeersRequested) {
+  auto requested = Serve(100'000, 16384);
+  directory_->Add(FileChunkSource::Make(50'000, 16384, /*seed=*/2));
+  EXPECT_THAT(server_->all_content_totals(), IsEmpty());
+  RecordingDelegate& delegate = NewDelegate();
+  Request(DialServer(*requested, &delegate), {0});
+  delegate.Wait([](const Record& r) { return r.chunks.size() == 1; });
+  const auto all = server_->all_content_totals();
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].first, requested->manifest()->id());
+  ASSERT_THAT(all[0].second.peers, SizeIs(1));
+  server_->Drop(requested->manifest()->id());
+  EXPECT_THAT(server_->all_content_totals(), IsEmpty());
+}
+
+TEST_F(ChunkSessionTest, TheServerAccountsByContentAndPeer) {
   auto source = Serve(100'000, 16384);
   RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
   Request(session, {0, 1});
   delegate.Wait([](const Record& r) { return r.chunks.size() == 2; });
-  // Counted once the bytes are handed to the system, which may be after they have come.
+  // Counted once the bytes are passed to the system, which may be after they have arrived.
   ContentTotals totals;
   while (totals.sent_chunks < 2) totals = server_->content_totals(source->manifest()->id());
   EXPECT_EQ(totals.sent_bytes, 2 * 16384);
@@ -522,7 +627,7 @@ TEST_F(ChunkSessionTest, AnUnknownContentIsRefused) {
   EXPECT_FALSE(record.hello.has_value());
 }
 
-TEST_F(ChunkSessionTest, NobodyListens) {
+TEST_F(ChunkSessionTest, AnAddressWithoutAListenerIsUnavailable) {
   uint16_t port = 0;
   {
     RawListener listener;
@@ -533,7 +638,7 @@ TEST_F(ChunkSessionTest, NobodyListens) {
   EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(ChunkSessionTest, CloseWithoutTellingTellsNothing) {
+TEST_F(ChunkSessionTest, CloseWithoutTellingCallsNothing) {
   auto source = Serve(1'000'000, 16384);
   RecordingDelegate& delegate = NewDelegate();
   ChunkSession* session = DialServer(*source, &delegate);
@@ -546,7 +651,7 @@ TEST_F(ChunkSessionTest, CloseWithoutTellingTellsNothing) {
   EXPECT_FALSE(delegate.Wait([](const Record&) { return true; }).closed.has_value());
 }
 
-TEST_F(ChunkSessionTest, ClosingFromInsideACallIsFine) {
+TEST_F(ChunkSessionTest, ClosingInsideACallbackIsAllowed) {
   auto source = Serve(1'000'000, 16384);
   RecordingDelegate& delegate = NewDelegate();
   delegate.on_ready = [this] { sessions_.back()->Close(true); };
@@ -554,7 +659,7 @@ TEST_F(ChunkSessionTest, ClosingFromInsideACallIsFine) {
   EXPECT_EQ(delegate.WaitClosed().closed->code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(ChunkSessionTest, AStoppedLoopTakesItsSessionsAlong) {
+TEST_F(ChunkSessionTest, AStoppedLoopDestroysItsSessions) {
   auto source = Serve(10'000'000, 16384);
   RecordingDelegate& delegate = NewDelegate(16384, 1);
   delegate.keep_buffers = true;
@@ -567,10 +672,10 @@ TEST_F(ChunkSessionTest, AStoppedLoopTakesItsSessionsAlong) {
   EXPECT_TRUE(weak.expired());
 }
 
-// The other end in the test's own hand.
+// The other end is a raw connection of the test.
 class RawPeerTest : public ChunkSessionTest {
  protected:
-  // A session that has been said hello to by a peer of `source`.
+  // A session that has received the hello of a peer with `source`.
   FrameConnection MeetDialled(const FileChunkSource& source, RecordingDelegate* delegate) {
     id_ = source.manifest()->id();
     session_ = Dial(listener_.port(), id_, delegate);
@@ -629,7 +734,7 @@ TEST_F(RawPeerTest, SmallFramesInOnePacketAllArrive) {
   EXPECT_EQ(record.chunks[0].second, "0123456789");
 }
 
-TEST_F(RawPeerTest, BytesThatTrickleInMakeWholeFrames) {
+TEST_F(RawPeerTest, SingleBytesMakeWholeFrames) {
   RecordingDelegate& delegate = NewDelegate();
   FrameConnection peer = MeetDialled(*content_, &delegate);
   for (const char byte : FrameConnection::FrameBytes(FrameType::kChunk, "0123456789", 5)) {
@@ -661,7 +766,7 @@ TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
       FrameConnection::FrameBytes(FrameType::kPing, "x"),
       FrameConnection::FrameBytes(FrameType::kHave, "\xff\xff\xff"),
       FrameConnection::FrameBytes(FrameType::kHave, Have{{{ChunkIndex(kMaxChunks), 1}}}.Encode()),
-      FrameConnection::FrameBytes(FrameType::kManifest, "nobody asked", 0),
+      FrameConnection::FrameBytes(FrameType::kManifest, "not requested", 0),
       FrameConnection::FrameBytes(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()),
       FrameConnection::FrameBytes(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode()),
       FrameConnection::FrameBytes(FrameType::kChunk, ""),
@@ -705,7 +810,7 @@ TEST_F(RawPeerTest, GarbageInsteadOfAHelloEndsTheConnection) {
   }
 }
 
-TEST_F(RawPeerTest, AnAnswerAboutAnotherContentIsNoAnswer) {
+TEST_F(RawPeerTest, AHelloAboutAnotherContentEndsTheConnection) {
   RecordingDelegate& delegate = NewDelegate();
   Dial(listener_.port(), RandomContent(), &delegate);
   FrameConnection peer(listener_.Accept());
@@ -713,7 +818,7 @@ TEST_F(RawPeerTest, AnAnswerAboutAnotherContentIsNoAnswer) {
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(RawPeerTest, ALaterVersionThatSpeaksThisOneIsWelcome) {
+TEST_F(RawPeerTest, ALaterVersionThatSupportsThisOneIsAccepted) {
   auto source = Serve(1000, 16384);
   Hello hello = HelloOf(*source);
   hello.version = 9;
@@ -755,7 +860,7 @@ TEST_F(RawPeerTest, RequestsPastTheContentEndTheConnection) {
   EXPECT_TRUE(other.ReadToEnd());
 }
 
-TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
+TEST_F(RawPeerTest, ChunksCancelledInTimeAreNotSent) {
   auto source = Serve(100'000, 16384);
   FrameConnection peer = MeetServer(*source);
   // In one packet, so that the server reads the cancel before it has written anything.
@@ -768,7 +873,7 @@ TEST_F(RawPeerTest, WhatWasCancelledInTimeIsNotSent) {
   EXPECT_THAT(came, ElementsAre(0, 5, 6));
 }
 
-TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
+TEST_F(RawPeerTest, AChunkFrameHasTheChecksumOfTheManifest) {
   auto source = Serve(100'000, 16384);
   FrameConnection peer = MeetServer(*source);
   ASSERT_TRUE(peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(6), 1}}}.Encode()));
@@ -779,16 +884,16 @@ TEST_F(RawPeerTest, AFrameOfAChunkCarriesTheManifestsChecksum) {
   EXPECT_TRUE(frame->body == Text(source->BytesOf(ChunkIndex(6))));
 }
 
-TEST_F(RawPeerTest, APeerThatSaysNothingIsClosed) {
+TEST_F(RawPeerTest, ASilentPeerIsClosed) {
   limits_.idle_timeout = absl::Milliseconds(60);
   RecordingDelegate& delegate = NewDelegate();
   FrameConnection peer = MeetDialled(*content_, &delegate);
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
-  // It was told before that this end lives.
+  // A ping had told it before that this end lives.
   EXPECT_TRUE(peer.ReadFrame(FrameType::kPing).has_value());
 }
 
-TEST_F(RawPeerTest, APeerThatSaysNoHelloIsClosed) {
+TEST_F(RawPeerTest, APeerWithoutAHelloIsClosed) {
   limits_.hello_timeout = absl::Milliseconds(20);
   RecordingDelegate& delegate = NewDelegate();
   Dial(listener_.port(), id_, &delegate);
@@ -796,14 +901,14 @@ TEST_F(RawPeerTest, APeerThatSaysNoHelloIsClosed) {
   EXPECT_EQ(CodeOfClosing(&delegate), absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST_F(RawPeerTest, AStrangerThatSaysNoHelloIsClosed) {
+TEST_F(RawPeerTest, AnAcceptedConnectionWithoutAHelloIsClosed) {
   server_limits_.hello_timeout = absl::Milliseconds(20);
   Serve(1000, 16384);
   FrameConnection peer = FrameConnection::To(server_->port());
   EXPECT_TRUE(peer.ReadToEnd());
 }
 
-TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
+TEST_F(RawPeerTest, AStalledPeerIsClosedAndDelaysNoOther) {
   auto offered = FileChunkSource::Make(64 * 1024 * 1024, 1024 * 1024);
   const ContentId id = offered->manifest()->id();
   RecordingDelegate& to_stuck = NewDelegate();
@@ -822,7 +927,7 @@ TEST_F(RawPeerTest, APeerThatTakesNothingIsClosedAndHoldsUpNobody) {
   EXPECT_EQ(CodeOfClosing(&to_stuck), absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {
+TEST_F(RawPeerTest, APeerThatRequestsWithoutReadingIsNotReadFrom) {
   server_limits_.stall_timeout = absl::Milliseconds(300);
   auto source = Serve(64 * 1024 * 1024, 16384);
   source->Hold(ChunkSet(source->manifest()->chunk_count()));
@@ -831,7 +936,7 @@ TEST_F(RawPeerTest, APeerThatAsksWithoutReadingIsReadFromNoMore) {
   for (uint32_t i = 0; i < 4096; i += 2) every_other.push_back({ChunkIndex(i), 1});
   const std::string request =
       FrameConnection::FrameBytes(FrameType::kRequest, stream::Request{every_other}.Encode());
-  // Each is answered by refusals; what it is answered is never read, so in the end the server closes.
+  // Each is answered by refusals, which are never read, so in the end the server closes.
   while (peer.Send(request)) {
   }
   EXPECT_TRUE(peer.ReadToEnd());

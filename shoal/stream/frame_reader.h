@@ -18,25 +18,27 @@ class Transport;
 
 namespace shoal::stream {
 
-// Splits the byte stream of a transport into frames: a header, then the body by one of three calls. Reads
-// ahead a little, so that small frames that arrive together cost one read; of a large frame no more than that
-// is copied. After a small chunk it reads far ahead, because more small chunks will follow.
+// Splits the byte stream of a transport into frames: a header, then the body by one of three calls. It does
+// not interpret bodies. It reads ahead a little, so that small frames that arrive together cost one read, and
+// no more of a large frame is copied. After a small chunk it reads far ahead, because more small chunks will
+// follow.
 //
-// `transport` must outlive this. One coroutine at a time. Errors: those of Transport, and INVALID_ARGUMENT
-// for bytes that are no frame.
+// Errors: those of Transport, and INVALID_ARGUMENT for bytes that are no frame.
+// Thread safety: one coroutine at a time. `transport` must outlive this.
 class FrameReader {
  public:
   explicit FrameReader(net::Transport& transport);
 
   boost::asio::awaitable<absl::StatusOr<FrameHeader>> ReadHeader();
 
-  // The body, by exactly one of these three.
-  // All of it, checked against the CRC-32 of the header, into `into`, whose memory is reused. Memory grows
-  // with what arrives, not with what the header claims.
+  // After each header, the body is consumed by exactly one of the following three.
+
+  // Reads the whole body into `into`, whose memory is reused, and checks it against the CRC-32 of the header.
+  // Memory grows with what arrives, not with the length in the header.
   boost::asio::awaitable<absl::Status> ReadWhole(FrameHeader header, std::string* into);
-  // Drops it.
+  // Reads and drops the body.
   boost::asio::awaitable<absl::Status> Skip(uint32_t length_bytes);
-  // A part of it: at least one byte, at most into.size(). The caller counts.
+  // Reads a part of the body: at least one byte, at most into.size(). The caller counts the bytes.
   boost::asio::awaitable<absl::StatusOr<size_t>> ReadSome(std::span<uint8_t> into);
 
  private:

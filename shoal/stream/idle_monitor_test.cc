@@ -13,7 +13,7 @@ IdleMonitor::Observed Seen(uint64_t received, uint64_t sent, bool sending = fals
   return {received, sent, sending, paused};
 }
 
-TEST(IdleMonitorTest, PingsAThirdOfTheTimeAfterTheLastWord) {
+TEST(IdleMonitorTest, PingsAThirdOfTheTimeoutAfterTheLastByte) {
   IdleMonitor monitor(absl::Seconds(60), absl::Seconds(30), kStart);
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(19), Seen(1, 0)), Verdict::kFine);
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(20), Seen(2, 0)), Verdict::kPing);
@@ -21,11 +21,11 @@ TEST(IdleMonitorTest, PingsAThirdOfTheTimeAfterTheLastWord) {
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(45), Seen(4, 16)), Verdict::kPing);
 }
 
-TEST(IdleMonitorTest, APeerThatSaysNothingIsIdle) {
+TEST(IdleMonitorTest, ASilentPeerIsIdle) {
   IdleMonitor monitor(absl::Seconds(60), absl::Seconds(30), kStart);
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(10), Seen(5, 1)), Verdict::kFine);
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(69), Seen(5, 2)), Verdict::kFine);
-  // What is sent here is no sign of life of the peer.
+  // Bytes sent by this end say nothing about the peer.
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(70), Seen(5, 3)), Verdict::kIdle);
 }
 
@@ -36,7 +36,7 @@ TEST(IdleMonitorTest, APauseHereDoesNotCountAgainstThePeer) {
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(160), Seen(0, 3)), Verdict::kIdle);
 }
 
-TEST(IdleMonitorTest, APeerThatTakesNothingIsStalled) {
+TEST(IdleMonitorTest, APeerThatTakesNoBytesIsStalled) {
   IdleMonitor monitor(absl::Seconds(60), absl::Seconds(30), kStart);
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(100), Seen(1, 1)), Verdict::kFine);
   EXPECT_EQ(monitor.Look(kStart + absl::Seconds(129), Seen(2, 1, true)), Verdict::kFine);
@@ -50,7 +50,7 @@ TEST(IdleMonitorTest, ASlowPeerIsNotStalled) {
   }
 }
 
-TEST(IdleMonitorTest, InfiniteTimesNeverCome) {
+TEST(IdleMonitorTest, InfiniteTimeoutsNeverExpire) {
   IdleMonitor monitor(absl::InfiniteDuration(), absl::InfiniteDuration(), kStart);
   EXPECT_EQ(monitor.Look(kStart + absl::Hours(1'000'000), Seen(0, 0, true)), Verdict::kFine);
   EXPECT_GT(monitor.tick(), absl::Hours(1));

@@ -8,8 +8,8 @@
 namespace shoal::stream {
 namespace {
 
-// Calls `emit` with as many vectors of ranges as the bound on one message makes of `chunks`, and empties
-// `chunks`.
+// Empties `chunks` and calls `emit` with their ranges, in as many vectors as the bound on one message
+// requires.
 template <typename Emit>
 void EmitRuns(std::vector<ChunkIndex>* chunks, const Emit& emit) {
   if (chunks->empty()) return;
@@ -46,7 +46,7 @@ void Outbox::Announce(std::span<const ChunkIndex> gained) {
 void Outbox::TakeAll(std::string* bytes) {
   bytes->clear();
   bytes->swap(frames_);
-  // Cancels before requests: a chunk that was cancelled and then asked for again is wanted, and a request
+  // Cancels go before requests: a chunk that was cancelled and then requested again is wanted, and a request
   // that was cancelled while it waited is no longer here.
   EmitRuns(&cancelled_, [bytes](std::vector<ChunkRange> runs) {
     AppendFrame(FrameType::kCancel, stream::Cancel{std::move(runs)}.Encode(), bytes);

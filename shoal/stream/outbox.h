@@ -10,24 +10,27 @@
 
 namespace shoal::stream {
 
-// Control frames that wait for the connection's writer. What was asked for, cancelled and gained since the
-// writer last came goes out as one frame each. Pure state: no sockets. One thread.
+// The control frames that wait for the writer of a connection. Requests, cancels and gains that accumulate
+// between two calls of TakeAll are joined into one frame of each kind.
+//
+// Pure state: no sockets. Thread safety: one thread.
 class Outbox {
  public:
-  // One frame with this body.
+  // Appends one frame with this body.
   void Add(FrameType type, const std::string& body);
   void Request(std::span<const ChunkIndex> chunks);
   void RequestAny(uint32_t chunks) { credits_ += chunks; }
-  // Also takes back what waits here to be asked for.
+  // Also removes these chunks from the requests that still wait here.
   void Cancel(std::span<const ChunkIndex> chunks);
   void Announce(std::span<const ChunkIndex> gained);
 
   bool empty() const {
     return frames_.empty() && requested_.empty() && cancelled_.empty() && gained_.empty() && credits_ == 0;
   }
-  // Bytes of frames added with Add: what a peer that asks without reading can make grow.
+  // Returns the bytes of the frames added with Add: those that grow when a peer requests without reading.
   size_t added_bytes() const { return frames_.size(); }
-  // Empties this into `bytes`, whose memory is used again.
+  // Moves all frames to `bytes`, whose memory is reused. Order: added frames, cancels, requests, credits,
+  // gains.
   void TakeAll(std::string* bytes);
 
  private:
@@ -38,7 +41,7 @@ class Outbox {
   uint32_t credits_ = 0;
 };
 
-// Header and body of a control frame, after what is in `to` already.
+// Appends the header and the body of a control frame to `to`.
 void AppendFrame(FrameType type, const std::string& body, std::string* to);
 
 }  // namespace shoal::stream

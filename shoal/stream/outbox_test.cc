@@ -33,7 +33,7 @@ std::vector<Frame> Take(Outbox* outbox) {
   return frames;
 }
 
-TEST(OutboxTest, JoinsWhatWasSaidSinceTheLastTime) {
+TEST(OutboxTest, JoinsWhatAccumulatedSinceTheLastTake) {
   Outbox outbox;
   EXPECT_TRUE(outbox.empty());
   outbox.Announce(std::vector{ChunkIndex(1)});
@@ -64,7 +64,7 @@ TEST(OutboxTest, CreditsAddUp) {
   EXPECT_TRUE(outbox.empty());
 }
 
-TEST(OutboxTest, ACancelTakesBackWhatWaitsAndComesBeforeWhatIsAskedAgain) {
+TEST(OutboxTest, ACancelRemovesWaitingRequestsAndPrecedesLaterOnes) {
   Outbox outbox;
   outbox.Request(std::vector{ChunkIndex(1), ChunkIndex(2)});
   outbox.Cancel(std::vector{ChunkIndex(1), ChunkIndex(5)});

@@ -11,11 +11,20 @@
 namespace shoal::stream {
 namespace {
 
-// How much is read before its CRC is computed: little enough that it is still in the cache.
+// The bytes that are read before their CRC is computed: few enough to be in the processor's cache still.
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr uint32_t kProgressBytes = 64 * 1024;
-// A peer that causes so many answers without reading them is not read from until it has.
+// A peer that causes more bytes of responses than this, without reading them, is not read from until it has
+// read them.
 constexpr size_t kMaxOutboxBytes = 256 * 1024;
+// The time after a chunk with a wrong CRC-32 in which a refusal of it may arrive. It is sent directly behind.
+constexpr absl::Duration kRefusalDelay = absl::Seconds(1);
+
+bool Names(const Refuse& refuse, ChunkIndex index) {
+  return std::any_of(refuse.chunks.begin(), refuse.chunks.end(), [index](const ChunkRange& range) {
+    return index >= range.first && index.value() - range.first.value() < range.count;
+  });
+}
 
 absl::Status ClosedHere() {
   return absl::CancelledError("closed here");
@@ -25,10 +34,16 @@ absl::Status ClosedHere() {
 
 SessionReader::SessionReader(boost::asio::io_context& context, net::Transport& transport,
                              const Outbox* outbox, SessionUploads* uploads, SessionWriter* writer)
-    : outbox_(*outbox), uploads_(*uploads), writer_(*writer), frames_(transport), resumed_(context) {}
+    : outbox_(*outbox),
+      uploads_(*uploads),
+      writer_(*writer),
+      frames_(transport),
+      suspect_timer_(context),
+      resumed_(context) {}
 
 void SessionReader::Close() {
   closed_ = true;
+  suspect_timer_.cancel();
   resumed_.Set();
 }
 
@@ -52,18 +67,19 @@ boost::asio::awaitable<absl::StatusOr<Hello>> SessionReader::ReadHello(bool acce
   if (closed_) co_return ClosedHere();
   if (!refused) co_return Hello::Decode(AsBytes(body_));
   status = HandleRefuse();
-  // A refusal that speaks of chunks alone is no hello either.
+  // A refusal of single chunks is not a valid first frame either.
   if (status.ok()) status = absl::InvalidArgumentError("no hello");
   co_return status;
 }
 
-SessionReader::Task SessionReader::Run() {
+SessionReader::Task SessionReader::Run(std::shared_ptr<void> keep) {
   while (!closed_) {
     absl::StatusOr<FrameHeader> header = co_await frames_.ReadHeader();
+    if (!header.ok() || header->type != FrameType::kRefuse) ReportSuspect();
     if (!header.ok()) co_return header.status();
     absl::Status status;
     if (header->type == FrameType::kChunk) {
-      status = co_await ReceiveChunk(*header);
+      status = co_await ReceiveChunk(*header, keep);
     } else if (header->known()) {
       status = co_await ReceiveControl(*header);
     } else {
@@ -79,7 +95,22 @@ SessionReader::Task SessionReader::Run() {
   co_return ClosedHere();
 }
 
-SessionReader::Task SessionReader::ReceiveChunk(FrameHeader header) {
+void SessionReader::SuspectChunk(ChunkIndex index, std::shared_ptr<void> keep) {
+  suspect_ = index;
+  suspect_timer_.expires_after(absl::ToChronoNanoseconds(kRefusalDelay));
+  suspect_timer_.async_wait([this, keep = std::move(keep)](const boost::system::error_code& error) {
+    if (!error) ReportSuspect();
+  });
+}
+
+void SessionReader::ReportSuspect() {
+  if (!suspect_.has_value()) return;
+  const ChunkIndex index = *std::exchange(suspect_, std::nullopt);
+  suspect_timer_.cancel();
+  if (!closed_ && delegate_ != nullptr) delegate_->OnCorruptFrame(index);
+}
+
+SessionReader::Task SessionReader::ReceiveChunk(FrameHeader header, const std::shared_ptr<void>& keep) {
   const ChunkIndex index(header.index);
   ChunkBuffer buffer;
   while (!buffer) {
@@ -117,7 +148,7 @@ SessionReader::Task SessionReader::ReceiveChunk(FrameHeader header) {
   if (crc == header.crc32) {
     delegate_->OnChunk(index, std::move(buffer), crc);
   } else {
-    delegate_->OnCorruptFrame(index);
+    SuspectChunk(index, keep);
   }
   co_return absl::OkStatus();
 }
@@ -127,7 +158,7 @@ SessionReader::Task SessionReader::ReceiveControl(FrameHeader header) {
   if (!status.ok()) co_return status;
   if (closed_) co_return ClosedHere();
   status = HandleControl(header);
-  // What one large message needed is not kept for the life of the connection.
+  // The memory of one large message is not kept for the life of the connection.
   if (body_.capacity() > 2 * kManifestSliceBytes) std::string().swap(body_);
   co_return status;
 }
@@ -193,7 +224,7 @@ absl::Status SessionReader::HandleRequest() {
 }
 
 absl::Status SessionReader::HandleManifestSlice(uint32_t slice) {
-  if (!assembly_.has_value()) return absl::InvalidArgumentError("a manifest that nobody asked for");
+  if (!assembly_.has_value()) return absl::InvalidArgumentError("a manifest that was not requested");
   if (absl::Status status = assembly_->Add(slice, AsBytes(body_)); !status.ok()) return status;
   if (assembly_->whole()) {
     std::string canonical = assembly_->Take();
@@ -208,6 +239,11 @@ absl::Status SessionReader::HandleManifestSlice(uint32_t slice) {
 absl::Status SessionReader::HandleRefuse() {
   const absl::StatusOr<Refuse> refuse = Refuse::Decode(AsBytes(body_));
   if (!refuse.ok()) return refuse.status();
+  const bool unreadable =
+      suspect_.has_value() && refuse->reason == Refuse::Reason::kReadFailed && Names(*refuse, *suspect_);
+  if (unreadable) suspect_.reset();
+  ReportSuspect();
+  if (closed_) return ClosedHere();
   if (delegate_ != nullptr) delegate_->OnRefused(*refuse);
   if (!refuse->chunks.empty()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("the peer refused: ", ReasonName(refuse->reason)));

@@ -1,16 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "shoal/net/transport/transport.h"
-#include "shoal/net/wakeup.h"
 #include "shoal/stream/chunk_session.h"
 #include "shoal/stream/frame_reader.h"
 #include "shoal/stream/outbox.h"
@@ -21,42 +22,43 @@
 
 namespace shoal::stream {
 
-// The reading half of a session: a coroutine that reads frames and acts on them. Chunks and notifications go to
-// the delegate, requests to the uploads, answers to the writer.
+// The reading half of a session: a coroutine that reads frames and acts on them. Chunks and notifications go
+// to the delegate, requests to the uploads, responses to the writer.
 //
-// Bound to the session's loop. Close must be called before it dies; the coroutine ends soon after.
+// Thread safety: bound to the session's loop. Close must be called before destruction; the coroutine, which
+// holds the session, ends soon after.
 class SessionReader {
  public:
   // All must outlive this.
   SessionReader(boost::asio::io_context& context, net::Transport& transport, const Outbox* outbox,
                 SessionUploads* uploads, SessionWriter* writer);
 
-  // Null: what is received is dropped from now on.
+  // Null: received chunks and notifications are dropped from now on.
   void SetDelegate(SessionDelegate* delegate) { delegate_ = delegate; }
   SessionDelegate* delegate() const { return delegate_; }
 
-  // The first frame, before Run: a hello, or where `accepts_refusal` a refusal, which is acted on and returned
-  // as its error. INVALID_ARGUMENT for any other frame.
+  // Reads the first frame, before Run: a hello, or where `accepts_refusal` a refusal, which is passed to the
+  // delegate and returned as an error. Errors: INVALID_ARGUMENT for any other frame.
   boost::asio::awaitable<absl::StatusOr<Hello>> ReadHello(bool accepts_refusal);
-  // Reads until Close or an error, which it returns.
-  boost::asio::awaitable<absl::Status> Run();
+  // Reads until Close or an error, which it returns. `keep` is held while a timer of this is pending.
+  boost::asio::awaitable<absl::Status> Run(std::shared_ptr<void> keep);
   // Reads and drops up to `bytes`, until the end of the stream.
   boost::asio::awaitable<absl::Status> Skip(uint32_t bytes) { return frames_.Skip(bytes); }
   void Close();
 
   // `length_bytes` of the manifest, as the peer's hello says; 0: it offers none.
   void SetManifestLength(uint32_t length_bytes) { manifest_length_bytes_ = length_bytes; }
-  // Nothing when the peer offers no manifest, or while one is being read.
+  // Does nothing when the peer offers no manifest, or while one is being received.
   void RequestManifest();
-  // After an empty buffer: asks the delegate for one again.
+  // Asks the delegate for a buffer again, after it returned an empty one.
   void Resume();
-  // Nothing is being read, on purpose.
+  // Returns whether reading is suspended on purpose: no buffer, or a peer that does not read its responses.
   bool paused() const { return paused_; }
 
  private:
   using Task = boost::asio::awaitable<absl::Status>;
 
-  Task ReceiveChunk(FrameHeader header);
+  Task ReceiveChunk(FrameHeader header, const std::shared_ptr<void>& keep);
   Task ReceiveControl(FrameHeader header);
   absl::Status HandleControl(FrameHeader header);
   absl::Status HandleHave();
@@ -64,6 +66,8 @@ class SessionReader {
   absl::Status HandleRequestAny();
   absl::Status HandleManifestSlice(uint32_t slice);
   absl::Status HandleRefuse();
+  void SuspectChunk(ChunkIndex index, std::shared_ptr<void> keep);
+  void ReportSuspect();
   bool IsClosing() const { return closed_ || writer_.ending(); }
 
   const Outbox& outbox_;
@@ -74,7 +78,11 @@ class SessionReader {
   std::string body_;  // of the control frame that was read last
   uint32_t manifest_length_bytes_ = 0;
   std::optional<ManifestAssembly> assembly_;
-  net::Wakeup resumed_;
+  // A chunk with a wrong CRC-32, until the next frame or the timer: a refusal of it means that the peer could
+  // not read it, which is not corruption.
+  std::optional<ChunkIndex> suspect_;
+  boost::asio::steady_timer suspect_timer_;
+  Wakeup resumed_;
   bool paused_ = false;
   bool closed_ = false;
 };

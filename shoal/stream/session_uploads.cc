@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/chunk_set.h"
@@ -13,7 +14,7 @@ namespace {
 constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
 
 absl::Status NoSource() {
-  return absl::InvalidArgumentError("asked for chunks of an end that offered none");
+  return absl::InvalidArgumentError("requested chunks from an end that offers none");
 }
 
 }  // namespace
@@ -22,9 +23,16 @@ SessionUploads::SessionUploads(uint32_t max_queued_chunks, uint64_t max_queued_b
                                std::shared_ptr<SessionTotals> totals)
     : outbox_(outbox), totals_(std::move(totals)), queue_(max_queued_chunks, max_queued_bytes) {}
 
+void SessionUploads::SetSource(std::shared_ptr<const ChunkSource> source,
+                               std::function<void(const absl::Status& why)> on_source_failure) {
+  source_ = std::move(source);
+  on_source_failure_ = std::move(on_source_failure);
+}
+
 absl::Status SessionUploads::Begin(UploadService service, const Hello& theirs, Endpoint endpoint,
                                    std::function<void()> wake) {
   source_ = std::move(service.source);
+  on_source_failure_ = std::move(service.on_source_failure);
   ledger_ = std::move(service.ledger);
   if (ledger_ != nullptr) {
     if (theirs.listen_port != 0) endpoint.port = theirs.listen_port;
@@ -52,7 +60,13 @@ absl::Status SessionUploads::Request(const stream::Request& request) {
   if (source_ == nullptr) return NoSource();
   SHOAL_ASSIGN_OR_RETURN(const std::vector<stream::Refuse> refusals, queue_.Add(request, *source_));
   for (const stream::Refuse& refuse : refusals) Say(refuse);
+  NoteRequests();
   return absl::OkStatus();
+}
+
+void SessionUploads::Cancel(const stream::Cancel& cancel) {
+  queue_.Cancel(cancel);
+  NoteRequests();
 }
 
 absl::Status SessionUploads::RequestAny(uint32_t chunks) {
@@ -61,6 +75,7 @@ absl::Status SessionUploads::RequestAny(uint32_t chunks) {
     outbox_->Add(FrameType::kNothingFresh, "");
   } else {
     credits_ = std::min(kMaxCredits, credits_ + std::min(kMaxCredits, chunks));
+    NoteRequests();
   }
   return absl::OkStatus();
 }
@@ -84,6 +99,12 @@ void SessionUploads::EndTurn() {
 }
 
 std::optional<SessionUploads::OpenChunk> SessionUploads::OpenNext() {
+  std::optional<OpenChunk> opened = OpenOne();
+  NoteRequests();
+  return opened;
+}
+
+std::optional<SessionUploads::OpenChunk> SessionUploads::OpenOne() {
   while (const std::optional<ChunkIndex> index = queue_.Pop()) {
     absl::StatusOr<FileRegion> region = source_->Open(*index);
     if (!region.ok()) {
@@ -102,7 +123,7 @@ std::optional<SessionUploads::OpenChunk> SessionUploads::OpenNext() {
     }
     fresh_->GiveBack(fresh_peer_, *index);
   }
-  // Also when a chunk can't be opened: once requested by index it is refused with the reason.
+  // Also when a chunk can't be opened: the peer then requests it by index, and gets the reason.
   credits_ = 0;
   outbox_->Add(FrameType::kNothingFresh, "");
   return std::nullopt;
@@ -118,7 +139,7 @@ FrameHeader SessionUploads::HeaderOf(const OpenChunk& chunk) const {
 }
 
 void SessionUploads::CountSent(uint64_t bytes, uint64_t chunks) {
-  sent_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  progress_->sent_bytes.fetch_add(bytes, std::memory_order_relaxed);
   if (totals_ != nullptr) {
     totals_->sent_bytes.fetch_add(bytes, std::memory_order_relaxed);
     totals_->sent_chunks.fetch_add(chunks, std::memory_order_relaxed);
@@ -153,6 +174,8 @@ void SessionUploads::Refuse(ChunkIndex index, const absl::Status& why) {
       refuse.reason = stream::Refuse::Reason::kReadFailed;
   }
   Say(refuse);
+  if (refuse.reason != stream::Refuse::Reason::kReadFailed || on_source_failure_ == nullptr) return;
+  on_source_failure_(absl::Status(why.code(), absl::StrCat("chunk ", index.value(), ": ", why.message())));
 }
 
 }  // namespace shoal::stream

@@ -51,7 +51,7 @@ void SessionWriter::Announce(std::span<const ChunkIndex> gained, std::shared_ptr
 }
 
 void SessionWriter::TellGains() {
-  // In runs as long as they can be.
+  // Sorted, so that the runs are as long as possible.
   std::sort(untold_gains_.begin(), untold_gains_.end());
   outbox_.Announce(untold_gains_);
   untold_gains_.clear();
@@ -61,12 +61,12 @@ void SessionWriter::TellGains() {
 
 absl::Status SessionWriter::SendManifest(const ManifestRequest& request) {
   if (uploads_.source() == nullptr)
-    return absl::InvalidArgumentError("asked for the manifest of an end that offered none");
+    return absl::InvalidArgumentError("requested the manifest from an end that offers none");
   if (closed_ || ending()) return absl::OkStatus();
   const uint32_t length = uploads_.source()->manifest()->canonical_length_bytes();
   const uint32_t slice_count = (length + kManifestSliceBytes - 1) / kManifestSliceBytes;
   if (request.slice_count > slice_count || request.first_slice > slice_count - request.slice_count) {
-    return absl::InvalidArgumentError("asked for slices past the end of the manifest");
+    return absl::InvalidArgumentError("requested slices past the end of the manifest");
   }
   if (slices_.size() >= kMaxSliceRequests)
     return absl::InvalidArgumentError("too many requests for the manifest");
@@ -133,7 +133,7 @@ SessionWriter::Task SessionWriter::WriteUrgent() {
 
 SessionWriter::Task SessionWriter::WriteManifestSlice() {
   if (manifest_bytes_ == nullptr) manifest_bytes_ = uploads_.source()->manifest()->CanonicalBytes();
-  // Held here: another part of the session may let go of it while this waits.
+  // Held here: another part of the session may release it while this waits.
   const std::shared_ptr<const std::string> bytes = manifest_bytes_;
   ManifestRequest& request = slices_.front();
   const uint32_t slice = request.first_slice++;
@@ -178,7 +178,10 @@ SessionWriter::Task SessionWriter::WriteChunks() {
   const auto header = uploads_.HeaderOf(*chunk).Encode();
   absl::Status status = co_await transport_.WriteRegion(header, chunk->region);
   if (status.ok()) uploads_.CountSent(chunk->region.length_bytes, 1);
-  co_return status;
+  if (!absl::IsFailedPrecondition(status)) co_return status;
+  // The frame is complete, with zeros in it: the refusal behind it tells the peer why.
+  if (!closed_) uploads_.Refuse(chunk->index, status);
+  co_return absl::OkStatus();
 }
 
 }  // namespace shoal::stream

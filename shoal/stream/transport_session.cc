@@ -11,7 +11,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
-#include "shoal/net/transport/throttled_transport.h"
 #include "shoal/stream/idle_monitor.h"
 #include "shoal/stream/wire/frame.h"
 
@@ -21,7 +20,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// How long a peer may take to read why it is being closed.
+// The time that a peer has to read the refusal before the connection is closed.
 constexpr absl::Duration kLastWordsTime = absl::Seconds(1);
 
 std::chrono::steady_clock::duration ForTimer(absl::Duration time) {
@@ -36,11 +35,23 @@ std::string RefusedBecause(const Refuse& refuse) {
 
 }  // namespace
 
+std::shared_ptr<ChunkSession> ChunkSession::Dial(net::EventLoop& loop,
+                                                 const net::TransportFactory& transports,
+                                                 const Endpoint& peer, const SessionTerms& terms,
+                                                 const SessionLimits& limits,
+                                                 std::shared_ptr<const ChunkSource> source,
+                                                 SessionDelegate* delegate) {
+  std::shared_ptr<TransportSession> session = TransportSession::Dialling(
+      loop, transports.Dial(loop, peer), terms, limits, std::move(source), delegate);
+  session->Start();
+  return session;
+}
+
 TransportSession::TransportSession(PassKey, net::EventLoop& loop, std::unique_ptr<net::Transport> transport,
                                    const SessionTerms& terms, const SessionLimits& limits,
                                    std::shared_ptr<SessionTotals> totals)
     : loop_(loop),
-      transport_(net::Throttled(std::move(transport), loop.context(), limits.read_limit, limits.write_limit)),
+      transport_(net::Throttled(std::move(transport), loop, limits.read_limit, limits.write_limit)),
       terms_(terms),
       limits_(limits),
       deadline_(loop.context()),
@@ -54,7 +65,7 @@ std::shared_ptr<TransportSession> TransportSession::Dialling(
     const SessionLimits& limits, std::shared_ptr<const ChunkSource> source, SessionDelegate* delegate) {
   auto session =
       std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits, nullptr);
-  session->uploads_.SetSource(std::move(source));
+  session->uploads_.SetSource(std::move(source), session->FailureReport());
   session->reader_.SetDelegate(delegate);
   return session;
 }
@@ -79,7 +90,7 @@ asio::awaitable<void> TransportSession::Run([[maybe_unused]] std::shared_ptr<Tra
   if (status.ok() && !closed_) {
     asio::co_spawn(loop_.context(), Write(self), asio::detached);
     asio::co_spawn(loop_.context(), Watch(self), asio::detached);
-    status = co_await reader_.Run();
+    status = co_await reader_.Run(self);
   }
   Finish(std::move(status));
 }
@@ -162,6 +173,13 @@ TransportSession::Task TransportSession::HearHello() {
   co_return absl::OkStatus();
 }
 
+std::function<void(const absl::Status&)> TransportSession::FailureReport() {
+  return [this, reported = false](const absl::Status& why) mutable {
+    if (std::exchange(reported, true) || closed_) return;
+    if (SessionDelegate* delegate = reader_.delegate(); delegate != nullptr) delegate->OnSourceFailure(why);
+  };
+}
+
 absl::Status TransportSession::Serve(UploadService service, const Hello& theirs) {
   std::weak_ptr<ChunkSession> weak = weak_from_this();
   return uploads_.Begin(std::move(service), theirs, remote(), [weak, &loop = loop_] {
@@ -171,8 +189,8 @@ absl::Status TransportSession::Serve(UploadService service, const Hello& theirs)
   });
 }
 
-// Says why and waits for the peer to close: closing at once would reset the connection, and the peer could
-// lose the refusal with what it has not read yet.
+// Sends the refusal and waits for the peer to close. Closing at once would reset the connection, and the peer
+// could lose the refusal together with bytes that it has not read yet.
 TransportSession::Task TransportSession::TurnAway(Refuse refuse) {
   uploads_.CountRefused(1);
   absl::Status refused = absl::CancelledError(absl::StrCat("refused: ", RefusedBecause(refuse)));
@@ -263,8 +281,8 @@ void TransportSession::Offer(std::shared_ptr<const ChunkSource> source) {
   if (IsClosing() || uploads_.source() != nullptr) return;
   std::vector<ChunkIndex> held;
   if (said_hello_) source->Held().ForEach([&held](ChunkIndex index) { held.push_back(index); });
-  uploads_.SetSource(std::move(source));
-  // Otherwise the hello will say it.
+  uploads_.SetSource(std::move(source), FailureReport());
+  // Otherwise the hello, which is not sent yet, contains it.
   if (said_hello_) Announce(held);
 }
 
@@ -283,7 +301,7 @@ void TransportSession::Finish(absl::Status why) {
   uploads_.End();
   writer_.Close();
   reader_.Close();
-  // Not from inside the caller's call into this session.
+  // Posted, so that no callback runs inside a call of the owner into this session.
   loop_.Post([self = Self(), why = std::move(why)] {
     SessionDelegate* const delegate = self->reader_.delegate();
     self->reader_.SetDelegate(nullptr);

@@ -20,17 +20,17 @@
 
 namespace shoal::stream {
 
-// The ChunkSession over a Transport, for both ends: the end that dialled and the end that accepted differ in
-// which says hello first and in nothing else. It exchanges the hellos, watches the time, ends the connection,
-// and ties the parts together that do the rest: SessionReader, SessionWriter and SessionUploads.
+// The ChunkSession over a Transport, for both ends: the end that dialled sends its hello first, which is the
+// only difference. It exchanges the hellos, enforces the timeouts, ends the connection, and connects the
+// parts that do the rest: SessionReader, SessionWriter and SessionUploads.
 //
-// Three coroutines on the session's loop hold the session: the reader's, the writer's and the watch.
+// Three coroutines on the session's loop hold the session: the reader's, the writer's and the monitor's.
 class TransportSession final : public ChunkSession {
  public:
-  // What to do about a peer's hello: serve this content, or refuse.
+  // The response to a peer's hello: serve this content, or refuse.
   using Admission = std::variant<UploadService, Refuse>;
 
-  // Nothing happens before Start().
+  // Both return a session that does nothing before Start().
   static std::shared_ptr<TransportSession> Dialling(net::EventLoop& loop,
                                                     std::unique_ptr<net::Transport> transport,
                                                     const SessionTerms& terms, const SessionLimits& limits,
@@ -45,9 +45,10 @@ class TransportSession final : public ChunkSession {
                                                      std::function<void(const absl::Status&)> on_closed,
                                                      std::shared_ptr<SessionTotals> totals);
 
-  // Any thread.
+  // Thread-safe.
   void Start();
-  // Says why (after the frame in progress, if there is one), gives the peer a moment to read it, and closes.
+  // Sends the refusal (after the frame in progress, if there is one), gives the peer a moment to read it, and
+  // closes.
   void RefuseAndClose(const Refuse& refuse);
 
   void Request(std::span<const ChunkIndex> chunks) override;
@@ -59,7 +60,11 @@ class TransportSession final : public ChunkSession {
   void ResumeReading() override { reader_.Resume(); }
   void Close(bool tell) override;
   const Endpoint& remote() const override { return transport_->remote(); }
-  uint64_t SentBytes() const override { return uploads_.sent_bytes(); }
+  uint64_t SentBytes() const override {
+    return uploads_.progress()->sent_bytes.load(std::memory_order_relaxed);
+  }
+  // Thread-safe. Outlives the session, for who holds it.
+  std::shared_ptr<const UploadProgress> progress() const { return uploads_.progress(); }
 
  private:
   struct PassKey {};
@@ -79,6 +84,8 @@ class TransportSession final : public ChunkSession {
   Task HearHello();
   Task TurnAway(Refuse refuse);
   absl::Status Serve(UploadService service, const Hello& theirs);
+  // Returns what reports the first failure of a source to the delegate.
+  std::function<void(const absl::Status&)> FailureReport();
   void CloseAfter(absl::Duration time, std::string message);
   void Finish(absl::Status why);
   bool IsClosing() const { return closed_ || writer_.ending(); }

@@ -35,13 +35,14 @@ ARROWS = {
     "shoal/tracking/messages": ["shoal/base", "shoal/content/manifest", "protos"],
     "shoal/tracking/client": ["shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "protos"],
     "shoal/tracking/announce": [
-        "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "shoal/tracking/client",
+        "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "shoal/tracking/client",
     ],
-    "shoal/service": ["shoal/base"],
+    "shoal/service": ["shoal/base", "shoal/net", "shoal/service/http", "shoal/service/log", "shoal/service/metrics"],
     "shoal/service/log": ["shoal/base"],
     "shoal/service/metrics": ["shoal/base"],
-    "shoal/service/http": ["shoal/base", "shoal/net"],
-    "shoal/service/grpc": ["shoal/base", "shoal/net", "protos"],
+    "shoal/service/http": ["shoal/base", "shoal/net", "shoal/service/grpc", "protos"],
+    "shoal/service/grpc": ["shoal/base", "shoal/net", "shoal/service/log", "protos"],
+    "web": ["shoal/service/http"],
     "services/tracker/tables": ["shoal/base", "shoal/content/manifest"],
     "services/tracker/limits": ["shoal/base"],
     "services/tracker/bittorrent": [
@@ -51,7 +52,7 @@ ARROWS = {
         "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
     ],
     "services/tracker/state": [
-        "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
+        "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
         "services/tracker/registry", "services/tracker/bittorrent",
     ],
     "services/tracker/metrics": [
@@ -67,16 +68,16 @@ ARROWS = {
         "services/tracker/registry", "services/tracker/state", "services/tracker/bittorrent", "services/tracker/metrics",
     ],
     "services/tracker/http": [
-        "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "shoal/service/http", "shoal/service/metrics",
-        "services/tracker/limits", "services/tracker/registry", "services/tracker/state", "services/tracker/metrics",
+        "shoal/base", "shoal/service/http", "shoal/service/metrics", "web", "services/tracker/limits", "services/tracker/registry",
+        "services/tracker/state", "services/tracker/metrics",
     ],
     "services/tracker/grpc": [
         "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "shoal/service/grpc", "protos",
         "services/tracker/limits", "services/tracker/registry", "services/tracker/state", "services/tracker/metrics",
     ],
     "services/tracker": ["protos", "shoal/*", "services/tracker/*"],
-    "services/seeder/folder": ["shoal/base", "shoal/content/manifest", "shoal/content/publish", "shoal/service/log"],
-    "services/seeder": ["shoal/*", "services/seeder/folder"],
+    "services/seeder/folder": ["shoal/base", "shoal/content/manifest", "shoal/content/publish"],
+    "services/seeder": ["shoal/*", "web", "services/seeder/folder"],
     "clients/leecher/download/policy": ["shoal/base", "shoal/content/manifest"],
     "clients/leecher/download/model": [
         "shoal/base", "shoal/content/manifest", "shoal/content/publish", "shoal/net/*", "shoal/stream/*", "shoal/tracking/*",
@@ -94,10 +95,14 @@ ARROWS = {
     ],
     "clients/leecher/download": ["shoal/*", "clients/leecher/download/*"],
     "clients/leecher/session": ["shoal/*", "clients/leecher/download/*"],
+    "clients/leecher/agent": ["shoal/*", "clients/leecher/download", "clients/leecher/download/model", "clients/leecher/download/policy", "clients/leecher/session"],
+    "clients/leecher/agent/content": ["shoal/base", "shoal/content/*", "shoal/service/http", "clients/leecher/download/*"],
+    "clients/leecher/agent/server": ["shoal/*", "web", "clients/leecher/agent", "clients/leecher/agent/api", "clients/leecher/agent/content", "clients/leecher/download/model"],
+    "clients/leecher/agent/api": ["shoal/*", "protos", "clients/leecher/download", "clients/leecher/download/model", "clients/leecher/download/policy", "clients/leecher/agent"],
     "clients/leecher/cli/terminal": ["shoal/*", "clients/leecher/download/model", "clients/leecher/session"],
     "clients/leecher/cli/commands": [
         "shoal/*", "clients/leecher/download/model", "clients/leecher/download/policy", "clients/leecher/session",
-        "clients/leecher/cli/terminal",
+        "clients/leecher/cli/terminal", "clients/leecher/agent", "clients/leecher/agent/api", "clients/leecher/agent/server",
     ],
     "clients/leecher": ["shoal/*", "clients/leecher/session", "clients/leecher/cli/*"],
     "tests": ["protos", "shoal/*", "services/*", "clients/*"],
@@ -119,9 +124,9 @@ NAMESPACES = {
 # Where headers from outside may be included: a pattern of the include -> a pattern of the files that may. Tests may too:
 # the test of a daemon calls it as a client does.
 EDGES = {
-    r".*\.pb\.h": r"(control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
+    r".*\.pb\.h": r"(connect_api|control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
     r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_endpoint|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
-    r"CLI/.*": r"main\.cc",
+    r"CLI/.*": r"(main|command_line)\.cc",
 }
 
 # The object that viewers of a download hold; what it is made of does not know it.
@@ -133,7 +138,7 @@ EMPTY_NAMES = re.compile(r"(?i)(^|_)(utils?|common|helpers?|manager|misc)(_|$)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 DECLARATION = re.compile(r"\b(shoal_\w+|add_library|add_executable|target_link_libraries)\s*\(\s*([\w-]+)([^)]*)\)")
 SOURCES = {".cc", ".h", ".cpp", ".hpp"}
-ROOTS = ("protos", "shoal", "services", "clients", "tests", "cmake", "docker", "scripts", "docs")
+ROOTS = ("protos", "shoal", "web", "services", "clients", "tests", "cmake", "docker", "packaging", "scripts", "docs")
 
 # What a C++ source has that may hold braces or words without meaning them, in the order in which they begin.
 NOT_CODE = re.compile(

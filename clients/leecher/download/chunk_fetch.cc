@@ -17,6 +17,8 @@ ChunkFetch::ChunkFetch(net::LoopScope& loop, PeerRoster& roster, DiskPipeline& d
 void ChunkFetch::Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes,
                        std::shared_ptr<ChunkMemory> memory, const DownloadTuning& tuning) {
   store_ = std::move(store);
+  stopped_ = false;
+  paused_.clear();
   const std::shared_ptr<const Manifest> manifest = store_->manifest();
   pool_ = ChunkBufferPool::Create(manifest->chunk_size_bytes(), buffer_bytes, std::move(memory));
   RequestPlanner::Options options;

@@ -39,7 +39,8 @@ class ChunkFetch final : private RequestSink {
   // All outlive this.
   ChunkFetch(net::LoopScope& loop, PeerRoster& roster, DiskPipeline& disk, FetchEvents* events);
 
-  // `buffer_bytes` bounds the memory for chunks in flight, which is taken from `memory`.
+  // `buffer_bytes` bounds the memory for chunks in flight, which is taken from `memory`. Called again after
+  // Stop, it fetches what the store has lost. Requires then: no link has joined.
   void Begin(std::shared_ptr<ChunkStore> store, uint64_t buffer_bytes, std::shared_ptr<ChunkMemory> memory,
              const DownloadTuning& tuning);
   bool begun() const { return store_ != nullptr; }
@@ -55,6 +56,11 @@ class ChunkFetch final : private RequestSink {
   }
   void SetSequential(bool sequential) { planner_->SetSequential(sequential); }
   void SetPaused(bool paused, absl::Duration now) { planner_->SetPaused(paused, now); }
+  void SetUrgent(std::vector<DueChunk> chunks) { planner_->SetUrgent(std::move(chunks)); }
+  // Neither held nor being verified. Requires: begun().
+  bool IsMissing(ChunkIndex chunk) const { return planner_->IsMissing(chunk); }
+  // Which peer holds what, and what is requested. Null before Begin.
+  const ChunkPicker* picker() const { return begun() ? &planner_->picker() : nullptr; }
 
   // Adds a link. Errors: INVALID_ARGUMENT when the peer's chunk set does not fit the content.
   absl::Status Join(PeerLink& link, absl::Duration now);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "clients/leecher/download/download_engine.h"
+#include "clients/leecher/download/download_readers.h"
+#include "shoal/base/clock.h"
 #include "shoal/base/mutex.h"
 #include "shoal/net/event_loop.h"
 
@@ -21,20 +23,23 @@ DownloadOptions WithLimitedSessions(DownloadOptions options, const RateLimits& l
 class DownloadHandle final : public Download {
  public:
   DownloadHandle(DownloadRuntime& runtime, DownloadOptions options, DownloadObserver observer)
-      : loop_(runtime.NextLoop()),
-        engine_(std::make_unique<DownloadEngine>(runtime, loop_,
-                                                 WithLimitedSessions(std::move(options), runtime.limits()),
-                                                 std::move(observer), board_)) {
-    loop_.Post([this] { engine_->Begin(); });
+      : runtime_(runtime),
+        loop_(runtime.NextLoop()),
+        options_(WithLimitedSessions(std::move(options), runtime.limits())),
+        observer_(std::move(observer)),
+        readers_(std::make_shared<DownloadReaders>(
+            [this] { loop_.Post([this] { course_->engine.ReadersChanged(); }); })) {
+    loop_.Post([this] { Begin(); });
   }
 
   ~DownloadHandle() override {
     Stop();
     board_.WaitForOutcome().IgnoreError();
+    readers_->Close();
     // The loop lives on, so the engine dies on it, and takes with it what waits there.
     loop_.loop().Post([this] {
       loop_.Close();
-      engine_.reset();
+      course_.reset();
       MutexLock lock(&mutex_);
       ended_ = true;
       changed_.NotifyAll();
@@ -44,32 +49,105 @@ class DownloadHandle final : public Download {
   }
 
   DownloadStatus status() const override { return board_.status(); }
-  void Pause() override {
-    loop_.Post([this] { engine_->SetPaused(true); });
-  }
-  void Resume() override {
-    loop_.Post([this] { engine_->SetPaused(false); });
-  }
+  void Pause() override { SetPaused(true); }
+  void Resume() override { SetPaused(false); }
   void SetFilePriority(FileIndex file, FilePriority priority) override {
-    loop_.Post([this, file, priority] { engine_->SetFilePriority(file, priority); });
+    loop_.Post([this, file, priority] { course_->engine.SetFilePriority(file, priority); });
   }
   void SetFilePriority(const std::string& glob, FilePriority priority) override {
-    loop_.Post([this, glob, priority] { engine_->SetFilePriority(glob, priority); });
+    loop_.Post([this, glob, priority] {
+      options_.selection.priorities.push_back({glob, priority});  // for a course that starts over
+      course_->engine.SetFilePriority(glob, priority);
+    });
   }
   void Stop() override {
-    loop_.Post([this] { engine_->Stop(); });
+    loop_.Post([this] {
+      stopped_ = true;
+      course_->engine.Stop();
+    });
   }
   absl::Status Wait() override { return board_.WaitForOutcome(); }
   std::shared_ptr<const ChunkSource> source() const override { return board_.source(); }
+  absl::StatusOr<std::unique_ptr<DownloadReader>> OpenReader(ChunkRange chunks,
+                                                             std::function<void()> wake) override {
+    return readers_->Open(chunks, std::move(wake));
+  }
+  absl::StatusOr<DownloadDetails> Details(absl::Duration patience) override;
 
  private:
+  // An engine, and the scope of what is posted to it.
+  struct Course {
+    explicit Course(DownloadHandle& handle)
+        : scope(handle.loop_.loop()),
+          engine(handle.runtime_, scope, handle.options_, handle.observer_, handle.board_, *handle.readers_,
+                 [&handle] { handle.loop_.Post([&handle] { handle.Begin(); }); }) {}
+    ~Course() { scope.Close(); }
+
+    net::LoopScope scope;
+    DownloadEngine engine;
+  };
+
+  // Begins, or starts over.
+  void Begin() {
+    course_.reset();
+    course_ = std::make_unique<Course>(*this);
+    course_->engine.Begin();
+    if (paused_) course_->engine.SetPaused(true);
+    if (stopped_) course_->engine.Stop();
+  }
+
+  void SetPaused(bool paused) {
+    loop_.Post([this, paused] {
+      paused_ = paused;
+      course_->engine.SetPaused(paused);
+    });
+  }
+
+  DownloadRuntime& runtime_;
   DownloadBoard board_;
   net::LoopScope loop_;
-  std::unique_ptr<DownloadEngine> engine_;  // on the loop
+  // On the loop:
+  DownloadOptions options_;
+  const DownloadObserver observer_;
+  const std::shared_ptr<DownloadReaders> readers_;
+  std::unique_ptr<Course> course_;
+  bool paused_ = false;
+  bool stopped_ = false;
+
   Mutex mutex_;
   CondVar changed_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+absl::StatusOr<DownloadDetails> DownloadHandle::Details(absl::Duration patience) {
+  struct Answer {
+    Mutex mutex;
+    CondVar given;
+    std::optional<DownloadDetails> details ABSL_GUARDED_BY(mutex);
+  };
+  const auto answer = std::make_shared<Answer>();
+  loop_.Post([this, answer] {
+    DownloadDetails details = course_->engine.Details();
+    MutexLock lock(&answer->mutex);
+    answer->details = std::move(details);
+    answer->given.NotifyAll();
+  });
+  const absl::Duration until = Clock::Real().Uptime() + patience;
+  DownloadDetails details;
+  {
+    MutexLock lock(&answer->mutex);
+    while (!answer->details.has_value()) {
+      const absl::Duration left = until - Clock::Real().Uptime();
+      if (left <= absl::ZeroDuration()) return absl::DeadlineExceededError("the download is busy");
+      answer->given.WaitFor(&answer->mutex, absl::ToChronoNanoseconds(left));
+    }
+    details = *std::move(answer->details);
+  }
+  const std::shared_ptr<const ChunkSource> held = source();
+  if (held == nullptr) return details;
+  AddHeldBytes(*held->manifest(), held->Held(), details.files);
+  return details;
+}
 
 }  // namespace
 

@@ -1,14 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "clients/leecher/download/download_runtime.h"
+#include "clients/leecher/download/model/chunk_map.h"
 #include "clients/leecher/download/model/download_event.h"
 #include "clients/leecher/download/model/download_options.h"
+#include "clients/leecher/download/model/download_reader.h"
 #include "clients/leecher/download/model/download_status.h"
+#include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/publish/chunk_source.h"
 
@@ -46,6 +52,19 @@ class Download {
   virtual void SetFilePriority(FileIndex file, FilePriority priority) = 0;
   virtual void SetFilePriority(const std::string& glob, FilePriority priority) = 0;
 
+  // Opens a reader of `chunks`, all of one file, from the first one on while the download runs: see
+  // DownloadReader, also for `wake`. A file that is skipped is fetched as far as it is read, and the download
+  // does not end before its reader does. A reader goes forward; for a seek, open another one. Reads of what is
+  // held need none.
+  // Errors: RESOURCE_EXHAUSTED: there are 32 readers.
+  virtual absl::StatusOr<std::unique_ptr<DownloadReader>> OpenReader(ChunkRange chunks,
+                                                                     std::function<void()> wake) = 0;
+
+  // What viewers show beside the status. Waits for the loop, for at most `patience`; so it is not called on a
+  // loop of the runtime. Linear in the chunks and files.
+  // Errors: DEADLINE_EXCEEDED.
+  virtual absl::StatusOr<DownloadDetails> Details(absl::Duration patience) = 0;
+
   // Ends the download with CANCELLED, unless it has ended already. Keeps what is on disk, so that a later
   // download continues from it. Returns at once.
   virtual void Stop() = 0;
@@ -60,6 +79,8 @@ class Download {
   //   RESOURCE_EXHAUSTED   the disk is full
   //   PERMISSION_DENIED    the disk refuses access
   //   UNAVAILABLE          no tracker answered, and no peer is known
+  //   DATA_LOSS            another program removed or renamed the output folder or the unfinished download,
+  //                        or keeps damaging it
   //   CANCELLED            Stop was called
   virtual absl::Status Wait() = 0;
 

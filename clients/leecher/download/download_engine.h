@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,19 +11,22 @@
 #include "clients/leecher/download/chunk_fetch.h"
 #include "clients/leecher/download/discovery/content_finder.h"
 #include "clients/leecher/download/discovery/tracker_polls.h"
+#include "clients/leecher/download/download_readers.h"
 #include "clients/leecher/download/download_runtime.h"
+#include "clients/leecher/download/model/chunk_map.h"
 #include "clients/leecher/download/model/download_event.h"
 #include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/download/peers/manifest_fetch.h"
 #include "clients/leecher/download/peers/peer_roster.h"
+#include "clients/leecher/download/policy/read_ahead.h"
 #include "clients/leecher/download/policy/stall_watch.h"
 #include "clients/leecher/download/storage/disk_pipeline.h"
 #include "clients/leecher/download/storage/wanted_store.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/rate_meter.h"
 #include "shoal/content/publish/chunk_source.h"
-#include "shoal/net/loop_timer.h"
+#include "shoal/net/event_loop.h"
 
 namespace shoal::leecher {
 
@@ -71,15 +75,24 @@ class DownloadBoard {
 // manifest fetched, opens the store, has the chunks fetched, finishes. It owns the parts that do this,
 // carries what happens from one to the other, and reports. Made on any thread; then all calls on its loop,
 // until the loop has stopped.
-class DownloadEngine final : private LinkEvents, private FetchEvents, private WantedStoreEvents {
+//
+// A download by name is superseded when the name means another content and no peer of the first is there.
+// What was fetched of the first is discarded. Then this engine does nothing more, and another one starts over.
+class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
  public:
+  // `on_superseded` is called at most once, on the loop, and must not destroy this.
   DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
-                 DownloadObserver observer, DownloadBoard& board);
+                 DownloadObserver observer, DownloadBoard& board, DownloadReaders& readers,
+                 std::function<void()> on_superseded);
   ~DownloadEngine();  // on the loop, after the outcome is known
 
   void Begin();
   void Stop();
   void SetPaused(bool paused);
+  // There is something for DownloadReaders::TakeChanges.
+  void ReadersChanged() { TakeReaders(/*all=*/false); }
+  // For viewers; held_bytes of the files are left to the caller, because they take time and need no loop.
+  DownloadDetails Details() const;
   // See Download::SetFilePriority. `file`: a FileIndex, or a glob.
   template <typename File>
   void SetFilePriority(const File& file, FilePriority priority) {
@@ -89,33 +102,34 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
 
  private:
   using Phase = DownloadStatus::Phase;
+  // A connection, and what its events mean for the download.
+  class Link;
 
   static absl::Duration Uptime();
 
   // Trackers
   void OnAnswer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response);
   void Judge(absl::Duration now);
+  void UseResponse(size_t tracker, const tracking::LookupResponse& response, absl::Duration now);
+  // The name means another content by now.
+  void OnReplaced(absl::Duration now);
+  FindingPatience Patience() const;
   void UseContent(const ContentId& content, absl::Duration now);
   void CallPeers(absl::Duration now);
 
   // Manifest and store
+  void TakeManifest(PeerLink& link, const std::string& canonical);
   void UseManifest(std::shared_ptr<const Manifest> manifest);
+  void BeginFetch(absl::Duration now);
   void JoinFetch(PeerLink& link, absl::Duration now);
   void WantInFetch();
   uint64_t BufferBytes() const;
+  // All that is wanted is held, and no reader needs what is skipped.
+  bool whole() const { return fetch_.done() && !content_.busy() && !content_.reads_skipped(); }
 
-  // LinkEvents
-  void LinkReady(PeerLink& link) override;
-  void LinkManifest(PeerLink& link, std::string canonical) override;
-  void LinkGained(PeerLink& link, const stream::Have& have) override;
-  bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) override;
-  ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) override;
-  void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) override;
-  void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
-  void LinkCorrupt(PeerLink& link, ChunkIndex chunk) override;
-  void LinkRefused(PeerLink& link, const stream::Refuse& refuse) override;
-  void LinkNothingFresh(PeerLink& link) override;
-  void LinkClosed(PeerLink& link, const absl::Status& why) override;
+  // Readers
+  void TakeReaders(bool all);
+  void PlanForReaders(absl::Duration now);
 
   // FetchEvents
   void ChunkStored(ChunkIndex chunk, const PeerId& from) override;
@@ -127,7 +141,10 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   void StoreOpened(const absl::Status& status) override;
   void StoreSelected(const absl::Status& status) override;
   void StoreFinished(const absl::Status& status) override;
+  void StoreDiscarded(const absl::Status& status) override;
+  void StoreWarned(const std::string& warning) override;
 
+  void Welcome(PeerLink& link);
   void EndLink(PeerLink& link, PeerRoster::Ending ending, const std::string& why,
                absl::Duration wait = absl::ZeroDuration());
 
@@ -137,32 +154,44 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   // Time
   void Tick();
   void CheckPeers(absl::Duration now);
+  void CheckWait(absl::Duration now);
   StallFacts FactsOfStall(absl::Duration now);
   void TellGained();
-  void Publish();
+  DownloadStatus Status();
+  void Publish() { board_.PutStatus(Status()); }
 
   // The end
   bool ending() const { return outcome_.has_value(); }
   void End(Phase phase, const absl::Status& outcome);
   void FinishStore();
+  // Fetches the chunks that another program damaged.
+  void FetchLost();
   void ConcludeWhenWritten();
+  void DiscardReplaced();
 
   DownloadRuntime& runtime_;
   net::LoopScope& loop_;
   const DownloadOptions options_;
   const DownloadObserver observer_;
   DownloadBoard& board_;
+  DownloadReaders& readers_;
+  const std::function<void()> on_superseded_;
+  const EventSink tell_;  // to the observer, with the status
 
   Phase phase_ = Phase::kFindingContent;
   absl::Duration began_;
   absl::Duration last_tick_;
   StallWatch stall_;
+  std::optional<absl::Duration> waiting_since_;
+  absl::Duration last_answer_ = -absl::InfiniteDuration();  // of a tracker
+  absl::Duration last_ending_ = -absl::InfiniteDuration();  // of a connection
   std::unique_ptr<net::LoopTimer> timer_;
 
   std::optional<ContentFinder> finder_;
   TrackerPolls trackers_;
 
-  ContentId content_id_;  // zero until the content is found
+  ContentId content_id_;   // zero until the content is found
+  bool replaced_ = false;  // the name meant another content when it was last looked up
   std::string name_;
   uint64_t length_bytes_ = 0;
   uint32_t chunk_count_ = 0;
@@ -171,9 +200,12 @@ class DownloadEngine final : private LinkEvents, private FetchEvents, private Wa
   uint32_t chunks_refetched_ = 0;
   uint64_t received_bytes_ = 0;
   RateMeter rate_;
-  std::vector<ChunkIndex> gained_;  // not announced yet
+  std::vector<ChunkIndex> gained_;   // not announced yet
+  std::vector<uint16_t> sent_by_;    // per chunk: see MakeChunkMap
+  std::optional<ReadAheads> ahead_;  // once there is a manifest
 
   std::optional<absl::Status> outcome_;  // set when it is decided
+  bool superseded_ = false;              // the outcome: another engine starts over
   bool concluded_ = false;
 
   PeerRoster roster_;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "shoal/base/usable_cores.h"
-
 namespace shoal::leecher {
 namespace {
 
@@ -12,7 +10,7 @@ namespace {
 constexpr unsigned kMaxLoops = 2;
 
 unsigned LoopCount(unsigned wanted) {
-  return wanted != 0 ? wanted : std::clamp(UsableCores(), 1u, kMaxLoops);
+  return wanted != 0 ? wanted : std::clamp(net::UsableCores(), 1u, kMaxLoops);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -62,6 +63,10 @@ class DownloadRuntime {
   DiskPipeline& disk() { return disk_; }
   const std::shared_ptr<ChunkMemory>& chunk_memory() const { return chunk_memory_; }
   const std::shared_ptr<SyncThread>& sync_thread() const { return sync_thread_; }
+  // Payload of chunks that a download received. Costs an atomic addition.
+  void CountReceived(uint64_t bytes) { received_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  // Of all downloads since the start, those that have ended included.
+  uint64_t received_bytes() const { return received_bytes_.load(std::memory_order_relaxed); }
   // The client of one tracker, over one connection; made at the first call. Announcers share it.
   std::shared_ptr<tracking::TrackerClient> ClientAt(const tracking::TrackerUrl& tracker);
   // The lookups of one tracker; made at the first call. Valid as long as this.
@@ -69,6 +74,7 @@ class DownloadRuntime {
 
  private:
   const Options options_;
+  std::atomic<uint64_t> received_bytes_{0};
   const std::shared_ptr<ChunkMemory> chunk_memory_;
   const std::shared_ptr<SyncThread> sync_thread_;
   net::EventLoopGroup loops_;

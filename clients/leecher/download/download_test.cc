@@ -1,14 +1,20 @@
 #include "clients/leecher/download/download.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "clients/leecher/download/download_runtime.h"
 #include "clients/leecher/download/test_swarm.h"
+#include "shoal/base/error_cause.h"
+#include "shoal/base/file_io.h"
+#include "shoal/content/store/chunk_store.h"
 
 namespace shoal::leecher {
 namespace {
@@ -35,7 +41,7 @@ class DownloadTest : public testing::Test {
                                  tracking::PeerReport::Reason reason) { bad_peers_.Add(id, peer, reason); };
     options.tuning.min_poll = absl::Milliseconds(50);
     options.tuning.max_poll = absl::Milliseconds(200);
-    options.tuning.start_patience = absl::Milliseconds(500);
+    options.wait_for_content = absl::Milliseconds(500);
     options.tuning.first_backoff = absl::Milliseconds(50);
     options.tuning.max_backoff = absl::Milliseconds(400);
     options.tuning.waiting_after = absl::Milliseconds(300);
@@ -192,7 +198,7 @@ TEST_F(DownloadTest, MovesAFrozenPeersChunksToOthers) {
   freezing->Release();
 }
 
-TEST_F(DownloadTest, TellsWhyNothingMoves) {
+TEST_F(DownloadTest, ReportsWhyNothingIsReceived) {
   const TestContent content = Publish(folder_.Write("in/file", RandomBytes(10 * kChunk, 7)));
   auto freezing = std::make_shared<TestSource>(content.source);
   freezing->FreezeAfter(2);
@@ -235,16 +241,16 @@ TEST_F(DownloadTest, ReportsAPeerThatIsNotThere) {
   const std::string bytes = RandomBytes(20 * kChunk, 20);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   TestPeer gone(content.manifest->id(), content.source);
-  const tracking::PeerInfo nobody = gone.info();
+  const tracking::PeerInfo absent = gone.info();
   gone.Stop();
-  tracker_.Add(*content.manifest, {nobody});
+  tracker_.Add(*content.manifest, {absent});
 
   const auto download = Start(Options(content.manifest->id()), log_.Observer());
   bad_peers_.WaitForOne();
   TestPeer good(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {good.info()});
   EXPECT_EQ(download->Wait(), absl::OkStatus());
-  EXPECT_THAT(bad_peers_.All(), ElementsAre(BadPeerLog::Entry{content.manifest->id(), nobody.id,
+  EXPECT_THAT(bad_peers_.All(), ElementsAre(BadPeerLog::Entry{content.manifest->id(), absent.id,
                                                               tracking::PeerReport::Reason::kDead}));
 }
 
@@ -337,7 +343,7 @@ TEST_F(DownloadTest, GoesOnAfterAStop) {
   EXPECT_EQ(Find(status, peer)->chunks * uint64_t{kChunk} + status.resumed_bytes, bytes.size());
 }
 
-TEST_F(DownloadTest, AWholeTargetNeedsNobody) {
+TEST_F(DownloadTest, AWholeTargetNeedsNoPeer) {
   const std::string bytes = RandomBytes(3 * kChunk, 12);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   folder_.Write("out/file", bytes);
@@ -359,6 +365,104 @@ TEST_F(DownloadTest, LeavesATargetWithOtherBytesAlone) {
   EXPECT_EQ(ReadAll(out_ + "/file"), "mine");
 }
 
+TEST_F(DownloadTest, RepairsATarget) {
+  const std::string bytes = RandomBytes(10 * kChunk, 41);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  std::string damaged = bytes;
+  damaged[6 * kChunk + 3] ^= 1;
+  folder_.Write("out/file", damaged);
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadOptions options = Options(content.manifest->id());
+  options.repair = true;
+  const auto download = Start(options, log_.Observer());
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  const DownloadStatus status = download->status();
+  EXPECT_EQ(status.resumed_bytes, 9u * kChunk);
+  ASSERT_NE(Find(status, peer), nullptr);
+  EXPECT_EQ(Find(status, peer)->chunks, 1u);
+}
+
+TEST_F(DownloadTest, FetchesAgainWhatAnotherProgramDamaged) {
+  const std::string bytes = RandomBytes(100 * kChunk, 42);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  // Nothing is written while the file is damaged.
+  auto some = std::make_shared<TestSource>(content.source);
+  ChunkSet first(100);
+  for (uint32_t i = 0; i < 10; ++i) first.Insert(ChunkIndex(i));
+  some->HoldOnly(first);
+  TestPeer some_peer(content.manifest->id(), some);
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {some_peer.info()});
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
+  log_.WaitForGained(10);
+  const ChunkIndex held(3);
+  const std::string data = out_ + "/.file." + content.manifest->id().ShortHex() + ".shoal-tmp";
+  // A change that the modification time shows for certain.
+  const FileDescriptor file = *FileDescriptor::Open(data, O_WRONLY);
+  ASSERT_TRUE(WriteAt(file.get(), AsBytes("damage"), uint64_t{held.value()} * kChunk).ok());
+  const timespec long_ago[2] = {{1, 0}, {1, 0}};
+  ASSERT_EQ(futimens(file.get(), long_ago), 0);
+  tracker_.Add(*content.manifest, {peer.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  EXPECT_EQ(download->status().held_bytes, bytes.size());
+}
+
+TEST_F(DownloadTest, FetchesAgainWhatWasDamagedAfterTheLastChunk) {
+  const std::string bytes = RandomBytes(20 * kChunk, 43);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const std::string data = out_ + "/.file." + content.manifest->id().ShortHex() + ".shoal-tmp";
+  DownloadOptions options = Options(content.manifest->id());
+  // Called on the download's loop, so that the store is finished after the damage.
+  std::atomic<bool> damaged{false};
+  options.on_opened = [&](const std::shared_ptr<const ChunkSource>&) {
+    const FileDescriptor file = *FileDescriptor::Open(data, O_WRONLY);
+    ASSERT_TRUE(WriteAt(file.get(), AsBytes("damage"), 0).ok());
+    const timespec long_ago[2] = {{1, 0}, {1, 0}};
+    ASSERT_EQ(futimens(file.get(), long_ago), 0);
+    damaged = true;
+  };
+  // All chunks are there before it begins.
+  {
+    auto store = *ChunkStore::Open(content.manifest, {.output_folder = out_});
+    for (uint32_t i = 0; i < content.manifest->chunk_count(); ++i) {
+      ASSERT_TRUE(store->Put(ChunkIndex(i), AsBytes(bytes).subspan(i * kChunk, kChunk)).ok());
+    }
+  }
+  const auto download = Start(options, log_.Observer());
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(damaged);
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  ASSERT_THAT(log_.All<DownloadWarning>(), SizeIs(1));
+  EXPECT_THAT(log_.All<DownloadWarning>()[0].text, HasSubstr("1 chunk is fetched again"));
+  const DownloadStatus status = download->status();
+  EXPECT_EQ(status.held_bytes, bytes.size());
+  EXPECT_EQ(status.resumed_bytes, 19u * kChunk);
+  ASSERT_NE(Find(status, peer), nullptr);
+  EXPECT_EQ(Find(status, peer)->chunks, 1u);
+}
+
+TEST_F(DownloadTest, SaysThatTheOutputFolderIsGone) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(100 * kChunk, 44)));
+  auto source = std::make_shared<TestSource>(content.source);
+  source->FreezeAfter(40);
+  TestPeer peer(content.manifest->id(), source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
+  log_.WaitForGained(10);
+  std::filesystem::remove_all(out_);
+  source->Release();
+  const absl::Status outcome = download->Wait();
+  EXPECT_EQ(outcome.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(CauseOf(outcome), ErrorCause::kTargetGone);
+  EXPECT_THAT(std::string(outcome.message()), HasSubstr("was removed during the download"));
+  EXPECT_FALSE(std::filesystem::exists(out_));
+}
+
 TEST_F(DownloadTest, NamesTheCandidatesOfAName) {
   const TestContent one = Publish(folder_.Write("in/1/file", "one"));
   const TestContent two = Publish(folder_.Write("in/2/file", "two"));
@@ -369,12 +473,12 @@ TEST_F(DownloadTest, NamesTheCandidatesOfAName) {
   EXPECT_THAT(log_.WaitFor<DownloadFinished>().candidates, SizeIs(2));
 }
 
-TEST_F(DownloadTest, SaysThatNobodyKnowsIt) {
+TEST_F(DownloadTest, SaysThatNoTrackerKnowsIt) {
   const auto download = Start(Options(std::string("nothing")), log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(DownloadTest, SaysThatNoTrackerAnswers) {
+TEST_F(DownloadTest, SaysThatNoTrackerResponds) {
   tracker_.SetAway(true);
   const auto download = Start(Options(std::string("file")), log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kUnavailable);
@@ -382,14 +486,274 @@ TEST_F(DownloadTest, SaysThatNoTrackerAnswers) {
   EXPECT_GT(tracker_.lookups(), 1u);
 }
 
-TEST_F(DownloadTest, WithoutATrackerItCanNotBegin) {
+// Options that say how long to wait.
+DownloadOptions WithWait(DownloadOptions options, absl::Duration wait = absl::InfiniteDuration()) {
+  options.wait = wait;
+  options.wait_for_content = wait;
+  return options;
+}
+
+TEST_F(DownloadTest, WaitsForAContentThatIsNotPublishedYet) {
+  const std::string bytes = RandomBytes(20 * kChunk, 30);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  const auto download = Start(WithWait(Options(std::string("file"))), log_.Observer());
+  log_.AwaitReason("the tracker does not know it yet");
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, WaitsForATrackerThatIsNotUpYet) {
+  const std::string bytes = RandomBytes(20 * kChunk, 31);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  tracker_.SetAway(true);
+  DownloadOptions options = WithWait(Options(std::string("file")));
+  const auto download = Start(options, log_.Observer());
+  log_.AwaitReason("the tracker does not answer");
+  tracker_.SetAway(false);
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+}
+
+TEST_F(DownloadTest, WaitsWithAManifestForATrackerThatIsNotUpYet) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(20 * kChunk, 32)));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  tracker_.SetAway(true);
+  DownloadOptions options = WithWait(Options(content.manifest->id()));
+  options.manifest = content.manifest;
+  const auto download = Start(options, log_.Observer());
+  log_.AwaitReason("no peer has it at the moment; the tracker does not answer");
+  tracker_.SetAway(false);
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+}
+
+TEST_F(DownloadTest, AsksATrackerThatStartedAMomentAgoAgain) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(20 * kChunk, 33)));
+  tracker_.SetWarmingUp(true);
+  const auto download = Start(Options(std::string("file")), log_.Observer());
+  log_.AwaitReason("the tracker started a moment ago and does not know it yet");
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+}
+
+TEST_F(DownloadTest, AContentIsUnknownWhenTheTrackerHasWarmedUp) {
+  tracker_.SetWarmingUp(true);
+  const auto download = Start(Options(std::string("file")), log_.Observer());
+  log_.AwaitReason("the tracker started a moment ago and does not know it yet");
+  tracker_.SetWarmingUp(false);
+  EXPECT_EQ(download->Wait().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DownloadTest, TheWaitEnds) {
+  const absl::Duration wait = absl::Milliseconds(400);
+  {
+    EventLog log;
+    const auto unknown = Start(WithWait(Options(std::string("file")), wait), log.Observer());
+    EXPECT_EQ(unknown->Wait().code(), absl::StatusCode::kNotFound);
+  }
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(20 * kChunk, 34)));
+  tracker_.Add(*content.manifest, {});
+  const auto without_peers = Start(WithWait(Options(std::string("file")), wait), log_.Observer());
+  const absl::Status outcome = without_peers->Wait();
+  EXPECT_EQ(outcome.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(outcome.message()), HasSubstr("no byte for "));
+  EXPECT_THAT(std::string(outcome.message()), HasSubstr("no peer has it at the moment"));
+  tracker_.SetAway(true);
+  EventLog log;
+  const auto without_tracker = Start(WithWait(Options(std::string("file")), wait), log.Observer());
+  EXPECT_EQ(without_tracker->Wait().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(DownloadTest, WithoutAWaitItFailsAtOnce) {
+  const auto at_once = [&](tracking::ContentKey content) {
+    DownloadOptions options = WithWait(Options(std::move(content)), absl::ZeroDuration());
+    options.tuning.waiting_after = absl::Hours(1);
+    EventLog log;
+    return Start(options, log.Observer())->Wait();
+  };
+  EXPECT_EQ(at_once(std::string("file")).code(), absl::StatusCode::kNotFound);
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(20 * kChunk, 35)));
+  tracker_.Add(*content.manifest, {});
+  EXPECT_EQ(at_once(content.manifest->id()).message(), "no peer has it at the moment");
+  tracker_.SetAway(true);
+  EXPECT_EQ(at_once(content.manifest->id()).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(at_once(std::string("file")).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(DownloadTest, APeerThatCanBeReachedNeedsNoWait) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(200 * kChunk, 36)));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto download = Start(WithWait(Options(std::string("file")), absl::ZeroDuration()), log_.Observer());
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+}
+
+TEST_F(DownloadTest, AnErrorNamesThePeersThatCannotBeReached) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(20 * kChunk, 37)));
+  const TestContent other = Publish(folder_.Write("in/other", RandomBytes(20 * kChunk, 38)));
+  TestPeer gone(content.manifest->id(), content.source);
+  TestPeer elsewhere(other.manifest->id(), other.source);
+  const std::vector<tracking::PeerInfo> peers = {gone.info(), elsewhere.info()};
+  gone.Stop();
+  tracker_.Add(*content.manifest, peers);
+  const auto download =
+      Start(WithWait(Options(content.manifest->id()), absl::ZeroDuration()), log_.Observer());
+  const std::string message(download->Wait().message());
+  EXPECT_THAT(message, HasSubstr("2 known peers"));
+  EXPECT_THAT(message, HasSubstr(peers[0].endpoint.ToString() + " (can't connect: Connection refused)"));
+  EXPECT_THAT(message, HasSubstr(peers[1].endpoint.ToString() + " (it refused: "));
+  EXPECT_THAT(message, HasSubstr("firewall"));
+  EXPECT_THAT(message, HasSubstr("--advertise"));
+}
+
+TEST_F(DownloadTest, APeerIsFetchedFromAtAnyOfItsAddresses) {
+  const std::string bytes = RandomBytes(20 * kChunk, 39);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  const TestContent other = Publish(folder_.Write("in/other", RandomBytes(20 * kChunk, 40)));
+  TestPeer gone(content.manifest->id(), content.source);
+  TestPeer elsewhere(other.manifest->id(), other.source);
+  TestPeer peer(content.manifest->id(), content.source);
+  tracking::PeerInfo info = peer.info();
+  const Endpoint live = info.endpoint;
+  // One where nothing listens, and one where a machine of another network does.
+  info.endpoint = gone.info().endpoint;
+  info.other_endpoints = {elsewhere.info().endpoint, live};
+  gone.Stop();
+  tracker_.Add(*content.manifest, {info});
+  const auto download = Start(WithWait(Options(content.manifest->id())), log_.Observer());
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_EQ(log_.All<PeerConnected>().back().endpoint, live);
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, TakesTheNewVersionOfANameWhenNothingOfTheOldWasFetched) {
+  const TestContent old = Publish(folder_.Write("old/file", RandomBytes(20 * kChunk, 41)));
+  const std::string bytes = RandomBytes(30 * kChunk, 42);
+  const TestContent replaced = Publish(folder_.Write("new/file", bytes));
+  tracker_.Add(*old.manifest, {});
+  const auto download = Start(WithWait(Options(std::string("file"))), log_.Observer());
+  log_.AwaitReason("no peer has it at the moment");
+  TestPeer peer(replaced.manifest->id(), replaced.source);
+  tracker_.Remove(*old.manifest);
+  tracker_.Add(*replaced.manifest, {peer.info()});
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_EQ(download->status().content_id, replaced.manifest->id());
+  EXPECT_TRUE(log_.LastIsFinished());
+  EXPECT_THAT(log_.All<DownloadStarted>(), SizeIs(1));
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, TakesTheNewVersionOfANameWhenNoPeerHasTheOldOneAnyMore) {
+  const TestContent old = Publish(folder_.Write("old/file", RandomBytes(60 * kChunk, 43)));
+  const std::string bytes = RandomBytes(30 * kChunk, 44);
+  const TestContent replaced = Publish(folder_.Write("new/file", bytes));
+  auto half = std::make_shared<TestSource>(old.source);
+  ChunkSet held(60);
+  for (uint32_t i = 0; i < 30; ++i) held.Insert(ChunkIndex(i));
+  half->HoldOnly(held);
+  TestPeer old_peer(old.manifest->id(), half);
+  tracker_.Add(*old.manifest, {old_peer.info()});
+  DownloadOptions options = WithWait(Options(std::string("file")));
+  std::vector<ContentId> opened;
+  std::vector<ContentId> discarded;
+  options.on_opened = [&](const std::shared_ptr<const ChunkSource>& source) {
+    opened.push_back(source->manifest()->id());
+  };
+  options.on_discarded = [&](const std::shared_ptr<const ChunkSource>& source) {
+    discarded.push_back(source->manifest()->id());
+  };
+  const auto download = Start(options, log_.Observer());
+  log_.WaitForGained(30);
+  TestPeer peer(replaced.manifest->id(), replaced.source);
+  tracker_.Remove(*old.manifest);
+  tracker_.Add(*replaced.manifest, {peer.info()});
+  old_peer.Stop();
+  EXPECT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  EXPECT_EQ(download->source()->manifest()->id(), replaced.manifest->id());
+  EXPECT_THAT(opened, ElementsAre(old.manifest->id(), replaced.manifest->id()));
+  EXPECT_THAT(discarded, ElementsAre(old.manifest->id()));
+  const std::vector<ContentReplaced> events = log_.All<ContentReplaced>();
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].content_id, old.manifest->id());
+  EXPECT_EQ(events[0].discarded_bytes, 30u * kChunk);
+  EXPECT_THAT(log_.All<DownloadStarted>(), SizeIs(2));
+  EXPECT_TRUE(log_.LastIsFinished());
+  using Folder = std::filesystem::directory_iterator;
+  EXPECT_EQ(std::distance(Folder(out_), Folder()), 1) << "nothing of the first content remains";
+}
+
+TEST_F(DownloadTest, SaysThatThePeersOfAContentAreGone) {
+  const TestContent content = Publish(folder_.Write("in/file", RandomBytes(20 * kChunk, 47)));
+  auto half = std::make_shared<TestSource>(content.source);
+  ChunkSet held(20);
+  held.Insert(ChunkIndex(0));
+  half->HoldOnly(held);
+  TestPeer peer(content.manifest->id(), half);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto download = Start(WithWait(Options(content.manifest->id()), absl::Seconds(1)), log_.Observer());
+  log_.WaitForGained(1);
+  tracker_.Remove(*content.manifest);
+  peer.Stop();
+  const absl::Status outcome = download->Wait();
+  EXPECT_EQ(outcome.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(outcome.message(), "no byte for 1.0s: the peer that had it is gone");
+}
+
+TEST_F(DownloadTest, StopsWhileItStartsOver) {
+  const TestContent old = Publish(folder_.Write("old/file", RandomBytes(20 * kChunk, 45)));
+  const TestContent replaced = Publish(folder_.Write("new/file", RandomBytes(20 * kChunk, 46)));
+  tracker_.Add(*old.manifest, {});
+  for (int round = 0; round < 10; ++round) {
+    EventLog log;
+    const auto download = Start(WithWait(Options(std::string("file"))), log.Observer());
+    log.AwaitReason("no peer has it at the moment");
+    const TestContent& from = round % 2 == 0 ? old : replaced;
+    const TestContent& to = round % 2 == 0 ? replaced : old;
+    tracker_.Remove(*from.manifest);
+    tracker_.Add(*to.manifest, {});
+    download->Stop();
+    EXPECT_EQ(download->Wait().code(), absl::StatusCode::kCancelled);
+  }
+}
+
+TEST_F(DownloadTest, APeerWithABrokenSourceIsLeftOutUntilItRegistersAgain) {
+  const std::string bytes = RandomBytes(20 * kChunk, 47);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  auto failing = std::make_shared<TestSource>(content.source);
+  failing->FailReading();
+  tracking::PeerInfo info;
+  {
+    TestPeer broken(content.manifest->id(), failing);
+    info = broken.info();
+    tracker_.Add(*content.manifest, {info});
+    const auto download = Start(WithWait(Options(content.manifest->id())), log_.Observer());
+    log_.AwaitReason("1 known peer can't read the file any more");
+    EXPECT_THAT(log_.All<PeerConnected>(), SizeIs(1));
+    tracker_.Remove(*content.manifest);
+    tracker_.Add(*content.manifest, {});
+    log_.AwaitReason("no peer has it at the moment");
+    // It is mended, and registers again.
+    failing->FailReading(false);
+    tracker_.Remove(*content.manifest);
+    tracker_.Add(*content.manifest, {info});
+    EXPECT_EQ(download->Wait(), absl::OkStatus());
+  }
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
+TEST_F(DownloadTest, WithoutATrackerItCannotBegin) {
   DownloadOptions options = Options(std::string("file"));
   options.trackers.clear();
   const auto download = Start(options, log_.Observer());
   EXPECT_EQ(download->Wait().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(DownloadTest, ATrackerThatGoesAndComesBackIsOnlyNews) {
+TEST_F(DownloadTest, ATrackerThatGoesAndComesBackDoesNotEndADownload) {
   const std::string bytes = RandomBytes(30 * kChunk, 14);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   auto source = std::make_shared<TestSource>(content.source);
@@ -438,7 +802,7 @@ TEST_F(DownloadTest, ComesBackToABusyPeer) {
   EXPECT_EQ(download->Wait(), absl::OkStatus());
 }
 
-TEST_F(DownloadTest, LeavesAPeerThatCanNotReadItsFile) {
+TEST_F(DownloadTest, LeavesAPeerThatCannotReadItsFile) {
   const std::string bytes = RandomBytes(20 * kChunk, 18);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   auto failing = std::make_shared<TestSource>(content.source);
@@ -453,7 +817,7 @@ TEST_F(DownloadTest, LeavesAPeerThatCanNotReadItsFile) {
   EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
 }
 
-TEST_F(DownloadTest, SaysThatTheDiskTakesNoMore) {
+TEST_F(DownloadTest, SaysThatTheDiskIsFull) {
   const TestContent content = Publish(folder_.Write("in/file", RandomBytes(64 * kChunk, 19)));
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
@@ -471,7 +835,7 @@ TEST_F(DownloadTest, SaysThatTheDiskTakesNoMore) {
   EXPECT_FALSE(std::filesystem::exists(out_ + "/file"));
 }
 
-TEST_F(DownloadTest, SaysThatTheFolderCanNotBe) {
+TEST_F(DownloadTest, SaysThatTheFolderCannotBeMade) {
   const TestContent content = Publish(folder_.Write("in/file", "bytes"));
   TestPeer peer(content.manifest->id(), content.source);
   tracker_.Add(*content.manifest, {peer.info()});
@@ -502,7 +866,7 @@ class DownloadOfSomeFilesTest : public DownloadTest {
   std::unique_ptr<TestPeer> peer_;
 };
 
-TEST_F(DownloadOfSomeFilesTest, WhatIsSkippedIsNotThereAndNotCounted) {
+TEST_F(DownloadOfSomeFilesTest, SkippedFilesAreNeitherFetchedNorCounted) {
   source_->Release();
   DownloadOptions options = Options(content_.manifest->id());
   options.selection.exclude = {"b"};
@@ -545,11 +909,11 @@ TEST_F(DownloadOfSomeFilesTest, AFileCanBeWantedMeanwhile) {
   EXPECT_TRUE(ReadAll(out_ + "/tree/b") == b_);
 }
 
-TEST_F(DownloadOfSomeFilesTest, WhatIsSaidBeforeTheFilesAreKnownCounts) {
+TEST_F(DownloadOfSomeFilesTest, PrioritiesSetBeforeTheManifestArrivesCount) {
   source_->Release();
   tracker_.SetAway(true);
   DownloadOptions options = Options(content_.manifest->id());
-  options.tuning.start_patience = absl::Seconds(30);
+  options.wait_for_content = absl::Seconds(30);
   const auto download = Start(options, log_.Observer());
   download->SetFilePriority("a", FilePriority::kSkip);
   log_.WaitFor<TrackerChanged>();
@@ -569,7 +933,7 @@ TEST_F(DownloadOfSomeFilesTest, NothingWantedIsAnError) {
   EXPECT_FALSE(std::filesystem::exists(out_));
 }
 
-TEST_F(DownloadTest, APausedDownloadCallsNobodyUntilItGoesOn) {
+TEST_F(DownloadTest, APausedDownloadDialsNoPeerUntilItResumes) {
   const std::string bytes = RandomBytes(50 * kChunk, 23);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
   TestPeer peer(content.manifest->id(), content.source);
@@ -666,7 +1030,7 @@ TEST_F(DownloadTest, ManyShareOneRuntime) {
   for (int i = 0; i < kContents; ++i) {
     DownloadOptions options = Options(contents[static_cast<size_t>(i)].manifest->id());
     options.manifest = contents[static_cast<size_t>(i)].manifest;
-    options.tuning.start_patience = absl::Hours(1);
+    options.wait_for_content = absl::Hours(1);
     downloads.push_back(Download::Start(runtime, options, logs[static_cast<size_t>(i)].Observer()));
   }
   EXPECT_EQ(downloads.front()->Wait(), absl::OkStatus());

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include "shoal/content/publish/folder_source.h"
 #include "shoal/tracking/messages/manifest_summary.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::leecher {
 
@@ -160,7 +161,7 @@ class TestTracker::Client final : public tracking::TrackerClient {
   }
   absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest&,
                                                               absl::Duration) override {
-    return Not();
+    return tracker_.List();
   }
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey&, absl::Duration) override {
     return Not();
@@ -182,7 +183,27 @@ void TestTracker::Add(const Manifest& manifest, const std::vector<tracking::Peer
   tracking::LookupResponse& response = contents_[manifest.id()];
   response.contents.resize(1);
   response.contents[0].summary = tracking::SummaryOf(manifest);
+  response.contents[0].publishers = 1;
+  response.contents[0].published = absl::FromUnixSeconds(++published_);
   response.peers.insert(response.peers.end(), peers.begin(), peers.end());
+}
+
+absl::StatusOr<tracking::ListContentsResponse> TestTracker::List() {
+  MutexLock lock(&mutex_);
+  if (away_) return absl::UnavailableError("the tracker is away");
+  tracking::ListContentsResponse response;
+  for (const auto& [id, known] : contents_) response.contents.push_back(known.contents[0]);
+  return response;
+}
+
+void TestTracker::Remove(const Manifest& manifest) {
+  MutexLock lock(&mutex_);
+  contents_.erase(manifest.id());
+}
+
+void TestTracker::SetWarmingUp(bool warming_up) {
+  MutexLock lock(&mutex_);
+  warming_up_ = warming_up;
 }
 
 void TestTracker::SetAway(bool away) {
@@ -202,7 +223,7 @@ uint32_t TestTracker::lookups() const {
 absl::StatusOr<tracking::LookupResponse> TestTracker::Lookup(const tracking::LookupRequest& request) {
   MutexLock lock(&mutex_);
   ++lookups_;
-  if (away_) return absl::UnavailableError("nobody listens there");
+  if (away_) return absl::UnavailableError("nothing listens there");
   tracking::LookupResponse response;
   for (const auto& [id, content] : contents_) {
     const auto* wanted = std::get_if<ContentId>(&request.content);
@@ -213,7 +234,10 @@ absl::StatusOr<tracking::LookupResponse> TestTracker::Lookup(const tracking::Loo
     response.contents.push_back(content.contents[0]);
     response.peers = content.peers;
   }
-  if (response.contents.empty()) return absl::NotFoundError("unknown");
+  if (response.contents.empty()) {
+    return tracking::WithWarmUp(absl::NotFoundError("unknown"),
+                                warming_up_ ? absl::Minutes(1) : absl::ZeroDuration());
+  }
   if (response.contents.size() > 1) response.peers.clear();
   return response;
 }
@@ -235,7 +259,7 @@ std::vector<BadPeerLog::Entry> BadPeerLog::All() const {
 }
 
 DownloadObserver EventLog::Observer() {
-  return [this](const DownloadEvent& event) {
+  return [this](const DownloadEvent& event, const DownloadStatus&) {
     MutexLock lock(&mutex_);
     events_.push_back(event);
     changed_.NotifyAll();

@@ -58,7 +58,7 @@ class TestSource : public ChunkSource {
   // Holds only these.
   void HoldOnly(const ChunkSet& held) { held_ = held; }
   // Every chunk turns out to be unreadable.
-  void FailReading() { unreadable_ = true; }
+  void FailReading(bool unreadable = true) { unreadable_ = unreadable; }
   uint32_t opened() const;
 
   const std::shared_ptr<const Manifest>& manifest() const override {
@@ -73,7 +73,7 @@ class TestSource : public ChunkSource {
   std::shared_ptr<const Manifest> manifest_;
   std::shared_ptr<const FileDescriptor> lie_;
   std::optional<ChunkSet> held_;
-  bool unreadable_ = false;
+  std::atomic<bool> unreadable_ = false;
   mutable Mutex mutex_;
   mutable CondVar changed_;
   mutable uint32_t opened_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -102,18 +102,24 @@ class TestPeer {
 class TestTracker {
  public:
   void Add(const Manifest& manifest, const std::vector<tracking::PeerInfo>& peers);
+  void Remove(const Manifest& manifest);
   void SetAway(bool away);
+  // It says of an unknown content that it may not know all peers yet.
+  void SetWarmingUp(bool warming_up);
   std::unique_ptr<tracking::TrackerClient> MakeClient(const tracking::TrackerUrl& url);
   uint32_t lookups() const;
 
  private:
   class Client;
   absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest& request);
+  absl::StatusOr<tracking::ListContentsResponse> List();
 
   mutable Mutex mutex_;
   std::map<ContentId, tracking::LookupResponse> contents_ ABSL_GUARDED_BY(mutex_);
   bool away_ ABSL_GUARDED_BY(mutex_) = false;
+  bool warming_up_ ABSL_GUARDED_BY(mutex_) = false;
   uint32_t lookups_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t published_ ABSL_GUARDED_BY(mutex_) = 0;  // contents so far
 };
 
 // What a download reports of its peers. Thread-safe.
@@ -162,6 +168,10 @@ class EventLog {
       if (const auto* wanted = std::get_if<Event>(&event)) all.push_back(*wanted);
     }
     return all;
+  }
+  // Blocks until the download said that it waits for this reason.
+  void AwaitReason(const std::string& because) {
+    WaitFor<Waiting>([&](const Waiting& event) { return event.because == because; });
   }
   bool LastIsFinished() const;
   // For DownloadOptions::on_gained.

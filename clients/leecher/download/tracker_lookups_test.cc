@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "clients/leecher/download/test_swarm.h"
@@ -151,6 +152,91 @@ class CountingClient final : public tracking::TrackerClient {
   Calls* const calls_;
   const tracking::TrackerUrl url_ = *tracking::TrackerUrl::Parse("127.0.0.1:1");
 };
+
+// Answers no lookup of a name before the test lets it.
+class HeldClient final : public tracking::TrackerClient {
+ public:
+  struct State {
+    Mutex mutex;
+    CondVar changed;
+    bool let ABSL_GUARDED_BY(mutex) = false;
+    std::vector<size_t> names_at_once ABSL_GUARDED_BY(mutex);
+  };
+  explicit HeldClient(State* state) : state_(state) {}
+
+  absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest&, absl::Duration) override {
+    return Answers(1).front();
+  }
+  std::vector<absl::StatusOr<tracking::LookupResponse>> LookupEach(
+      const std::vector<tracking::LookupRequest>& requests, absl::Duration) override {
+    return Answers(requests.size());
+  }
+  absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest&,
+                                                      absl::Duration) override {
+    return absl::UnimplementedError("");
+  }
+  absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest&,
+                                                        absl::Duration) override {
+    return absl::UnimplementedError("");
+  }
+  absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest&,
+                                                              absl::Duration) override {
+    return absl::UnimplementedError("");
+  }
+  absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey&, absl::Duration) override {
+    return absl::UnimplementedError("");
+  }
+  absl::StatusOr<tracking::LeaveResponse> Leave(const tracking::LeaveRequest&, absl::Duration) override {
+    return absl::UnimplementedError("");
+  }
+  const tracking::TrackerUrl& url() const override { return url_; }
+
+ private:
+  std::vector<absl::StatusOr<tracking::LookupResponse>> Answers(size_t names) {
+    MutexLock lock(&state_->mutex);
+    state_->names_at_once.push_back(names);
+    state_->changed.NotifyAll();
+    while (!state_->let) state_->changed.Wait(&state_->mutex);
+    return {names, absl::NotFoundError("unknown")};
+  }
+
+  State* const state_;
+  const tracking::TrackerUrl url_ = *tracking::TrackerUrl::Parse("127.0.0.1:1");
+};
+
+TEST(TrackerLookups, NamesThatAreDueTogetherAreLookedUpAtOnce) {
+  constexpr size_t kNames = 50;
+  HeldClient::State state;
+  Mutex mutex;
+  CondVar told;
+  size_t answers = 0;
+  TrackerLookups lookups({RandomPeerId(), "", [&] { return std::make_shared<HeldClient>(&state); }});
+  std::vector<std::unique_ptr<TrackerLookups::Subscription>> subscriptions;
+  for (size_t i = 0; i < kNames; ++i) {
+    TrackerLookups::Query query;
+    query.content = "name" + std::to_string(i);
+    query.min_interval = absl::Hours(1);
+    query.on_answer = [&](const absl::StatusOr<tracking::LookupResponse>& response) {
+      EXPECT_EQ(response.status().code(), absl::StatusCode::kNotFound);
+      MutexLock lock(&mutex);
+      ++answers;
+      told.NotifyAll();
+    };
+    subscriptions.push_back(lookups.Subscribe(query));
+  }
+  {
+    MutexLock lock(&state.mutex);
+    state.let = true;
+    state.changed.NotifyAll();
+  }
+  {
+    MutexLock lock(&mutex);
+    while (answers < kNames) told.Wait(&mutex);
+  }
+  MutexLock lock(&state.mutex);
+  // Those that were due when the first lookup began, and then all others.
+  EXPECT_LE(state.names_at_once.size(), 2u);
+}
 
 TEST(TrackerLookups, SendsLookupsThatAreDueTogetherInOneMessage) {
   constexpr size_t kContents = 20;

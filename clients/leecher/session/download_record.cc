@@ -19,11 +19,14 @@ void DownloadRecord::Observe(const DownloadEvent& event, absl::Duration now) {
     has_started_ = true;
     label_ = started->name;
     target_path_ = started->target_path;
+  } else if (std::holds_alternative<ContentReplaced>(event)) {
+    has_started_ = false;
+    target_path_.clear();
   } else if (const auto* tracker = std::get_if<TrackerChanged>(&event)) {
     ObserveTracker(*tracker, now);
   } else if (const auto* finished = std::get_if<DownloadFinished>(&event)) {
     finished_ = true;
-    outcome_ = absl::IsCancelled(finished->outcome) && !gave_up_.ok() ? gave_up_ : finished->outcome;
+    outcome_ = finished->outcome;
     candidates_ = finished->candidates;
     if (!finished->target_path.empty()) target_path_ = finished->target_path;
     for (Outage& outage : outages_) {

@@ -21,9 +21,6 @@ class DownloadRecord {
 
   void Observe(const DownloadEvent& event, absl::Duration now);
 
-  // The download was stopped for this reason, which replaces the outcome CANCELLED.
-  void GaveUp(absl::Status why) { gave_up_ = std::move(why); }
-
   const std::string& argument() const { return argument_; }
   // The content's name when it is known, the argument until then.
   const std::string& label() const { return label_; }
@@ -59,7 +56,6 @@ class DownloadRecord {
   bool has_started_ = false;
   bool finished_ = false;
   absl::Status outcome_;
-  absl::Status gave_up_;
   std::vector<tracking::ContentStatus> candidates_;
   std::vector<Outage> outages_;
 };

@@ -22,7 +22,7 @@ TEST(DownloadRecordTest, TakesTheNameWhenItIsKnown) {
 
 TEST(DownloadRecordTest, TimeEndsWithTheDownload) {
   DownloadRecord record("x", {Tracker("a")}, absl::Seconds(5));
-  record.Observe(DownloadFinished{absl::NotFoundError("none"), "", {}}, absl::Seconds(8));
+  record.Observe(DownloadFinished{absl::NotFoundError("none"), "", {}, {}}, absl::Seconds(8));
   EXPECT_TRUE(record.finished());
   EXPECT_EQ(record.took(), absl::Seconds(3));
   EXPECT_TRUE(absl::IsNotFound(record.outcome()));
@@ -33,7 +33,7 @@ TEST(DownloadRecordTest, AddsUpATrackersOutages) {
   record.Observe(TrackerChanged{Tracker("a"), absl::UnavailableError("refused")}, absl::Seconds(1));
   record.Observe(TrackerChanged{Tracker("a"), absl::OkStatus()}, absl::Seconds(3));
   record.Observe(TrackerChanged{Tracker("a"), absl::UnavailableError("gone")}, absl::Seconds(10));
-  record.Observe(DownloadFinished{absl::OkStatus(), "x", {}}, absl::Seconds(15));
+  record.Observe(DownloadFinished{absl::OkStatus(), "x", {}, {}}, absl::Seconds(15));
   ASSERT_EQ(record.outages().size(), 1u);
   EXPECT_EQ(record.outages()[0].times, 2u);
   EXPECT_EQ(record.outages()[0].away, absl::Seconds(7));
@@ -49,20 +49,6 @@ TEST(DownloadRecordTest, KnowsWhetherATrackerAnswered) {
   EXPECT_FALSE(record.tracker_answered());
   record.Observe(TrackerChanged{Tracker("a"), absl::OkStatus()}, absl::Seconds(2));
   EXPECT_TRUE(record.tracker_answered());
-}
-
-TEST(DownloadRecordTest, GivingUpIsAnOutcome) {
-  DownloadRecord record("x", {Tracker("a")}, absl::ZeroDuration());
-  record.GaveUp(absl::UnavailableError("no byte for 1m"));
-  record.Observe(DownloadFinished{absl::CancelledError(""), "", {}}, absl::Seconds(1));
-  EXPECT_TRUE(absl::IsUnavailable(record.outcome()));
-}
-
-TEST(DownloadRecordTest, ADownloadThatMakesItAllTheSameIsFine) {
-  DownloadRecord record("x", {Tracker("a")}, absl::ZeroDuration());
-  record.GaveUp(absl::UnavailableError("no byte for 1m"));
-  record.Observe(DownloadFinished{absl::OkStatus(), "x", {}}, absl::Seconds(1));
-  EXPECT_TRUE(record.outcome().ok());
 }
 
 }  // namespace

@@ -1,14 +1,10 @@
 #include "clients/leecher/session/downloads.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
-#include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
-#include "shoal/base/units.h"
 
 namespace shoal::leecher {
 
@@ -35,6 +31,7 @@ absl::StatusOr<std::unique_ptr<Downloads>> Downloads::Start(Options options) {
     };
     reseeder.on_tracker = serving->on_tracker;
     reseeder.on_rejected = serving->on_rejected;
+    reseeder.on_broken = serving->on_broken;
     SHOAL_ASSIGN_OR_RETURN(downloads->reseeder_, Reseeder::Start(std::move(reseeder)));
   }
   return downloads;
@@ -45,7 +42,12 @@ DownloadKey Downloads::Add(const std::string& argument, DownloadOptions options)
   if (reseeder_ != nullptr) {
     Reseeder* const reseeder = reseeder_.get();
     options.listen_port = reseeder->port();
-    options.uploads = [reseeder](const ContentId& id) { return reseeder->content_totals(id); };
+    options.on_opened = [reseeder, trackers = options.trackers](std::shared_ptr<const ChunkSource> source) {
+      reseeder->Serve(std::move(source), trackers);
+    };
+    options.on_discarded = [reseeder](const std::shared_ptr<const ChunkSource>& source) {
+      reseeder->Withdraw(source);
+    };
     options.on_gained = [reseeder](const ContentId& id, const std::vector<ChunkIndex>& chunks) {
       reseeder->Gained(id, chunks);
     };
@@ -53,19 +55,23 @@ DownloadKey Downloads::Add(const std::string& argument, DownloadOptions options)
                                      tracking::PeerReport::Reason reason) {
       reseeder->Report(id, peer, reason);
     };
+    options.on_source_failure = [reseeder](const ContentId& id, const absl::Status& why) {
+      reseeder->SourceFailed(id, why);
+    };
+    options.uploads = [reseeder](const ContentId& id) { return reseeder->content_totals(id); };
   }
-  std::vector<tracking::TrackerUrl> trackers = options.trackers;
   entries_.push_back(std::make_unique<Entry>(
-      Entry{key, trackers, DownloadRecord(argument, trackers, Clock::Real().Uptime()), nullptr, {}, false}));
-  entries_.back()->download =
-      Download::Start(*runtime_, std::move(options), [this, key](const auto& event) { Note(key, event); });
+      Entry{key, DownloadRecord(argument, options.trackers, Clock::Real().Uptime()), nullptr}));
+  entries_.back()->download = Download::Start(
+      *runtime_, std::move(options),
+      [this, key](const DownloadEvent& event, const DownloadStatus& status) { Note(key, event, status); });
   return key;
 }
 
-void Downloads::Note(DownloadKey download, const DownloadEvent& event) {
+void Downloads::Note(DownloadKey download, const DownloadEvent& event, const DownloadStatus& status) {
   {
     MutexLock lock(&events_mutex_);
-    events_.push_back({download, event});
+    events_.push_back({download, event, status});
   }
   if (wake_ != nullptr) wake_();
 }
@@ -76,55 +82,79 @@ std::vector<DownloadKey> Downloads::List() const {
   return keys;
 }
 
+service::ServingFigures Downloads::figures() const {
+  service::ServingFigures figures;
+  figures.ready = true;
+  if (reseeder_ != nullptr) figures = reseeder_->figures();
+  figures.received_bytes = received_bytes();
+  return figures;
+}
+
 bool Downloads::all_finished() const {
   return std::all_of(entries_.begin(), entries_.end(),
                      [](const auto& entry) { return entry->record.finished(); });
 }
 
-Downloads::Entry& Downloads::Find(DownloadKey download) const {
-  for (const auto& entry : entries_) {
-    if (entry->key == download) return *entry;
-  }
-  std::abort();  // a key that was never given out, or was removed
-}
-
-std::unique_ptr<Downloads::Entry> Downloads::Take(DownloadKey download) {
+Downloads::Entry* Downloads::Find(DownloadKey download) const {
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const auto& entry) { return entry->key == download; });
-  if (found == entries_.end()) std::abort();
-  std::unique_ptr<Entry> entry = std::move(*found);
+  return found == entries_.end() ? nullptr : found->get();
+}
+
+const DownloadRecord* Downloads::record(DownloadKey download) const {
+  const Entry* entry = Find(download);
+  return entry == nullptr ? nullptr : &entry->record;
+}
+
+std::optional<DownloadStatus> Downloads::status(DownloadKey download) const {
+  const Entry* entry = Find(download);
+  if (entry == nullptr) return std::nullopt;
+  return entry->download->status();
+}
+
+std::shared_ptr<const ChunkSource> Downloads::source(DownloadKey download) const {
+  const Entry* entry = Find(download);
+  return entry == nullptr ? nullptr : entry->download->source();
+}
+
+absl::StatusOr<std::unique_ptr<DownloadReader>> Downloads::OpenReader(DownloadKey download, ChunkRange chunks,
+                                                                      std::function<void()> wake) {
+  Entry* entry = Find(download);
+  if (entry == nullptr) return absl::NotFoundError("there is no such download");
+  return entry->download->OpenReader(chunks, std::move(wake));
+}
+
+absl::StatusOr<DownloadDetails> Downloads::Details(DownloadKey download, absl::Duration patience) {
+  Entry* entry = Find(download);
+  if (entry == nullptr) return absl::NotFoundError("there is no such download");
+  return entry->download->Details(patience);
+}
+
+std::optional<std::shared_ptr<const ChunkSource>> Downloads::Take(DownloadKey download) {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const auto& entry) { return entry->key == download; });
+  if (found == entries_.end()) return std::nullopt;
+  const std::unique_ptr<Entry> entry = std::move(*found);
   entries_.erase(found);
-  // Waits for its end; what it tells until then is dropped below.
+  entry->download->Stop();
+  entry->download->Wait().IgnoreError();
+  std::shared_ptr<const ChunkSource> source = entry->download->source();
   entry->download.reset();
+  // No event follows now.
   MutexLock lock(&events_mutex_);
   std::erase_if(events_, [&](const Event& event) { return event.download == download; });
-  return entry;
+  return source;
 }
 
-void Downloads::Remove(DownloadKey download) {
-  const ContentId content = status(download).content_id;
-  Take(download);
-  if (reseeder_ != nullptr && !content.is_zero()) reseeder_->Withdraw(content);
+bool Downloads::Remove(DownloadKey download) {
+  const std::optional<std::shared_ptr<const ChunkSource>> source = Take(download);
+  if (!source.has_value()) return false;
+  if (reseeder_ != nullptr && *source != nullptr) reseeder_->Withdraw(*source);
+  return true;
 }
 
-void Downloads::Release(DownloadKey download) {
-  Take(download);
-}
-
-void Downloads::GiveUpAfter(DownloadKey download, absl::Duration patience, absl::Duration now) {
-  Entry& entry = Find(download);
-  if (entry.record.finished() || entry.gave_up) return;
-  const std::string because = entry.download->status().waiting_because;
-  if (because.empty()) {
-    entry.waiting_since.reset();
-    return;
-  }
-  if (!entry.waiting_since.has_value()) entry.waiting_since = now;
-  if (now - *entry.waiting_since < patience) return;
-  entry.gave_up = true;
-  entry.record.GaveUp(
-      absl::UnavailableError(absl::StrCat("no byte for ", shoal::FormatDuration(patience), ": ", because)));
-  entry.download->Stop();
+bool Downloads::Release(DownloadKey download) {
+  return Take(download).has_value();
 }
 
 std::vector<Downloads::Event> Downloads::TakeEvents() {
@@ -135,11 +165,7 @@ std::vector<Downloads::Event> Downloads::TakeEvents() {
   }
   const absl::Duration now = Clock::Real().Uptime();
   for (const Event& event : events) {
-    Entry& entry = Find(event.download);
-    entry.record.Observe(event.event, now);
-    if (reseeder_ != nullptr && std::holds_alternative<DownloadStarted>(event.event)) {
-      if (auto source = entry.download->source()) reseeder_->Serve(std::move(source), entry.trackers);
-    }
+    if (Entry* entry = Find(event.download)) entry->record.Observe(event.event, now);
   }
   return events;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,8 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/strong_index.h"
+#include "shoal/content/publish/chunk_source.h"
+#include "shoal/service/metrics/serving_metrics.h"
 #include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::leecher {
@@ -28,17 +31,20 @@ using DownloadKey = StrongIndex<struct DownloadKeyTag, size_t>;
 // viewer. A command line, a daemon and a page add, list, pause and remove downloads here, and read events,
 // records and status. It prints nothing and knows neither terminal nor flags.
 //
-// Thread safety: one thread at a time, the viewer's. Events arrive from other threads; `Options::wake` says
-// so, and TakeEvents brings them to the viewer's thread.
+// What a download holds is served from its DownloadStarted on, whether or not the viewer takes events.
+//
+// Thread safety: one thread at a time, the viewer's. Events occur on other threads; `Options::wake` announces
+// them, and TakeEvents brings them to the viewer's thread.
 class Downloads {
  public:
   // How what is held is served to others, and announced to the trackers.
   struct Serving {
-    Endpoint listen;                     // port 0: the system chooses
-    std::optional<IpAddress> advertise;  // unset: as each tracker sees us
+    Endpoint listen;                  // port 0: the system chooses
+    std::vector<Endpoint> advertise;  // as in Reseeder::Options
     // As in Reseeder::Options.
     std::function<void(const tracking::TrackerUrl& tracker, const absl::Status& status)> on_tracker;
     std::function<void(const tracking::ContentSummary& content, const absl::Status& why)> on_rejected;
+    std::function<void(const tracking::ContentSummary& content, const absl::Status& why)> on_broken;
   };
   struct Options {
     DownloadRuntime::Options runtime;
@@ -49,6 +55,7 @@ class Downloads {
   struct Event {
     DownloadKey download;
     DownloadEvent event;
+    DownloadStatus status;  // at the time of the event
   };
 
   // Errors: UNAVAILABLE with the address when the chunk server can't listen there.
@@ -65,27 +72,39 @@ class Downloads {
   std::vector<DownloadKey> List() const;
   bool all_finished() const;
 
-  // All require a key of List().
-  const DownloadRecord& record(DownloadKey download) const { return Find(download).record; }
-  DownloadStatus status(DownloadKey download) const { return Find(download).download->status(); }
-  void Pause(DownloadKey download) { Find(download).download->Pause(); }
-  void Resume(DownloadKey download) { Find(download).download->Resume(); }
-  // Ends the download with CANCELLED, keeping what is on disk; DownloadFinished follows.
-  void Stop(DownloadKey download) { Find(download).download->Stop(); }
-  void SetFilePriority(DownloadKey download, const std::string& glob, FilePriority priority) {
-    Find(download).download->SetFilePriority(glob, priority);
-  }
-  // Stops the download, with UNAVAILABLE and the reason as its outcome, when it has been waiting for longer
-  // than `patience` without a break. To be called now and then.
-  void GiveUpAfter(DownloadKey download, absl::Duration patience, absl::Duration now);
-  // Ends the download and forgets it, and serves its content no longer. Waits until it has ended; no event of
-  // it follows.
-  void Remove(DownloadKey download);
-  // Forgets the download, which has finished; its content is served on.
-  void Release(DownloadKey download);
+  // The following find a download by its key. If it was removed or released they return null, nothing, or
+  // false, and have no effect.
 
-  // The events since the last call, in the order of their arrival; records have seen them. What a download
-  // holds is served from its DownloadStarted on.
+  // Valid until the download is removed or released.
+  const DownloadRecord* record(DownloadKey download) const;
+  std::optional<DownloadStatus> status(DownloadKey download) const;
+  // What it holds, growing while it runs; null until its store is open.
+  std::shared_ptr<const ChunkSource> source(DownloadKey download) const;
+  // See Download. Errors, besides those there: NOT_FOUND.
+  absl::StatusOr<std::unique_ptr<DownloadReader>> OpenReader(DownloadKey download, ChunkRange chunks,
+                                                             std::function<void()> wake);
+  absl::StatusOr<DownloadDetails> Details(DownloadKey download, absl::Duration patience);
+  // See Download.
+  bool Pause(DownloadKey download) {
+    return With(download, [](Entry& entry) { entry.download->Pause(); });
+  }
+  bool Resume(DownloadKey download) {
+    return With(download, [](Entry& entry) { entry.download->Resume(); });
+  }
+  bool SetFilePriority(DownloadKey download, const std::string& glob, FilePriority priority) {
+    return With(download, [&](Entry& entry) { entry.download->SetFilePriority(glob, priority); });
+  }
+  // Ends the download with CANCELLED, keeping what is on disk; DownloadFinished follows.
+  bool Stop(DownloadKey download) {
+    return With(download, [](Entry& entry) { entry.download->Stop(); });
+  }
+  // Ends the download and forgets it, and serves what it holds no longer; other downloads of the same content
+  // are not affected. Waits until it has ended; no event of it follows.
+  bool Remove(DownloadKey download);
+  // Forgets the download, which has finished; what it holds is served until the end of this object.
+  bool Release(DownloadKey download);
+
+  // The events since the last call, in the order in which they occurred; records have seen them.
   std::vector<Event> TakeEvents();
 
   // Of all downloads together, in bytes per second.
@@ -94,23 +113,38 @@ class Downloads {
     runtime_->SetRateLimits(down_bytes_per_second, up_bytes_per_second);
   }
 
+  // See DownloadRuntime.
+  std::shared_ptr<tracking::TrackerClient> ClientAt(const tracking::TrackerUrl& tracker) {
+    return runtime_->ClientAt(tracker);
+  }
   // Null when nothing is served.
   Reseeder* serving() const { return reseeder_.get(); }
+  // What all downloads received since the start: payload of chunks, wasted bytes included. Thread-safe.
+  uint64_t received_bytes() const { return runtime_->received_bytes(); }
+  // For ServingPages. Thread-safe.
+  service::ServingFigures figures() const;
 
  private:
   struct Entry {
     DownloadKey key;
-    std::vector<tracking::TrackerUrl> trackers;
     DownloadRecord record;
     std::unique_ptr<Download> download;
-    std::optional<absl::Duration> waiting_since;
-    bool gave_up = false;
   };
 
   explicit Downloads(Options options);
-  Entry& Find(DownloadKey download) const;
-  std::unique_ptr<Entry> Take(DownloadKey download);
-  void Note(DownloadKey download, const DownloadEvent& event);
+  // Null if there is no such download.
+  Entry* Find(DownloadKey download) const;
+  // Returns false if there is no such download.
+  template <typename Action>
+  bool With(DownloadKey download, const Action& action) {
+    Entry* entry = Find(download);
+    if (entry != nullptr) action(*entry);
+    return entry != nullptr;
+  }
+  // Ends the download and forgets it. Returns what it held, which may be null.
+  std::optional<std::shared_ptr<const ChunkSource>> Take(DownloadKey download);
+  // Called on loops of the runtime.
+  void Note(DownloadKey download, const DownloadEvent& event, const DownloadStatus& status);
 
   const std::function<void()> wake_;
   const std::unique_ptr<DownloadRuntime> runtime_;

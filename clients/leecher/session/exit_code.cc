@@ -2,42 +2,52 @@
 
 #include <csignal>
 
+#include "shoal/base/error_cause.h"
+
 namespace shoal::leecher {
 
 ExitCode ExitCodeForSignal(int signal) {
+  if (signal == SIGHUP) return ExitCode::kHangUp;
   return signal == SIGTERM ? ExitCode::kTerminated : ExitCode::kInterrupted;
 }
 
-ExitCode ExitCodeFor(const absl::Status& outcome, const OutcomeFacts& facts) {
-  switch (outcome.code()) {
-    case absl::StatusCode::kOk:
-      return ExitCode::kOk;
-    case absl::StatusCode::kInvalidArgument:
+ExitCode ExitCodeFor(const absl::Status& outcome, int signal) {
+  if (outcome.ok()) return ExitCode::kOk;
+  if (absl::IsCancelled(outcome) && signal != 0) return ExitCodeForSignal(signal);
+  switch (CauseOf(outcome)) {
+    case ErrorCause::kUsage:
+    case ErrorCause::kOutputInInput:
       return ExitCode::kUsage;
-    case absl::StatusCode::kNotFound:
+    case ErrorCause::kNoSuchPath:
+    case ErrorCause::kUnknownContent:
       return ExitCode::kNotFound;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-      return facts.tracker_answered ? ExitCode::kNoPeer : ExitCode::kNoTracker;
-    case absl::StatusCode::kFailedPrecondition:
-      return facts.several_contents ? ExitCode::kAmbiguousName : ExitCode::kOther;
-    case absl::StatusCode::kAlreadyExists:
+    case ErrorCause::kTrackerUnreachable:
+      return ExitCode::kNoTracker;
+    case ErrorCause::kNoPeer:
+      return ExitCode::kNoPeer;
+    case ErrorCause::kAmbiguousName:
+      return ExitCode::kAmbiguousName;
+    case ErrorCause::kTargetExists:
       return ExitCode::kTargetExists;
-    case absl::StatusCode::kResourceExhausted:
+    case ErrorCause::kDiskFull:
       return ExitCode::kDiskFull;
-    case absl::StatusCode::kPermissionDenied:
+    case ErrorCause::kNoPermission:
       return ExitCode::kNoPermission;
-    case absl::StatusCode::kCancelled:
-      return facts.signal != 0 ? ExitCodeForSignal(facts.signal) : ExitCode::kOther;
-    default:
-      return ExitCode::kOther;
+    case ErrorCause::kNone:
+    case ErrorCause::kTooManyOpenFiles:
+    case ErrorCause::kTargetInUse:
+    case ErrorCause::kTargetGone:
+    case ErrorCause::kWriteFailed:
+    case ErrorCause::kTrackerRefused:
+      break;
   }
+  return ExitCode::kOther;
 }
 
 const char* ExitCodeTable() {
   return "Exit codes:\n"
-         "    0  all is well\n"
-         "    1  something else went wrong; the message says what\n"
+         "    0  success\n"
+         "    1  another failure; the message says which\n"
          "    2  wrong usage, a file that is no .shoal file, or globs that match no file\n"
          "    3  no tracker knows the content; no such path\n"
          "    4  no tracker could be reached\n"
@@ -47,7 +57,7 @@ const char* ExitCodeTable() {
          "    8  disk full\n"
          "    9  no permission\n"
          "   10  the command of --on-complete failed\n"
-         "  130  interrupted by Ctrl-C (143: by SIGTERM); what was fetched is kept\n";
+         "  130  interrupted by Ctrl-C (143: by SIGTERM, 129: by SIGHUP); what was fetched is kept\n";
 }
 
 }  // namespace shoal::leecher

@@ -4,7 +4,7 @@
 
 namespace shoal::leecher {
 
-// The exit codes of the process, for scripts. docs/cli.md and --help document the numbers; they do not
+// The exit codes of the process, for scripts. docs/cli.md and --help document the numbers, which do not
 // change.
 enum class ExitCode : int {
   kOk = 0,
@@ -18,23 +18,20 @@ enum class ExitCode : int {
   kDiskFull = 8,
   kNoPermission = 9,
   kOnCompleteFailed = 10,
+  kHangUp = 129,       // SIGHUP
   kInterrupted = 130,  // SIGINT, as shells count it
   kTerminated = 143,   // SIGTERM
 };
 
-// What a status alone does not tell.
-struct OutcomeFacts {
-  bool tracker_answered = false;  // at least one did, so "unavailable" speaks of peers
-  bool several_contents = false;  // of the name that was asked for
-  int signal = 0;                 // that asked for the end; 0: none
-};
+// Returns the exit code for an outcome. It comes from the outcome's cause (see ErrorCause), which is set
+// where the reason is known; a status code alone never decides. `signal`: the one that stopped the command;
+// 0: none. It counts for CANCELLED only.
+ExitCode ExitCodeFor(const absl::Status& outcome, int signal = 0);
 
-ExitCode ExitCodeFor(const absl::Status& outcome, const OutcomeFacts& facts);
-
-// 130 for SIGINT, 143 for SIGTERM.
+// 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
 ExitCode ExitCodeForSignal(int signal);
 
-// The table of --help: one line per code.
+// The table of --help, one line per code.
 const char* ExitCodeTable();
 
 }  // namespace shoal::leecher

@@ -14,9 +14,10 @@ std::string Dump(const Json& json) {
 }
 
 Json Of(const tracking::ContentSummary& summary) {
-  return {{"content_id", summary.id.ToHex()},    {"name", summary.name},
-          {"total_bytes", summary.length_bytes}, {"chunk_bytes", summary.chunk_size_bytes},
-          {"chunks", summary.chunk_count},       {"files", summary.file_count}};
+  return {{"content_id", summary.id.ToHex()},     {"name", summary.name},
+          {"length_bytes", summary.length_bytes}, {"chunk_size_bytes", summary.chunk_size_bytes},
+          {"chunks", summary.chunk_count},        {"files", summary.file_count},
+          {"left_out", summary.left_out}};
 }
 
 Json Of(const tracking::ContentStatus& content) {
@@ -27,23 +28,35 @@ Json Of(const tracking::ContentStatus& content) {
   return json;
 }
 
+Json FilesOf(const Manifest& manifest) {
+  Json files = Json::array();
+  for (const FileEntry& entry : manifest.files()) {
+    files.push_back(
+        {{"path", entry.path}, {"length_bytes", entry.length_bytes}, {"executable", entry.executable}});
+  }
+  return files;
+}
+
+Json LinksOf(const Manifest& manifest) {
+  Json links = Json::array();
+  for (const LinkEntry& link : manifest.links())
+    links.push_back({{"path", link.path}, {"target", link.target}});
+  return links;
+}
+
 }  // namespace
 
 std::string JsonContent(const tracking::ContentStatus& content) {
   return Dump(Of(content));
 }
 
-std::string JsonInfo(const tracking::ContentSummary& summary, const ManifestFile* file,
-                     const tracking::GetSwarmResponse* swarm) {
+std::string JsonInfo(const tracking::ContentSummary& summary, const Manifest* manifest,
+                     const std::vector<std::string>* trackers, const tracking::GetSwarmResponse* swarm) {
   Json json = swarm != nullptr ? Of(swarm->content) : Of(summary);
-  if (file != nullptr) {
-    json["trackers"] = file->trackers;
-    json["file_list"] = Json::array();
-    for (const FileEntry& entry : file->manifest.files()) {
-      json["file_list"].push_back(
-          {{"path", entry.path}, {"bytes", entry.length_bytes}, {"executable", entry.executable}});
-    }
-  }
+  if (trackers != nullptr) json["trackers"] = *trackers;
+  json["file_list"] = manifest == nullptr ? Json() : FilesOf(*manifest);
+  json["links"] = manifest == nullptr ? Json() : LinksOf(*manifest);
+  json["empty_folders"] = manifest == nullptr ? Json() : Json(manifest->empty_folders());
   json["peers"] = Json::array();
   if (swarm == nullptr) return Dump(json);
   for (const tracking::SwarmPeer& peer : swarm->peers) {
@@ -60,9 +73,34 @@ std::string JsonInfo(const tracking::ContentSummary& summary, const ManifestFile
   return Dump(json);
 }
 
-std::string JsonMade(const tracking::ContentSummary& summary, const std::string& path) {
+std::string JsonMade(const tracking::ContentSummary& summary, const std::string& path,
+                     const std::vector<LeftOut>& left_out) {
   Json json = Of(summary);
   json["path"] = path;
+  json["left_out_list"] = Json::array();
+  for (const LeftOut& each : left_out)
+    json["left_out_list"].push_back({{"path", each.path}, {"reason", each.reason}});
+  return Dump(json);
+}
+
+std::string JsonDryRun(const DryRun& plan, const Manifest& manifest, const FileSelection& wanted,
+                       absl::Time now) {
+  Json json = {{"event", "dry_run"}, {"time", JsonTime(now)}, {"download", plan.download}};
+  json["content_id"] = manifest.id().ToHex();
+  json["name"] = manifest.name();
+  json["path"] = plan.path;
+  json["length_bytes"] = manifest.length_bytes();
+  json["chunks"] = manifest.chunk_count();
+  json["files"] = manifest.files().size();
+  json["wanted_files"] = plan.wanted_files;
+  json["wanted_bytes"] = plan.wanted_bytes;
+  json["target_exists"] = plan.target_exists;
+  json["continues"] = plan.continues;
+  json["free_bytes"] = plan.free_bytes.has_value() ? Json(*plan.free_bytes) : Json();
+  json["file_list"] = FilesOf(manifest);
+  for (uint32_t i = 0; i < manifest.files().size(); ++i) {
+    json["file_list"][i]["wanted"] = wanted.Wants(FileIndex(i));
+  }
   return Dump(json);
 }
 

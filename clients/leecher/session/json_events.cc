@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "shoal/base/error_cause.h"
+
 namespace shoal::leecher {
 namespace {
 
@@ -19,8 +21,8 @@ Json Begin(const char* event, const std::string& download, absl::Time now) {
   return json;
 }
 
-// Bytes that are no UTF-8 become U+FFFD, and all that is not ASCII is escaped: a line of JSON harms no
-// terminal.
+// Escapes everything that is not ASCII, and turns bytes that are not UTF-8 into U+FFFD, so that a line of
+// JSON cannot control a terminal.
 std::string DumpEvent(const Json& json) {
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
@@ -78,7 +80,10 @@ Json PeersOf(const DownloadRecord& record, const DownloadStatus& status) {
 }
 
 Json ErrorOf(const absl::Status& error) {
-  return {{"status", absl::StatusCodeToString(error.code())}, {"message", std::string(error.message())}};
+  const ErrorCause cause = CauseOf(error);
+  return {{"status", absl::StatusCodeToString(error.code())},
+          {"cause", cause == ErrorCause::kNone ? Json() : Json(CauseName(cause))},
+          {"message", std::string(error.message())}};
 }
 
 Json PeerEvent(const std::string& download, const PeerId& peer, const Endpoint& endpoint, const char* state,
@@ -103,7 +108,7 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
     json["content_id"] = start->content_id.ToHex();
     json["name"] = start->name;
     json["path"] = start->target_path;
-    json["total_bytes"] = start->length_bytes;
+    json["length_bytes"] = start->length_bytes;
     json["chunks"] = start->chunk_count;
     json["files"] = start->files;
     json["wanted_files"] = start->wanted_files;
@@ -138,8 +143,15 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
   if (const auto* tracker = std::get_if<TrackerChanged>(&event)) {
     Json json = Begin("tracker", download, now);
     json["tracker"] = tracker->tracker.ToString();
-    json["state"] = tracker->status.ok() ? "back" : "away";
+    json["state"] = tracker->status.ok()                                      ? "back"
+                    : CauseOf(tracker->status) == ErrorCause::kTrackerRefused ? "refusing"
+                                                                              : "away";
     if (!tracker->status.ok()) json["why"] = std::string(tracker->status.message());
+    return DumpEvent(json);
+  }
+  if (const auto* warning = std::get_if<DownloadWarning>(&event)) {
+    Json json = Begin("warning", download, now);
+    json["text"] = warning->text;
     return DumpEvent(json);
   }
   if (const auto* waiting = std::get_if<Waiting>(&event)) {
@@ -150,6 +162,12 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
   if (const auto* change = std::get_if<PausedChanged>(&event)) {
     return DumpEvent(Begin(change->paused ? "paused" : "resumed", download, now));
   }
+  if (const auto* replaced = std::get_if<ContentReplaced>(&event)) {
+    Json json = Begin("replaced", download, now);
+    json["content_id"] = replaced->content_id.ToHex();
+    json["discarded_bytes"] = replaced->discarded_bytes;
+    return DumpEvent(json);
+  }
   return "";
 }
 
@@ -159,7 +177,7 @@ std::string JsonProgress(const std::string& download, const DownloadStatus& stat
   Json json = Begin("progress", download, now);
   json["phase"] = PhaseName(status.phase);
   json["bytes"] = status.held_bytes;
-  json["total_bytes"] = status.length_bytes;
+  json["length_bytes"] = status.length_bytes;
   json["wanted_bytes"] = status.wanted_bytes;
   json["in_order_bytes"] = status.in_order_bytes;
   json["chunks_held"] = status.chunks_held;
@@ -192,7 +210,7 @@ std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& sta
   json["name"] = record.label();
   json["path"] = record.target_path().empty() ? Json() : Json(record.target_path());
   json["bytes"] = status.held_bytes;
-  json["total_bytes"] = status.length_bytes;
+  json["length_bytes"] = status.length_bytes;
   json["wanted_bytes"] = status.wanted_bytes;
   json["files"] = status.files;
   json["wanted_files"] = status.wanted_files;
@@ -221,7 +239,7 @@ std::string JsonFinished(const DownloadRecord& record, const DownloadStatus& sta
   json["candidates"] = Json::array();
   for (const tracking::ContentStatus& content : record.candidates()) {
     json["candidates"].push_back({{"content_id", content.summary.id.ToHex()},
-                                  {"total_bytes", content.summary.length_bytes},
+                                  {"length_bytes", content.summary.length_bytes},
                                   {"first_seen", JsonTime(content.first_seen)},
                                   {"seeders", content.seeders},
                                   {"leechers", content.leechers}});
@@ -239,6 +257,12 @@ std::string JsonServing(const ServingStatus& serving, bool over, absl::Time now)
   json["bytes_per_second"] = Rounded(serving.rate_bytes_per_second);
   json["trackers_told"] = serving.trackers_told;
   json["trackers"] = serving.trackers;
+  return DumpEvent(json);
+}
+
+std::string JsonHttp(uint16_t port, absl::Time now) {
+  Json json = Begin("http", now);
+  json["http_port"] = port;
   return DumpEvent(json);
 }
 

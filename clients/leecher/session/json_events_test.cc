@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "shoal/base/error_cause.h"
 
 namespace shoal::leecher {
 namespace {
@@ -40,7 +41,7 @@ TEST(JsonEventsTest, Start) {
   EXPECT_EQ(json["download"], "m");
   EXPECT_EQ(json["content_id"], std::string(64, '0'));
   EXPECT_EQ(json["path"], "out/model");
-  EXPECT_EQ(json["total_bytes"], 10);
+  EXPECT_EQ(json["length_bytes"], 10);
   EXPECT_EQ(json["resumed_bytes"], 5);
   EXPECT_EQ(json["files"], 4);
   EXPECT_EQ(json["wanted_files"], 2);
@@ -67,9 +68,17 @@ TEST(JsonEventsTest, ChunksTrackersAndWaiting) {
   const tracking::TrackerUrl url{tracking::TrackerUrl::Protocol::kGrpc, {"t", 1}};
   EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, absl::UnavailableError("x")}, kNow))["state"], "away");
   EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, absl::OkStatus()}, kNow))["state"], "back");
+  const absl::Status refused = WithCause(absl::InvalidArgumentError("x"), ErrorCause::kTrackerRefused);
+  EXPECT_EQ(Parse(JsonEvent("m", TrackerChanged{url, refused}, kNow))["state"], "refusing");
   EXPECT_EQ(Parse(JsonEvent("m", Waiting{"no peer"}, kNow))["because"], "no peer");
+  EXPECT_EQ(Parse(JsonEvent("m", DownloadWarning{"no locks"}, kNow))["event"], "warning");
+  EXPECT_EQ(Parse(JsonEvent("m", DownloadWarning{"no locks"}, kNow))["text"], "no locks");
   EXPECT_EQ(Parse(JsonEvent("m", PausedChanged{true}, kNow))["event"], "paused");
   EXPECT_EQ(Parse(JsonEvent("m", PausedChanged{false}, kNow))["event"], "resumed");
+  const Json replaced = Parse(JsonEvent("m", ContentReplaced{ContentId(), 7}, kNow));
+  EXPECT_EQ(replaced["event"], "replaced");
+  EXPECT_EQ(replaced["content_id"], ContentId().ToHex());
+  EXPECT_EQ(replaced["discarded_bytes"], 7);
 }
 
 TEST(JsonEventsTest, Progress) {
@@ -165,7 +174,12 @@ TEST(JsonEventsTest, ServingAndErrors) {
   EXPECT_EQ(Parse(JsonServing({.port = 7, .contents = 1, .peers = 2, .sent_bytes = 3}, false, kNow))["event"],
             "serving");
   EXPECT_EQ(Parse(JsonServing({.port = 7}, true, kNow))["event"], "serving_ended");
-  EXPECT_EQ(Parse(JsonError(absl::NotFoundError("x"), ExitCode::kNotFound, kNow))["exit_code"], 3);
+  Json json = Parse(JsonError(absl::NotFoundError("x"), ExitCode::kNotFound, kNow));
+  EXPECT_EQ(json["exit_code"], 3);
+  EXPECT_TRUE(json["error"]["cause"].is_null());
+  const absl::Status error = WithCause(absl::UnavailableError("x"), ErrorCause::kNoPeer);
+  json = Parse(JsonError(error, ExitCode::kNoPeer, kNow));
+  EXPECT_EQ(json["error"]["cause"], "no_peer");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,6 +13,7 @@
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/rate_limit.h"
+#include "shoal/service/metrics/serving_metrics.h"
 #include "shoal/stream/upload/upload_ledger.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -22,12 +23,14 @@ namespace shoal::leecher {
 
 // Serves the contents of this process to other peers and announces them to the trackers: downloads from their
 // first chunk on, complete contents until they are withdrawn. One port for all contents; one announcer per
-// tracker. It prints nothing and does not decide when to end. Thread safety: all methods are thread-safe.
+// tracker. It prints nothing and does not decide when to end.
+//
+// Thread safety: all methods are thread-safe. None waits for a tracker or a peer, except the destructor.
 class Reseeder {
  public:
   struct Options {
-    Endpoint listen;                     // port 0: the system chooses
-    std::optional<IpAddress> advertise;  // unset: as each tracker sees us
+    Endpoint listen;                  // port 0: the system chooses
+    std::vector<Endpoint> advertise;  // see tracking::ChooseAdvertised; empty: what this machine has
     PeerId self;
     std::string site;                          // where it stands; empty: nowhere
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
@@ -40,6 +43,9 @@ class Reseeder {
     std::function<void(const tracking::TrackerUrl& tracker, const absl::Status& status)> on_tracker;
     // A tracker rejects a content.
     std::function<void(const tracking::ContentSummary& content, const absl::Status& why)> on_rejected;
+    // What is served of a content can't be read any more (deleted, truncated, changed): it is no longer
+    // served. Called once per content that was served, on a thread of the reseeder; must not block.
+    std::function<void(const tracking::ContentSummary& content, const absl::Status& why)> on_broken;
   };
 
   struct Totals {
@@ -57,17 +63,30 @@ class Reseeder {
   virtual ~Reseeder() = default;
 
   virtual uint16_t port() const = 0;
-  // Serves what `source` holds from now on, and registers this process as a peer of it with these trackers.
+  // For people: why no other machine may be able to connect, and what changes that. Empty: nothing is known.
+  virtual const std::string& warning() const = 0;
+  // Serves what `source` holds from now on, and registers this process as a peer of its content with these
+  // trackers. A content may have several sources; see ServedContents.
   virtual void Serve(std::shared_ptr<const ChunkSource> source,
                      const std::vector<tracking::TrackerUrl>& trackers) = 0;
+  // The same, as a publisher: the name of the content refers to it from now on.
+  virtual void Publish(std::shared_ptr<const ChunkSource> source,
+                       const std::vector<tracking::TrackerUrl>& trackers) = 0;
   // Announces chunks that a source has gained since.
   virtual void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) = 0;
   // Reports a bad peer of a served content to the trackers of that content, with their next heartbeats. Does
   // nothing for a content that is not served, because a tracker accepts reports only from peers of the same
   // content.
   virtual void Report(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason) = 0;
-  virtual void Withdraw(const ContentId& content) = 0;
+  // Serves out of `source` no longer; no effect when it is not served. The content is withdrawn from a
+  // tracker with the last source that was served for that tracker.
+  virtual void Withdraw(const std::shared_ptr<const ChunkSource>& source) = 0;
+  // A source of the content can't be read: all of its sources are withdrawn, and on_broken follows. No effect
+  // when it is not served.
+  virtual void SourceFailed(const ContentId& content, const absl::Status& why) = 0;
   virtual Totals totals() const = 0;
+  // Returns what `--http` reports; contents that peers have requested are named.
+  virtual service::ServingFigures figures() const = 0;
   // What was sent of one content, and to whom; see ChunkServer.
   virtual stream::ContentTotals content_totals(const ContentId& content) const = 0;
 };

@@ -95,10 +95,10 @@ Reseeder::Options OptionsFor(Heard* heard) {
 const tracking::TrackerUrl kFirst{tracking::TrackerUrl::Protocol::kGrpc, {"first", 1}};
 const tracking::TrackerUrl kSecond{tracking::TrackerUrl::Protocol::kUdp, {"second", 2}};
 
-TEST(ReseederTest, EveryTrackerIsToldWhereTheContentIs) {
+TEST(ReseederTest, RegistersWithEveryTracker) {
   Heard heard;
   Reseeder::Options options = OptionsFor(&heard);
-  options.advertise = IpAddress::V4({192, 0, 2, 1});
+  options.advertise = {{IpAddress::V4({192, 0, 2, 1}), 0}, {IpAddress::V4({192, 0, 2, 2}), 77}};
   auto reseeder = Reseeder::Start(std::move(options));
   ASSERT_TRUE(reseeder.ok()) << reseeder.status();
   EXPECT_NE((*reseeder)->port(), 0);
@@ -111,10 +111,11 @@ TEST(ReseederTest, EveryTrackerIsToldWhereTheContentIs) {
     EXPECT_EQ(request.content.id, source->manifest()->id());
     EXPECT_EQ(request.endpoint.port, (*reseeder)->port());
     EXPECT_EQ(request.endpoint.ip, IpAddress::V4({192, 0, 2, 1}));
+    EXPECT_EQ(request.other_endpoints, (std::vector<Endpoint>{{IpAddress::V4({192, 0, 2, 2}), 77}}));
   }
 }
 
-TEST(ReseederTest, TrackersAreToldWhenItEnds) {
+TEST(ReseederTest, WithdrawsFromTheTrackersWhenItEnds) {
   Heard heard;
   auto reseeder = Reseeder::Start(OptionsFor(&heard));
   ASSERT_TRUE(reseeder.ok()) << reseeder.status();
@@ -131,7 +132,7 @@ TEST(ReseederTest, TrackersAreToldWhenItEnds) {
   EXPECT_GE(heard.left, 1u);
 }
 
-TEST(ReseederTest, TrackersAreToldOfABadPeer) {
+TEST(ReseederTest, ReportsABadPeerToTheTrackers) {
   Heard heard;
   heard.heartbeat_interval = absl::Milliseconds(20);
   auto reseeder = Reseeder::Start(OptionsFor(&heard));
@@ -147,14 +148,91 @@ TEST(ReseederTest, TrackersAreToldOfABadPeer) {
   EXPECT_EQ(heard.reports.front().reason, tracking::PeerReport::Reason::kLying);
 }
 
-TEST(ReseederTest, WhatIsWithdrawnIsServedNoMore) {
+TEST(ReseederTest, AWithdrawnContentIsNoLongerServed) {
   Heard heard;
   auto reseeder = Reseeder::Start(OptionsFor(&heard));
   ASSERT_TRUE(reseeder.ok()) << reseeder.status();
   const auto source = std::make_shared<const EmptySource>();
   (*reseeder)->Serve(source, {kFirst});
-  (*reseeder)->Withdraw(source->manifest()->id());
+  (*reseeder)->Withdraw(source);
   EXPECT_EQ((*reseeder)->totals().contents, 0u);
+}
+
+TEST(ReseederTest, AContentIsWithdrawnWithTheLastSourceOfATracker) {
+  Heard first, second;
+  Reseeder::Options options = OptionsFor(&first);
+  options.make_tracker_client = [&](const tracking::TrackerUrl& url) {
+    return std::make_unique<HearingTracker>(url, url == kFirst ? &first : &second);
+  };
+  auto reseeder = Reseeder::Start(std::move(options));
+  ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+  const auto one = std::make_shared<const EmptySource>();
+  const auto other = std::make_shared<const EmptySource>();  // the same content
+  (*reseeder)->Serve(one, {kFirst, kSecond});
+  for (Heard* heard : {&first, &second}) {
+    MutexLock lock(&heard->mutex);
+    while (heard->registered.empty()) heard->changed.Wait(&heard->mutex);
+  }
+  (*reseeder)->Serve(other, {kFirst});
+  (*reseeder)->Withdraw(one);
+  EXPECT_EQ((*reseeder)->totals().contents, 1u);
+  {
+    MutexLock lock(&second.mutex);
+    while (second.left == 0) second.changed.Wait(&second.mutex);
+  }
+  {
+    MutexLock lock(&first.mutex);
+    EXPECT_EQ(first.left, 0u);
+  }
+  (*reseeder)->Withdraw(other);
+  EXPECT_EQ((*reseeder)->totals().contents, 0u);
+  MutexLock lock(&first.mutex);
+  while (first.left == 0) first.changed.Wait(&first.mutex);
+}
+
+TEST(ReseederTest, APublisherSaysSo) {
+  for (const bool publishes : {true, false}) {
+    Heard heard;
+    auto reseeder = Reseeder::Start(OptionsFor(&heard));
+    ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+    const auto source = std::make_shared<const EmptySource>();
+    if (publishes) {
+      (*reseeder)->Publish(source, {kFirst});
+    } else {
+      (*reseeder)->Serve(source, {kFirst});
+    }
+    MutexLock lock(&heard.mutex);
+    while (heard.registered.empty()) heard.changed.Wait(&heard.mutex);
+    EXPECT_EQ(heard.registered.front().publishes, publishes);
+  }
+}
+
+TEST(ReseederTest, ABrokenSourceIsWithdrawnAndToldOnce) {
+  Heard heard;
+  Reseeder::Options options = OptionsFor(&heard);
+  std::vector<absl::Status> broken;
+  options.on_broken = [&](const tracking::ContentSummary& content, const absl::Status& why) {
+    EXPECT_EQ(content.name, "empty");
+    broken.push_back(why);
+  };
+  auto reseeder = Reseeder::Start(std::move(options));
+  ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+  const auto source = std::make_shared<const EmptySource>();
+  const ContentId id = source->manifest()->id();
+  (*reseeder)->SourceFailed(id, absl::FailedPreconditionError("never served"));
+  EXPECT_TRUE(broken.empty());
+  (*reseeder)->Serve(source, {kFirst});
+  {
+    MutexLock lock(&heard.mutex);
+    while (heard.registered.empty()) heard.changed.Wait(&heard.mutex);
+  }
+  (*reseeder)->SourceFailed(id, absl::FailedPreconditionError("the file is gone"));
+  (*reseeder)->SourceFailed(id, absl::FailedPreconditionError("again"));
+  ASSERT_EQ(broken.size(), 1u);
+  EXPECT_EQ(broken[0].message(), "the file is gone");
+  EXPECT_EQ((*reseeder)->totals().contents, 0u);
+  MutexLock lock(&heard.mutex);
+  while (heard.left == 0) heard.changed.Wait(&heard.mutex);
 }
 
 TEST(ReseederTest, AnAddressThatCannotBeBoundIsAnError) {

@@ -14,7 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// One step of a story: first `advance` passes, then `changed` (if any) changes; `due` is what comes out then.
+// One step of a story: the clock advances, then the entries in `changed` change; `due` are those due then.
 struct Step {
   absl::Duration advance;
   std::vector<std::string> changed;
@@ -34,29 +34,41 @@ const Story kStories[] = {
       {absl::Milliseconds(1999), {}, {}},
       {absl::Milliseconds(1), {}, {"a"}},
       {absl::Seconds(10), {}, {}}}},
-    {"EachChangePutsItOff",
+    {"EachChangePostponesIt",
      absl::Seconds(2),
      {{absl::ZeroDuration(), {"a"}, {}},
       {absl::Seconds(1), {"a"}, {}},
       {absl::Seconds(1), {"a"}, {}},
       {absl::Milliseconds(1999), {}, {}},
       {absl::Milliseconds(1), {}, {"a"}}}},
-    {"EntriesDoNotWaitForEachOther",
+    {"AnEntryThatChangesAllTheTimeIsDueNowAndThen",
+     absl::Seconds(2),
+     {{absl::ZeroDuration(), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {}},
+      {absl::Seconds(1), {"a"}, {"a"}},
+      {absl::Seconds(1), {"a"}, {}}}},
+    {"EntriesSettleIndependently",
      absl::Seconds(2),
      {{absl::ZeroDuration(), {"a", "b"}, {}},
       {absl::Seconds(1), {"b"}, {}},
       {absl::Seconds(1), {"b"}, {"a"}},
       {absl::Seconds(2), {}, {"b"}}}},
-    {"TheOldestComesFirst",
+    {"TheEarliestDueComesFirst",
      absl::Seconds(2),
      {{absl::ZeroDuration(), {"z"}, {}},
       {absl::Milliseconds(1), {"m"}, {}},
       {absl::Milliseconds(1), {"a"}, {}},
       {absl::Seconds(9), {}, {"z", "m", "a"}}}},
-    {"WithoutASettleTimeAllIsDueAtOnce",
+    {"WithASettleTimeOfZeroAllIsDueAtOnce",
      absl::ZeroDuration(),
      {{absl::ZeroDuration(), {"b", "a"}, {"a", "b"}}, {absl::Seconds(1), {}, {}}}},
-    {"ItMayChangeAgainAfterItWasTaken",
+    {"AnEntryMayChangeAgainAfterItWasTaken",
      absl::Seconds(2),
      {{absl::ZeroDuration(), {"a"}, {}},
       {absl::Seconds(2), {}, {"a"}},
@@ -66,7 +78,7 @@ const Story kStories[] = {
 
 class ChangeSettlerStories : public ::testing::TestWithParam<Story> {};
 
-TEST_P(ChangeSettlerStories, ComeOutAsTold) {
+TEST_P(ChangeSettlerStories, AreDueAsExpected) {
   ManualClock clock;
   ChangeSettler settler(clock, GetParam().settle);
   int number = 0;
@@ -81,7 +93,7 @@ TEST_P(ChangeSettlerStories, ComeOutAsTold) {
 INSTANTIATE_TEST_SUITE_P(All, ChangeSettlerStories, ::testing::ValuesIn(kStories),
                          [](const auto& story) { return std::string(story.param.name); });
 
-TEST(ChangeSettler, TellsHowLongToWait) {
+TEST(ChangeSettler, ReturnsTheTimeUntilTheNextIsDue) {
   ManualClock clock;
   ChangeSettler settler(clock, absl::Seconds(2));
   EXPECT_EQ(settler.UntilNextDue(), absl::InfiniteDuration());
@@ -95,7 +107,7 @@ TEST(ChangeSettler, TellsHowLongToWait) {
   EXPECT_EQ(settler.UntilNextDue(), absl::InfiniteDuration());
 }
 
-TEST(ChangeSettler, TheLastWordCounts) {
+TEST(ChangeSettler, ALaterDueTimeReplacesAnEarlierOne) {
   ManualClock clock;
   ChangeSettler settler(clock, absl::Seconds(2));
   settler.Changed("a");

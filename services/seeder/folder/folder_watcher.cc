@@ -38,6 +38,15 @@ bool IsFolder(int folder_fd, const dirent& item) {
   return ::fstatat(folder_fd, item.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
 }
 
+FolderWatcher::Event EventOf(uint32_t mask, FolderWatcher::Event before) {
+  using Event = FolderWatcher::Event;
+  if (mask & IN_MOVED_TO) return Event::kMovedIn;
+  if (mask & IN_CLOSE_WRITE) return Event::kClosed;
+  if (mask & IN_MODIFY || (mask & IN_CREATE && !(mask & IN_ISDIR))) return Event::kWritten;
+  // The mode of a file says nothing about its writers.
+  return mask & IN_ATTRIB ? before : Event::kOther;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FolderWatcher>> FolderWatcher::Create(const std::string& root) {
@@ -47,23 +56,35 @@ absl::StatusOr<std::unique_ptr<FolderWatcher>> FolderWatcher::Create(const std::
                                                      ErrnoStatus(errno, "inotify").message(),
                                                      " (see fs.inotify.max_user_instances)"));
   }
+  SHOAL_ASSIGN_OR_RETURN(const Identity identity, IdentityOf(root));
   const int watch = ::inotify_add_watch(inotify.get(), root.c_str(), kRootMask);
   if (watch < 0 && errno == ENOSPC) {
     return absl::ResourceExhaustedError(
         absl::StrCat("cannot watch ", root, ": no watch is left (see fs.inotify.max_user_watches)"));
   }
   if (watch < 0) return ErrnoStatus(errno, absl::StrCat("cannot watch ", root));
-  auto watcher = std::unique_ptr<FolderWatcher>(new FolderWatcher(std::move(inotify), root));
+  auto watcher = std::unique_ptr<FolderWatcher>(new FolderWatcher(std::move(inotify), root, identity));
   watcher->folder_of_[watch] = "";
   watcher->watch_of_[""] = watch;
   return watcher;
+}
+
+absl::StatusOr<FolderWatcher::Identity> FolderWatcher::IdentityOf(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
+  return Identity(info.st_dev, info.st_ino);
+}
+
+bool FolderWatcher::PathIsWatched() const {
+  const absl::StatusOr<Identity> now = IdentityOf(root_);
+  return now.ok() && *now == identity_;
 }
 
 void FolderWatcher::WatchEntry(const std::string& entry) {
   WatchBelow(entry);
 }
 
-// False when it is no folder (any more), or can't be watched.
+// Returns: false if it is not a folder (any more) or can't be watched.
 bool FolderWatcher::Watch(const std::string& folder) {
   const int watch = ::inotify_add_watch(inotify_.get(), absl::StrCat(root_, "/", folder).c_str(),
                                         kFolderMask | IN_DONT_FOLLOW);
@@ -81,12 +102,13 @@ void FolderWatcher::WatchBelow(const std::string& top) {
   while (!folders.empty()) {
     const std::string folder = std::move(folders.back());
     folders.pop_back();
-    // Watched before it is listed, so that no folder that is made meanwhile is overlooked.
+    // Watched before it is listed, so that a folder that is created meanwhile is not missed.
     if (!Watch(folder)) continue;
     const std::unique_ptr<DIR, DirCloser> listing(::opendir(absl::StrCat(root_, "/", folder).c_str()));
     if (listing == nullptr) continue;
     while (const dirent* item = ::readdir(listing.get())) {
-      if (item->d_name[0] != '.' && IsFolder(::dirfd(listing.get()), *item)) {
+      const absl::string_view name = item->d_name;
+      if (name != "." && name != ".." && IsFolder(::dirfd(listing.get()), *item)) {
         folders.push_back(Join(folder, item->d_name));
       }
     }
@@ -123,7 +145,7 @@ FolderWatcher::Changes FolderWatcher::Read() {
         continue;
       }
       const auto found = folder_of_.find(event->wd);
-      if (found == folder_of_.end()) continue;  // about a watch that was given up
+      if (found == folder_of_.end()) continue;  // of a watch that was removed
       const std::string folder = found->second;
       if (event->mask & (IN_IGNORED | IN_UNMOUNT)) {
         if (folder.empty()) changes.folder_gone = true;
@@ -139,16 +161,18 @@ FolderWatcher::Changes FolderWatcher::Read() {
         continue;
       }
       const char* name = event->len > 0 ? event->name : "";
-      if (name[0] == '.' || (folder.empty() && *name != '\0' && !IsOfferedName(name))) continue;
+      if (folder.empty() && *name != '\0' && !IsOfferedName(name)) continue;
       const std::string below = *name == '\0' ? folder : Join(folder, name);
-      if (below.empty()) continue;  // the shared folder's own mode or owner
+      if (below.empty()) continue;  // the mode or owner of the shared folder itself
       if (event->mask & IN_ISDIR) {
         if (event->mask & IN_MOVED_FROM) UnwatchBelow(below);
         if (event->mask & (IN_CREATE | IN_MOVED_TO)) WatchBelow(below);
       }
       const size_t slash = below.find('/');
-      changes.changed.emplace(below.substr(0, slash),
-                              slash == std::string::npos ? "" : below.substr(slash + 1));
+      Event& last =
+          changes
+              .changed[{below.substr(0, slash), slash == std::string::npos ? "" : below.substr(slash + 1)}];
+      last = EventOf(event->mask, last);
     }
   }
 }

@@ -1,13 +1,10 @@
 #include "services/seeder/folder/hash_cache.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -19,102 +16,21 @@
 #include "absl/strings/str_cat.h"
 #include "services/seeder/folder/entry_scan.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/checksum.h"
+#include "shoal/content/publish/hashed_content.h"
 
 namespace shoal::seeder {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x53484843;  // "SHHC"
-constexpr uint32_t kVersion = 1;
-constexpr size_t kStampBytes = 24;
-
-void AppendBytes(ByteView bytes, std::string* to) {
-  to->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
-
-absl::Status NoEntry() {
-  return absl::InvalidArgumentError("not an entry of the hash cache");
-}
-
-}  // namespace
-
-std::string HashCacheEntry::Encode() const {
-  std::string bytes;
-  AppendBig(kMagic, &bytes);
-  AppendBig(kVersion, &bytes);
-  AppendBig(static_cast<uint32_t>(entry.size()), &bytes);
-  bytes.append(entry);
-  AppendBig(static_cast<uint32_t>(stamps.size()), &bytes);
-  for (const FileStamp& stamp : stamps) {
-    AppendBig(stamp.length_bytes, &bytes);
-    AppendBig(static_cast<uint64_t>(stamp.modified_ns), &bytes);
-    AppendBig(stamp.inode, &bytes);
-  }
-  const std::string canonical = manifest.Encode();
-  AppendBig(static_cast<uint32_t>(canonical.size()), &bytes);
-  bytes.append(canonical);
-  AppendBytes(Sha256::Of(AsBytes(bytes)), &bytes);
-  return bytes;
-}
-
-absl::StatusOr<HashCacheEntry> HashCacheEntry::Decode(ByteView bytes) {
-  constexpr size_t kDigestBytes = sizeof(Sha256Digest);
-  if (bytes.size() < kDigestBytes || bytes.size() > kMaxHashCacheEntryBytes) return NoEntry();
-  const ByteView body = bytes.first(bytes.size() - kDigestBytes);
-  const ByteView digest = bytes.last(kDigestBytes);
-
-  ByteReader reader(body);
-  if (reader.ReadBig<uint32_t>() != kMagic || reader.ReadBig<uint32_t>() != kVersion) return NoEntry();
-  if (!std::ranges::equal(Sha256::Of(body), digest)) {
-    return absl::DataLossError("an entry of the hash cache is damaged");
-  }
-
-  std::string entry = reader.ReadString(reader.ReadBig<uint32_t>());
-  const uint32_t stamp_count = reader.ReadBig<uint32_t>();
-  if (!reader.ok() || stamp_count > reader.remaining() / kStampBytes) return NoEntry();
-  std::vector<FileStamp> stamps(stamp_count);
-  for (FileStamp& stamp : stamps) {
-    stamp.length_bytes = reader.ReadBig<uint64_t>();
-    stamp.modified_ns = static_cast<int64_t>(reader.ReadBig<uint64_t>());
-    stamp.inode = reader.ReadBig<uint64_t>();
-  }
-  const ByteView canonical = reader.ReadBytes(reader.ReadBig<uint32_t>());
-  if (!reader.ok() || reader.remaining() != 0) return NoEntry();
-  SHOAL_ASSIGN_OR_RETURN(Manifest manifest, Manifest::Decode(canonical));
-  if (manifest.files().size() != stamps.size()) return NoEntry();
-
-  return HashCacheEntry{std::move(entry), std::move(manifest), std::move(stamps)};
-}
-namespace {
-
 constexpr char kSuffix[] = ".hashes";
 
-// A file name for any text, however long it is and whatever bytes are in it.
+// Returns: a file name of fixed length for any text.
 std::string NameFor(const std::string& text) {
   const Sha256Digest digest = Sha256::Of(AsBytes(text));
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), 16));
-}
-
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(path, O_RDONLY));
-  struct stat info{};
-  if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
-  if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) > kMaxHashCacheEntryBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is no entry of the hash cache"));
-  }
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
-    if (count == 0) break;
-    done += static_cast<size_t>(count);
-  }
-  bytes.resize(done);
-  return bytes;
 }
 
 absl::Status WriteWhole(const std::string& path, const std::string& bytes) {
@@ -151,24 +67,26 @@ std::string HashCache::PathOf(const std::string& entry) const {
 
 std::optional<BuiltManifest> HashCache::Find(const std::string& entry,
                                              const Sha256Digest& fingerprint) const {
-  const absl::StatusOr<std::string> bytes = ReadWhole(PathOf(entry));
+  const absl::StatusOr<std::string> bytes = ReadFile(PathOf(entry), kMaxHashedContentBytes);
   if (!bytes.ok()) return std::nullopt;
-  absl::StatusOr<HashCacheEntry> stored = HashCacheEntry::Decode(AsBytes(*bytes));
+  absl::StatusOr<HashedContent> stored = HashedContent::Decode(AsBytes(*bytes));
   if (!stored.ok() || stored->entry != entry ||
-      FingerprintOf(stored->manifest.kind(), stored->manifest.files(), stored->stamps) != fingerprint) {
+      FingerprintOf(stored->manifest, stored->stamps) != fingerprint) {
     return std::nullopt;
   }
   const bool is_folder = stored->manifest.kind() == Manifest::Kind::kFolder;
   return BuiltManifest{std::move(stored->manifest),
                        is_folder ? absl::StrCat(shared_folder_, "/", entry) : shared_folder_,
-                       std::move(stored->stamps)};
+                       std::move(stored->stamps),
+                       LinkPolicy::kKeepInside,
+                       {}};
 }
 
 absl::Status HashCache::Store(const std::string& entry, const BuiltManifest& built) const {
   const std::string path = PathOf(entry);
   const std::string temporary = absl::StrCat(path, ".tmp");
   const absl::Status written =
-      WriteWhole(temporary, HashCacheEntry{entry, built.manifest, built.stamps}.Encode());
+      WriteWhole(temporary, HashedContent{entry, built.manifest, built.stamps}.Encode());
   if (!written.ok()) {
     ::unlink(temporary.c_str());
     return written;
@@ -190,7 +108,7 @@ void HashCache::KeepOnly(const std::vector<std::string>& entries) const {
   for (std::filesystem::directory_iterator item(folder_, error), end; !error && item != end;
        item.increment(error)) {
     const std::string name = item->path().filename().string();
-    // Others' files are none of our business.
+    // Files that are not from this cache stay.
     if (!absl::EndsWith(name, kSuffix) && !absl::EndsWith(name, absl::StrCat(kSuffix, ".tmp"))) continue;
     if (!kept.contains(name)) removed.push_back(item->path());
   }

@@ -7,37 +7,20 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "shoal/base/byte_order.h"
 #include "shoal/content/manifest/checksum.h"
-#include "shoal/content/manifest/manifest.h"
-#include "shoal/content/publish/file_stamp.h"
 #include "shoal/content/publish/manifest_builder.h"
 
 namespace shoal::seeder {
 
-// The stored record of one hashed entry: enough to offer it again while its files are unchanged. The bytes
-// are described in docs/wire_format.md, "Hash cache entry".
-struct HashCacheEntry {
-  std::string entry;
-  Manifest manifest;
-  std::vector<FileStamp> stamps;  // one per file of the manifest
-
-  std::string Encode() const;
-  // Errors: INVALID_ARGUMENT if `bytes` is no such record or has another version; DATA_LOSS if the checksum
-  // is wrong.
-  static absl::StatusOr<HashCacheEntry> Decode(ByteView bytes);
-};
-
-// An upper bound of an encoded entry; a longer file is not from this cache.
-inline constexpr uint64_t kMaxHashCacheEntryBytes = kMaxManifestBytes + 24ull * kMaxFiles + 4096;
-
 // Keeps hashes across restarts, so that only changed entries are hashed again: one file per entry, in one
 // folder per shared folder, so that several seeders can share a state folder. A damaged record, or one of
-// another version, counts as missing. Thread-safe: the only state is the paths.
+// another version, counts as missing.
+//
+// Thread safety: thread-safe; the only state is the paths.
 class HashCache {
  public:
-  // Creates `state_folder` and its parents if missing. Errors: PERMISSION_DENIED, or from errno, when it
-  // can't be written; the caller then works without a cache.
+  // Creates `state_folder` and its parents if missing.
+  // Errors: PERMISSION_DENIED, or from errno, if it can't be written; the caller then works without a cache.
   static absl::StatusOr<std::unique_ptr<const HashCache>> Open(const std::string& state_folder,
                                                                const std::string& shared_folder);
 

@@ -42,7 +42,7 @@ class HashCacheTest : public ::testing::Test {
   std::unique_ptr<const HashCache> cache_;
 };
 
-TEST_F(HashCacheTest, FindsWhatWasStored) {
+TEST_F(HashCacheTest, FindsAStoredEntry) {
   for (const char* entry : {"file", "many"}) {
     SCOPED_TRACE(entry);
     EXPECT_FALSE(cache_->Find(entry, Fingerprint(entry)));
@@ -62,14 +62,29 @@ TEST_F(HashCacheTest, AFileThatChangedIsNotFound) {
   EXPECT_FALSE(cache_->Find("file", Fingerprint("file")));
 }
 
-TEST_F(HashCacheTest, OutlivesTheProcess) {
+TEST_F(HashCacheTest, DoesNotFindAFileThatWasOverwrittenWithItsTimeRestored) {
+  const auto before = FileStamp::Of(share_.Path("file"));
+  const auto time = std::filesystem::last_write_time(share_.Path("file"));
+  ASSERT_TRUE(cache_->Store("file", Build("file")).ok());
+  // Repeated until the step of the file system's time stamps is over.
+  do {
+    share_.Write("file", "BYTES of a file");
+    std::filesystem::last_write_time(share_.Path("file"), time);
+  } while (FileStamp::Of(share_.Path("file"))->changed_ns == before->changed_ns);
+  const auto after = FileStamp::Of(share_.Path("file"));
+  EXPECT_EQ(before->modified_ns, after->modified_ns);
+  EXPECT_EQ(before->length_bytes, after->length_bytes);
+  EXPECT_FALSE(cache_->Find("file", Fingerprint("file")));
+}
+
+TEST_F(HashCacheTest, KeepsEntriesAcrossInstances) {
   ASSERT_TRUE(cache_->Store("file", Build("file")).ok());
   const auto again = HashCache::Open(state_.Path("deep/down"), share_.path());
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE((*again)->Find("file", Fingerprint("file")));
 }
 
-TEST_F(HashCacheTest, TwoSharesDoNotMixTheirs) {
+TEST_F(HashCacheTest, TwoSharesHaveSeparateEntries) {
   const TemporaryFolder other_share;
   ASSERT_TRUE(cache_->Store("file", Build("file")).ok());
   const auto other = HashCache::Open(state_.Path("deep/down"), other_share.path());
@@ -79,7 +94,7 @@ TEST_F(HashCacheTest, TwoSharesDoNotMixTheirs) {
   EXPECT_TRUE(cache_->Find("file", Fingerprint("file")));
 }
 
-TEST_F(HashCacheTest, BrokenFilesCountAsNotThere) {
+TEST_F(HashCacheTest, ADamagedRecordCountsAsMissing) {
   ASSERT_TRUE(cache_->Store("file", Build("file")).ok());
   ASSERT_EQ(StoredFiles().size(), 1u);
   std::filesystem::resize_file(StoredFiles()[0], std::filesystem::file_size(StoredFiles()[0]) - 1);
@@ -88,7 +103,7 @@ TEST_F(HashCacheTest, BrokenFilesCountAsNotThere) {
   EXPECT_TRUE(cache_->Find("file", Fingerprint("file")));
 }
 
-TEST_F(HashCacheTest, ForgetsWhatIsGone) {
+TEST_F(HashCacheTest, RemovesEntriesThatAreGone) {
   ASSERT_TRUE(cache_->Store("file", Build("file")).ok());
   ASSERT_TRUE(cache_->Store("many", Build("many")).ok());
   cache_->KeepOnly({"many"});
@@ -98,7 +113,7 @@ TEST_F(HashCacheTest, ForgetsWhatIsGone) {
   EXPECT_TRUE(StoredFiles().empty());
 }
 
-TEST_F(HashCacheTest, LeavesOthersFilesAlone) {
+TEST_F(HashCacheTest, KeepsForeignFiles) {
   ASSERT_TRUE(cache_->Store("file", Build("file")).ok());
   const std::filesystem::path foreign = StoredFiles()[0].parent_path() / "notes.txt";
   share_.Write("notes.txt", "mine");
@@ -107,77 +122,9 @@ TEST_F(HashCacheTest, LeavesOthersFilesAlone) {
   EXPECT_EQ(StoredFiles(), std::vector<std::filesystem::path>{foreign});
 }
 
-TEST_F(HashCacheTest, APlaceThatCanNotBeWrittenIsAnError) {
+TEST_F(HashCacheTest, AnUnwritableStateFolderIsAnError) {
   state_.Write("blocked", "a file where a folder should be");
   EXPECT_FALSE(HashCache::Open(state_.Path("blocked/state"), share_.path()).ok());
-}
-
-}  // namespace
-namespace {
-
-HashCacheEntry Sample() {
-  const TemporaryFolder folder;
-  folder.Write("many/a", SampleBytes(20'000, 1));
-  folder.Write("many/b", "");
-  ManifestBuilderOptions options;
-  options.chunk_size_bytes = kMinChunkSizeBytes;
-  auto built = BuildManifest(folder.Path("many"), options);
-  EXPECT_TRUE(built.ok()) << built.status();
-  return {"many", built->manifest, built->stamps};
-}
-
-// With the checksum that fits, so that what is behind it is reached.
-std::string Sealed(std::string body) {
-  const Sha256Digest digest = Sha256::Of(AsBytes(body));
-  body.append(reinterpret_cast<const char*>(digest.data()), digest.size());
-  return body;
-}
-
-TEST(HashCacheEntry, ComesBackAsItWas) {
-  const HashCacheEntry entry = Sample();
-  const auto decoded = HashCacheEntry::Decode(AsBytes(entry.Encode()));
-  ASSERT_TRUE(decoded.ok()) << decoded.status();
-  EXPECT_EQ(decoded->entry, entry.entry);
-  EXPECT_EQ(decoded->manifest.id(), entry.manifest.id());
-  EXPECT_EQ(decoded->stamps, entry.stamps);
-}
-
-TEST(HashCacheEntry, NoDamagedByteIsOverlooked) {
-  const std::string bytes = Sample().Encode();
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    std::string damaged = bytes;
-    damaged[i] = static_cast<char>(damaged[i] ^ 0x20);
-    EXPECT_FALSE(HashCacheEntry::Decode(AsBytes(damaged)).ok()) << i;
-  }
-}
-
-TEST(HashCacheEntry, NothingThatWasCutOffIsTaken) {
-  const std::string bytes = Sample().Encode();
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_FALSE(HashCacheEntry::Decode(AsBytes(bytes).first(size)).ok()) << size;
-  }
-}
-
-TEST(HashCacheEntry, LengthsThatReachPastTheEndAreRefusedBehindAGoodChecksum) {
-  const std::string bytes = Sample().Encode();
-  const std::string body = bytes.substr(0, bytes.size() - sizeof(Sha256Digest));
-  ASSERT_TRUE(HashCacheEntry::Decode(AsBytes(Sealed(body))).ok());
-  for (size_t i = 0; i + 4 <= body.size(); ++i) {
-    std::string damaged = body;
-    damaged.replace(i, 4, "\xff\xff\xff\xff");
-    const auto decoded = HashCacheEntry::Decode(AsBytes(Sealed(damaged)));
-    if (decoded.ok()) {
-      EXPECT_EQ(decoded->manifest.files().size(), decoded->stamps.size());
-    }
-  }
-  EXPECT_FALSE(HashCacheEntry::Decode(AsBytes(Sealed(body + "x"))).ok());
-}
-
-TEST(HashCacheEntry, AnotherVersionIsNoEntry) {
-  const std::string bytes = Sample().Encode();
-  std::string body = bytes.substr(0, bytes.size() - sizeof(Sha256Digest));
-  body[7] = 2;
-  EXPECT_TRUE(absl::IsInvalidArgument(HashCacheEntry::Decode(AsBytes(Sealed(body))).status()));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ TEST(HashProgress, ShowsALineEveryFewSecondsWithRateAndTimeLeft) {
   EXPECT_TRUE(progress.Report("a", 200, 1000));
 }
 
-TEST(HashProgress, SaysNothingOfWhatIsDoneQuickly) {
+TEST(HashProgress, HasNoLineForAnEntryThatIsDoneQuickly) {
   ManualClock clock;
   HashProgress progress(clock, absl::Seconds(5));
   for (int i = 0; i < 100; ++i) {
@@ -34,7 +34,7 @@ TEST(HashProgress, SaysNothingOfWhatIsDoneQuickly) {
   }
 }
 
-TEST(HashProgress, SaysNothingAtTheEnd) {
+TEST(HashProgress, HasNoLineAtTheEnd) {
   ManualClock clock;
   HashProgress progress(clock, absl::Seconds(5));
   EXPECT_FALSE(progress.Report("a", 0, 1000));
@@ -42,7 +42,7 @@ TEST(HashProgress, SaysNothingAtTheEnd) {
   EXPECT_FALSE(progress.Report("a", 1000, 1000));
 }
 
-TEST(HashProgress, StartsOverWhenAnEntryDoes) {
+TEST(HashProgress, StartsAnewWhenAnEntryDoes) {
   ManualClock clock;
   HashProgress progress(clock, absl::Seconds(5));
   EXPECT_FALSE(progress.Report("a", 0, 1000));
@@ -53,9 +53,19 @@ TEST(HashProgress, StartsOverWhenAnEntryDoes) {
   const auto line = progress.Report("a", 100, 1000);
   ASSERT_TRUE(line);
   EXPECT_DOUBLE_EQ(line->rate_bytes_per_second, 10);
+  EXPECT_EQ(progress.hashed_bytes(), 700u);
 }
 
-TEST(HashProgress, NothingDoneYetHasNoEnd) {
+TEST(HashProgress, CountsTheBytesOfAllEntries) {
+  const ManualClock clock;
+  HashProgress progress(clock, absl::Seconds(5));
+  progress.Report("a", 300, 1000);
+  progress.Report("a", 1000, 1000);
+  progress.Report("b", 5000, 5000);
+  EXPECT_EQ(progress.hashed_bytes(), 6000u);
+}
+
+TEST(HashProgress, TheRemainingTimeIsInfiniteWhileNothingIsDone) {
   ManualClock clock;
   HashProgress progress(clock, absl::Seconds(5));
   EXPECT_FALSE(progress.Report("a", 0, 1000));

@@ -9,7 +9,7 @@
 namespace shoal::seeder {
 namespace {
 
-TEST(Mailbox, LettersWakeTheReaderAndComeInOrder) {
+TEST(Mailbox, LettersWakeTheReaderAndArriveInOrder) {
   const auto mailbox = Mailbox::Create();
   ASSERT_TRUE(mailbox.ok());
   std::thread writer([&] {

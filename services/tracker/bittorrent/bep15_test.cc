@@ -86,10 +86,10 @@ TEST(Bep15Test, WhatIsNotOfTheProtocolIsNothing) {
                                              "00000002"
                                              "cafebabe") +
                                            std::string(19, 'x')},
-      {"an action that is a reply's", Bytes("1122334455667788"
-                                            "00000003"
-                                            "cafebabe") +
-                                          std::string(90, 'x')},
+      {"an action of a response", Bytes("1122334455667788"
+                                        "00000003"
+                                        "cafebabe") +
+                                      std::string(90, 'x')},
       {"an unknown action", Bytes("1122334455667788"
                                   "00000004"
                                   "cafebabe") +

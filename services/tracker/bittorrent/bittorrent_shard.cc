@@ -12,8 +12,8 @@ namespace {
 // A sweep visits all peers in an eighth of a life, so that lapsed peers do not stay long, and no stamp
 // reaches the age at which its meaning changes.
 constexpr uint64_t kTicksPerRound = PeerClock::kTicksPerLife / 8;
-// Blocks that one call sweeps under the lock: about ten microseconds.
-constexpr uint32_t kBlocksPerSweep = 64;
+// Buckets that one call sweeps under the lock: about ten microseconds.
+constexpr uint32_t kBucketsPerSweep = 64;
 // Slots that one page looks at, used or not.
 constexpr uint32_t kSlotsPerPage = 4096;
 
@@ -44,12 +44,12 @@ template <size_t kPeerBytes>
 void DescribePeers(const SwarmPeers<kPeerBytes>& swarm, uint64_t tick, uint32_t max_peers,
                    std::vector<BitTorrentShard::Peer>* peers) {
   const auto now = static_cast<uint8_t>(tick);
-  for (uint32_t number = 0; number < swarm.blocks(); ++number) {
-    const PeerBlock<kPeerBytes>& block = swarm.block(number);
-    for (uint32_t index = 0; index < block.size() && peers->size() < max_peers; ++index) {
-      const uint8_t age = block.age(index, now);
+  for (uint32_t number = 0; number < swarm.buckets(); ++number) {
+    const PeerBucket<kPeerBytes>& bucket = swarm.bucket(number);
+    for (uint32_t index = 0; index < bucket.size() && peers->size() < max_peers; ++index) {
+      const uint8_t age = bucket.age(index, now);
       if (age >= PeerClock::kTicksPerLife) continue;
-      peers->push_back({EndpointOf<kPeerBytes>(block.peer(index)), block.seeder(index), age});
+      peers->push_back({EndpointOf<kPeerBytes>(bucket.peer(index)), bucket.seeder(index), age});
     }
   }
 }
@@ -187,11 +187,11 @@ bool BitTorrentShard::Sweep(uint64_t tick) {
     if (tick - round_began_ < kTicksPerRound) return true;
     round_began_ = tick;
     sweep_slot_ = 0;
-    sweep_block_ = 0;
+    sweep_bucket_ = 0;
   }
   const uint64_t passed = std::min(tick - round_began_ + 1, kTicksPerRound);
   const uint64_t target = (end * passed + kTicksPerRound - 1) / kTicksPerRound;
-  for (uint32_t swept = 0; swept < kBlocksPerSweep && sweep_slot_ < target; ++swept) {
+  for (uint32_t swept = 0; swept < kBucketsPerSweep && sweep_slot_ < target; ++swept) {
     SweepOne(static_cast<uint8_t>(tick));
   }
   return sweep_slot_ >= target;
@@ -200,15 +200,15 @@ bool BitTorrentShard::Sweep(uint64_t tick) {
 void BitTorrentShard::SweepOne(uint8_t now) {
   Record& record = table_[sweep_slot_];
   if (record.used && !record.empty()) {
-    const uint32_t v4_blocks = record.v4.blocks();
-    if (sweep_block_ < v4_blocks) {
-      CountLapsed(record.v4.SweepBlock(sweep_block_++, now));
+    const uint32_t v4_buckets = record.v4.buckets();
+    if (sweep_bucket_ < v4_buckets) {
+      CountLapsed(record.v4.SweepBucket(sweep_bucket_++, now));
       return;
     }
-    if (const uint32_t number = sweep_block_ - v4_blocks;
-        number < record.v6.blocks() && record.v6.size() > 0) {
-      CountLapsed(record.v6.SweepBlock(number, now));
-      ++sweep_block_;
+    if (const uint32_t number = sweep_bucket_ - v4_buckets;
+        number < record.v6.buckets() && record.v6.size() > 0) {
+      CountLapsed(record.v6.SweepBucket(number, now));
+      ++sweep_bucket_;
       return;
     }
     record.v4.Tidy(now);
@@ -216,7 +216,7 @@ void BitTorrentShard::SweepOne(uint8_t now) {
   }
   if (record.used && record.empty()) Forget(sweep_slot_);
   ++sweep_slot_;
-  sweep_block_ = 0;
+  sweep_bucket_ = 0;
 }
 
 std::optional<uint32_t> BitTorrentShard::Page(uint32_t from, uint32_t count,

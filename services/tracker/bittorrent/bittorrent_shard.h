@@ -122,7 +122,7 @@ class BitTorrentShard {
   Record* Add(const InfoHash& info_hash, uint64_t tick) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountLapsed(uint32_t peers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Sweeps one block of one address family of the swarm at the cursor, and advances the cursor.
+  // Sweeps one bucket of one address family of the swarm at the cursor, and advances the cursor.
   void SweepOne(uint8_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const PeerHash hasher_;
@@ -132,9 +132,9 @@ class BitTorrentShard {
   RandomSource random_ ABSL_GUARDED_BY(mutex_);
   SlotTable<Record> table_ ABSL_GUARDED_BY(mutex_);
   SlotSet<KeyByInfoHash> by_hash_ ABSL_GUARDED_BY(mutex_);
-  // The sweep's cursor: a slot, and a block of it (those of IPv4 first).
+  // The sweep's cursor: a slot, and a bucket of it (those of IPv4 first).
   uint32_t sweep_slot_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint32_t sweep_block_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t sweep_bucket_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t round_began_ ABSL_GUARDED_BY(mutex_) = 0;  // tick
 };
 

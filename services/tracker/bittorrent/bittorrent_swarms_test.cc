@@ -73,7 +73,7 @@ TEST_F(BitTorrentSwarmsTest, LeechersGetBothKindsAndSeedersLeechers) {
   EXPECT_EQ(Announce(Of(1, {PeerAt(1).ip, 10}, false, 0)).peers, 0u);
 }
 
-TEST_F(BitTorrentSwarmsTest, FamiliesAreCountedTogetherAndHandedOutApart) {
+TEST_F(BitTorrentSwarmsTest, FamiliesAreCountedTogetherAndListedApart) {
   Announce(Of(1, PeerAt(1), true));
   Announce(Of(1, V6(1), true));
   const auto answer = Announce(Of(1, V6(2), false, 50));
@@ -95,7 +95,7 @@ TEST_F(BitTorrentSwarmsTest, CompletedCountsOnceAndOnlyForALeecherThatWasSeen) {
   EXPECT_EQ(swarms_.Scrape(Hash(2)), SwarmCounts());
 }
 
-TEST_F(BitTorrentSwarmsTest, WhoStopsIsGoneAndMakesNoSwarm) {
+TEST_F(BitTorrentSwarmsTest, AStoppedPeerLeavesAndMakesNoSwarm) {
   Announce(Of(1, PeerAt(1), false));
   BitTorrentAnnounce stop = Of(1, PeerAt(1), false, 50);
   stop.stopped = true;
@@ -107,7 +107,7 @@ TEST_F(BitTorrentSwarmsTest, WhoStopsIsGoneAndMakesNoSwarm) {
   EXPECT_EQ(swarms_.usage().peers.count(), 0u);
 }
 
-TEST_F(BitTorrentSwarmsTest, SilentPeersAreGoneAfterALifeAndTheirMemoryWithTheSweep) {
+TEST_F(BitTorrentSwarmsTest, SilentPeersExpireAndTheSweepFreesTheirMemory) {
   const absl::Duration life = swarms_.options().life;
   for (uint32_t peer = 0; peer < 3000; ++peer) Announce(Of(peer % 7, PeerAt(peer), peer % 3 == 0));
   EXPECT_EQ(swarms_.usage().peers.count(), 3000u);
@@ -126,7 +126,7 @@ TEST_F(BitTorrentSwarmsTest, SilentPeersAreGoneAfterALifeAndTheirMemoryWithTheSw
   EXPECT_EQ(swarms_.usage().swarms.count(), 0u);
 }
 
-TEST_F(BitTorrentSwarmsTest, LimitsAreForWhatIsNew) {
+TEST_F(BitTorrentSwarmsTest, LimitsApplyToNewPeersAndSwarms) {
   BitTorrentSwarms swarms(Tight());
   const auto outcome = [&](uint32_t swarm, uint32_t peer) {
     return swarms.Announce(Of(swarm, PeerAt(peer), false), now_, out_.data()).outcome;
@@ -142,7 +142,7 @@ TEST_F(BitTorrentSwarmsTest, LimitsAreForWhatIsNew) {
   EXPECT_EQ(outcome(1, 1), BitTorrentOutcome::kDone);
 }
 
-TEST_F(BitTorrentSwarmsTest, AllAreListedPageByPage) {
+TEST_F(BitTorrentSwarmsTest, ListsAllSwarmsInPages) {
   for (uint32_t swarm = 0; swarm < 500; ++swarm) Announce(Of(swarm, PeerAt(1), true));
   std::set<InfoHash> listed;
   BitTorrentSwarms::Cursor cursor;

@@ -53,7 +53,7 @@ class SwarmPeersTest : public ::testing::Test {
   uint32_t swept_ = 0;
 };
 
-TEST_F(SwarmPeersTest, HoldsWhatAMapWouldThroughGrowthAndDecline) {
+TEST_F(SwarmPeersTest, AgreesWithAMapThroughGrowthAndDecline) {
   std::map<uint32_t, bool> model;
   RandomSource random(3);
   for (uint32_t step = 0; step < 60'000; ++step) {
@@ -86,19 +86,19 @@ TEST_F(SwarmPeersTest, HoldsWhatAMapWouldThroughGrowthAndDecline) {
     model.erase(model.begin());
   }
   EXPECT_EQ(peers_.size(), 0u);
-  EXPECT_EQ(peers_.blocks(), 1u);
+  EXPECT_EQ(peers_.buckets(), 1u);
   EXPECT_EQ(swept_, 0u);
 }
 
-TEST_F(SwarmPeersTest, BlocksStaySmallHoweverLargeTheSwarm) {
+TEST_F(SwarmPeersTest, BucketsStaySmallInALargeSwarm) {
   for (uint32_t number = 0; number < 50'000; ++number) Put(number, number % 2 == 0, 5);
   uint32_t largest = 0;
-  for (uint32_t number = 0; number < peers_.blocks(); ++number)
-    largest = std::max(largest, peers_.block(number).size());
+  for (uint32_t number = 0; number < peers_.buckets(); ++number)
+    largest = std::max(largest, peers_.bucket(number).size());
   EXPECT_LT(largest, 600u);
 }
 
-TEST_F(SwarmPeersTest, HandsOutTheKindThatIsAskedForEachOnceAndNotTheCaller) {
+TEST_F(SwarmPeersTest, ListsEachPeerOfAKindOnceAndNotTheCaller) {
   for (const uint32_t size : {1u, 2u, 7u, 50u, 150u, 1000u}) {
     peers_ = Peers();
     for (uint32_t number = 0; number < size; ++number) Put(number, number % 2 == 1, 5);
@@ -120,7 +120,7 @@ TEST_F(SwarmPeersTest, HandsOutTheKindThatIsAskedForEachOnceAndNotTheCaller) {
   }
 }
 
-TEST_F(SwarmPeersTest, EverybodyIsHandedOutAboutEquallyOften) {
+TEST_F(SwarmPeersTest, ListsAllPeersAboutEquallyOften) {
   for (const uint32_t size : {60u, 2000u}) {
     peers_ = Peers();
     for (uint32_t number = 0; number < size; ++number) Put(number, false, 5);
@@ -129,13 +129,13 @@ TEST_F(SwarmPeersTest, EverybodyIsHandedOutAboutEquallyOften) {
     for (uint32_t round = 0; round < rounds; ++round) {
       for (const uint32_t number : HandOut(false, 20, {}, 5)) ++times[number];
     }
-    // 400 times each on average; blocks differ in size by a factor of some three.
+    // 400 times each on average; buckets differ in size by a factor of some three.
     EXPECT_GT(*std::min_element(times.begin(), times.end()), 100u) << size;
     EXPECT_LT(*std::max_element(times.begin(), times.end()), 1200u) << size;
   }
 }
 
-TEST_F(SwarmPeersTest, WhoHasLapsedIsNeverHandedOutAndGoes) {
+TEST_F(SwarmPeersTest, LapsedPeersAreNeverListedAndAreRemoved) {
   for (const uint32_t size : {100u, 3000u}) {
     peers_ = Peers();
     swept_ = 0;
@@ -151,13 +151,13 @@ TEST_F(SwarmPeersTest, WhoHasLapsedIsNeverHandedOutAndGoes) {
     for (int round = 0; round < 500; ++round) {
       for (const uint32_t number : HandOut(false, 40, {}, now)) ASSERT_EQ(number % 2, 1u);
     }
-    for (uint32_t number = 0; number < peers_.blocks(); ++number) swept_ += peers_.SweepBlock(number, now);
+    for (uint32_t number = 0; number < peers_.buckets(); ++number) swept_ += peers_.SweepBucket(number, now);
     EXPECT_EQ(swept_, size / 2);
     EXPECT_EQ(peers_.leechers(), size / 2);
   }
 }
 
-TEST_F(SwarmPeersTest, ARenewedPeerLivesOn) {
+TEST_F(SwarmPeersTest, ARenewedPeerStays) {
   Put(1, true, 10);
   const Wire wire = Peer(1);
   for (uint32_t tick = 10; tick < 2000; tick += 100) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -10,28 +12,34 @@
 #include "services/tracker/grpc/watch_stream.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/tracker/v1/messages.pb.h"
-#include "shoal/tracking/messages/lookup_response_conversion.h"
+#include "shoal/tracker/v1/tracker.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracker {
 namespace {
 
+// The description of the service, for listeners that convert its messages to JSON. It registers itself where it is
+// linked in, and nothing else refers to it.
+[[gnu::used]] const void* const kServiceDescription =
+    &descriptor_table_shoal_2ftracker_2fv1_2ftracker_2eproto;
+
 // The size of most requests as a message; larger ones allocate more.
-constexpr size_t kRequestBlockBytes = 1024;
+constexpr size_t kRequestArenaBytes = 1024;
 
 // A request's message, in an arena.
 template <typename Message>
 class Parsed {
  public:
   explicit Parsed(ByteView bytes)
-      : arena_(block_, sizeof block_), message_(google::protobuf::Arena::CreateMessage<Message>(&arena_)) {
+      : arena_(memory_, sizeof memory_), message_(google::protobuf::Arena::CreateMessage<Message>(&arena_)) {
     ok_ = message_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   }
   bool ok() const { return ok_; }
   const Message& operator*() const { return *message_; }
 
  private:
-  alignas(8) char block_[kRequestBlockBytes];
+  alignas(8) char memory_[kRequestArenaBytes];
   google::protobuf::Arena arena_;
   Message* const message_;
   bool ok_ = false;
@@ -64,61 +72,76 @@ uint32_t CostOf(const v1::LookupManyRequest& in) {
 
 class StateTrackerService final : public TrackerService {
  public:
-  StateTrackerService(TrackerState* state, ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock)
+  StateTrackerService(TrackerState* state, const CurrentPeerAddresses* addresses, ListenerMetrics* metrics,
+                      RateLimiter* limiter, const Clock* clock)
       : state_(state),
         registry_(state->registry()),
+        addresses_(addresses),
         metrics_(metrics),
         limiter_(limiter),
         clock_(clock),
         watches_(state->registry()) {}
 
-  void AddTo(service::GrpcMethods* methods) override {
+  void AddTo(Listener listener, service::GrpcMethods* methods) override {
     Add<v1::RegisterRequest, v1::RegisterResponse>(
-        methods, "Register", Call::kRegister,
+        listener, methods, "Register", Call::kRegister,
         [this](service::GrpcCall* call, tracking::RegisterRequest& request) {
           return Register(call, request);
         });
     Add<v1::RegisterManyRequest, v1::RegisterManyResponse>(
-        methods, "RegisterMany", Call::kRegisterMany,
+        listener, methods, "RegisterMany", Call::kRegisterMany,
         [this](service::GrpcCall* call, tracking::RegisterManyRequest& request) {
           return RegisterEach(call, request);
         });
     Add<v1::HeartbeatRequest, v1::HeartbeatResponse>(
-        methods, "Heartbeat", Call::kHeartbeat,
+        listener, methods, "Heartbeat", Call::kHeartbeat,
         [this](service::GrpcCall*, const tracking::HeartbeatRequest& request) {
           return registry_->Heartbeat(request);
         });
     Add<v1::LookupRequest, v1::LookupResponse>(
-        methods, "Lookup", Call::kLookup, [this](service::GrpcCall*, const tracking::LookupRequest& request) {
-          return registry_->Lookup(request);
+        listener, methods, "Lookup", Call::kLookup,
+        [this](service::GrpcCall* call, const tracking::LookupRequest& request) {
+          auto response = registry_->Lookup(request);
+          if (response.ok()) NameTo(call, &response->peers);
+          return response;
         });
     Add<v1::LookupManyRequest, v1::LookupManyResponse>(
-        methods, "LookupMany", Call::kLookupMany,
-        [this](service::GrpcCall*, const tracking::LookupManyRequest& request) {
-          return LookUpEach(request);
+        listener, methods, "LookupMany", Call::kLookupMany,
+        [this](service::GrpcCall* call, const tracking::LookupManyRequest& request) {
+          auto response = LookUpEach(request);
+          if (!response.ok()) return response;
+          for (tracking::LookupResponse& result : response->results) NameTo(call, &result.peers);
+          return response;
         });
     Add<v1::ListContentsRequest, v1::ListContentsResponse>(
-        methods, "ListContents", Call::kListContents,
+        listener, methods, "ListContents", Call::kListContents,
         [this](service::GrpcCall*, const tracking::ListContentsRequest& request) {
           return state_->ListContents(request);
         });
     Add<v1::GetSwarmRequest, v1::GetSwarmResponse>(
-        methods, "GetSwarm", Call::kGetSwarm,
-        [this](service::GrpcCall*, const tracking::ContentKey& content) {
-          return state_->GetSwarm(content);
+        listener, methods, "GetSwarm", Call::kGetSwarm,
+        [this](service::GrpcCall* call, const tracking::ContentKey& content) {
+          auto response = state_->GetSwarm(content);
+          if (!response.ok()) return response;
+          const Caller caller = CallerOf(*call);
+          for (tracking::SwarmPeer& peer : response->peers) PeerAddresses::NameTo(caller, &peer.peer);
+          for (tracking::BitTorrentPeer& peer : response->bittorrent_peers)
+            peer.endpoint.ip = PeerAddresses::NameTo(caller, peer.endpoint.ip);
+          return response;
         });
     Add<v1::LeaveRequest, v1::LeaveResponse>(
-        methods, "Leave", Call::kLeave, [this](service::GrpcCall*, const tracking::LeaveRequest& request) {
+        listener, methods, "Leave", Call::kLeave,
+        [this](service::GrpcCall*, const tracking::LeaveRequest& request) {
           return absl::StatusOr<tracking::LeaveResponse>(registry_->Leave(request));
         });
-    methods->Add(
-        kName, "Watch",
-        service::GrpcMethods::ServerStream{[this](service::GrpcCall* call, ByteView request,
-                                                  const std::shared_ptr<service::GrpcStream>& stream) {
-          auto opened = Watch(call, request, stream);
-          metrics_->CountCall(Listener::kGrpc, Call::kWatch, opened.status().code());
-          return opened;
-        }});
+    methods->Add(kName, "Watch",
+                 service::GrpcMethods::ServerStream{
+                     [this, listener](service::GrpcCall* call, ByteView request,
+                                      const std::shared_ptr<service::GrpcStream>& stream) {
+                       auto opened = Watch(call, request, stream);
+                       metrics_->CountCall(listener, Call::kWatch, opened.status().code());
+                       return opened;
+                     }});
   }
 
   void EndWatches() override { watches_.End(); }
@@ -126,15 +149,16 @@ class StateTrackerService final : public TrackerService {
  private:
   // Adds a unary method: `perform` gets the request as values, and returns a StatusOr of the response.
   template <typename In, typename Out, typename Perform>
-  void Add(service::GrpcMethods* methods, const char* name, Call kind, Perform perform) {
-    methods->Add(kName, name,
-                 service::GrpcMethods::Unary{[this, kind, perform](service::GrpcCall* call, ByteView bytes) {
-                   const absl::Duration began = clock_->Uptime();
-                   const absl::StatusOr<std::string> response = Answer<In, Out>(call, began, bytes, perform);
-                   metrics_->RecordCall(kind, clock_->Uptime() - began);
-                   metrics_->CountCall(Listener::kGrpc, kind, response.status().code());
-                   return response;
-                 }});
+  void Add(Listener listener, service::GrpcMethods* methods, const char* name, Call kind, Perform perform) {
+    methods->Add(
+        kName, name,
+        service::GrpcMethods::Unary{[this, listener, kind, perform](service::GrpcCall* call, ByteView bytes) {
+          const absl::Duration began = clock_->Uptime();
+          const absl::StatusOr<std::string> response = Answer<In, Out>(call, began, bytes, perform);
+          if (listener == Listener::kGrpc) metrics_->RecordCall(kind, clock_->Uptime() - began);
+          metrics_->CountCall(listener, kind, response.status().code());
+          return response;
+        }});
   }
 
   template <typename In, typename Out, typename Perform>
@@ -144,8 +168,30 @@ class StateTrackerService final : public TrackerService {
     SHOAL_RETURN_IF_ERROR(Admit(call, now, CostOf(*in)));
     if (!in.ok()) return NotAMessage();
     SHOAL_ASSIGN_OR_RETURN(auto request, tracking::FromProto(*in));
-    SHOAL_ASSIGN_OR_RETURN(const auto response, perform(call, request));
-    return Encode<Out>(response);
+    const auto response = perform(call, request);
+    if (response.ok()) return Encode<Out>(*response);
+    const absl::Duration warm_up = tracking::WarmUpOf(response.status());
+    if (warm_up > absl::ZeroDuration())
+      call->AddTrailingMetadata(tracking::kWarmUpMetadata, tracking::WarmUpText(warm_up));
+    return response.status();
+  }
+
+  // Unspecified addresses for a caller without any, such as one at a Unix socket.
+  static Caller CallerOf(const service::GrpcCall& call) {
+    Caller caller;
+    if (const absl::StatusOr<Endpoint> source = call.source(); source.ok()) caller.source = source->ip;
+    if (const absl::StatusOr<Endpoint> local = call.local(); local.ok()) caller.local = local->ip;
+    return caller;
+  }
+
+  // Most peers need no address of the caller, and finding it takes a lock that all calls share.
+  static void NameTo(service::GrpcCall* call, std::vector<tracking::PeerInfo>* peers) {
+    std::optional<Caller> caller;
+    for (tracking::PeerInfo& peer : *peers) {
+      if (!PeerAddresses::DependsOnCaller(peer)) continue;
+      if (!caller) caller = CallerOf(*call);
+      PeerAddresses::NameTo(*caller, &peer);
+    }
   }
 
   static absl::Status NotAMessage() {
@@ -166,15 +212,19 @@ class StateTrackerService final : public TrackerService {
 
   absl::StatusOr<tracking::RegisterResponse> Register(service::GrpcCall* call,
                                                       tracking::RegisterRequest& request) {
-    if (request.endpoint.ip.is_unspecified()) {
-      const absl::StatusOr<Endpoint> source = call->source();
-      if (!source.ok()) {
-        return absl::InvalidArgumentError(
-            "endpoint.ip: is missing, and the call does not come from an IP address");
-      }
-      request.endpoint.ip = source->ip;
+    Caller caller;
+    if (const absl::StatusOr<Endpoint> source = call->source(); source.ok()) {
+      caller.source = source->ip;
+      addresses_->Snapshot()->Complete(caller, &request);
+    } else if (request.endpoint.ip.is_unspecified()) {
+      return absl::InvalidArgumentError(
+          "endpoint.ip: is missing, and the call does not come from an IP address");
+    } else {
+      std::erase_if(request.other_endpoints, [](const Endpoint& other) { return other.ip.is_unspecified(); });
     }
-    return registry_->Register(request);
+    auto response = registry_->Register(request);
+    if (response.ok()) NameTo(call, &response->peers);
+    return response;
   }
 
   absl::StatusOr<tracking::RegisterManyResponse> RegisterEach(service::GrpcCall* call,
@@ -199,6 +249,7 @@ class StateTrackerService final : public TrackerService {
   absl::StatusOr<tracking::LookupManyResponse> LookUpEach(const tracking::LookupManyRequest& request) {
     tracking::LookupManyResponse response;
     response.results.reserve(request.contents.size());
+    response.warming_up = registry_->warming_up();
     uint32_t room = tracking::kMaxPeersPerLookupMany;
     tracking::LookupRequest one{ContentId(), request.exclude, 0, request.site};
     for (const ContentId& content : request.contents) {
@@ -209,6 +260,7 @@ class StateTrackerService final : public TrackerService {
       tracking::LookupResponse& result = response.results.emplace_back();
       if (!found.ok()) continue;
       result = *std::move(found);
+      result.warming_up = absl::ZeroDuration();  // once for all
       if (result.peers.size() > room) result.peers.resize(room);
       room -= static_cast<uint32_t>(result.peers.size());
     }
@@ -221,11 +273,12 @@ class StateTrackerService final : public TrackerService {
     SHOAL_RETURN_IF_ERROR(Admit(call, clock_->Uptime(), 1));
     if (!in.ok()) return NotAMessage();
     SHOAL_ASSIGN_OR_RETURN(const tracking::WatchRequest request, tracking::FromProto(*in));
-    return watches_.Open(request, stream);
+    return watches_.Open(request, CallerOf(*call), stream);
   }
 
   TrackerState* const state_;
   Registry* const registry_;  // of the state
+  const CurrentPeerAddresses* const addresses_;
   ListenerMetrics* const metrics_;
   RateLimiter* const limiter_;
   const Clock* const clock_;
@@ -234,9 +287,11 @@ class StateTrackerService final : public TrackerService {
 
 }  // namespace
 
-std::unique_ptr<TrackerService> TrackerService::Create(TrackerState* state, ListenerMetrics* metrics,
-                                                       RateLimiter* limiter, const Clock* clock) {
-  return std::make_unique<StateTrackerService>(state, metrics, limiter, clock);
+std::unique_ptr<TrackerService> TrackerService::Create(TrackerState* state,
+                                                       const CurrentPeerAddresses* addresses,
+                                                       ListenerMetrics* metrics, RateLimiter* limiter,
+                                                       const Clock* clock) {
+  return std::make_unique<StateTrackerService>(state, addresses, metrics, limiter, clock);
 }
 
 }  // namespace shoal::tracker

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "shoal/base/status_macros.h"
 #include "shoal/tracker/v1/messages.pb.h"
@@ -12,8 +13,9 @@ namespace shoal::tracker {
 // The events of a watcher as messages, until it is lost or the tracker stops.
 class WatchStreams::Source final : public service::GrpcStreamSource {
  public:
-  Source(const WatchStreams* streams, const ContentId& content, std::shared_ptr<SwarmWatcher> watcher)
-      : streams_(streams), content_(content), watcher_(std::move(watcher)) {}
+  Source(const WatchStreams* streams, const ContentId& content, const Caller& caller,
+         std::shared_ptr<SwarmWatcher> watcher)
+      : streams_(streams), content_(content), caller_(caller), watcher_(std::move(watcher)) {}
   ~Source() override { streams_->registry_->Unwatch(content_, watcher_.get()); }
 
   Message Next() override {
@@ -22,8 +24,9 @@ class WatchStreams::Source final : public service::GrpcStreamSource {
       return absl::ResourceExhaustedError(
           "this watcher reads more slowly than the swarm changes: watch again");
     }
-    const std::optional<tracking::SwarmEvent> event = watcher_->Next();
+    std::optional<tracking::SwarmEvent> event = watcher_->Next();
     if (!event) return Nothing();
+    if (auto* peer = std::get_if<tracking::PeerInfo>(&*event)) PeerAddresses::NameTo(caller_, peer);
     v1::SwarmEvent out;
     tracking::ToProto(*event, &out);
     return out.SerializeAsString();
@@ -32,11 +35,13 @@ class WatchStreams::Source final : public service::GrpcStreamSource {
  private:
   const WatchStreams* const streams_;
   const ContentId content_;
+  const Caller caller_;
   const std::shared_ptr<SwarmWatcher> watcher_;
 };
 
 absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
-    const tracking::WatchRequest& request, const std::shared_ptr<service::GrpcStream>& stream) {
+    const tracking::WatchRequest& request, const Caller& caller,
+    const std::shared_ptr<service::GrpcStream>& stream) {
   const std::weak_ptr<service::GrpcStream> weak = stream;
   auto watcher =
       std::make_shared<SwarmWatcher>(request.exclude, registry_->options().limits.max_watch_backlog, [weak] {
@@ -48,7 +53,7 @@ absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
     streams_.push_back(weak);
   }
   SHOAL_RETURN_IF_ERROR(registry_->Watch(request.content, watcher));
-  return std::make_unique<Source>(this, request.content, std::move(watcher));
+  return std::make_unique<Source>(this, request.content, caller, std::move(watcher));
 }
 
 void WatchStreams::End() {

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "services/tracker/registry/registry.h"
 #include "services/tracker/registry/swarm_watcher.h"
+#include "services/tracker/state/peer_addresses.h"
 #include "shoal/base/mutex.h"
 #include "shoal/service/grpc/grpc_methods.h"
 #include "shoal/tracking/messages/messages.h"
@@ -20,7 +21,8 @@ class WatchStreams {
 
   // Returns: the messages of one call: the peers of its swarm, then each change.
   absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> Open(
-      const tracking::WatchRequest& request, const std::shared_ptr<service::GrpcStream>& stream);
+      const tracking::WatchRequest& request, const Caller& caller,
+      const std::shared_ptr<service::GrpcStream>& stream);
   // Ends all present and future streams with UNAVAILABLE: they would hold up a server that drains.
   void End();
 

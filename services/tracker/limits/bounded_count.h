@@ -5,13 +5,17 @@
 
 namespace shoal::tracker {
 
-// A count with a limit, shared by all shards. The limit may change at any time; a count that is then over it
-// stays until its owner lowers it. Thread-safe.
+// A count with a limit, shared by all shards of a table. It counts what exists; the owner calls Subtract when
+// something ends. The limit may change at any time; a count that is then over it stays until its owner lowers
+// it.
+//
+// Thread safety: safe, without locks. Two calls at the same time near the limit may both be refused where one
+// would have fitted, but the limit is never exceeded.
 class BoundedCount {
  public:
   explicit BoundedCount(uint64_t limit) : limit_(limit) {}
 
-  // False, and no change, when the limit would be passed.
+  // Returns: false, without a change, when the count would exceed the limit.
   bool TryAdd(uint64_t amount) {
     if (count_.fetch_add(amount, std::memory_order_relaxed) + amount <= limit()) return true;
     Subtract(amount);
@@ -23,6 +27,7 @@ class BoundedCount {
   uint64_t count() const { return count_.load(std::memory_order_relaxed); }
   uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
   void set_limit(uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
+  // How often TryAdd returned false.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:

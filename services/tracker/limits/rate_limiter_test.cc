@@ -22,7 +22,7 @@ int Admitted(RateLimiter& limiter, const IpAddress& source, absl::Duration now, 
   return admitted;
 }
 
-TEST(RateLimiterTest, ASourceHasItsBurstAndThenItsRate) {
+TEST(RateLimiterTest, ASourceGetsItsBurstAndThenItsRate) {
   RateLimiter limiter(Slow(), 1);
   EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);
   EXPECT_EQ(limiter.refused(), 95u);
@@ -32,7 +32,7 @@ TEST(RateLimiterTest, ASourceHasItsBurstAndThenItsRate) {
   EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Hours(1), 100), 5);
 }
 
-TEST(RateLimiterTest, SourcesDoNotPayForEachOther) {
+TEST(RateLimiterTest, SourcesAreChargedSeparately) {
   RateLimiter limiter(Slow(), 1);
   EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment, 100), 5);
   EXPECT_EQ(Admitted(limiter, kOther, kFirstMoment, 100), 5);
@@ -86,7 +86,7 @@ TEST(RateLimiterTest, RatesChangeWhileItRuns) {
 }
 
 // A flood of many sources neither grows the table nor locks out later sources.
-TEST(RateLimiterTest, AFullTableLetsNewSourcesIn) {
+TEST(RateLimiterTest, AFullTableAdmitsNewSources) {
   RateLimiter limiter(Slow(), 1);
   for (uint32_t i = 0; i < 300'000; ++i) {
     const IpAddress source = IpAddress::V4(
@@ -104,7 +104,7 @@ TEST(RateLimiterTest, VeryOldChargesAreForgotten) {
   EXPECT_EQ(Admitted(limiter, kOne, kFirstMoment + absl::Hours(24 * 150), 100), 5);
 }
 
-TEST(RateLimiterTest, ThreadsTogetherGetNoMoreThanOne) {
+TEST(RateLimiterTest, SeveralThreadsGetNoMoreThanOne) {
   RateLimiter limiter({.per_source_per_second = 1, .per_source_burst = 1000, .unproven_per_second = 0}, 1);
   std::atomic<int> admitted = 0;
   std::vector<std::thread> threads;

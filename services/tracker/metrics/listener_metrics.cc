@@ -11,7 +11,7 @@
 namespace shoal::tracker {
 namespace {
 
-constexpr std::array kListeners = {"grpc", "udp"};
+constexpr std::array kListeners = {"grpc", "udp", "http"};
 constexpr std::array kCalls = {"register",      "register_many", "heartbeat", "lookup", "lookup_many",
                                "list_contents", "get_swarm",     "watch",     "leave"};
 constexpr std::array kDatagrams = {"answered",  "cookie_given", "unproven",  "refused",
@@ -62,6 +62,19 @@ struct ListenerMetrics::Families {
                    .Name("shoal_tracker_limit")
                    .Help("The most that this tracker takes, by limit.")
                    .Register(*registry)),
+        limit_used(prometheus::BuildGauge()
+                       .Name("shoal_tracker_limit_used")
+                       .Help("How much of a limit is used, by limit.")
+                       .Register(*registry)),
+        state_file_usable(
+            prometheus::BuildGauge()
+                .Name("shoal_tracker_state_file_usable")
+                .Help("Whether the state file was usable at the start: 1, also if there was none.")
+                .Register(*registry)),
+        state_file_peers(prometheus::BuildGauge()
+                             .Name("shoal_tracker_state_file_peers")
+                             .Help("Peers that were read from the state file at the start.")
+                             .Register(*registry)),
         refused(prometheus::BuildCounter()
                     .Name("shoal_tracker_refused_total")
                     .Help("What was refused because a limit was reached, by limit.")
@@ -85,7 +98,7 @@ struct ListenerMetrics::Families {
         prometheus::BuildHistogram()
             .Name("shoal_tracker_call_duration_seconds")
             .Help(
-                "From a call's message to its reply; of a datagram, from when its batch was looked at "
+                "From a call's message to its response; of a datagram, from when its batch was looked at "
                 "to when the batch was answered.")
             .Register(*registry);
     for (size_t call = 0; call < kCalls.size(); ++call) {
@@ -124,6 +137,9 @@ struct ListenerMetrics::Families {
   prometheus::Family<Gauge>& peers;
   prometheus::Family<Counter>& ended;
   prometheus::Family<Gauge>& limits;
+  prometheus::Family<Gauge>& limit_used;
+  prometheus::Family<Gauge>& state_file_usable;
+  prometheus::Family<Gauge>& state_file_peers;
   prometheus::Family<Counter>& refused;
   Gauge* complete;
   Gauge* partial;
@@ -169,6 +185,11 @@ void ListenerMetrics::CountDatagrams(Datagram kind, uint64_t count) {
   families_->datagrams[static_cast<size_t>(kind)]->Increment(static_cast<double>(count));
 }
 
+void ListenerMetrics::SetStateFile(bool usable, uint64_t peers) {
+  families_->state_file_usable.Add({}).Set(usable ? 1 : 0);
+  families_->state_file_peers.Add({}).Set(static_cast<double>(peers));
+}
+
 void ListenerMetrics::Refresh() {
   const TrackerState::Stats all = state_->stats();
   const Registry::Stats& stats = all.registry;
@@ -187,6 +208,9 @@ void ListenerMetrics::Refresh() {
   CatchUp(limiter_->refused_unproven(), families_->over_rate_unproven);
   for (const LimitUse& use : LimitUses(*state_)) {
     families_->limits.Add({{"limit", use.name}}).Set(static_cast<double>(use.limit));
+    if (use.used.has_value()) {
+      families_->limit_used.Add({{"limit", use.name}}).Set(static_cast<double>(*use.used));
+    }
     CatchUp(use.refused, &families_->refused.Add({{"limit", use.name}}));
   }
   for (size_t call = 0; call < kCallKinds; ++call) {
@@ -213,12 +237,13 @@ std::vector<LimitUse> LimitUses(const TrackerState& state) {
   };
   return {of("max-contents", usage.contents),
           of("max-leases", usage.leases),
-          {"max-peers-per-content", 0, usage.max_peers_per_content, usage.full_contents},
+          {"max-peers-per-content", std::nullopt, usage.max_peers_per_content, usage.full_contents},
           of("max-chunk-set-bytes", usage.chunk_set_bytes),
           of("max-watchers", usage.watchers),
           of("max-bittorrent-swarms", bittorrent.swarms),
           of("max-bittorrent-peers", bittorrent.peers),
-          {"max-peers-per-bittorrent-swarm", 0, bittorrent.max_peers_per_swarm, bittorrent.full_swarms}};
+          {"max-peers-per-bittorrent-swarm", std::nullopt, bittorrent.max_peers_per_swarm,
+           bittorrent.full_swarms}};
 }
 
 }  // namespace shoal::tracker

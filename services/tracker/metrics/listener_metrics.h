@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,7 +16,7 @@
 
 namespace shoal::tracker {
 
-enum class Listener { kGrpc, kUdp };
+enum class Listener { kGrpc, kUdp, kHttp };
 enum class Call {
   kRegister,
   kRegisterMany,
@@ -43,8 +44,8 @@ inline constexpr size_t kCallKinds = 9;
 
 // A limit of the tracker, its use, and how many requests it refused.
 struct LimitUse {
-  const char* name;  // as in tracker_limits.h
-  uint64_t used = 0;
+  const char* name;              // as in tracker_limits.h
+  std::optional<uint64_t> used;  // unset: the limit is of each content or swarm
   uint64_t limit = 0;
   uint64_t refused = 0;
 };
@@ -66,6 +67,8 @@ class ListenerMetrics {
   uint64_t grpc_calls() const;
   uint64_t datagrams() const;
   void CountDatagrams(Datagram kind, uint64_t count = 1);
+  // How the start used the state file. Without a call there are no such series.
+  void SetStateFile(bool usable, uint64_t peers);
   // Updates the gauges from the state. Requires: called before each Metrics::Render.
   void Refresh();
 

@@ -9,6 +9,7 @@ namespace shoal::tracker {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   ManualClock clock;
@@ -43,7 +44,13 @@ TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   EXPECT_THAT(page, HasSubstr("shoal_tracker_leases_ended_total{how=\"left\"} 1"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_over_rate_total{rate=\"address\"} 2"));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_limit{limit=\"max-contents\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("shoal_tracker_limit_used{limit=\"max-contents\"} 1\n"));
+  EXPECT_THAT(page, Not(HasSubstr("shoal_tracker_limit_used{limit=\"max-peers-per-content\"}")));
   EXPECT_THAT(page, HasSubstr("shoal_tracker_refused_total{limit=\"max-contents\"} 1\n"));
+  EXPECT_THAT(page, Not(HasSubstr("shoal_tracker_state_file")));
+  listeners.SetStateFile(/*usable=*/true, /*peers=*/3);
+  EXPECT_THAT(metrics.Render(), HasSubstr("shoal_tracker_state_file_usable 1\n"));
+  EXPECT_THAT(metrics.Render(), HasSubstr("shoal_tracker_state_file_peers 3\n"));
   const std::string lookup =
       "shoal_tracker_call_duration_seconds_bucket{call=\"lookup\",listener=\"grpc\",le=";
   EXPECT_THAT(page, HasSubstr(lookup + "\"2.5e-05\"} 0"));

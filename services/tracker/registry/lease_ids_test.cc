@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t kLastSlot = LeaseIds::kMaxSlots - 1;
 
-TEST(LeaseIdsTest, OpensWhatItMade) {
+TEST(LeaseIdsTest, OpenInvertsMake) {
   const LeaseIds ids({1});
   RandomSource random(1);
   std::vector<LeaseIds::Parts> all = {{0, 1, 0}, {255, ~0u, kLastSlot}, {0, ~0u, 0}, {255, 1, kLastSlot}};
@@ -68,7 +68,7 @@ TEST(LeaseIdsTest, AnotherKeyOpensToSomethingElse) {
   }
 }
 
-TEST(LeaseIdsTest, AKeyOfEqualHalvesIsAKey) {
+TEST(LeaseIdsTest, AKeyOfEqualHalvesWorks) {
   LeaseIds::Key equal;
   equal.fill(9);
   EXPECT_NE(LeaseIds(equal).Make({1, 1, 1}), LeaseIds({}).Make({1, 1, 1}));

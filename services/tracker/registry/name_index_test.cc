@@ -17,7 +17,7 @@ ContentId Id(uint8_t first) {
   return ContentId(bytes);
 }
 
-TEST(NameIndexTest, FindsAllOfAName) {
+TEST(NameIndexTest, FindsAllContentsOfAName) {
   NameIndex index(10);
   EXPECT_TRUE(index.Add("b", Id(2)));
   EXPECT_TRUE(index.Add("b", Id(1)));

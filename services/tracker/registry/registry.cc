@@ -7,11 +7,12 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracker {
 namespace {
@@ -25,7 +26,7 @@ absl::Status CheckRegister(const tracking::RegisterRequest& request) {
   if (request.content.name.empty()) return absl::InvalidArgumentError("content.name: is missing");
   if (request.endpoint.port == 0) return absl::InvalidArgumentError("endpoint.port: is missing");
   if (request.endpoint.ip.is_unspecified()) {
-    return absl::InvalidArgumentError("endpoint.ip: nobody can connect to the unspecified address");
+    return absl::InvalidArgumentError("endpoint.ip: is unspecified, and no peer can connect to it");
   }
   if (request.held.size() != request.content.chunk_count) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -58,12 +59,23 @@ bool HasPeers(const tracking::ContentStatus& content) {
   return content.seeders + content.leechers > 0;
 }
 
+// Ignores the case of ASCII letters.
+bool ContainsIgnoringCase(absl::string_view text, absl::string_view wanted) {
+  return std::search(text.begin(), text.end(), wanted.begin(), wanted.end(),
+                     [](char a, char b) {
+                       return absl::ascii_tolower(static_cast<unsigned char>(a)) ==
+                              absl::ascii_tolower(static_cast<unsigned char>(b));
+                     }) != text.end() ||
+         wanted.empty();
+}
+
 }  // namespace
 
 Registry::Registry(const Options& options, const Clock* clock)
     : options_(options),
       clock_(clock),
       started_(clock->Now() - clock->Uptime()),
+      began_(clock->Uptime()),
       lease_ids_(options.lease_key),
       usage_(options.limits),
       names_(options.limits.max_contents_per_name) {
@@ -82,8 +94,14 @@ Registry::Registry(const Options& options, const Clock* clock)
 
 absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::RegisterRequest& request) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
-  SHOAL_ASSIGN_OR_RETURN(auto registered,
-                         ShardOf(request.content.id).Register(request, Tick(), clock_->Now()));
+  // First, so that at no time the name refers to two contents of this peer.
+  const std::vector<ContentId> ended = EndOtherPublications(request);
+  auto result = ShardOf(request.content.id).Register(request, Tick(), clock_->Now());
+  if (!result.ok()) {
+    for (const ContentId& id : ended) ShardOf(id).SetPublishes(request.peer_id, id, true, Tick());
+    return result.status();
+  }
+  RegistryShard::Registered& registered = *result;
   return tracking::RegisterResponse{registered.lease_id, options_.lease, heartbeat_interval(),
                                     std::move(registered.peers)};
 }
@@ -125,12 +143,10 @@ absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::
 absl::StatusOr<tracking::LookupResponse> Registry::Lookup(const tracking::LookupRequest& request) {
   tracking::LookupResponse response;
   ContentId id;
+  response.warming_up = warming_up();
   if (const auto* name = std::get_if<std::string>(&request.content)) {
     response.contents = WithName(*name);
-    if (response.contents.empty()) {
-      return absl::NotFoundError(
-          absl::StrCat("no content of the name \"", *name, "\" is known to this tracker"));
-    }
+    if (response.contents.empty()) return NotFound(absl::StrCat("content of the name \"", *name, "\""));
     if (response.contents.size() > kMaxContentsPerName) response.contents.resize(kMaxContentsPerName);
     if (response.contents.size() > 1) return response;
     id = response.contents[0].summary.id;
@@ -138,10 +154,10 @@ absl::StatusOr<tracking::LookupResponse> Registry::Lookup(const tracking::Lookup
     SHOAL_ASSIGN_OR_RETURN(id, IdIn(request.content));
   }
   const uint32_t max_peers = request.max_peers == 0 ? tracking::kDefaultPeersPerResponse : request.max_peers;
-  SHOAL_ASSIGN_OR_RETURN(
-      auto found, ShardOf(id).Lookup(id, request.exclude, max_peers, sites_.Find(request.site), Tick()));
-  response.contents = {std::move(found.content)};
-  response.peers = std::move(found.peers);
+  auto found = ShardOf(id).Lookup(id, request.exclude, max_peers, sites_.Find(request.site), Tick());
+  if (!found.ok()) return NotFound(absl::StrCat("content ", id.ToHex()));
+  response.contents = {std::move(found->content)};
+  response.peers = std::move(found->peers);
   return response;
 }
 
@@ -153,6 +169,7 @@ absl::StatusOr<tracking::ListContentsResponse> Registry::ListContents(
   }
   const uint32_t page_size = PageSize(request);
   tracking::ListContentsResponse response;
+  response.warming_up = warming_up();
   for (uint32_t scanned = 0; scanned < kMaxScannedPerPage; scanned += kScanStep) {
     const std::vector<NameIndex::Entry> entries = names_.Page(after, kScanStep);
     for (const NameIndex::Entry& entry : entries) {
@@ -161,7 +178,7 @@ absl::StatusOr<tracking::ListContentsResponse> Registry::ListContents(
         return response;
       }
       after = entry;
-      if (!absl::StrContains(entry.name, request.name_contains)) continue;
+      if (!ContainsIgnoringCase(entry.name, request.name_contains)) continue;
       auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, kNoSite, Tick());
       if (found.ok() && HasPeers(found->content)) response.contents.push_back(std::move(found->content));
     }
@@ -175,25 +192,23 @@ absl::StatusOr<tracking::GetSwarmResponse> Registry::GetSwarm(const tracking::Co
   ContentId id;
   if (const auto* name = std::get_if<std::string>(&key)) {
     const std::vector<tracking::ContentStatus> contents = WithName(*name);
-    if (contents.empty()) {
-      return absl::NotFoundError(
-          absl::StrCat("no content of the name \"", *name, "\" is known to this tracker"));
-    }
+    if (contents.empty()) return NotFound(absl::StrCat("content of the name \"", *name, "\""));
     if (contents.size() > 1) {
       const auto shown =
           contents.begin() + static_cast<ptrdiff_t>(std::min(contents.size(), kMaxContentsPerName));
-      return absl::FailedPreconditionError(
-          absl::StrCat(contents.size(), " contents have the name \"", *name, "\", ask by content_hex: ",
-                       absl::StrJoin(contents.begin(), shown, ", ",
-                                     [](std::string* out, const tracking::ContentStatus& content) {
-                                       absl::StrAppend(out, content.summary.id.ToHex());
-                                     })));
+      return absl::FailedPreconditionError(absl::StrCat(
+          contents.size(), " contents are published under the name \"", *name, "\", ask by content_hex: ",
+          absl::StrJoin(contents.begin(), shown, ", ",
+                        [](std::string* out, const tracking::ContentStatus& content) {
+                          absl::StrAppend(out, content.summary.id.ToHex());
+                        })));
     }
     id = contents[0].summary.id;
   } else {
     SHOAL_ASSIGN_OR_RETURN(id, IdIn(key));
   }
-  return ShardOf(id).GetSwarm(id, Tick(), started_);
+  auto swarm = ShardOf(id).GetSwarm(id, Tick(), started_);
+  return swarm.ok() ? std::move(swarm) : NotFound(absl::StrCat("content ", id.ToHex()));
 }
 
 tracking::LeaveResponse Registry::Leave(const tracking::LeaveRequest& request) {
@@ -222,13 +237,20 @@ void Registry::Export(RegistrySink* sink) const {
   for (const auto& shard : shards_) shard->Export(sink);
 }
 
-absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen) {
+absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen,
+                                    absl::Time published) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   RegistryShard& shard = ShardOf(request.content.id);
   SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
   shard.ShortenLease(request.peer_id, lease_ids_.Open(registered.lease_id),
                      static_cast<uint64_t>(absl::ToInt64Milliseconds(2 * heartbeat_interval())));
+  shard.RestorePublished(request.content.id, published);
   return absl::OkStatus();
+}
+
+absl::Duration Registry::warming_up() const {
+  if (warm_.load(std::memory_order_relaxed)) return absl::ZeroDuration();
+  return std::max(absl::ZeroDuration(), options_.lease - (clock_->Uptime() - began_));
 }
 
 void Registry::SetLimits(const RegistryLimits& limits) {
@@ -272,18 +294,50 @@ RegistryShard& Registry::ShardOf(const ContentId& content) const {
 }
 
 std::vector<tracking::ContentStatus> Registry::WithName(const std::string& name) const {
-  std::vector<tracking::ContentStatus> with_peers;
-  std::vector<tracking::ContentStatus> without;
+  std::vector<tracking::ContentStatus> published;
+  std::vector<tracking::ContentStatus> held;
   for (const ContentId& id : names_.WithName(name)) {
     auto found = ShardOf(id).Lookup(id, std::nullopt, 0, kNoSite, Tick());
-    if (found.ok()) (HasPeers(found->content) ? with_peers : without).push_back(std::move(found->content));
+    if (!found.ok() || !HasPeers(found->content)) continue;
+    (found->content.publishers > 0 ? published : held).push_back(std::move(found->content));
   }
-  std::vector<tracking::ContentStatus>& contents = with_peers.empty() ? without : with_peers;
+  const bool is_published = !published.empty();
+  std::vector<tracking::ContentStatus>& contents = is_published ? published : held;
   std::sort(contents.begin(), contents.end(),
             [](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
-              return std::tie(b.first_seen, a.summary.id) < std::tie(a.first_seen, b.summary.id);
+              const absl::Time a_time = std::max(a.first_seen, a.published);
+              const absl::Time b_time = std::max(b.first_seen, b.published);
+              return std::tie(b_time, a.summary.id) < std::tie(a_time, b.summary.id);
             });
+  if (!is_published && contents.size() > 1) contents.resize(1);
   return std::move(contents);
+}
+
+absl::Status Registry::NotFound(absl::string_view what) const {
+  const absl::Duration left = warming_up();
+  if (left == absl::ZeroDuration()) {
+    return absl::NotFoundError(absl::StrCat("no ", what, " is known to this tracker"));
+  }
+  return tracking::WithWarmUp(absl::NotFoundError(absl::StrCat(
+                                  "no ", what,
+                                  " is known to this tracker, which started recently and may not know all "
+                                  "peers for another ",
+                                  absl::FormatDuration(absl::Ceil(left, absl::Seconds(1))))),
+                              left);
+}
+
+std::vector<ContentId> Registry::EndOtherPublications(const tracking::RegisterRequest& request) {
+  std::vector<ContentId> ended;
+  if (!request.publishes) return ended;
+  const std::vector<ContentId> ids = names_.WithName(request.content.name);
+  const bool only_this = ids.empty() || (ids.size() == 1 && ids[0] == request.content.id);
+  if (only_this || ShardOf(request.content.id).Publishes(request.peer_id, request.content.id, Tick()))
+    return ended;
+  for (const ContentId& id : ids) {
+    if (id != request.content.id && ShardOf(id).SetPublishes(request.peer_id, id, false, Tick()))
+      ended.push_back(id);
+  }
+  return ended;
 }
 
 }  // namespace shoal::tracker

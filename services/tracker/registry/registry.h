@@ -1,12 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "services/tracker/limits/registry_limits.h"
 #include "services/tracker/registry/lease_ids.h"
@@ -29,10 +31,17 @@ namespace shoal::tracker {
 // and leechers may lag by as much.
 //
 // Contents. A content is listed while it has a peer. After its last lease ended it stays known for
-// `forget_after`, so that a seeder that comes and goes does not cause NOT_FOUND: it can be looked up (and has
-// no peers), keeps its first_seen, and its id can't be taken with another summary. A lookup by name finds it
-// only when no content with a peer has that name, so that replaced contents do not stand beside their
-// replacement.
+// `forget_after`, so that a seeder that comes and goes does not cause NOT_FOUND for its id: it can be looked
+// up by id (and has no peers), keeps its first_seen, and its id can't be taken with another summary.
+//
+// Names. A name refers to the contents that a live peer publishes under it, and if there is none, to the
+// newest content of that name that a live peer holds; never to one without a peer. A peer publishes one
+// content per name: when it begins to publish another, it stops publishing the earlier one, which it may go
+// on serving. So a name is ambiguous only while different peers publish different contents under it.
+//
+// Warm-up. All leases of an earlier process are registered again within one lease of the start. Until then
+// warming_up() says how long that may take, and responses repeat it, so that callers do not take a peer for
+// gone that has merely not returned yet.
 //
 // Cost: O(1) per lease and content named in a call. Calls that people make (names, lists, swarms) cost O(log
 // contents) plus the size of their result.
@@ -55,9 +64,10 @@ class Registry {
   // Requires: the clock outlives this.
   Registry(const Options& options, const Clock* clock);
 
-  // Requires: an address in the request; a listener fills in the caller's where it is missing.
+  // Requires: addresses in the request, as PeerAddresses completes them.
   absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request);
   absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request);
+  // Errors: NOT_FOUND; while the registry warms up, WarmUpOf(status) says for how long.
   absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest& request);
   absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest& request);
   // Errors: INVALID_ARGUMENT for a key that is an info hash, as with Lookup.
@@ -72,7 +82,13 @@ class Registry {
   // other, under its lock.
   void Export(RegistrySink* sink) const;
   // Registers a peer that an earlier process knew, for two heartbeat intervals only.
-  absl::Status RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen);
+  absl::Status RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen,
+                            absl::Time published);
+
+  // Returns: the time until this registry knows all live peers; zero once it does.
+  absl::Duration warming_up() const;
+  // Ends the warm-up: the peers of an earlier process were restored.
+  void EndWarmUp() { warm_.store(true, std::memory_order_relaxed); }
 
   // Takes effect for later calls: state over a new limit stays until it ends by itself. Of the limits on
   // watchers only their number changes; the others stay as in the options.
@@ -114,12 +130,18 @@ class Registry {
   RegistryShard* ShardOf(const LeaseIds::Parts& lease) const {
     return lease.shard < shards_.size() ? shards_[lease.shard].get() : nullptr;
   }
-  // The contents of a name: those with a peer if there are any, else those without; newest first.
+  // The contents to which a name refers, newest first.
   std::vector<tracking::ContentStatus> WithName(const std::string& name) const;
+  // An error for a content that is not known, or that no peer has.
+  absl::Status NotFound(absl::string_view what) const;
+  // Ends the peer's publications of other contents of the name. Returns: which.
+  std::vector<ContentId> EndOtherPublications(const tracking::RegisterRequest& request);
 
   const Options options_;
   const Clock* const clock_;
-  const absl::Time started_;  // wall-clock time at tick 0
+  const absl::Time started_;    // wall-clock time at tick 0
+  const absl::Duration began_;  // uptime at the start of this registry
+  std::atomic<bool> warm_{false};
   const LeaseIds lease_ids_;
   RegistryUsage usage_;
   NameIndex names_;

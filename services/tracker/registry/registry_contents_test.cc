@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "services/tracker/registry/registry_test_fixture.h"
 #include "services/tracker/registry/test_requests.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracker {
 namespace {
@@ -16,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRefused) {
+TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRejected) {
   Register(TestSeeder(1, TestContent(1)));
   for (const auto& change : std::vector<std::function<void(tracking::ContentSummary*)>>{
            [](tracking::ContentSummary* c) { c->name = "other"; },
@@ -32,7 +33,21 @@ TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRefused) {
   EXPECT_THAT(PeersOf(TestContentId(1)), ElementsAre(TestPeerId(1)));
 }
 
-TEST_F(RegistryTest, GetSwarmTellsEverything) {
+TEST_F(RegistryTest, KeepsTheLargestCountOfWhatIsLeftOut) {
+  const auto left_out = [&] {
+    return registry_->GetSwarm(std::string("content-1"))->content.summary.left_out;
+  };
+  tracking::ContentSummary content = TestContent(1);
+  Register(TestRegister(1, content, 2));  // it re-seeds
+  EXPECT_EQ(left_out(), 0u);
+  content.left_out = 7;
+  Register(TestSeeder(2, content));
+  EXPECT_EQ(left_out(), 7u);
+  Register(TestRegister(3, TestContent(1), 2));
+  EXPECT_EQ(left_out(), 7u);
+}
+
+TEST_F(RegistryTest, GetSwarmReturnsEverything) {
   const tracking::LeaseId lease = Register(TestRegister(1, TestContent(1), 2));
   clock_.Advance(absl::Seconds(5));
   tracking::HeartbeatRequest request = TestHeartbeat(1, {lease});
@@ -76,14 +91,150 @@ TEST_F(RegistryTest, TwoContentsOfOneName) {
   EXPECT_TRUE(registry_->GetSwarm(std::string("same")).ok());
 }
 
-TEST_F(RegistryTest, ContentWithoutPeersIsKnownForAWhileButNotListed) {
+TEST_F(RegistryTest, ANameRefersToPublishedContentsFirst) {
+  // An earlier version that only leechers have, and a later one that none publishes either.
+  Register(TestRegister(1, TestContent(1, "model"), 10));
+  clock_.Advance(absl::Seconds(1));
+  Register(TestRegister(2, TestContent(2, "model"), 10));
+  EXPECT_THAT(PeersOf(std::string("model")), ElementsAre(TestPeerId(2))) << "the newest that a peer has";
+  // A publisher of the earlier version decides.
+  const tracking::LeaseId lease = Register(TestSeeder(3, TestContent(1, "model")));
+  const auto found = registry_->Lookup({std::string("model"), std::nullopt, 0});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_THAT(found->contents, SizeIs(1));
+  EXPECT_EQ(found->contents[0].summary.id, TestContentId(1));
+  EXPECT_EQ(found->contents[0].publishers, 1u);
+  EXPECT_EQ(found->contents[0].published, clock_.Now());
+  EXPECT_TRUE(registry_->GetSwarm(std::string("model")).ok());
+  EXPECT_THAT(Listed(), ElementsAre("model", "model")) << "both can be fetched by id";
+  // Its end makes the version that was published last the newest.
+  registry_->Leave({TestPeerId(3), {lease}});
+  const auto left = registry_->Lookup({std::string("model"), std::nullopt, 0});
+  ASSERT_TRUE(left.ok()) << left.status();
+  ASSERT_THAT(left->contents, SizeIs(1));
+  EXPECT_EQ(left->contents[0].publishers, 0u);
+}
+
+TEST_F(RegistryTest, AReplacedContentGivesItsNameToTheNewOne) {
+  const tracking::LeaseId old = Register(TestSeeder(1, TestContent(1, "model")));
+  Register(TestRegister(5, TestContent(1, "model"), 10));  // a leecher that fetched it
+  clock_.Advance(absl::Seconds(1));
+  Register(TestSeeder(1, TestContent(2, "model")));
+  const auto found = registry_->Lookup({std::string("model"), std::nullopt, 0});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_THAT(found->contents, SizeIs(1));
+  EXPECT_EQ(found->contents[0].summary.id, TestContentId(2));
+  // The old one can still be fetched by id, from the seeder as well.
+  EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(2));
+  EXPECT_TRUE(registry_->Heartbeat(TestHeartbeat(1, {old})).ok());
+  EXPECT_THAT(PeersOf(std::string("model")), ElementsAre(TestPeerId(1)));
+  // Restored: the old one again.
+  Register(TestSeeder(1, TestContent(1, "model")));
+  EXPECT_EQ(registry_->Lookup({std::string("model"), std::nullopt, 0})->contents[0].summary.id,
+            TestContentId(1));
+}
+
+TEST_F(RegistryTest, ARejectedReplacementLeavesTheNameAsItWas) {
+  Register(TestSeeder(1, TestContent(1, "model")));
+  RegistryLimits limits;
+  limits.max_contents = 1;
+  registry_->SetLimits(limits);
+  EXPECT_EQ(registry_->Register(TestSeeder(1, TestContent(2, "model"))).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(registry_->Lookup({std::string("model"), std::nullopt, 0})->contents[0].publishers, 1u);
+}
+
+TEST_F(RegistryTest, OtherPublishersOfANameKeepItAmbiguousUntilTheyLapse) {
+  Register(TestSeeder(1, TestContent(1, "model")));
+  clock_.Advance(absl::Seconds(20));
+  Register(TestSeeder(2, TestContent(2, "model")));
+  EXPECT_THAT(registry_->Lookup({std::string("model"), std::nullopt, 0})->contents, SizeIs(2));
+  clock_.Advance(absl::Seconds(15));
+  registry_->Advance();
+  EXPECT_THAT(PeersOf(std::string("model")), ElementsAre(TestPeerId(2)));
+}
+
+TEST_F(RegistryTest, PublishersAreCountedThroughEveryChange) {
+  const auto publishers = [&] {
+    return registry_->Lookup({TestContentId(1), std::nullopt, 0})->contents[0].publishers;
+  };
+  tracking::RegisterRequest partial = TestRegister(1, TestContent(1), 9);
+  partial.publishes = true;
+  const tracking::LeaseId lease = Register(partial);
+  EXPECT_EQ(publishers(), 1u);
+  ASSERT_TRUE(registry_->Heartbeat(TestHeartbeat(1, {lease}, {{ChunkIndex(9), 1}})).ok());
+  EXPECT_EQ(publishers(), 1u) << "now complete";
+  Register(TestSeeder(2, TestContent(1)));
+  EXPECT_EQ(publishers(), 2u);
+  Register(TestRegister(2, TestContent(1), 10));
+  EXPECT_EQ(publishers(), 1u) << "one now re-seeds";
+  EXPECT_FALSE(registry_->GetSwarm(TestContentId(1))->peers[1].publishes);
+  clock_.Advance(kLease);
+  registry_->Advance();
+  EXPECT_EQ(publishers(), 0u);
+}
+
+TEST_F(RegistryTest, APeerHasSeveralAddresses) {
+  tracking::RegisterRequest request = TestSeeder(1, TestContent(1));
+  request.other_endpoints = {TestEndpoint(101), TestEndpoint(102)};
+  Register(request);
+  Register(TestSeeder(2, TestContent(1)));
+  const auto others = [&](uint32_t peer) {
+    const auto found = registry_->Lookup({TestContentId(1), TestPeerId(3 - peer), 0});
+    EXPECT_THAT(found->peers, SizeIs(1));
+    return found->peers[0].other_endpoints;
+  };
+  EXPECT_EQ(others(1), request.other_endpoints);
+  EXPECT_THAT(others(2), IsEmpty());
+  request.other_endpoints.pop_back();
+  Register(request);
+  EXPECT_EQ(others(1), request.other_endpoints);
+  request.other_endpoints.clear();
+  Register(request);
+  EXPECT_THAT(others(1), IsEmpty());
+  // A later lease in the same slot does not inherit them.
+  request.other_endpoints = {TestEndpoint(101)};
+  const tracking::LeaseId lease = Register(request);
+  registry_->Leave({TestPeerId(1), {lease}});
+  request.other_endpoints.clear();
+  Register(request);
+  EXPECT_THAT(others(1), IsEmpty());
+}
+
+TEST_F(RegistryTest, AYoungRegistrySaysSo) {
+  EXPECT_EQ(registry_->warming_up(), kLease);
+  clock_.Advance(absl::Seconds(10));
+  EXPECT_EQ(tracking::WarmUpOf(registry_->Lookup({std::string("x"), std::nullopt, 0}).status()),
+            absl::Seconds(20));
+  EXPECT_EQ(tracking::WarmUpOf(registry_->Lookup({TestContentId(1), std::nullopt, 0}).status()),
+            absl::Seconds(20));
+  EXPECT_EQ(tracking::WarmUpOf(registry_->GetSwarm(TestContentId(1)).status()), absl::Seconds(20));
+  EXPECT_EQ(registry_->ListContents({"", 0, ""})->warming_up, absl::Seconds(20));
+  Register(TestSeeder(1, TestContent(1)));
+  EXPECT_EQ(registry_->Lookup({TestContentId(1), std::nullopt, 0})->warming_up, absl::Seconds(20));
+  clock_.Advance(absl::Seconds(20));
+  EXPECT_EQ(registry_->warming_up(), absl::ZeroDuration());
+  const absl::Status unknown = registry_->Lookup({std::string("x"), std::nullopt, 0}).status();
+  EXPECT_TRUE(absl::IsNotFound(unknown));
+  EXPECT_EQ(tracking::WarmUpOf(unknown), absl::ZeroDuration());
+}
+
+TEST_F(RegistryTest, ARestoredRegistryIsNotYoung) {
+  registry_->EndWarmUp();
+  EXPECT_EQ(registry_->warming_up(), absl::ZeroDuration());
+  EXPECT_EQ(registry_->ListContents({"", 0, ""})->warming_up, absl::ZeroDuration());
+}
+
+TEST_F(RegistryTest, AContentWithoutPeersIsKnownForAWhileButNotListed) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   const absl::Time first_seen = clock_.Now();
   EXPECT_THAT(Listed(), ElementsAre("content-1"));
   registry_->Leave({TestPeerId(1), {lease}});
   EXPECT_THAT(Listed(), IsEmpty());
   EXPECT_THAT(PeersOf(TestContentId(1)), IsEmpty());
-  EXPECT_THAT(PeersOf(std::string("content-1")), IsEmpty());
+  EXPECT_EQ(registry_->Lookup({std::string("content-1"), std::nullopt, 0}).status().code(),
+            absl::StatusCode::kNotFound)
+      << "no peer has it";
 
   clock_.Advance(absl::Minutes(9));
   registry_->Advance();

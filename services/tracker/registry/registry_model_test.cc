@@ -182,7 +182,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   std::vector<std::pair<uint32_t, tracking::LeaseId>> past_;
 };
 
-TEST_P(RegistryModelTest, AgreesWithTheNaiveOne) {
+TEST_P(RegistryModelTest, AgreesWithANaiveRegistry) {
   for (int step = 0; step < 6'000; ++step) {
     DropLapsed();
     const uint32_t peer = random_.Below(kPeers);

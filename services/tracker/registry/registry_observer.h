@@ -10,11 +10,11 @@ namespace shoal::tracker {
 // A change of one lease. Describes the lease in full, so that an observer needs no earlier state to apply it.
 struct LeaseChange {
   enum class Kind {
-    kBegan,        // a registration created it
-    kMoved,        // a registration changed its endpoint, or its peer no longer has every chunk
-    kSiteChanged,  // a registration changed its site and nothing of the above
-    kCompleted,    // its peer now has every chunk, and nothing else changed
-    kEnded,        // its peer left, or it lapsed
+    kBegan,      // a registration created it
+    kMoved,      // a registration changed its endpoints, or its peer no longer has every chunk
+    kRelabeled,  // its site changed, or whether it publishes, and nothing of the above
+    kCompleted,  // its peer now has every chunk, and nothing else changed
+    kEnded,      // its peer left, or it lapsed
   };
 
   Kind kind = Kind::kBegan;
@@ -24,6 +24,7 @@ struct LeaseChange {
   const tracking::ContentSummary& content;
   tracking::PeerInfo peer;  // after the change; for kEnded, before it
   std::string site;         // the peer's; empty: none
+  bool publishes = false;   // as in RegisterRequest
 };
 
 // Receives every change of a registry's leases, in order: the one seam for whatever follows a registry, such

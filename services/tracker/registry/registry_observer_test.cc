@@ -60,7 +60,7 @@ class RegistryObserverTest : public ::testing::Test {
   Registry registry_{Observed(), &clock_};
 };
 
-TEST_F(RegistryObserverTest, ALeaseFromItsBeginToItsEnd) {
+TEST_F(RegistryObserverTest, ReportsALeaseFromBeginningToEnd) {
   tracking::RegisterRequest request = TestRegister(1, TestContent(1), 3);
   request.site = "oslo";
   const tracking::LeaseId lease = Register(request);
@@ -88,7 +88,7 @@ TEST_F(RegistryObserverTest, ALeaseFromItsBeginToItsEnd) {
   EXPECT_THAT(recorder_.leases(), AllOf(SizeIs(7), Each(lease)));
 }
 
-TEST_F(RegistryObserverTest, HeartbeatsAndTheSameAgainAreNoChange) {
+TEST_F(RegistryObserverTest, HeartbeatsAndRepeatedRegistrationsAreNoChange) {
   const tracking::LeaseId seeder = Register(TestSeeder(1, TestContent(1)));
   const tracking::LeaseId leecher = Register(TestRegister(2, TestContent(1), 3));
   recorder_.TakeLines();
@@ -116,7 +116,7 @@ TEST_F(RegistryObserverTest, ALapsedLeaseEndsBeforeItsSuccessorBegins) {
                           "began content-1 10.0.0.1:7001 10 all"));
 }
 
-TEST_F(RegistryObserverTest, EveryShardsChangesAreSeen) {
+TEST_F(RegistryObserverTest, ReportsTheChangesOfEveryShard) {
   for (uint32_t content = 0; content < 100; ++content) Register(TestSeeder(1, TestContent(content)));
   EXPECT_EQ(recorder_.TakeLines().size(), 100u);
   EXPECT_GT(recorder_.shards(), 20u);

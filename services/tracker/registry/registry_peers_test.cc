@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
-TEST_F(RegistryTest, HandsOutPeersButNotTheCaller) {
+TEST_F(RegistryTest, NamesPeersButNotTheCaller) {
   const auto first = registry_->Register(TestSeeder(1, TestContent(1), 50));
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(first->ttl, kLease);
@@ -38,7 +38,7 @@ TEST_F(RegistryTest, HandsOutPeersButNotTheCaller) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(RegistryTest, APeerThatSeveralReportIsNotHandedOutUntilItRegistersAgain) {
+TEST_F(RegistryTest, APeerThatSeveralReportIsLeftOutUntilItRegistersAgain) {
   const tracking::ContentSummary content = TestContent(1);
   const tracking::LeaseId reported = Register(TestSeeder(100, content));
   const auto report = [&](uint32_t reporter, tracking::PeerReport::Reason reason) {
@@ -94,7 +94,7 @@ TEST_F(RegistryTest, PeersOfTheSameSiteComeFirst) {
 
 // Each newcomer is given some of the present peers. If their graph fell apart when some of them leave,
 // chunks could not pass from one part to the other.
-TEST_F(RegistryTest, ASwarmHoldsTogetherWhenAThirdOfItGoes) {
+TEST_F(RegistryTest, ASwarmStaysConnectedWhenAThirdLeaves) {
   uint32_t next_content = 1;
   for (const uint32_t size : {20u, 200u, 1000u}) {
     for (const uint32_t told : {10u, 20u, 50u}) {

@@ -57,13 +57,14 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   uint32_t content = tables_.FindContent(request.content.id);
   uint32_t lease = kNoSlot;
   if (content != kNoSlot) {
-    const tracking::ContentSummary& known = tables_.content(content).summary;
-    if (known != request.content) {
+    tracking::ContentSummary& known = tables_.content(content).summary;
+    if (!known.Agrees(request.content)) {
       return absl::AlreadyExistsError(absl::StrCat("content ", request.content.id.ToHex(), " is known as \"",
                                                    known.name, "\", of ", known.length_bytes, " bytes in ",
                                                    known.chunk_count,
                                                    " chunks, which is not what this registration says"));
     }
+    known.left_out = std::max(known.left_out, request.content.left_out);
     lease = tables_.FindLease(request.peer_id, content);
   }
   if (lease != kNoSlot && !tables_.Alive(lease)) {
@@ -94,6 +95,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   LeaseRecord& record = tables_.lease(lease);
   const tracking::PeerInfo before = tables_.Describe(lease);
   const SiteNumber site_before = record.site;
+  const bool published_before = record.publishes;
   if (!is_new) tables_.LeaveSwarm(lease);
   DropChunkSet(std::exchange(record.held, std::move(held)));
   record.chunks_held = request.held.count();
@@ -101,6 +103,9 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   record.free_slots =
       static_cast<uint16_t>(std::min<uint32_t>(request.free_slots, std::numeric_limits<uint16_t>::max()));
   record.site = sites_->Add(request.site);
+  record.publishes = request.publishes;
+  if (request.publishes && !published_before) tables_.content(content).published = wall;
+  tables_.SetOtherEndpoints(lease, request.other_endpoints);
   record.shunned = false;
   record.lies = false;
   reports_.Forget(lease);
@@ -110,15 +115,43 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   const tracking::PeerInfo after = tables_.Describe(lease);
   if (is_new) {
     Publish(LeaseChange::Kind::kBegan, lease, &wakeups);
-  } else if (after.endpoint != before.endpoint || (before.complete && !after.complete)) {
+  } else if (after.endpoint != before.endpoint || after.other_endpoints != before.other_endpoints ||
+             (before.complete && !after.complete)) {
     Publish(LeaseChange::Kind::kMoved, lease, &wakeups);
   } else if (!before.complete && after.complete) {
     Publish(LeaseChange::Kind::kCompleted, lease, &wakeups);
-  } else if (record.site != site_before) {
-    Publish(LeaseChange::Kind::kSiteChanged, lease, &wakeups);
+  } else if (record.site != site_before || record.publishes != published_before) {
+    Publish(LeaseChange::Kind::kRelabeled, lease, &wakeups);
   }
   return Registered{tables_.IdOf(lease),
                     Select(content, request.peer_id, record.site, request.max_peers, &wakeups)};
+}
+
+bool RegistryShard::Publishes(const PeerId& peer, const ContentId& id, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, 0, &wakeups);
+  const uint32_t content = tables_.FindContent(id);
+  const uint32_t lease = content == kNoSlot ? kNoSlot : tables_.FindLease(peer, content);
+  return lease != kNoSlot && tables_.Alive(lease) && tables_.lease(lease).publishes;
+}
+
+bool RegistryShard::SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now) {
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, 0, &wakeups);
+  const uint32_t content = tables_.FindContent(id);
+  const uint32_t lease = content == kNoSlot ? kNoSlot : tables_.FindLease(peer, content);
+  if (lease == kNoSlot || !tables_.Alive(lease) || tables_.lease(lease).publishes == publishes) return false;
+  tables_.SetPublishes(lease, publishes);
+  Publish(LeaseChange::Kind::kRelabeled, lease, &wakeups);
+  return true;
+}
+
+void RegistryShard::RestorePublished(const ContentId& id, absl::Time published) {
+  MutexLock lock(&mutex_);
+  const uint32_t content = tables_.FindContent(id);
+  if (content != kNoSlot) tables_.content(content).published = published;
 }
 
 absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseIds::Parts& id,
@@ -273,13 +306,18 @@ void RegistryShard::Export(RegistrySink* sink) const {
   MutexLock lock(&mutex_);
   tables_.ForEachContent([&](const ContentRecord& record) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!record.has_peers()) return;
-    sink->Content(record.summary, record.first_seen);
+    sink->Content(record.summary, record.first_seen, record.published);
     for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
       for (const uint32_t slot : *list) {
         if (!tables_.Alive(slot)) continue;
         const LeaseRecord& lease = tables_.lease(slot);
-        ExportedPeer peer{lease.peer, lease.endpoint, lease.free_slots, std::nullopt,
-                          sites_->Name(lease.site)};
+        ExportedPeer peer{lease.peer,
+                          lease.endpoint,
+                          lease.free_slots,
+                          std::nullopt,
+                          sites_->Name(lease.site),
+                          lease.publishes,
+                          tables_.Describe(slot).other_endpoints};
         if (!tables_.Complete(slot))
           peer.held = lease.held ? *lease.held : ChunkSet(record.summary.chunk_count);
         sink->Peer(peer);
@@ -352,7 +390,8 @@ void RegistryShard::Publish(LeaseChange::Kind kind, uint32_t lease, WatcherWakeu
                            tables_.IdOf(lease),
                            tables_.content(record.content).summary,
                            tables_.Describe(lease),
-                           options_.observer == nullptr ? std::string() : sites_->Name(record.site)};
+                           options_.observer == nullptr ? std::string() : sites_->Name(record.site),
+                           record.publishes};
   if (options_.observer != nullptr) options_.observer->OnChange(change);
   watchers_.Tell(change, wakeups);
 }

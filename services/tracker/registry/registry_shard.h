@@ -36,13 +36,17 @@ struct ExportedPeer {
   uint16_t free_slots = 0;
   std::optional<ChunkSet> held;  // nullopt: every chunk
   std::string site = {};
+  bool publishes = false;
+  std::vector<Endpoint> other_endpoints = {};
 };
 
 // Receives a registry's contents and leases, one after the other: a content, then its peers.
 class RegistrySink {
  public:
   virtual ~RegistrySink() = default;
-  virtual void Content(const tracking::ContentSummary& summary, absl::Time first_seen) = 0;
+  // `published`: as in ContentStatus.
+  virtual void Content(const tracking::ContentSummary& summary, absl::Time first_seen,
+                       absl::Time published) = 0;
   virtual void Peer(const ExportedPeer& peer) = 0;
 };
 
@@ -103,9 +107,16 @@ class RegistryShard {
                 NameIndex* names, SiteNames* sites);
 
   // Requires: the request's fields are valid. Errors: those of TrackerService.Register. `wall`: for
-  // first_seen.
+  // first_seen and published.
   absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, uint64_t now,
                                       absl::Time wall);
+  // Whether that peer has a live lease for the content, and publishes it.
+  bool Publishes(const PeerId& peer, const ContentId& id, uint64_t now);
+  // Changes whether the peer publishes the content, if it has a live lease for it. Returns: whether that
+  // changed anything.
+  bool SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now);
+  // Restores when a content was last published, as an earlier process knew it.
+  void RestorePublished(const ContentId& id, absl::Time published);
   // Errors: NOT_FOUND when the lease must be registered again; INVALID_ARGUMENT for chunks that the content
   // does not have (the lease is renewed all the same).
   absl::Status Beat(const PeerId& peer, const LeaseIds::Parts& lease, const tracking::LeaseBeat& beat,

@@ -29,7 +29,7 @@ TEST_F(RegistryTest, LeaseLapsesExactly) {
   EXPECT_EQ(registry_->stats().lapsed_leases, 1u);
 }
 
-TEST_F(RegistryTest, HeartbeatRenewsAndALapsedOneIsToldToRegister) {
+TEST_F(RegistryTest, HeartbeatRenewsALeaseAndALapsedOneRegistersAgain) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   for (int i = 0; i < 10; ++i) {
     clock_.Advance(kLease - absl::Milliseconds(1));
@@ -45,7 +45,7 @@ TEST_F(RegistryTest, HeartbeatRenewsAndALapsedOneIsToldToRegister) {
   EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(1));
 }
 
-TEST_F(RegistryTest, ALeaseIsItsPeersAlone) {
+TEST_F(RegistryTest, ALeaseBelongsToItsPeerOnly) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(2, {lease}))->register_again, ElementsAre(lease));
   EXPECT_EQ(registry_->Leave({TestPeerId(2), {lease}}).ended, 0u);
@@ -53,7 +53,7 @@ TEST_F(RegistryTest, ALeaseIsItsPeersAlone) {
   EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(1));
 }
 
-TEST_F(RegistryTest, RestartedTrackerIsWholeAgain) {
+TEST_F(RegistryTest, ARestartedTrackerIsCompleteAgain) {
   std::vector<tracking::LeaseId> leases;
   for (uint32_t content = 0; content < 100; ++content)
     leases.push_back(Register(TestSeeder(1, TestContent(content))));
@@ -132,14 +132,14 @@ TEST_F(RegistryTest, HeartbeatsBringChunksUntilThePeerIsComplete) {
   EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);  // a complete peer needs no bitmap
 }
 
-TEST_F(RegistryTest, AllAtOnceInTheFirstHeartbeat) {
+TEST_F(RegistryTest, TheFirstHeartbeatMayCompleteAPeer) {
   const tracking::LeaseId lease = Register(TestRegister(1, TestContent(1), 0));
   EXPECT_TRUE(registry_->Heartbeat(TestHeartbeat(1, {lease}, {{ChunkIndex(0), 10}})).ok());
   EXPECT_EQ(registry_->stats().complete_peers, 1u);
   EXPECT_EQ(registry_->stats().partial_peers, 0u);
 }
 
-TEST_F(RegistryTest, ABadBeatDoesNotHarmTheOthersOfItsMessage) {
+TEST_F(RegistryTest, ABadBeatDoesNotAffectOtherLeases) {
   const tracking::LeaseId bad = Register(TestRegister(1, TestContent(1), 1));
   const tracking::LeaseId good = Register(TestRegister(1, TestContent(2), 1));
   tracking::HeartbeatRequest request = TestHeartbeat(1, {bad, good});
@@ -152,7 +152,7 @@ TEST_F(RegistryTest, ABadBeatDoesNotHarmTheOthersOfItsMessage) {
   EXPECT_EQ(registry_->Heartbeat(request).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(RegistryTest, UnknownLeasesOfAnyShape) {
+TEST_F(RegistryTest, UnknownLeasesRegisterAgain) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   const std::vector<tracking::LeaseId> unknown = {tracking::LeaseId(0),
                                                   tracking::LeaseId(1),
@@ -203,7 +203,7 @@ TEST_F(RegistryTest, LeaveEndsNamedOrAllLeases) {
   EXPECT_EQ(registry_->stats().left_leases, 200u);
 }
 
-TEST_F(RegistryTest, LimitsAreSaidClearly) {
+TEST_F(RegistryTest, ErrorsNameTheLimit) {
   Registry::Options options;
   options.limits.max_contents = 3;
   options.limits.max_leases = 6;

@@ -74,7 +74,7 @@ TEST_F(RegistryWatchTest, AllPeersFirstThenEachChange) {
   EXPECT_THAT(Read(watcher.get()), ElementsAre(Gone(1)));
 }
 
-TEST_F(RegistryWatchTest, AContentThatIsNotKnownYet) {
+TEST_F(RegistryWatchTest, WatchesAContentThatIsNotKnownYet) {
   const auto watcher = Watch(1);
   EXPECT_THAT(Read(watcher.get()), IsEmpty());
   Register(TestSeeder(1, TestContent(1)));
@@ -104,7 +104,7 @@ TEST_F(RegistryWatchTest, ASlowWatcherIsLostAndMakesRoom) {
   EXPECT_EQ(registry_.stats().watchers, 0u);
 }
 
-TEST_F(RegistryWatchTest, UnwatchedHearsNoMore) {
+TEST_F(RegistryWatchTest, UnwatchEndsTheEvents) {
   const auto watcher = Watch(1);
   registry_.Unwatch(TestContentId(1), watcher.get());
   Register(TestSeeder(1, TestContent(1)));
@@ -112,7 +112,7 @@ TEST_F(RegistryWatchTest, UnwatchedHearsNoMore) {
   EXPECT_EQ(registry_.stats().watchers, 0u);
 }
 
-TEST_F(RegistryWatchTest, BoundsWatchersAndWhatTheyWatch) {
+TEST_F(RegistryWatchTest, BoundsWatchersAndSwarms) {
   const auto watcher = std::make_shared<SwarmWatcher>(std::nullopt, 10, [] {});
   for (uint32_t peer = 1; peer <= 6; ++peer) Register(TestSeeder(peer, TestContent(1)));
   EXPECT_EQ(registry_.Watch(TestContentId(1), watcher).code(), absl::StatusCode::kResourceExhausted);

@@ -56,7 +56,10 @@ bool ShardTables::Complete(uint32_t slot) const {
 
 tracking::PeerInfo ShardTables::Describe(uint32_t slot) const {
   const LeaseRecord& record = lease(slot);
-  return {record.peer, record.endpoint, Complete(slot), record.chunks_held, record.free_slots};
+  tracking::PeerInfo peer{record.peer, record.endpoint, Complete(slot), record.chunks_held,
+                          record.free_slots};
+  if (record.has_others) peer.other_endpoints = other_endpoints_.at(slot);
+  return peer;
 }
 
 tracking::SwarmPeer ShardTables::DescribeInFull(uint32_t slot) const {
@@ -75,13 +78,18 @@ tracking::SwarmPeer ShardTables::DescribeInFull(uint32_t slot) const {
   peer.totals.received_bytes = record.received_bytes;
   peer.totals.send_rate_bytes_per_second = static_cast<uint64_t>(record.send_rate);
   peer.totals.receive_rate_bytes_per_second = static_cast<uint64_t>(record.receive_rate);
+  peer.publishes = record.publishes;
   return peer;
 }
 
 tracking::ContentStatus ShardTables::Status(uint32_t slot) const {
   const ContentRecord& record = content(slot);
-  return {record.summary, record.first_seen, static_cast<uint32_t>(record.complete.size()),
-          static_cast<uint32_t>(record.partial.size())};
+  return {record.summary,
+          record.first_seen,
+          static_cast<uint32_t>(record.complete.size()),
+          static_cast<uint32_t>(record.partial.size()),
+          record.publishers,
+          record.published};
 }
 
 uint32_t ShardTables::AddContent(const tracking::ContentSummary& summary, absl::Time first_seen) {
@@ -141,6 +149,7 @@ void ShardTables::RemoveLapsed(uint32_t slot) {
     lease(record.previous_of_peer).next_of_peer = record.next_of_peer;
     if (record.next_of_peer != kNoSlot) lease(record.next_of_peer).previous_of_peer = record.previous_of_peer;
   }
+  if (record.has_others) other_endpoints_.erase(slot);
   leases_.table.Give(slot);
 }
 
@@ -156,6 +165,7 @@ void ShardTables::JoinSwarm(uint32_t slot) {
   ++(complete ? counts_.complete : counts_.partial);
   record.place = static_cast<uint32_t>(list.size());
   list.push_back(slot);
+  if (record.publishes) ++swarm.publishers;
 }
 
 void ShardTables::LeaveSwarm(uint32_t slot) {
@@ -169,11 +179,29 @@ void ShardTables::LeaveSwarm(uint32_t slot) {
   list[record.place] = list.back();
   list.pop_back();
   if (list.size() < list.capacity() / 4) list.shrink_to_fit();
+  if (record.publishes) --swarm.publishers;
   if (!swarm.has_peers()) {
     swarm.forget_at = leases_.now + forget_ticks_;
     forget_wheel_.Insert(record.content);
     --counts_.contents;
   }
+}
+
+void ShardTables::SetPublishes(uint32_t slot, bool publishes) {
+  LeaseRecord& record = lease(slot);
+  if (record.publishes == publishes) return;
+  record.publishes = publishes;
+  content(record.content).publishers += publishes ? 1 : -1;
+}
+
+void ShardTables::SetOtherEndpoints(uint32_t slot, const std::vector<Endpoint>& others) {
+  LeaseRecord& record = lease(slot);
+  if (others.empty()) {
+    if (record.has_others) other_endpoints_.erase(slot);
+  } else {
+    other_endpoints_[slot] = others;
+  }
+  record.has_others = !others.empty();
 }
 
 }  // namespace shoal::tracker

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/site_names.h"
@@ -37,8 +38,10 @@ struct LeaseRecord {
   float send_rate = 0;  // bytes per second; float is precise enough for display
   float receive_rate = 0;
   SiteNumber site = kNoSite;
-  bool shunned = false;  // several others reported its peer: not handed out until it registers again
-  bool lies = false;     // one of them reported that it sends wrong bytes
+  bool shunned : 1 = false;     // several others reported its peer: not handed out until it registers again
+  bool lies : 1 = false;        // one of them reported that it sends wrong bytes
+  bool publishes : 1 = false;   // changed only while in no swarm, or through SetPublishes
+  bool has_others : 1 = false;  // it has other endpoints, which are in a table of their own
   uint64_t sent_bytes = 0;
   uint64_t received_bytes = 0;
   std::unique_ptr<ChunkSet> held;  // non-null while it has some chunks but not all
@@ -52,8 +55,10 @@ struct ContentRecord {
   // The swarm: slots of leases, unordered; one list for complete peers and one for partial ones.
   std::vector<uint32_t> complete;
   std::vector<uint32_t> partial;
-  uint64_t forget_at = 0;  // tick; meaningful while the swarm is empty
-  LeaseWheelLink wheel;    // in the wheel of contents without a peer, and only then
+  absl::Time published = absl::InfinitePast();  // when a peer last began to publish it
+  uint32_t publishers = 0;                      // leases in the swarm that publish
+  uint64_t forget_at = 0;                       // tick; meaningful while the swarm is empty
+  LeaseWheelLink wheel;                         // in the wheel of contents without a peer, and only then
 
   bool has_peers() const { return !complete.empty() || !partial.empty(); }
 };
@@ -122,6 +127,10 @@ class ShardTables {
   // list.
   void JoinSwarm(uint32_t lease);
   void LeaveSwarm(uint32_t lease);
+  // Changes whether a lease in a swarm publishes.
+  void SetPublishes(uint32_t lease, bool publishes);
+  // The endpoints of a lease besides the one in its record. Most leases have none, and take no memory here.
+  void SetOtherEndpoints(uint32_t lease, const std::vector<Endpoint>& others);
 
   // ---- Expiry.
 
@@ -203,6 +212,7 @@ class ShardTables {
   SlotSet<KeyByContentId> content_by_id_;
   SlotSet<KeyByPeerOfContent> lease_by_peer_;
   SlotSet<KeyByPeer> first_of_peer_;
+  absl::flat_hash_map<uint32_t, std::vector<Endpoint>> other_endpoints_;  // by lease
   Counts counts_;
 };
 

@@ -55,7 +55,8 @@ void SwarmWatchers::Remove(const ContentId& content, const SwarmWatcher* watcher
 }
 
 void SwarmWatchers::Tell(const LeaseChange& change, WatcherWakeups* wakeups) {
-  if (change.kind == LeaseChange::Kind::kSiteChanged) return;  // watchers are not sent sites
+  // Watchers are not sent what it changes.
+  if (change.kind == LeaseChange::Kind::kRelabeled) return;
   const auto watched = watchers_.find(change.content.id);
   if (watched == watchers_.end()) return;
   const tracking::SwarmEvent event = change.kind == LeaseChange::Kind::kEnded

@@ -56,9 +56,12 @@ inline tracking::RegisterRequest TestRegister(uint32_t peer, const tracking::Con
   return request;
 }
 
+// It publishes the content.
 inline tracking::RegisterRequest TestSeeder(uint32_t peer, const tracking::ContentSummary& content,
                                             uint32_t max_peers = 0) {
-  return TestRegister(peer, content, content.chunk_count, max_peers);
+  tracking::RegisterRequest request = TestRegister(peer, content, content.chunk_count, max_peers);
+  request.publishes = true;
+  return request;
 }
 
 inline tracking::HeartbeatRequest TestHeartbeat(uint32_t peer, const std::vector<tracking::LeaseId>& leases,

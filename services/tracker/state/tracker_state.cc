@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -51,17 +52,21 @@ class RestoringSink final : public StateSink {
   RestoringSink(Registry* registry, BitTorrentSwarms* bittorrent, absl::Duration now)
       : registry_(registry), bittorrent_(bittorrent), now_(now) {}
 
-  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen,
+               absl::Time published) override {
     request_.content = summary;
     first_seen_ = first_seen;
+    published_ = published;
   }
   void Peer(const ExportedPeer& peer) override {
     request_.peer_id = peer.id;
     request_.endpoint = peer.endpoint;
     request_.free_slots = peer.free_slots;
     request_.site = peer.site;
+    request_.publishes = peer.publishes;
+    request_.other_endpoints = peer.other_endpoints;
     request_.held = peer.held ? *peer.held : ChunkSet::All(request_.content.chunk_count);
-    registry_->RestoreLease(request_, first_seen_).IgnoreError();
+    registry_->RestoreLease(request_, first_seen_, published_).IgnoreError();
   }
   void Swarm(const InfoHash& info_hash, uint32_t completed) override {
     info_hash_ = info_hash;
@@ -77,6 +82,7 @@ class RestoringSink final : public StateSink {
   const absl::Duration now_;
   tracking::RegisterRequest request_;
   absl::Time first_seen_;
+  absl::Time published_;
   InfoHash info_hash_;
   uint32_t completed_ = 0;
 };
@@ -102,6 +108,7 @@ absl::StatusOr<tracking::ListContentsResponse> TrackerState::ListContents(
 tracking::ListContentsResponse TrackerState::ListBitTorrent(const tracking::ListContentsRequest& request,
                                                             BitTorrentSwarms::Cursor cursor) const {
   const uint32_t page_size = Registry::PageSize(request);
+  const std::string digits = absl::AsciiStrToLower(request.name_contains);
   tracking::ListContentsResponse response;
   std::vector<BitTorrentSwarms::Swarm> swarms;
   for (uint32_t scanned = 0; scanned < Registry::kMaxScannedPerPage; scanned += page_size) {
@@ -109,7 +116,7 @@ tracking::ListContentsResponse TrackerState::ListBitTorrent(const tracking::List
     const uint32_t room = page_size - static_cast<uint32_t>(response.bittorrent_swarms.size());
     const bool more = bittorrent_.Page(&cursor, room, &swarms);
     for (const BitTorrentSwarms::Swarm& swarm : swarms) {
-      if (!absl::StrContains(swarm.info_hash.ToHex(), request.name_contains)) continue;
+      if (!absl::StrContains(swarm.info_hash.ToHex(), digits)) continue;
       response.bittorrent_swarms.push_back(Describe(swarm));
     }
     if (!more) return response;

@@ -11,7 +11,7 @@
 namespace shoal::tracker {
 namespace {
 
-TEST(TrackerStateTest, ListsAndShowsBitTorrentsSwarmsBesideContents) {
+TEST(TrackerStateTest, ListsAndShowsBitTorrentSwarmsBesideContents) {
   ManualClock clock;
   TrackerState state({}, &clock);
   ASSERT_TRUE(state.registry()->Register(TestSeeder(1, TestContent(1, "a file"))).ok());
@@ -42,6 +42,8 @@ TEST(TrackerStateTest, ListsAndShowsBitTorrentsSwarmsBesideContents) {
   ASSERT_TRUE(contents.ok()) << contents.status();
   ASSERT_EQ(contents->contents.size(), 1u);
   EXPECT_EQ(contents->contents[0].summary.name, "a file");
+  EXPECT_EQ(state.ListContents({"A FI", 0, ""})->contents.size(), 1u);
+  EXPECT_EQ(state.ListContents({"a fo", 0, ""})->contents.size(), 0u);
 
   clock.Advance(absl::Minutes(1));
   const auto swarm = state.GetSwarm(InfoHash({7, 7}));

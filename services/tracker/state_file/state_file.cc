@@ -7,13 +7,16 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/tracker/state_file/state_format.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/file_io.h"
+#include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 
 namespace shoal::tracker {
@@ -26,9 +29,10 @@ constexpr absl::Duration kMaxAge = absl::Hours(1);
 class CountingSink : public StateSink {
  public:
   explicit CountingSink(StateSink* next) : next_(next) {}
-  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen,
+               absl::Time published) override {
     ++counts.contents;
-    next_->Content(summary, first_seen);
+    next_->Content(summary, first_seen, published);
   }
   void Peer(const ExportedPeer& peer) override {
     ++counts.peers;
@@ -92,6 +96,20 @@ absl::Status SyncFolderOf(const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckStateFile(const std::string& path) {
+  SHOAL_RETURN_IF_ERROR(CheckOutputFile(path));
+  const absl::StatusOr<FileDescriptor> file = FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK);
+  if (absl::IsNotFound(file.status())) return absl::OkStatus();
+  if (!file.ok()) return file.status();
+  char bytes[sizeof(kStateFileMagic) - 1];
+  const ssize_t count = ::pread(file->get(), bytes, sizeof(bytes), 0);
+  if (count < 0) return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
+  if (std::memcmp(bytes, kStateFileMagic, static_cast<size_t>(count)) == 0) return absl::OkStatus();
+  return WithCause(
+      absl::AlreadyExistsError(absl::StrCat(path, " is there already and is not a tracker's state file")),
+      ErrorCause::kTargetExists);
+}
+
 absl::StatusOr<StateCounts> SaveState(const std::string& path, const TrackerState& state,
                                       const Clock& clock) {
   const std::string temporary = path + ".new";
@@ -127,6 +145,8 @@ absl::StatusOr<StateCounts> LoadState(const std::string& path, TrackerState* sta
   const std::unique_ptr<StateSink> restoring = state->Restoring();
   CountingSink counting(restoring.get());
   SHOAL_RETURN_IF_ERROR(ReadState(file.bytes(), &counting).status());
+  // Peers that registered after the file was written, with a process that did not write another, are missing.
+  if (clock.Now() - *saved < state->registry()->options().lease) state->registry()->EndWarmUp();
   return counting.counts;
 }
 

@@ -63,6 +63,41 @@ TEST_F(StateFileTest, ARestartKeepsEveryPeer) {
   EXPECT_EQ(after.bittorrent()->Scrape(InfoHash({7})).seeders, 1u);
 }
 
+TEST_F(StateFileTest, AFreshFileEndsTheWarmUpAndAnOlderOneDoesNot) {
+  TrackerState before({}, &clock_);
+  ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  TrackerState soon({}, &clock_);
+  EXPECT_GT(soon.registry()->warming_up(), absl::ZeroDuration());
+  ASSERT_TRUE(LoadState(path_, &soon, clock_).ok());
+  EXPECT_EQ(soon.registry()->warming_up(), absl::ZeroDuration());
+  clock_.Advance(soon.registry()->options().lease);
+  TrackerState late({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &late, clock_).ok());
+  EXPECT_GT(late.registry()->warming_up(), absl::ZeroDuration()) << "others may have registered since";
+}
+
+TEST_F(StateFileTest, PublicationsAndAddressesAreKept) {
+  TrackerState before({}, &clock_);
+  tracking::RegisterRequest seeder = TestSeeder(1, TestContent(1, "model"));
+  seeder.other_endpoints = {TestEndpoint(2), Endpoint{*IpAddress::Parse("2001:db8::2"), 7002}};
+  ASSERT_TRUE(before.registry()->Register(seeder).ok());
+  ASSERT_TRUE(before.registry()->Register(TestRegister(3, TestContent(2, "model"), 10)).ok());
+  const absl::Time published = clock_.Now();
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  clock_.Advance(absl::Seconds(5));
+  TrackerState after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  const auto found = after.registry()->Lookup({std::string("model"), std::nullopt, 0});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->contents.size(), 1u);
+  EXPECT_EQ(found->contents[0].summary.id, TestContentId(1));
+  EXPECT_EQ(found->contents[0].publishers, 1u);
+  EXPECT_EQ(found->contents[0].published, published);
+  ASSERT_EQ(found->peers.size(), 1u);
+  EXPECT_EQ(found->peers[0].other_endpoints, seeder.other_endpoints);
+}
+
 TEST_F(StateFileTest, RestoredLeasesLapseSoonerUnlessTheyAreRenewed) {
   TrackerState before({}, &clock_);
   ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());
@@ -95,7 +130,7 @@ TEST_F(StateFileTest, SitesAndCompletedDownloadsAreKept) {
   EXPECT_EQ(after.bittorrent()->Scrape(InfoHash({7})), (SwarmCounts{1, 0, 1}));
 }
 
-TEST_F(StateFileTest, BitTorrentPeersGoOnWithTheLivesThatTheyHad) {
+TEST_F(StateFileTest, BitTorrentPeersKeepTheirRemainingTime) {
   TrackerState before({}, &clock_);
   const absl::Duration life = before.bittorrent()->options().life;
   BitTorrentAnnounce announce;
@@ -128,12 +163,12 @@ TEST_F(StateFileTest, NoFileIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(LoadState(path_, &state, clock_).status()));
 }
 
-TEST_F(StateFileTest, ABrokenFileIsNamedAndChangesNothing) {
+TEST_F(StateFileTest, ABrokenFileIsReportedAndChangesNothing) {
   TrackerState before({}, &clock_);
   ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());
   ASSERT_TRUE(SaveState(path_, before, clock_).ok());
   std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(-20, std::ios::end);  // in the block before the end
+  file.seekp(-20, std::ios::end);  // in the section before the end
   file.put('x');
   file.close();
   TrackerState after({}, &clock_);
@@ -151,7 +186,7 @@ TEST_F(StateFileTest, AnOldFileIsNotUsed) {
   EXPECT_TRUE(absl::IsOutOfRange(LoadState(path_, &after, clock_).status()));
 }
 
-TEST_F(StateFileTest, AFileThatCantBeWrittenIsNamed) {
+TEST_F(StateFileTest, AFileThatCantBeWrittenIsReported) {
   TrackerState before({}, &clock_);
   EXPECT_THAT(std::string(SaveState("/nowhere/state", before, clock_).status().message()),
               HasSubstr("/nowhere/state"));

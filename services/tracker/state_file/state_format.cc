@@ -9,18 +9,18 @@
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/content/manifest/content_path.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/tracking/messages/messages.h"
 #include "shoal/tracking/messages/site.h"
 
 namespace shoal::tracker {
 namespace {
 
-constexpr char kMagic[] = "SHOALTRK";
-constexpr size_t kMagicBytes = 8;
-constexpr uint32_t kVersion = 2;
+constexpr size_t kMagicBytes = sizeof(kStateFileMagic) - 1;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kHeadBytes = kMagicBytes + 4 + 8 + 4;
 
 enum Record : uint8_t { kContent = 1, kPeer = 2, kSwarm = 3, kSwarmPeer = 4 };
-enum Flag : uint8_t { kIpv4 = 1, kComplete = 2 };
+enum Flag : uint8_t { kIpv4 = 1, kComplete = 2, kPublishes = 4 };
 
 absl::Status Broken(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("is broken: ", what));
@@ -41,6 +41,16 @@ Endpoint ReadEndpoint(bool v4, ByteReader* reader) {
   return {IpAddress(ip), reader->ReadBig<uint16_t>()};
 }
 
+// Milliseconds since 1970; 0: never.
+void AppendTime(absl::Time time, std::string* to) {
+  AppendBig(time == absl::InfinitePast() ? uint64_t{0} : static_cast<uint64_t>(absl::ToUnixMillis(time)), to);
+}
+
+absl::Time ReadTime(ByteReader* reader) {
+  const auto milliseconds = static_cast<int64_t>(reader->ReadBig<uint64_t>());
+  return milliseconds == 0 ? absl::InfinitePast() : absl::FromUnixMillis(milliseconds);
+}
+
 template <typename Id>
 Id ReadId(ByteReader* reader) {
   std::array<uint8_t, Id::kSizeBytes> bytes{};
@@ -49,19 +59,19 @@ Id ReadId(ByteReader* reader) {
   return Id(bytes);
 }
 
-// Decodes the records of one block after the other. Peers belong to the content or swarm before them, which
-// may be in an earlier block.
+// Decodes the records of one section after the other. Peers belong to the content or swarm before them, which
+// may be in an earlier section.
 class RecordReader {
  public:
   explicit RecordReader(StateSink* sink) : sink_(sink) {}
   uint64_t records() const { return records_; }
 
-  absl::Status Read(ByteView block) {
-    ByteReader reader(block);
+  absl::Status Read(ByteView section) {
+    ByteReader reader(section);
     while (reader.remaining() > 0) {
       const auto type = reader.ReadBig<uint8_t>();
       SHOAL_RETURN_IF_ERROR(ReadOne(type, &reader));
-      if (!reader.ok()) return Broken("a record is longer than its block");
+      if (!reader.ok()) return Broken("a record is longer than its section");
       ++records_;
     }
     return absl::OkStatus();
@@ -101,7 +111,8 @@ class RecordReader {
     summary.chunk_size_bytes = reader->ReadBig<uint32_t>();
     summary.chunk_count = reader->ReadBig<uint32_t>();
     summary.file_count = reader->ReadBig<uint32_t>();
-    const absl::Time first_seen = absl::FromUnixMillis(static_cast<int64_t>(reader->ReadBig<uint64_t>()));
+    const absl::Time first_seen = ReadTime(reader);
+    const absl::Time published = ReadTime(reader);
     summary.name = reader->ReadString(reader->ReadBig<uint8_t>());
     if (!reader->ok()) return absl::OkStatus();
     if (summary.id.is_zero() || !CheckContentName(summary.name).ok() || summary.chunk_count > kMaxChunks) {
@@ -109,7 +120,7 @@ class RecordReader {
     }
     chunk_count_ = summary.chunk_count;
     in_content_ = true;
-    if (sink_) sink_->Content(summary, first_seen);
+    if (sink_) sink_->Content(summary, first_seen, published);
     return absl::OkStatus();
   }
 
@@ -121,6 +132,13 @@ class RecordReader {
     peer.free_slots = reader->ReadBig<uint16_t>();
     peer.site = reader->ReadString(reader->ReadBig<uint8_t>());
     if (!tracking::CheckSite(peer.site).ok()) return Broken("a site that can't be");
+    peer.publishes = flags & kPublishes;
+    const auto others = reader->ReadBig<uint8_t>();
+    if (others >= tracking::kMaxEndpointsPerPeer) return Broken("a peer with too many addresses");
+    for (uint8_t i = 0; i < others; ++i) {
+      const auto other_flags = reader->ReadBig<uint8_t>();
+      peer.other_endpoints.push_back(ReadEndpoint(other_flags & kIpv4, reader));
+    }
     if (!(flags & kComplete)) {
       const ByteView encoded = reader->ReadBytes(reader->ReadBig<uint32_t>());
       if (!reader->ok()) return absl::OkStatus();
@@ -142,21 +160,23 @@ class RecordReader {
 }  // namespace
 
 StateWriter::StateWriter(absl::Time saved, Write write) : write_(std::move(write)) {
-  std::string head(kMagic, kMagicBytes);
+  std::string head(kStateFileMagic, kMagicBytes);
   AppendBig(kVersion, &head);
   AppendBig(static_cast<uint64_t>(absl::ToUnixMillis(saved)), &head);
   AppendBig(Crc32(AsBytes(head)), &head);
   status_ = write_(AsBytes(head));
 }
 
-void StateWriter::Content(const tracking::ContentSummary& summary, absl::Time first_seen) {
+void StateWriter::Content(const tracking::ContentSummary& summary, absl::Time first_seen,
+                          absl::Time published) {
   std::string record(1, kContent);
   record += summary.id.ToString();
   AppendBig(summary.length_bytes, &record);
   AppendBig(summary.chunk_size_bytes, &record);
   AppendBig(summary.chunk_count, &record);
   AppendBig(summary.file_count, &record);
-  AppendBig(static_cast<uint64_t>(absl::ToUnixMillis(first_seen)), &record);
+  AppendTime(first_seen, &record);
+  AppendTime(published, &record);
   AppendBig(static_cast<uint8_t>(summary.name.size()), &record);
   record += summary.name;
   Append(record);
@@ -164,12 +184,18 @@ void StateWriter::Content(const tracking::ContentSummary& summary, absl::Time fi
 
 void StateWriter::Peer(const ExportedPeer& peer) {
   std::string record(1, kPeer);
-  record += static_cast<char>((peer.endpoint.ip.is_v4() ? kIpv4 : 0) | (peer.held ? 0 : kComplete));
+  record += static_cast<char>((peer.endpoint.ip.is_v4() ? kIpv4 : 0) | (peer.held ? 0 : kComplete) |
+                              (peer.publishes ? kPublishes : 0));
   record += peer.id.ToString();
   AppendEndpoint(peer.endpoint, &record);
   AppendBig(peer.free_slots, &record);
   AppendBig(static_cast<uint8_t>(peer.site.size()), &record);
   record += peer.site;
+  AppendBig(static_cast<uint8_t>(peer.other_endpoints.size()), &record);
+  for (const Endpoint& other : peer.other_endpoints) {
+    record += static_cast<char>(other.ip.is_v4() ? kIpv4 : 0);
+    AppendEndpoint(other, &record);
+  }
   if (peer.held) {
     const std::string encoded = peer.held->Encode();
     AppendBig(static_cast<uint32_t>(encoded.size()), &record);
@@ -196,19 +222,19 @@ void StateWriter::SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duratio
 }
 
 void StateWriter::Append(absl::string_view record) {
-  if (block_.size() + record.size() > kMaxStateBlockBytes) Flush();
-  block_.append(record.data(), record.size());
+  if (section_.size() + record.size() > kMaxStateSectionBytes) Flush();
+  section_.append(record.data(), record.size());
   ++records_;
 }
 
 void StateWriter::Flush() {
-  if (block_.empty() || !status_.ok()) return block_.clear();
+  if (section_.empty() || !status_.ok()) return section_.clear();
   std::string head;
-  AppendBig(static_cast<uint32_t>(block_.size()), &head);
-  AppendBig(Crc32(AsBytes(block_)), &head);
+  AppendBig(static_cast<uint32_t>(section_.size()), &head);
+  AppendBig(Crc32(AsBytes(section_)), &head);
   status_.Update(write_(AsBytes(head)));
-  if (status_.ok()) status_.Update(write_(AsBytes(block_)));
-  block_.clear();
+  if (status_.ok()) status_.Update(write_(AsBytes(section_)));
+  section_.clear();
 }
 
 absl::Status StateWriter::Finish() {
@@ -222,7 +248,7 @@ absl::Status StateWriter::Finish() {
 }
 
 absl::StatusOr<absl::Time> ReadState(ByteView bytes, StateSink* sink) {
-  if (bytes.size() < kHeadBytes || std::memcmp(bytes.data(), kMagic, kMagicBytes) != 0) {
+  if (bytes.size() < kHeadBytes || std::memcmp(bytes.data(), kStateFileMagic, kMagicBytes) != 0) {
     return absl::DataLossError("is not a tracker's state file");
   }
   ByteReader reader(bytes);
@@ -247,10 +273,10 @@ absl::StatusOr<absl::Time> ReadState(ByteView bytes, StateSink* sink) {
       return absl::FromUnixMillis(saved);
     }
     const auto crc = reader.ReadBig<uint32_t>();
-    const ByteView block = reader.ReadBytes(size);
-    if (!reader.ok() || size > kMaxStateBlockBytes) return Broken("a block is cut off or too large");
-    if (crc != Crc32(block)) return Broken("a block's checksum is wrong");
-    SHOAL_RETURN_IF_ERROR(records.Read(block));
+    const ByteView section = reader.ReadBytes(size);
+    if (!reader.ok() || size > kMaxStateSectionBytes) return Broken("a section is cut off or too large");
+    if (crc != Crc32(section)) return Broken("a section's checksum is wrong");
+    SHOAL_RETURN_IF_ERROR(records.Read(section));
   }
 }
 

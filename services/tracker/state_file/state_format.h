@@ -12,10 +12,13 @@
 
 namespace shoal::tracker {
 
-// The bytes of a state file (docs/wire_format.md, "The tracker's state file"): a head, blocks of records with
-// a CRC-32 each, and an end with the number of records, so that a truncated file is detected.
+// The bytes of a state file (docs/wire_format.md, "The tracker's state file"): a head, sections of records
+// with a CRC-32 each, and an end with the number of records, so that a truncated file is detected.
 
-inline constexpr size_t kMaxStateBlockBytes = 1u << 20;
+// The first bytes of a state file.
+inline constexpr char kStateFileMagic[] = "SHOALTRK";
+
+inline constexpr size_t kMaxStateSectionBytes = 1u << 20;
 
 // Encodes what it receives, for one thread. Keeps the first error of `write`, and writes nothing after it.
 class StateWriter final : public StateSink {
@@ -23,7 +26,7 @@ class StateWriter final : public StateSink {
   using Write = std::function<absl::Status(ByteView)>;
   StateWriter(absl::Time saved, Write write);
 
-  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override;
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen, absl::Time published) override;
   void Peer(const ExportedPeer& peer) override;
   void Swarm(const InfoHash& info_hash, uint32_t completed) override;
   void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override;
@@ -38,7 +41,7 @@ class StateWriter final : public StateSink {
 
   const Write write_;
   absl::Status status_;
-  std::string block_;
+  std::string section_;
   uint64_t records_ = 0;
 };
 

@@ -18,14 +18,19 @@ const absl::Time kSaved = absl::FromUnixMillis(1'700'000'000'123);
 // Records what it receives, a line each.
 class Lines final : public StateSink {
  public:
-  void Content(const tracking::ContentSummary& summary, absl::Time first_seen) override {
+  void Content(const tracking::ContentSummary& summary, absl::Time first_seen,
+               absl::Time published) override {
     absl::StrAppend(&text, "content ", summary.name, " ", summary.length_bytes, " ", summary.chunk_count, " ",
-                    absl::ToUnixMillis(first_seen), "\n");
+                    absl::ToUnixMillis(first_seen), " ",
+                    published == absl::InfinitePast() ? "never" : absl::StrCat(absl::ToUnixMillis(published)),
+                    "\n");
   }
   void Peer(const ExportedPeer& peer) override {
     absl::StrAppend(&text, "peer ", peer.id.ToHex().substr(0, 8), " ", peer.endpoint.ToString(), " ",
                     peer.free_slots, " ", peer.held ? absl::StrCat(peer.held->count()) : "all",
-                    peer.site.empty() ? "" : " at ", peer.site, "\n");
+                    peer.site.empty() ? "" : " at ", peer.site, peer.publishes ? " publishes" : "");
+    for (const Endpoint& other : peer.other_endpoints) absl::StrAppend(&text, " or ", other.ToString());
+    text += "\n";
   }
   void Swarm(const InfoHash& info_hash, uint32_t completed) override {
     absl::StrAppend(&text, "swarm ", info_hash.ToHex().substr(0, 4), " ", completed, "\n");
@@ -39,9 +44,9 @@ class Lines final : public StateSink {
 };
 
 constexpr char kSample[] =
-    "content content-1 5242880 10 5\n"
-    "peer 00000001 10.0.0.1:7001 3 all at rack-7\n"
-    "peer 00000002 [2001:db8::2]:7002 0 2\n"
+    "content content-1 5242880 10 5 6\n"
+    "peer 00000001 10.0.0.1:7001 3 all at rack-7 publishes\n"
+    "peer 00000002 [2001:db8::2]:7002 0 2 or 10.0.0.4:7004 or [2001:db8::2]:7002\n"
     "swarm 0102 7\n"
     "swarm peer 10.0.0.3:7003 seeder 90\n"
     "swarm peer [2001:db8::2]:7002 65535\n";
@@ -56,9 +61,9 @@ std::string Sample() {
   ChunkSet two(10);
   two.Insert(ChunkIndex(0));
   two.Insert(ChunkIndex(9));
-  writer.Content(TestContent(1), absl::FromUnixMillis(5));
-  writer.Peer({TestPeerId(1), TestEndpoint(1), 3, std::nullopt, "rack-7"});
-  writer.Peer({TestPeerId(2), v6, 0, two});
+  writer.Content(TestContent(1), absl::FromUnixMillis(5), absl::FromUnixMillis(6));
+  writer.Peer({TestPeerId(1), TestEndpoint(1), 3, std::nullopt, "rack-7", true});
+  writer.Peer({TestPeerId(2), v6, 0, two, "", false, {TestEndpoint(4), v6}});
   writer.Swarm(InfoHash({1, 2, 3}), 7);
   writer.SwarmPeer(TestEndpoint(3), true, absl::Seconds(90));
   writer.SwarmPeer(v6, false, absl::Hours(48));
@@ -67,7 +72,7 @@ std::string Sample() {
   return bytes;
 }
 
-TEST(StateFormatTest, WhatIsWrittenIsRead) {
+TEST(StateFormatTest, RoundTrips) {
   const std::string bytes = Sample();
   Lines lines;
   const auto saved = ReadState(AsBytes(bytes), &lines);
@@ -76,7 +81,7 @@ TEST(StateFormatTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(lines.text, kSample);
 }
 
-TEST(StateFormatTest, EveryCutIsFound) {
+TEST(StateFormatTest, EveryTruncationIsDetected) {
   const std::string bytes = Sample();
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_EQ(ReadState(AsBytes(bytes.substr(0, size)), nullptr).status().code(), absl::StatusCode::kDataLoss)
@@ -85,7 +90,7 @@ TEST(StateFormatTest, EveryCutIsFound) {
   EXPECT_FALSE(ReadState(AsBytes(bytes + "x"), nullptr).ok());
 }
 
-TEST(StateFormatTest, EveryFlippedBitIsFound) {
+TEST(StateFormatTest, EveryFlippedBitIsDetected) {
   const std::string bytes = Sample();
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::string flipped = bytes;
@@ -94,12 +99,12 @@ TEST(StateFormatTest, EveryFlippedBitIsFound) {
   }
 }
 
-TEST(StateFormatTest, AnotherProgramsFileIsNamedAsSuch) {
+TEST(StateFormatTest, AFileOfAnotherFormatIsRejected) {
   EXPECT_THAT(std::string(ReadState(AsBytes(std::string(100, 'x')), nullptr).status().message()),
               HasSubstr("is not a tracker's state file"));
 }
 
-TEST(StateFormatTest, ManyRecordsAreManyBlocks) {
+TEST(StateFormatTest, ManyRecordsMakeSeveralSections) {
   std::vector<size_t> parts;
   std::string bytes;
   StateWriter writer(kSaved, [&](ByteView part) {
@@ -107,19 +112,19 @@ TEST(StateFormatTest, ManyRecordsAreManyBlocks) {
     parts.push_back(part.size());
     return absl::OkStatus();
   });
-  writer.Content(TestContent(1), kSaved);
+  writer.Content(TestContent(1), kSaved, absl::InfinitePast());
   for (uint32_t i = 0; i < 100'000; ++i) writer.Peer({TestPeerId(i + 1), TestEndpoint(i), 1, std::nullopt});
   ASSERT_TRUE(writer.Finish().ok());
-  EXPECT_THAT(parts, ::testing::Each(::testing::Le(kMaxStateBlockBytes)));
+  EXPECT_THAT(parts, ::testing::Each(::testing::Le(kMaxStateSectionBytes)));
   EXPECT_GT(parts.size(), 5u);
   Lines lines;
   ASSERT_TRUE(ReadState(AsBytes(bytes), &lines).ok());
   EXPECT_EQ(std::count(lines.text.begin(), lines.text.end(), '\n'), 100'001);
 }
 
-TEST(StateFormatTest, AFullDiskIsToldAtTheEnd) {
+TEST(StateFormatTest, AFullDiskIsReportedAtTheEnd) {
   StateWriter writer(kSaved, [](ByteView) { return absl::ResourceExhaustedError("disk full"); });
-  writer.Content(TestContent(1), kSaved);
+  writer.Content(TestContent(1), kSaved, absl::InfinitePast());
   EXPECT_TRUE(absl::IsResourceExhausted(writer.Finish()));
 }
 

@@ -39,7 +39,7 @@ class LeaseWheelTest : public ::testing::Test {
   LeaseWheel<Records> wheel_{&records_, 25'600, 5'000};
 };
 
-TEST_F(LeaseWheelTest, LetsGoWithinOneBucketOfTheDeadline) {
+TEST_F(LeaseWheelTest, ReleasesWithinOneBucketOfTheDeadline) {
   ASSERT_EQ(wheel_.bucket_ticks(), 100u);
   Insert(7, 30'650);
   EXPECT_THAT(LapsedAt(30'649), IsEmpty());
@@ -47,7 +47,7 @@ TEST_F(LeaseWheelTest, LetsGoWithinOneBucketOfTheDeadline) {
   EXPECT_THAT(LapsedAt(90'000), IsEmpty());
 }
 
-TEST_F(LeaseWheelTest, RenewedSlotStaysWithoutBeingTold) {
+TEST_F(LeaseWheelTest, RenewedSlotStaysWithoutNotification) {
   Insert(7, 30'000);
   records_.deadlines[7] = 55'000;
   EXPECT_THAT(LapsedAt(54'900), IsEmpty());
@@ -70,12 +70,12 @@ TEST_F(LeaseWheelTest, DeadlineInThePastOrFarInTheFuture) {
   EXPECT_THAT(LapsedAt(1'000'100), ElementsAre(2));
 }
 
-TEST_F(LeaseWheelTest, MeetsEverySlotAfterALongRest) {
+TEST_F(LeaseWheelTest, VisitsEverySlotAfterALongPause) {
   for (uint32_t slot = 0; slot < 600; ++slot) Insert(slot, 5'000 + slot * 80);
   EXPECT_EQ(LapsedAt(10'000'000'000).size(), 600u);
 }
 
-TEST_F(LeaseWheelTest, DoesNoMoreThanItIsAllowed) {
+TEST_F(LeaseWheelTest, DoesNoMoreThanItsBudget) {
   for (uint32_t slot = 0; slot < 10; ++slot) Insert(slot, 6'000);
   int lapsed = 0;
   const auto count = [&](uint32_t) { ++lapsed; };

@@ -110,7 +110,7 @@ TEST(PeerSelectionTest, PrefersFreeSlots) {
   }
 }
 
-TEST(PeerSelectionTest, AsksAllEquallyOften) {
+TEST(PeerSelectionTest, SelectsAllEquallyOften) {
   RandomSource random(5);
   std::vector<int> chosen(1000);
   constexpr int kRounds = 20'000;

@@ -10,7 +10,7 @@
 namespace shoal::tracker {
 
 // Records identified by a small number, their slot: half the size of a pointer, usable as a link in a list
-// and as part of an id that comes back from outside. Grows by blocks, so records never move and growth copies
+// and as part of an id that comes back from outside. Grows by slabs, so records never move and growth copies
 // nothing. Returns no memory to the system, but reuses freed slots first. Not thread-safe.
 template <typename Record>
 class SlotTable {
@@ -25,7 +25,7 @@ class SlotTable {
       return slot;
     }
     if (end_ == max_slots_) return std::nullopt;
-    if (end_ % kBlock == 0) blocks_.push_back(std::make_unique<Block>());
+    if (end_ % kSlab == 0) slabs_.push_back(std::make_unique<Slab>());
     return end_++;
   }
 
@@ -42,16 +42,16 @@ class SlotTable {
   // One past the highest slot that was ever taken.
   uint32_t end() const { return end_; }
 
-  Record& operator[](uint32_t slot) { return (*blocks_[slot / kBlock])[slot % kBlock]; }
-  const Record& operator[](uint32_t slot) const { return (*blocks_[slot / kBlock])[slot % kBlock]; }
+  Record& operator[](uint32_t slot) { return (*slabs_[slot / kSlab])[slot % kSlab]; }
+  const Record& operator[](uint32_t slot) const { return (*slabs_[slot / kSlab])[slot % kSlab]; }
 
  private:
-  static constexpr uint32_t kBlock = 256;
-  using Block = std::array<Record, kBlock>;
+  static constexpr uint32_t kSlab = 256;
+  using Slab = std::array<Record, kSlab>;
 
   const uint32_t max_slots_;
   uint32_t end_ = 0;
-  std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<std::unique_ptr<Slab>> slabs_;
   std::vector<uint32_t> free_;
 };
 

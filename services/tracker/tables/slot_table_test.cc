@@ -7,7 +7,7 @@
 namespace shoal::tracker {
 namespace {
 
-TEST(SlotTableTest, RecordsStayWhereTheyAre) {
+TEST(SlotTableTest, RecordsDoNotMove) {
   SlotTable<std::string> table(10'000);
   const uint32_t first = *table.Take();
   std::string* const address = &table[first];
@@ -17,7 +17,7 @@ TEST(SlotTableTest, RecordsStayWhereTheyAre) {
   EXPECT_EQ(table[first], "first");
 }
 
-TEST(SlotTableTest, UsesAFreedSlotAgainAndFresh) {
+TEST(SlotTableTest, ReusesAFreedSlotWithAFreshRecord) {
   SlotTable<std::string> table(10);
   table.Take();
   const uint32_t slot = *table.Take();

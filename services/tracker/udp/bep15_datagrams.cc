@@ -18,6 +18,19 @@ uint32_t PeersWanted(const bep15::AnnounceRequest& request, const IpAddress& sou
   return std::min(request.wanted < 0 ? kDefaultPeers : static_cast<uint32_t>(request.wanted), most);
 }
 
+// Replaces kept addresses in the peers of a response (see PeerAddresses::NameTo).
+void NamePeersTo(const Caller& caller, size_t peer_bytes, std::span<uint8_t> peers) {
+  const size_t ip_bytes = peer_bytes - sizeof(uint16_t);
+  const auto skipped = static_cast<ptrdiff_t>(IpAddress().bytes().size() - ip_bytes);
+  if (caller.local.is_unspecified() || caller.local.is_v4() != caller.source.is_v4()) return;
+  for (; !peers.empty(); peers = peers.subspan(peer_bytes)) {
+    std::array<uint8_t, 16> bytes = caller.source.bytes();  // for the prefix of an IPv4 address
+    std::copy_n(peers.begin(), ip_bytes, bytes.begin() + skipped);
+    const IpAddress named = PeerAddresses::NameTo(caller, IpAddress(bytes));
+    std::copy_n(named.bytes().begin() + skipped, ip_bytes, peers.begin());
+  }
+}
+
 }  // namespace
 
 void Bep15Datagrams::Prefetch(std::span<const IncomingDatagram> batch) const {
@@ -30,14 +43,16 @@ void Bep15Datagrams::Prefetch(std::span<const IncomingDatagram> batch) const {
   }
 }
 
-Datagram Bep15Datagrams::Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const {
+Datagram Bep15Datagrams::Answer(absl::Duration now, bool overloaded, const PeerAddresses& addresses,
+                                IncomingDatagram* datagram) const {
   const bep15::Request request = bep15::ParseRequest(datagram->bytes);
   uint8_t* const to = datagram->room.data();
   if (const auto* announce = std::get_if<bep15::AnnounceRequest>(&request)) {
     if (!ids_->Check(datagram->source.ip, now, announce->connection_id)) return Datagram::kUnproven;
     if (!limiter_->Admit(datagram->source.ip, now)) return Datagram::kOverRate;
     Datagram result = Datagram::kAnswered;
-    datagram->response_bytes = Announce(*announce, datagram->source, now, to, &result);
+    const Caller caller{datagram->source.ip, datagram->local};
+    datagram->response_bytes = Announce(*announce, addresses, caller, now, to, &result);
     return result;
   }
   if (const auto* scrape = std::get_if<bep15::ScrapeRequest>(&request)) {
@@ -55,19 +70,20 @@ Datagram Bep15Datagrams::Answer(absl::Duration now, bool overloaded, IncomingDat
   return Datagram::kMalformed;
 }
 
-size_t Bep15Datagrams::Announce(const bep15::AnnounceRequest& request, const Endpoint& source,
-                                absl::Duration now, uint8_t* to, Datagram* result) const {
+size_t Bep15Datagrams::Announce(const bep15::AnnounceRequest& request, const PeerAddresses& addresses,
+                                const Caller& caller, absl::Duration now, uint8_t* to,
+                                Datagram* result) const {
   if (request.port == 0) {
     *result = Datagram::kRefused;
     return bep15::WriteError(request.transaction_id, "port 0: say at which port you listen", to);
   }
   BitTorrentAnnounce announce;
   announce.info_hash = request.info_hash;
-  announce.peer = {source.ip, request.port};
+  announce.peer = {addresses.Kept(caller.source), request.port};
   announce.seeder = request.left_bytes == 0;
   announce.completed = request.event == bep15::Event::kCompleted;
   announce.stopped = request.event == bep15::Event::kStopped;
-  announce.wanted = PeersWanted(request, source.ip);
+  announce.wanted = PeersWanted(request, caller.source);
   const auto answer = swarms_->Announce(announce, now, to + bep15::kAnnounceHeadBytes);
   switch (answer.outcome) {
     case BitTorrentOutcome::kDone:
@@ -83,7 +99,9 @@ size_t Bep15Datagrams::Announce(const bep15::AnnounceRequest& request, const End
       return bep15::WriteError(request.transaction_id, "this swarm is full: try later", to);
   }
   const size_t head = bep15::WriteAnnounceHead(request.transaction_id, interval_seconds_, answer.counts, to);
-  return head + answer.peers * (source.ip.is_v4() ? bep15::kPeerBytesV4 : bep15::kPeerBytesV6);
+  const size_t peer_bytes = caller.source.is_v4() ? bep15::kPeerBytesV4 : bep15::kPeerBytesV6;
+  NamePeersTo(caller, peer_bytes, {to + bep15::kAnnounceHeadBytes, answer.peers * peer_bytes});
+  return head + answer.peers * peer_bytes;
 }
 
 size_t Bep15Datagrams::Scrape(const bep15::ScrapeRequest& request, uint8_t* to) const {

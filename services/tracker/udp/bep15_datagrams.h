@@ -9,6 +9,7 @@
 #include "services/tracker/bittorrent/bittorrent_swarms.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
+#include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/udp/connection_id.h"
 #include "services/tracker/udp/datagram_server.h"
 
@@ -32,11 +33,12 @@ class Bep15Datagrams {
 
   // Writes the response, if there is one, to the datagram's room. `overloaded`: unproven sources get none.
   // Requires: the room holds bep15::kMaxResponseBytes. Returns: what became of the datagram.
-  Datagram Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const;
+  Datagram Answer(absl::Duration now, bool overloaded, const PeerAddresses& addresses,
+                  IncomingDatagram* datagram) const;
 
  private:
-  size_t Announce(const bep15::AnnounceRequest& request, const Endpoint& source, absl::Duration now,
-                  uint8_t* to, Datagram* result) const;
+  size_t Announce(const bep15::AnnounceRequest& request, const PeerAddresses& addresses, const Caller& caller,
+                  absl::Duration now, uint8_t* to, Datagram* result) const;
   size_t Scrape(const bep15::ScrapeRequest& request, uint8_t* to) const;
 
   BitTorrentSwarms* const swarms_;

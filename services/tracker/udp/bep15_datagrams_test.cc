@@ -18,8 +18,8 @@ class Bep15DatagramsTest : public ::testing::Test {
  protected:
   std::string Answer(const std::string& datagram, const Endpoint& source) {
     std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
-    IncomingDatagram incoming{AsBytes(datagram), source, room};
-    result_ = datagrams_.Answer(now_, overloaded_, &incoming);
+    IncomingDatagram incoming{AsBytes(datagram), source, room, local_};
+    result_ = datagrams_.Answer(now_, overloaded_, addresses_, &incoming);
     return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
   uint64_t Connect(const Endpoint& source) {
@@ -49,6 +49,8 @@ class Bep15DatagramsTest : public ::testing::Test {
   ConnectionIds ids_{SipHashKey{1}};
   RateLimiter limiter_{{}, 1};
   Bep15Datagrams datagrams_{&swarms_, &ids_, &limiter_};
+  const PeerAddresses addresses_{{IpAddress::V4({127, 0, 0, 1}), IpAddress::V4({10, 1, 0, 1})}};
+  IpAddress local_;
   absl::Duration now_ = absl::Hours(3);
   bool overloaded_ = false;
   Datagram result_ = Datagram::kMalformed;
@@ -72,6 +74,26 @@ TEST_F(Bep15DatagramsTest, AnnouncesAreAnsweredWithTheOthers) {
   ASSERT_THAT(scraped.counts, SizeIs(2));
   EXPECT_EQ(scraped.counts[0], (SwarmCounts{1, 1, 0}));
   EXPECT_EQ(scraped.counts[1], SwarmCounts());
+}
+
+TEST_F(Bep15DatagramsTest, APeerOnThisMachineIsNamedByTheCallersWayToIt) {
+  const Endpoint loopback{IpAddress::V4({127, 0, 0, 1}), 4000};
+  const Endpoint own{IpAddress::V4({10, 1, 0, 1}), 4000};
+  const Endpoint loopback_v6{*IpAddress::Parse("::1"), 4000};
+  Ask(Request(loopback, 6881, 0), loopback);
+  Ask(Request(own, 6882, 0), own);
+  Ask(Request(loopback_v6, 6883, 0), loopback_v6);
+  local_ = own.ip;
+  const auto named = std::get<bep15::AnnounceResponse>(Ask(Request(home_, 6884, 100), home_));
+  EXPECT_THAT(named.peers, ::testing::UnorderedElementsAre(Endpoint{own.ip, 6881}, Endpoint{own.ip, 6882}));
+  const Endpoint v6{*IpAddress::Parse("2001:db8::9"), 4000};
+  local_ = *IpAddress::Parse("2001:db8::1");
+  const auto named_v6 = std::get<bep15::AnnounceResponse>(Ask(Request(v6, 6885, 100), v6));
+  EXPECT_THAT(named_v6.peers, ::testing::ElementsAre(Endpoint{local_, 6883}));
+  local_ = IpAddress();
+  const auto unknown = std::get<bep15::AnnounceResponse>(Ask(Request(home_, 6884, 100), home_));
+  EXPECT_THAT(unknown.peers,
+              ::testing::UnorderedElementsAre(Endpoint{loopback.ip, 6881}, Endpoint{loopback.ip, 6882}));
 }
 
 TEST_F(Bep15DatagramsTest, WithoutAValidIdNothingIsDoneAndNothingSent) {

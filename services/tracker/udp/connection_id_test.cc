@@ -10,7 +10,7 @@ namespace {
 const IpAddress kHome = IpAddress::V4({192, 0, 2, 1});
 constexpr absl::Duration kStart = absl::Hours(5);
 
-TEST(ConnectionIdTest, GoodForTwoMinutesWhateverTheEpoch) {
+TEST(ConnectionIdTest, IsValidForTwoMinutesInEveryEpoch) {
   const ConnectionIds ids(SipHashKey{1});
   for (absl::Duration given = kStart; given < kStart + absl::Minutes(5); given += absl::Seconds(7)) {
     const uint64_t id = ids.Make(kHome, given);
@@ -21,12 +21,12 @@ TEST(ConnectionIdTest, GoodForTwoMinutesWhateverTheEpoch) {
   }
 }
 
-TEST(ConnectionIdTest, FromTheFirstSecondOn) {
+TEST(ConnectionIdTest, IsValidFromTheFirstSecondOn) {
   const ConnectionIds ids(SipHashKey{1});
   EXPECT_TRUE(ids.Check(kHome, absl::ZeroDuration(), ids.Make(kHome, absl::ZeroDuration())));
 }
 
-TEST(ConnectionIdTest, NotForAnotherAddressKeyOrBit) {
+TEST(ConnectionIdTest, IsInvalidForAnotherAddressKeyOrBit) {
   const ConnectionIds ids(SipHashKey{1});
   const uint64_t id = ids.Make(kHome, kStart);
   EXPECT_FALSE(ids.Check(IpAddress::V4({192, 0, 2, 2}), kStart, id));

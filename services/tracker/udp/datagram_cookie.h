@@ -9,16 +9,21 @@
 
 namespace shoal::tracker {
 
-// Proofs that the sender of a datagram receives what is sent to its address: a keyed hash over address, port
-// and minute, so that the tracker stores nothing. A cookie is valid for the minute it was made in and the
-// next one, and only with trackers of the same key. Thread-safe. Requires: the clock outlives this.
+// The cookies of Shoal's datagrams. A sender that returns a cookie has received one at its source address, so
+// the address is not spoofed. A cookie is a keyed hash over address, port and minute, so that the tracker
+// stores nothing. It is valid for the minute in which it was made and the next one, and only at trackers with
+// the same key. It grants no right but an answer.
+//
+// Thread safety: immutable. Requires: the clock outlives this.
 class DatagramCookies {
  public:
   DatagramCookies(const SipHashKey& key, const Clock* clock) : key_(key), clock_(clock) {}
+  // Returns: a key from the system's random device.
   static SipHashKey RandomKey();
 
-  std::string Make(const Endpoint& source) const;  // kCookieBytes
-  // In constant time.
+  // Returns: kCookieBytes bytes.
+  std::string Make(const Endpoint& source) const;
+  // Accepts any string. Takes constant time for strings of kCookieBytes, so that timing reveals no cookie.
   bool Check(const Endpoint& source, const std::string& cookie) const;
 
  private:

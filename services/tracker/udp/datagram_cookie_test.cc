@@ -15,7 +15,7 @@ class DatagramCookieTest : public ::testing::Test {
   DatagramCookies cookies_{SipHashKey{1, 2, 3}, &clock_};
 };
 
-TEST_F(DatagramCookieTest, HoldsForItsAddressAlone) {
+TEST_F(DatagramCookieTest, IsValidForItsAddressOnly) {
   const std::string cookie = cookies_.Make(At(1, 1000));
   EXPECT_EQ(cookie.size(), tracking::kCookieBytes);
   EXPECT_TRUE(cookies_.Check(At(1, 1000), cookie));
@@ -23,7 +23,7 @@ TEST_F(DatagramCookieTest, HoldsForItsAddressAlone) {
   EXPECT_FALSE(cookies_.Check(At(1, 1001), cookie));
 }
 
-TEST_F(DatagramCookieTest, EveryBitCounts) {
+TEST_F(DatagramCookieTest, EveryBitMatters) {
   const std::string cookie = cookies_.Make(At(1, 1000));
   for (size_t bit = 0; bit < cookie.size() * 8; ++bit) {
     std::string forged = cookie;
@@ -35,7 +35,7 @@ TEST_F(DatagramCookieTest, EveryBitCounts) {
   EXPECT_FALSE(cookies_.Check(At(1, 1000), cookie + '\0'));
 }
 
-TEST_F(DatagramCookieTest, LastsIntoTheNextMinuteAndNoLonger) {
+TEST_F(DatagramCookieTest, IsValidUntilTheEndOfTheNextMinute) {
   clock_.Advance(absl::Seconds(20));  // to the start of a minute: the clock begins at 1,000 s
   const std::string cookie = cookies_.Make(At(1, 1000));
   clock_.Advance(absl::Seconds(119));
@@ -44,7 +44,7 @@ TEST_F(DatagramCookieTest, LastsIntoTheNextMinuteAndNoLonger) {
   EXPECT_FALSE(cookies_.Check(At(1, 1000), cookie));
 }
 
-TEST_F(DatagramCookieTest, AnotherKeyAnotherCookie) {
+TEST_F(DatagramCookieTest, AnotherKeyMakesAnotherCookie) {
   const DatagramCookies restarted(DatagramCookies::RandomKey(), &clock_);
   EXPECT_FALSE(restarted.Check(At(1, 1000), cookies_.Make(At(1, 1000))));
 }

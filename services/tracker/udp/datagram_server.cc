@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
-#include "shoal/base/usable_cores.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/net/sockaddr.h"
 
 namespace shoal::tracker {
@@ -53,16 +53,22 @@ bool HalfFull(int fd) {
   return memory[SK_MEMINFO_RMEM_ALLOC] > memory[SK_MEMINFO_RCVBUF] / 2;
 }
 
-// Returns: a bound socket. With `share`, one more for a port that this process has already.
-absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const sock_filter> filter,
-                                    bool share) {
-  const net::SocketAddress address = net::ToSocketAddress(endpoint);
+// Returns: a socket that is bound to `address`, which the error calls `endpoint`. With `share`, one more for
+// a port that this process has already.
+absl::StatusOr<FileDescriptor> BindAt(const net::SocketAddress& address, const Endpoint& endpoint,
+                                      std::span<const sock_filter> filter, bool share) {
   const int family = address.get()->sa_family;
   FileDescriptor fd(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   const int off = 0;
   if (!fd.valid()) return BindError(endpoint);
   if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  // Without it the local address of a datagram stays unknown.
+  if (family == AF_INET6) {
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+  } else {
+    ::setsockopt(fd.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+  }
   GrowBuffer(fd.get(), SO_RCVBUF, SO_RCVBUFFORCE);
   GrowBuffer(fd.get(), SO_SNDBUF, SO_SNDBUFFORCE);
   // Attached before binding, so that nothing unfiltered gets in.
@@ -80,6 +86,53 @@ absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const so
     return BindError(endpoint);
   return fd;
 }
+
+// As BindAt; an unspecified address takes both families.
+absl::StatusOr<FileDescriptor> Bind(const Endpoint& endpoint, std::span<const sock_filter> filter,
+                                    bool share) {
+  if (!endpoint.ip.is_unspecified()) return BindAt(net::ToSocketAddress(endpoint), endpoint, filter, share);
+  auto both = BindAt(net::ToV6SocketAddress({IpAddress(), endpoint.port}), endpoint, filter, share);
+  const bool no_v6 = errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+  if (both.ok() || !no_v6) return both;
+  return BindAt(net::ToSocketAddress({IpAddress::V4({0, 0, 0, 0}), endpoint.port}), endpoint, filter, share);
+}
+
+// The control message with the local address of a datagram, as it was received and as it is sent back.
+struct LocalAddress {
+  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
+  static_assert(sizeof(in6_pktinfo) >= sizeof(in_pktinfo));
+
+  // Reads the address from a received message, and prepares the control message for the response, which is to
+  // leave from that address. Returns: the address; unspecified when the system did not tell.
+  static IpAddress Take(msghdr* message) {
+    cmsghdr* const head = CMSG_FIRSTHDR(message);
+    sockaddr_storage storage{};
+    if (head != nullptr && head->cmsg_level == IPPROTO_IPV6 && head->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info;
+      std::memcpy(&info, CMSG_DATA(head), sizeof(info));
+      // The route decides on the interface, except where an address is valid on one interface only.
+      if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) info.ipi6_ifindex = 0;
+      std::memcpy(CMSG_DATA(head), &info, sizeof(info));
+      auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+      v6->sin6_family = AF_INET6;
+      v6->sin6_addr = info.ipi6_addr;
+    } else if (head != nullptr && head->cmsg_level == IPPROTO_IP && head->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info;
+      std::memcpy(&info, CMSG_DATA(head), sizeof(info));
+      auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
+      v4->sin_family = AF_INET;
+      v4->sin_addr = info.ipi_addr;
+      info.ipi_ifindex = 0;
+      info.ipi_spec_dst = info.ipi_addr;
+      std::memcpy(CMSG_DATA(head), &info, sizeof(info));
+    } else {
+      message->msg_controllen = 0;
+      return IpAddress();
+    }
+    message->msg_controllen = CMSG_ALIGN(head->cmsg_len);
+    return net::FromSocketAddress(storage).ip;
+  }
+};
 
 // The buffers of one thread's batches, allocated once.
 struct Batch {
@@ -99,6 +152,7 @@ struct Batch {
   std::array<std::array<uint8_t, kMaxReceivedBytes>, kBatch> buffers;
   std::array<std::array<uint8_t, DatagramServer::kMaxResponseBytes>, kBatch> rooms;
   std::array<sockaddr_storage, kBatch> sources;
+  std::array<LocalAddress, kBatch> locals;
   std::array<iovec, kBatch> in_vectors;
   std::array<iovec, kBatch> out_vectors;
   std::array<mmsghdr, kBatch> in;
@@ -148,16 +202,22 @@ class ThreadedDatagramServer final : public DatagramServer {
 
   // Returns: the number of datagrams received.
   size_t AnswerBatch(int fd, Batch* batch) {
-    for (mmsghdr& message : batch->in) message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    for (size_t i = 0; i < kBatch; ++i) {
+      msghdr& message = batch->in[i].msg_hdr;
+      message.msg_namelen = sizeof(sockaddr_storage);
+      message.msg_control = batch->locals[i].bytes.data();
+      message.msg_controllen = batch->locals[i].bytes.size();
+    }
     const int received = ::recvmmsg(fd, batch->in.data(), kBatch, MSG_DONTWAIT, nullptr);
     // An error here is about an earlier response (a closed port): the socket remains usable.
     if (received <= 0) return 0;
     const auto count = static_cast<size_t>(received);
     for (size_t i = 0; i < count; ++i) {
-      const mmsghdr& message = batch->in[i];
+      mmsghdr& message = batch->in[i];
       const bool whole = (message.msg_hdr.msg_flags & MSG_TRUNC) == 0;
       batch->datagrams[i] = {whole ? ByteView(batch->buffers[i].data(), message.msg_len) : ByteView(),
-                             net::FromSocketAddress(batch->sources[i]), batch->rooms[i]};
+                             net::FromSocketAddress(batch->sources[i]), batch->rooms[i],
+                             LocalAddress::Take(&message.msg_hdr)};
     }
     handler_->Answer(std::span(batch->datagrams).first(count), count == kBatch && HalfFull(fd));
     size_t responses = 0;
@@ -167,6 +227,8 @@ class ThreadedDatagramServer final : public DatagramServer {
       *out.msg_iov = {batch->rooms[i].data(), batch->datagrams[i].response_bytes};
       out.msg_name = &batch->sources[i];
       out.msg_namelen = batch->in[i].msg_hdr.msg_namelen;
+      out.msg_control = batch->in[i].msg_hdr.msg_control;
+      out.msg_controllen = batch->in[i].msg_hdr.msg_controllen;
     }
     Send(fd, batch, responses);
     return count;
@@ -205,7 +267,7 @@ absl::StatusOr<std::unique_ptr<DatagramServer>> DatagramServer::Start(const Opti
   const uint16_t port = net::LocalPort(first.get());
   sockets.push_back(std::move(first));
   const uint32_t wanted =
-      options.sockets > 0 ? options.sockets : std::min(UsableCores(), kMostSocketsByDefault);
+      options.sockets > 0 ? options.sockets : std::min(net::UsableCores(), kMostSocketsByDefault);
   while (sockets.size() < wanted) {
     SHOAL_ASSIGN_OR_RETURN(FileDescriptor next, Bind({options.listen.ip, port}, options.filter, true));
     sockets.push_back(std::move(next));

@@ -18,6 +18,7 @@ struct IncomingDatagram {
   ByteView bytes;  // empty: it was larger than any request
   Endpoint source;
   std::span<uint8_t> room;    // DatagramServer::kMaxResponseBytes
+  IpAddress local;            // the address at which it arrived; unspecified: unknown
   size_t response_bytes = 0;  // sent from the room; 0: no response
 };
 
@@ -33,15 +34,18 @@ class DatagramHandler {
   virtual void Answer(std::span<IncomingDatagram> batch, bool overloaded) const = 0;
 };
 
-// A UDP port that answers each datagram with at most one. Its sockets share the port (SO_REUSEPORT; the
-// kernel spreads the senders over them); each has a thread that receives and sends up to 64 datagrams per
-// system call without allocating. The handler interprets the datagrams.
+// A UDP port that answers each datagram with at most one, from the address at which the datagram arrived. Its
+// sockets share the port (SO_REUSEPORT; the kernel spreads the senders over them); each has a thread that
+// receives and sends up to 64 datagrams per system call without allocating. The handler interprets the
+// datagrams.
 class DatagramServer {
  public:
   static constexpr size_t kMaxResponseBytes = 1200;
 
   struct Options {
-    Endpoint listen;  // port 0: the system chooses
+    // Port 0: the system chooses. An unspecified address takes IPv4 and IPv6 (only IPv4 where the system has
+    // no IPv6), as net::Listener does.
+    Endpoint listen;
     // Each has a thread. 0: one per core that this process may use, but at most 4.
     uint32_t sockets = 0;
     // The kernel's filter for datagrams (classic BPF); none: it keeps all. Requires: static lifetime. Ignored

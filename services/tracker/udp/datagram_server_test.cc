@@ -1,7 +1,5 @@
 #include "services/tracker/udp/datagram_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,7 +12,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal::tracker {
 namespace {
@@ -24,19 +24,11 @@ using ::testing::HasSubstr;
 // A socket connected to a port of this machine, over IPv4 or IPv6.
 class Client {
  public:
-  explicit Client(uint16_t port, int family = AF_INET) : fd_(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    v6.sin6_addr = in6addr_loopback;
-    const auto* address =
-        family == AF_INET ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
-    const socklen_t length = family == AF_INET ? sizeof(v4) : sizeof(v6);
-    connected_ = ::connect(fd_.get(), address, length) == 0;
+  explicit Client(uint16_t port, int family = AF_INET, const char* v4_address = "127.0.0.1")
+      : fd_(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    const absl::StatusOr<IpAddress> ip = IpAddress::Parse(family == AF_INET ? v4_address : "::1");
+    const net::SocketAddress address = net::ToSocketAddress({*ip, port});
+    connected_ = ::connect(fd_.get(), address.get(), address.size) == 0;
   }
 
   bool connected() const { return connected_; }
@@ -85,6 +77,18 @@ const OneByOne kEcho([](ByteView datagram, const Endpoint&) {
 });
 const OneByOne kSourceAddress([](ByteView, const Endpoint& source) { return source.ip.ToString(); });
 
+// Answers with the address at which a datagram arrived.
+class LocalAddressHandler final : public DatagramHandler {
+ public:
+  void Answer(std::span<IncomingDatagram> batch, bool) const override {
+    for (IncomingDatagram& datagram : batch) {
+      const std::string local = datagram.local.ToString();
+      std::copy(local.begin(), local.end(), datagram.room.begin());
+      datagram.response_bytes = local.size();
+    }
+  }
+};
+
 TEST(DatagramServerTest, AnswersFromWhicheverSocketTheKernelChooses) {
   const auto server = DatagramServer::Start(Loopback(3), &kEcho);
   ASSERT_TRUE(server.ok()) << server.status();
@@ -96,7 +100,7 @@ TEST(DatagramServerTest, AnswersFromWhicheverSocketTheKernelChooses) {
   }
 }
 
-TEST(DatagramServerTest, ManyAtOnceEachGetsItsOwn) {
+TEST(DatagramServerTest, EachOfManyGetsItsOwnResponse) {
   const auto server = DatagramServer::Start(Loopback(), &kEcho);
   ASSERT_TRUE(server.ok()) << server.status();
   const Client client((*server)->port());
@@ -110,7 +114,7 @@ TEST(DatagramServerTest, ManyAtOnceEachGetsItsOwn) {
   EXPECT_EQ(answers, expected);
 }
 
-TEST(DatagramServerTest, TellsWhereADatagramComesFrom) {
+TEST(DatagramServerTest, NamesTheSourceOfADatagram) {
   const auto server = DatagramServer::Start(Loopback(), &kSourceAddress);
   ASSERT_TRUE(server.ok()) << server.status();
   const Client client((*server)->port());
@@ -118,17 +122,17 @@ TEST(DatagramServerTest, TellsWhereADatagramComesFrom) {
   EXPECT_EQ(client.Receive(), "127.0.0.1");
 }
 
-TEST(DatagramServerTest, SilenceForEmptyResponsesAndNoWholeDatagram) {
+TEST(DatagramServerTest, EmptyResponsesAndTruncatedDatagramsAreNotSent) {
   const OneByOne handler([](ByteView datagram, const Endpoint&) {
     if (datagram.empty()) return std::string("cut off");
-    return datagram[0] == 'q' ? std::string() : std::string("reply");
+    return datagram[0] == 'q' ? std::string() : std::string("response");
   });
   const auto server = DatagramServer::Start(Loopback(), &handler);
   ASSERT_TRUE(server.ok()) << server.status();
   const Client client((*server)->port());
   ASSERT_TRUE(client.Send("quiet"));
   ASSERT_TRUE(client.Send("loud"));
-  EXPECT_EQ(client.Receive(), "reply");
+  EXPECT_EQ(client.Receive(), "response");
   ASSERT_TRUE(client.Send(std::string(5000, 'x')));
   EXPECT_EQ(client.Receive(), "cut off");
 }
@@ -160,7 +164,43 @@ TEST(DatagramServerTest, BothFamiliesOnOneSocket) {
   EXPECT_EQ(v6.Receive(), "::1");
 }
 
-TEST(DatagramServerTest, WhatTheFilterDropsNeverComes) {
+TEST(DatagramServerTest, AnUnspecifiedIpv4AddressTakesBothFamiliesToo) {
+  DatagramServer::Options options;
+  options.listen = {IpAddress::V4({0, 0, 0, 0}), 0};
+  const auto server = DatagramServer::Start(options, &kSourceAddress);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const Client v4((*server)->port());
+  ASSERT_TRUE(v4.Send("x"));
+  EXPECT_EQ(v4.Receive(), "127.0.0.1");
+  const Client v6((*server)->port(), AF_INET6);
+  if (!v6.connected()) GTEST_SKIP() << "this machine has no IPv6 loopback";
+  ASSERT_TRUE(v6.Send("x"));
+  EXPECT_EQ(v6.Receive(), "::1");
+}
+
+TEST(DatagramServerTest, TellsWhereADatagramArrivesAndAnswersFromThere) {
+  const LocalAddressHandler handler;
+  for (const IpAddress& listen : {IpAddress(), IpAddress::V4({127, 0, 0, 1})}) {
+    DatagramServer::Options options;
+    options.listen = {listen, 0};
+    const auto server = DatagramServer::Start(options, &handler);
+    ASSERT_TRUE(server.ok()) << server.status();
+    const Client v4((*server)->port());
+    ASSERT_TRUE(v4.Send("x"));
+    EXPECT_EQ(v4.Receive(), "127.0.0.1");
+    if (!listen.is_unspecified()) continue;
+    // A connected socket takes a response from no other address than the one it sent to.
+    const Client other((*server)->port(), AF_INET, "127.0.0.2");
+    ASSERT_TRUE(other.Send("x"));
+    EXPECT_EQ(other.Receive(), "127.0.0.2");
+    const Client v6((*server)->port(), AF_INET6);
+    if (!v6.connected()) GTEST_SKIP() << "this machine has no IPv6 loopback";
+    ASSERT_TRUE(v6.Send("x"));
+    EXPECT_EQ(v6.Receive(), "::1");
+  }
+}
+
+TEST(DatagramServerTest, FilteredDatagramsNeverArrive) {
   // Keeps what begins with 'k'.
   static constexpr sock_filter kFilter[] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 8),

@@ -15,18 +15,23 @@ namespace {
 struct Perform {
   Registry* registry;
   ListenerMetrics* metrics;
-  const Endpoint& source;
+  const PeerAddresses& addresses;
+  Caller caller;
   tracking::DatagramResponse* response;
 
   void operator()(tracking::RegisterRequest& request) const {
-    if (request.endpoint.ip.is_unspecified()) request.endpoint.ip = source.ip;
-    Set(Call::kRegister, registry->Register(request));
+    addresses.Complete(caller, &request);
+    auto result = registry->Register(request);
+    if (result.ok()) PeerAddresses::NameTo(caller, &result->peers);
+    Set(Call::kRegister, std::move(result));
   }
   void operator()(const tracking::HeartbeatRequest& request) const {
     Set(Call::kHeartbeat, registry->Heartbeat(request));
   }
   void operator()(const tracking::LookupRequest& request) const {
-    Set(Call::kLookup, registry->Lookup(request));
+    auto result = registry->Lookup(request);
+    if (result.ok()) PeerAddresses::NameTo(caller, &result->peers);
+    Set(Call::kLookup, std::move(result));
   }
   void operator()(const tracking::LeaveRequest& request) const {
     Set(Call::kLeave, absl::StatusOr<tracking::LeaveResponse>(registry->Leave(request)));
@@ -47,7 +52,8 @@ struct Perform {
 
 }  // namespace
 
-Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const {
+Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, const PeerAddresses& addresses,
+                                IncomingDatagram* datagram) const {
   absl::StatusOr<tracking::DatagramRequest> request = tracking::DatagramRequest::Decode(datagram->bytes);
   if (!request.ok()) return Datagram::kMalformed;
   tracking::DatagramResponse response;
@@ -58,7 +64,8 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, IncomingDat
       proven ? limiter_->Admit(datagram->source.ip, now) : !overloaded && limiter_->AdmitUnproven(now);
   if (!admitted) return Datagram::kOverRate;
   if (proven) {
-    std::visit(Perform{registry_, metrics_, datagram->source, &response}, request->body);
+    const Caller caller{datagram->source.ip, datagram->local};
+    std::visit(Perform{registry_, metrics_, addresses, caller, &response}, request->body);
   } else {
     response.body = tracking::DatagramCookie{cookies_->Make(datagram->source)};
   }

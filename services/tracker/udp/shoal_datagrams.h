@@ -5,6 +5,7 @@
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/registry/registry.h"
+#include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/udp/datagram_cookie.h"
 #include "services/tracker/udp/datagram_server.h"
 
@@ -25,7 +26,8 @@ class ShoalDatagrams {
 
   // Writes the response, if there is one, to the datagram's room. `overloaded`: unproven sources get none.
   // Requires: the room holds kMaxDatagramBytes. Returns: what became of the datagram.
-  Datagram Answer(absl::Duration now, bool overloaded, IncomingDatagram* datagram) const;
+  Datagram Answer(absl::Duration now, bool overloaded, const PeerAddresses& addresses,
+                  IncomingDatagram* datagram) const;
 
  private:
   Registry* const registry_;

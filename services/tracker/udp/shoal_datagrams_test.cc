@@ -11,6 +11,7 @@
 #include "services/tracker/udp/udp_listener.h"
 #include "shoal/base/manual_clock.h"
 #include "shoal/tracking/messages/datagram.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracker {
 namespace {
@@ -21,11 +22,11 @@ using ::testing::SizeIs;
 
 class ShoalDatagramsTest : public ::testing::Test {
  protected:
-  static Endpoint Source() { return {IpAddress::V4({192, 0, 2, 1}), 4000}; }
+  Endpoint Source() const { return source_; }
 
   std::string Answer(const std::string& datagram, bool overloaded = false) {
     std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
-    IncomingDatagram incoming{AsBytes(datagram), Source(), room};
+    IncomingDatagram incoming{AsBytes(datagram), Source(), room, local_};
     listener_.Answer({&incoming, 1}, overloaded);
     return {reinterpret_cast<const char*>(room.data()), incoming.response_bytes};
   }
@@ -67,9 +68,14 @@ class ShoalDatagramsTest : public ::testing::Test {
   RateLimiter limiter_{{}, 1};
   ListenerMetrics listener_metrics_{&metrics_, &state_, &limiter_};
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
+  CurrentPeerAddresses addresses_{
+      [] { return std::vector{IpAddress::V4({127, 0, 0, 1}), IpAddress::V4({10, 1, 0, 1})}; }};
+  Endpoint source_{IpAddress::V4({192, 0, 2, 1}), 4000};
+  IpAddress local_ = IpAddress::V4({10, 1, 0, 1});
   UdpListener listener_{
       {.listen = {}, .sockets = 1, .grpc_port = 50051, .cookie_key = {1}, .connection_id_key = {2}},
       &state_,
+      &addresses_,
       &listener_metrics_,
       &limiter_,
       &clock_};
@@ -77,7 +83,7 @@ class ShoalDatagramsTest : public ::testing::Test {
   bool truncated_ = false;
 };
 
-TEST_F(ShoalDatagramsTest, WithoutACookieNothingIsDoneButOneIsGiven) {
+TEST_F(ShoalDatagramsTest, ARequestWithoutACookieGetsOneAndHasNoEffect) {
   for (const std::string& cookie : {std::string(), std::string(16, 'x')}) {
     const std::string request = Encode(TestSeeder(1, TestContent(1)), cookie, tracking::kMinRequestBytes);
     const std::string answer = Answer(request);
@@ -98,7 +104,7 @@ TEST_F(ShoalDatagramsTest, WhenOverloadedOnlySourcesWithACookieAreAnswered) {
   EXPECT_TRUE(Counted("answered", 1));
 }
 
-TEST_F(ShoalDatagramsTest, TooShortForACookieGetsNothing) {
+TEST_F(ShoalDatagramsTest, ARequestShorterThanACookieGetsNothing) {
   EXPECT_EQ(Answer(Encode(tracking::LeaveRequest{TestPeerId(1), {}}, "")), "");
   EXPECT_TRUE(Counted("too_short", 1));
 }
@@ -121,13 +127,36 @@ TEST_F(ShoalDatagramsTest, AllFourCalls) {
   EXPECT_TRUE(Counted("answered", 4));
 }
 
-TEST_F(ShoalDatagramsTest, ErrorsComeBack) {
+TEST_F(ShoalDatagramsTest, APeerOnThisMachineIsNamedByTheCallersWayToIt) {
+  tracking::RegisterRequest seeder = TestSeeder(1, TestContent(1));
+  seeder.endpoint = {IpAddress(), 7001};
+  for (const auto& source : {IpAddress::V4({127, 0, 0, 1}), IpAddress::V4({10, 1, 0, 1})}) {
+    source_.ip = source;
+    Ask<tracking::RegisterResponse>(seeder);
+    source_.ip = IpAddress::V4({192, 0, 2, 1});
+    const auto found =
+        Ask<tracking::LookupResponse>(tracking::LookupRequest{std::string("content-1"), std::nullopt, 10});
+    ASSERT_THAT(found.peers, SizeIs(1));
+    EXPECT_EQ(found.peers[0].endpoint, (Endpoint{local_, 7001}));
+  }
+}
+
+TEST_F(ShoalDatagramsTest, AYoungTrackerSaysSo) {
+  const auto error = Ask<absl::Status>(tracking::LookupRequest{TestContentId(1), std::nullopt, 10});
+  EXPECT_EQ(tracking::WarmUpOf(error), absl::Seconds(30));
+  ASSERT_TRUE(registry_.Register(TestSeeder(1, TestContent(1))).ok());
+  EXPECT_EQ(
+      Ask<tracking::LookupResponse>(tracking::LookupRequest{TestContentId(1), std::nullopt, 10}).warming_up,
+      absl::Seconds(30));
+}
+
+TEST_F(ShoalDatagramsTest, ErrorsAreReturned) {
   const auto error = Ask<absl::Status>(tracking::LookupRequest{TestContentId(1), std::nullopt, 10});
   EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(error.message()), HasSubstr(TestContentId(1).ToHex()));
 }
 
-TEST_F(ShoalDatagramsTest, AnIllFormedBodyIsToldInNoMoreBytesThanItHas) {
+TEST_F(ShoalDatagramsTest, TheErrorForAnIllFormedBodyIsNoLargerThanTheRequest) {
   tracking::LookupRequest nameless;
   nameless.content = std::string();
   const auto error = Ask<absl::Status>(nameless);
@@ -148,7 +177,7 @@ TEST_F(ShoalDatagramsTest, AnIllFormedBodyIsToldInNoMoreBytesThanItHas) {
   EXPECT_TRUE(response.ok() && std::holds_alternative<tracking::DatagramCookie>(response->body));
 }
 
-TEST_F(ShoalDatagramsTest, WhatDoesNotFitIsCutAndSaid) {
+TEST_F(ShoalDatagramsTest, ALargeResponseIsTruncatedAndMarked) {
   for (uint32_t peer = 1; peer <= 200; ++peer)
     ASSERT_TRUE(registry_.Register(TestSeeder(peer, TestContent(1))).ok());
   const auto found =
@@ -158,7 +187,7 @@ TEST_F(ShoalDatagramsTest, WhatDoesNotFitIsCutAndSaid) {
   EXPECT_LE(last_.size(), tracking::kMaxDatagramBytes);
 }
 
-TEST_F(ShoalDatagramsTest, MalformedIsDroppedAndCounted) {
+TEST_F(ShoalDatagramsTest, MalformedDatagramsAreDroppedAndCounted) {
   const std::string good = Encode(tracking::LeaveRequest{TestPeerId(1), {}}, cookies_.Make(Source()));
   EXPECT_EQ(Answer(""), "");
   EXPECT_EQ(Answer("SHD"), "");

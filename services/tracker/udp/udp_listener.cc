@@ -1,9 +1,11 @@
 #include "services/tracker/udp/udp_listener.h"
 
 #include <array>
+#include <cstdint>
 
-#include "services/tracker/udp/datagram_filter.h"
+#include "services/tracker/bittorrent/bep15.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/ids.h"
 #include "shoal/tracking/messages/datagram.h"
 
 namespace shoal::tracker {
@@ -12,11 +14,81 @@ namespace {
 // A smaller batch has too little other work to do while memory is fetched.
 constexpr size_t kMinPrefetchedBatch = 4;
 
+// ---- The datagram filter.
+
+// The program sees a datagram including its UDP header.
+constexpr uint32_t kHeader = 8;
+
+constexpr uint32_t kShoalMagic = 0x53484431;  // "SHD1"
+// Sent in place of a connection id in a connect.
+constexpr uint32_t kProtocolIdHigh = 0x00000417;
+constexpr uint32_t kProtocolIdLow = 0x27101980;
+constexpr uint32_t kConnectionIdBit = 1u << 31;  // set in every connection id
+constexpr size_t kScrapeRequestBytes = bep15::kConnectRequestBytes + InfoHash::kSizeBytes;
+
+// Jump targets, as indexes into kProgram; Resolved converts them to the kernel's relative jumps.
+enum Place : uint8_t { kScrape = 9, kConnect = 12, kShoal = 17, kKeep = 19, kDrop = 20, kNext = 255 };
+
+constexpr sock_filter LoadWord(uint32_t offset) {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kHeader + offset);
+}
+constexpr sock_filter LoadLength() {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0);
+}
+constexpr sock_filter IfEqual(uint32_t value, Place yes, Place no) {
+  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no);
+}
+constexpr sock_filter IfHasBit(uint32_t bit, Place yes, Place no) {
+  return BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bit, yes, no);
+}
+constexpr sock_filter IfAtLeast(size_t bytes, Place yes, Place no) {
+  return BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kHeader + static_cast<uint32_t>(bytes), yes, no);
+}
+constexpr sock_filter Return(uint32_t bytes) {
+  return BPF_STMT(BPF_RET | BPF_K, bytes);
+}
+
+template <size_t kSize>
+constexpr std::array<sock_filter, kSize> Resolved(std::array<sock_filter, kSize> program) {
+  for (size_t at = 0; at < kSize; ++at) {
+    sock_filter& step = program[at];
+    if (BPF_CLASS(step.code) != BPF_JMP) continue;
+    for (uint8_t* to : {&step.jt, &step.jf}) *to = static_cast<uint8_t>(*to == kNext ? 0 : *to - at - 1);
+  }
+  return program;
+}
+
+constexpr std::array kProgram = Resolved(std::array{
+    LoadLength(),
+    IfAtLeast(bep15::kConnectRequestBytes, kNext, kDrop),  // the shortest request
+    LoadWord(0),
+    IfEqual(kShoalMagic, kShoal, kNext),
+    IfHasBit(kConnectionIdBit, kNext, kConnect),
+    LoadWord(8),
+    IfEqual(1, kNext, kScrape),
+    LoadLength(),
+    IfAtLeast(bep15::kAnnounceRequestBytes, kKeep, kDrop),
+    /* kScrape: */ IfEqual(2, kNext, kDrop),
+    LoadLength(),
+    IfAtLeast(kScrapeRequestBytes, kKeep, kDrop),
+    /* kConnect: */ IfEqual(kProtocolIdHigh, kNext, kDrop),
+    LoadWord(4),
+    IfEqual(kProtocolIdLow, kNext, kDrop),
+    LoadWord(8),
+    IfEqual(0, kKeep, kDrop),
+    /* kShoal: */ LoadLength(),
+    IfAtLeast(tracking::kMaxDatagramBytes + 1, kDrop, kKeep),
+    /* kKeep: */ Return(UINT32_MAX),
+    /* kDrop: */ Return(0),
+});
+static_assert(kProgram.size() == kDrop + 1);
+
 }  // namespace
 
-UdpListener::UdpListener(const Options& options, TrackerState* state, ListenerMetrics* metrics,
-                         RateLimiter* limiter, const Clock* clock)
+UdpListener::UdpListener(const Options& options, TrackerState* state, const CurrentPeerAddresses* addresses,
+                         ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock)
     : options_(options),
+      addresses_(addresses),
       metrics_(metrics),
       clock_(clock),
       cookies_(options.cookie_key, clock),
@@ -34,18 +106,23 @@ absl::Status UdpListener::Start() {
   return absl::OkStatus();
 }
 
+std::span<const sock_filter> DatagramFilter() {
+  return kProgram;
+}
+
 void UdpListener::Stop() {
   if (server_) server_->Stop();
 }
 
 void UdpListener::Answer(std::span<IncomingDatagram> batch, bool overloaded) const {
   const absl::Duration now = clock_->Uptime();
+  const std::shared_ptr<const PeerAddresses> addresses = addresses_->Snapshot();
   std::array<uint64_t, kDatagramKinds> counts{};
   if (batch.size() >= kMinPrefetchedBatch) bep15_.Prefetch(batch);
   for (IncomingDatagram& datagram : batch) {
     const Datagram result = tracking::LooksLikeDatagramRequest(datagram.bytes)
-                                ? shoal_.Answer(now, overloaded, &datagram)
-                                : bep15_.Answer(now, overloaded, &datagram);
+                                ? shoal_.Answer(now, overloaded, *addresses, &datagram)
+                                : bep15_.Answer(now, overloaded, *addresses, &datagram);
     ++counts[static_cast<size_t>(result)];
   }
   metrics_->RecordDatagrams(clock_->Uptime() - now, batch.size());

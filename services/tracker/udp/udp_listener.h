@@ -1,5 +1,7 @@
 #pragma once
 
+#include <linux/filter.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -7,6 +9,7 @@
 #include "absl/status/status.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
+#include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/state/tracker_state.h"
 #include "services/tracker/udp/bep15_datagrams.h"
 #include "services/tracker/udp/connection_id.h"
@@ -18,6 +21,13 @@
 #include "shoal/base/endpoint.h"
 
 namespace shoal::tracker {
+
+// Returns: a program for the kernel (classic BPF, SO_ATTACH_FILTER) that accepts what may be a request of one
+// of the UDP port's dialects, by its length and first bytes, and drops the rest on arrival: before it takes
+// room in the socket's queue from honest requests, and before a thread of the tracker has to read it. It
+// knows no secrets, so it accepts everything of the right form; the dialects check everything that they get,
+// with or without it.
+std::span<const sock_filter> DatagramFilter();
 
 // The tracker's UDP port, which two dialects share: Shoal's datagrams and BEP 15. Passes each datagram to the
 // dialect that its first bytes claim, and drops it if they claim none.
@@ -34,8 +44,8 @@ class UdpListener final : public DatagramHandler {
   };
 
   // Requires: all pointers outlive this.
-  UdpListener(const Options& options, TrackerState* state, ListenerMetrics* metrics, RateLimiter* limiter,
-              const Clock* clock);
+  UdpListener(const Options& options, TrackerState* state, const CurrentPeerAddresses* addresses,
+              ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock);
 
   // Errors: UNAVAILABLE with the address when it can't be bound.
   absl::Status Start();
@@ -50,6 +60,7 @@ class UdpListener final : public DatagramHandler {
 
  private:
   const Options options_;
+  const CurrentPeerAddresses* const addresses_;
   ListenerMetrics* const metrics_;
   const Clock* const clock_;
   const DatagramCookies cookies_;

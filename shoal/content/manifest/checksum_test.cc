@@ -21,7 +21,7 @@ std::string Hex(const Sha256Digest& digest) {
       absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
 
-// zlib is the independent reference.
+// The independent reference.
 uint32_t ZlibCrc(ByteView bytes, uint32_t crc = 0) {
   return static_cast<uint32_t>(crc32_z(crc, bytes.data(), bytes.size()));
 }
@@ -33,7 +33,7 @@ TEST(Crc32, HasTheCheckValueOfItsPolynomial) {
 }
 
 #if defined(__x86_64__)
-// Of some of the wide registers, as the call before left them.
+// Whether the upper halves of some wide registers, as the previous call left them, are zero.
 __attribute__((target("avx"))) bool UpperHalvesAreFree() {
   __m128i third;
   __m128i eighth;
@@ -58,7 +58,7 @@ TEST(Crc32, LeavesTheWideRegistersFree) {
 }
 #endif
 
-TEST(Crc32, IsZlibsAtAllLengthsAndAlignments) {
+TEST(Crc32, EqualsZlibAtAllLengthsAndAlignments) {
   const std::string bytes = SampleBytes(4096 + 64, 1);
   for (size_t offset = 0; offset < 17; ++offset) {
     for (size_t length = 1; length < 600; ++length) {
@@ -70,25 +70,25 @@ TEST(Crc32, IsZlibsAtAllLengthsAndAlignments) {
   }
 }
 
-TEST(Crc32, IsZlibsForAWholeChunk) {
+TEST(Crc32, EqualsZlibForAWholeChunk) {
   const std::string bytes = SampleBytes(512 * 1024 + 3, 2);
   EXPECT_EQ(Crc32(AsBytes(bytes)), ZlibCrc(AsBytes(bytes)));
 }
 
-TEST(Crc32, GoesOnWhereItStopped) {
+TEST(Crc32, ContinuesFromAPreviousValue) {
   const std::string bytes = SampleBytes(10'000, 3);
   for (const size_t cut : {size_t{0}, size_t{1}, size_t{4097}, bytes.size()}) {
     EXPECT_EQ(Crc32(AsBytes(bytes).subspan(cut), Crc32(AsBytes(bytes).first(cut))), Crc32(AsBytes(bytes)));
   }
 }
 
-TEST(Sha256, HasTheStandardsValues) {
+TEST(Sha256, HasTheValuesOfTheStandard) {
   EXPECT_EQ(Hex(Sha256::Of({})), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(Hex(Sha256::Of(AsBytes("abc"))),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-TEST(Sha256, TakesBytesInSeveralGoesAndIsThenAsNew) {
+TEST(Sha256, TakesBytesInSeveralCallsAndIsResetByFinish) {
   const std::string bytes = SampleBytes(100'000, 4);
   Sha256 hasher;
   for (int round = 0; round < 2; ++round) {
@@ -99,6 +99,24 @@ TEST(Sha256, TakesBytesInSeveralGoesAndIsThenAsNew) {
   }
   Sha256 moved = std::move(hasher);
   EXPECT_EQ(moved.Finish(), Sha256::Of({}));
+}
+
+// OpenSSL is the reference, at each length around the bounds of FIPS 180-4's message blocks and padding.
+TEST(Sha256OfTwo, EqualsOneAtATime) {
+  const std::string bytes = SampleBytes(70'000, 1);
+  const ByteView all = AsBytes(bytes);
+  for (size_t length = 0; length <= 200; ++length) {
+    for (const size_t other : {size_t{0}, length, size_t{63}, size_t{64}, size_t{65}, size_t{1000}}) {
+      const ByteView first = all.first(length);
+      const ByteView second = all.subspan(7, other);
+      const auto [a, b] = Sha256OfTwo(first, second);
+      EXPECT_EQ(a, Sha256::Of(first)) << length;
+      EXPECT_EQ(b, Sha256::Of(second)) << other;
+    }
+  }
+  const auto [a, b] = Sha256OfTwo(all.first(65'536), all.subspan(3));
+  EXPECT_EQ(a, Sha256::Of(all.first(65'536)));
+  EXPECT_EQ(b, Sha256::Of(all.subspan(3)));
 }
 
 }  // namespace

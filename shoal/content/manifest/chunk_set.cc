@@ -10,7 +10,7 @@
 namespace shoal {
 namespace {
 
-// The first byte says how the rest is written (docs/wire_format.md, "Chunk set").
+// The first byte is the encoding of the rest (docs/wire_format.md, "Chunk set").
 constexpr uint8_t kEmptyForm = 0;
 constexpr uint8_t kFullForm = 1;
 constexpr uint8_t kRunsForm = 2;
@@ -23,8 +23,8 @@ void AppendVarint(uint32_t value, std::string* to) {
   to->push_back(static_cast<char>(value));
 }
 
-// Takes a number of 32 bits off the front of `bytes`; nothing when it is cut off, too large or longer than it
-// need be.
+// Reads a number of 32 bits from the front of `bytes` and removes it. Returns: nothing if it is truncated,
+// too large or overlong.
 std::optional<uint32_t> TakeVarint(ByteView* bytes) {
   uint64_t value = 0;
   for (size_t i = 0; i < std::min(kMaxVarintBytes, bytes->size()); ++i) {
@@ -38,7 +38,7 @@ std::optional<uint32_t> TakeVarint(ByteView* bytes) {
   return std::nullopt;
 }
 
-// The mask of the `count` bits from `first` on, inside of one word.
+// Returns: the mask of `count` bits from `first` on within one word.
 uint64_t Mask(uint32_t first, uint32_t count) {
   return (count == 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1) << first;
 }

@@ -19,8 +19,10 @@ struct ChunkRange {
   friend bool operator==(const ChunkRange&, const ChunkRange&) = default;
 };
 
-// Which chunks of a content of `size()` chunks a peer holds: a bitmap with its count. One thread (or
-// immutable); copying costs size()/8 bytes.
+// Which chunks of a content of `size()` chunks a peer holds: a bitmap and its count. It does not know the
+// content; indexes are bounded by size() alone. Copying costs size()/8 bytes.
+//
+// Thread safety: a value; one thread at a time, or immutable.
 class ChunkSet {
  public:
   ChunkSet() = default;
@@ -32,26 +34,28 @@ class ChunkSet {
   bool empty() const { return count_ == 0; }
   bool full() const { return count_ == size_; }
 
-  // Need index < size(). Insert and Erase say whether the set changed.
+  // Requires: index < size(). Insert and Erase return whether the set changed.
   bool Contains(ChunkIndex index) const { return (words_[index.value() / 64] >> (index.value() % 64)) & 1; }
   bool Insert(ChunkIndex index);
   bool Erase(ChunkIndex index);
 
-  // All three need an `other` of the same size: what both have, what either has, what only this has.
+  // Intersection, union and difference. Requires: other.size() == size().
   void KeepOnly(const ChunkSet& other);
   void Add(const ChunkSet& other);
   void Remove(const ChunkSet& other);
 
-  // The runs of the set, ascending and as long as they can be.
+  // Returns: the runs of the set in ascending order; no two are adjacent.
   std::vector<ChunkRange> Ranges() const;
   void ForEach(const std::function<void(ChunkIndex)>& visit) const;
-  // Adds all of `ranges`; OUT_OF_RANGE, and no change, when one reaches past size().
+  // Adds all of `ranges`. Errors: OUT_OF_RANGE, with no change, if one reaches past size().
   absl::Status InsertRanges(const std::vector<ChunkRange>& ranges);
 
-  // The shorter of runs and bitmap (docs/wire_format.md, "Chunk set"); a full or an empty set is 1 byte.
+  // Returns: the shorter of runs and bitmap (docs/wire_format.md, "Chunk set"); a full or an empty set takes
+  // one byte.
   std::string Encode() const;
-  // INVALID_ARGUMENT when the bytes are no set of `size` chunks. `size` is the caller's own knowledge, never
-  // the sender's.
+  // Decodes a set of `size` chunks. `size` comes from the manifest, never from the sender, and bounds the
+  // memory that is allocated.
+  // Errors: INVALID_ARGUMENT if `bytes` is not such a set.
   static absl::StatusOr<ChunkSet> Decode(uint32_t size, ByteView bytes);
 
   friend bool operator==(const ChunkSet&, const ChunkSet&) = default;

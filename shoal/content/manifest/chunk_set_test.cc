@@ -27,7 +27,7 @@ ChunkSet DecodeOk(uint32_t size, const std::string& bytes) {
   return set.value_or(ChunkSet());
 }
 
-TEST(ChunkSet, CountsWhatItHolds) {
+TEST(ChunkSet, CountsItsChunks) {
   ChunkSet set(130);
   EXPECT_TRUE(set.Insert(ChunkIndex(0)));
   EXPECT_TRUE(set.Insert(ChunkIndex(63)));
@@ -77,13 +77,13 @@ TEST(ChunkSet, IsOneByteWhenFullOrEmpty) {
 TEST(ChunkSet, HasTheBytesThatTheFormatPageShows) {
   // Chunks 3..5 and 300 of 1,000: runs of (3, 3) and (294, 1).
   EXPECT_EQ(Of(1000, {Chunks(3, 3), Chunks(300, 1)}).Encode(), "\x02\x03\x03\xa6\x02\x01");
-  // Every second one of 10: 2 bytes of bitmap, the lowest bit is the first chunk.
+  // Every second chunk of 10: 2 bytes of bitmap; the lowest bit is the first chunk.
   ChunkSet odd(10);
   for (uint32_t i = 1; i < 10; i += 2) odd.Insert(ChunkIndex(i));
   EXPECT_EQ(odd.Encode(), "\x03\xaa\x02");
 }
 
-TEST(ChunkSet, RefusesWhatIsNoSetOfThatSize) {
+TEST(ChunkSet, RefusesBytesThatAreNoSetOfThatSize) {
   const std::vector<std::string> bad = {
       std::string("\x00\x00", 2),              // bytes after its end
       "\x01\x01",                              //
@@ -91,14 +91,14 @@ TEST(ChunkSet, RefusesWhatIsNoSetOfThatSize) {
       "\x03\xff",                              // bitmap too short
       "\x03\xff\x03\xff",                      // too long
       "\x03\xff\x04",                          // a bit past the end
-      "\x02\x80",                              // number cut off
+      "\x02\x80",                              // truncated number
       "\x02\x01",                              // run without its count
       std::string("\x02\x01\x00", 3),          // empty run
       std::string("\x02\x01\x01\x00\x01", 5),  // empty gap
       "\x02\x01\x0a",                          // past the end
       "\x02\xff\xff\xff\xff\x7f\x01",          // more than 32 bits
       "\x02\xff\xff\xff\xff\xff\x01\x01",      // more than 5 bytes
-      std::string("\x02\x81\x00\x01", 4),      // longer than it need be
+      std::string("\x02\x81\x00\x01", 4),      // overlong number
       "\x02\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f",
   };
   for (const std::string& bytes : bad) {
@@ -106,7 +106,7 @@ TEST(ChunkSet, RefusesWhatIsNoSetOfThatSize) {
   }
 }
 
-TEST(ChunkSet, ComesBackFromItsBytes) {
+TEST(ChunkSet, RoundTripsThroughItsBytes) {
   std::mt19937 random(1);
   for (const uint32_t size : {1u, 7u, 8u, 9u, 64u, 100u, 4096u, 5001u}) {
     for (const uint32_t per_mille : {1u, 20u, 500u, 980u, 999u}) {

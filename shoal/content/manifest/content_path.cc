@@ -1,23 +1,23 @@
 #include "shoal/content/manifest/content_path.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "shoal/content/manifest/manifest.h"
 
 namespace shoal {
 namespace {
 
-constexpr size_t kMaxPartBytes = 255;  // what file systems take
+constexpr size_t kMaxPartBytes = 255;  // NAME_MAX of common file systems
 
 absl::Status Refuse(absl::string_view what, absl::string_view value, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(what, " '", absl::CHexEscape(value), "' ", why));
 }
 
-// How many bytes of `text` the character at its front takes, or 0 when it is none in UTF-8: cut off, longer
-// than it need be, a surrogate, or past U+10FFFF.
+// Returns: the length of the UTF-8 character at the front of `text`, or 0 if it is invalid: truncated,
+// overlong, a surrogate, or past U+10FFFF.
 size_t CharacterBytes(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t lead = byte(0);

@@ -7,7 +7,7 @@
 namespace shoal {
 namespace {
 
-TEST(CheckContentName, TakesWhatPeopleCallThings) {
+TEST(CheckContentName, AcceptsCommonNames) {
   for (const std::string& name : {std::string("a"), std::string("model v2 (final).tar.gz"),
                                   std::string("Grüße"), std::string("鯛の群れ"), std::string("🐟"),
                                   std::string("..."), std::string(".hidden"), std::string(255, 'x')}) {
@@ -15,7 +15,7 @@ TEST(CheckContentName, TakesWhatPeopleCallThings) {
   }
 }
 
-TEST(CheckContentName, RefusesWhatLeadsElsewhereOrBreaksTerminals) {
+TEST(CheckContentName, RefusesPathsAndControlCharacters) {
   for (const std::string& name :
        {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("/"),
         std::string("a\\b"), std::string("a\0b", 3), std::string("a\nb"), std::string("\x1b[2J"),
@@ -24,15 +24,15 @@ TEST(CheckContentName, RefusesWhatLeadsElsewhereOrBreaksTerminals) {
   }
 }
 
-TEST(CheckContentName, RefusesWhatIsNoUtf8) {
+TEST(CheckContentName, RefusesInvalidUtf8) {
   for (const std::string& name : {
            std::string("\xff"),
-           std::string("a\x80"),  // no first byte
+           std::string("a\x80"),  // a continuation byte only
            std::string("\xc3"),
-           std::string("\xe2\x82"),  // cut off
+           std::string("\xe2\x82"),  // truncated
            std::string("\xc0\xaf"),
-           std::string("\xe0\x80\xaf"),  // '/' written too long
-           std::string("\xed\xa0\x80"),  // half of a pair
+           std::string("\xe0\x80\xaf"),  // overlong '/'
+           std::string("\xed\xa0\x80"),  // a surrogate
            std::string("\xf4\x90\x80\x80"),
            std::string("\xf5\x80\x80\x80"),  // past the last character
            std::string("\xf0\x80\x80\x80"),
@@ -47,7 +47,7 @@ TEST(CheckContentName, RefusesWhatIsNoUtf8) {
   }
 }
 
-TEST(CheckContentPath, TakesRelativePathsOfAnyBytes) {
+TEST(CheckContentPath, AcceptsRelativePathsOfAnyBytes) {
   for (const std::string& path :
        {std::string("a"), std::string("a/b/c"), std::string("..a/b.."), std::string("\xff/\x01"),
         std::string("...") + "/" + std::string(255, 'x')}) {
@@ -55,7 +55,7 @@ TEST(CheckContentPath, TakesRelativePathsOfAnyBytes) {
   }
 }
 
-TEST(CheckContentPath, RefusesWhatLeavesTheFolder) {
+TEST(CheckContentPath, RefusesPathsThatLeaveTheFolder) {
   std::string deep;
   for (int i = 0; i < 2049; ++i) deep += "a/";
   for (const std::string& path :
@@ -67,7 +67,7 @@ TEST(CheckContentPath, RefusesWhatLeavesTheFolder) {
   }
 }
 
-TEST(FolderOf, IsWhatComesBeforeTheLastSlash) {
+TEST(FolderOf, IsThePathBeforeTheLastSlash) {
   EXPECT_EQ(FolderOf("a"), "");
   EXPECT_EQ(FolderOf("a/b"), "a");
   EXPECT_EQ(FolderOf("a/b/c"), "a/b");

@@ -59,7 +59,8 @@ template class ByteId<struct InfoHashTag, 20>;
 
 PeerId RandomPeerId() {
   std::array<uint8_t, PeerId::kSizeBytes> bytes;
-  // So few bytes come whole or not at all; only a signal before the kernel's pool is ready can come between.
+  // So few bytes are returned whole or not at all. Only a signal before the kernel's pool is ready
+  // interrupts.
   while (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
     if (errno != EINTR) std::abort();
   }

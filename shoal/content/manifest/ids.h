@@ -13,12 +13,12 @@
 
 namespace shoal {
 
-// The place of a chunk in its content, and of a file in its manifest; both count from 0.
+// The index of a chunk in its content, and of a file in its manifest; both count from 0.
 using ChunkIndex = StrongIndex<struct ChunkIndexTag, uint32_t>;
 using FileIndex = StrongIndex<struct FileIndexTag, uint32_t>;
 
-// A name of `kSize` raw bytes, shown as lower-case hex. Immutable value; all zero when default-constructed,
-// which no real id is.
+// An id of `kSize` raw bytes, shown as lower-case hex. An immutable value. A default-constructed one is all
+// zero, which no real id is.
 template <typename Tag, size_t kSize>
 class ByteId {
  public:
@@ -27,16 +27,17 @@ class ByteId {
   constexpr ByteId() = default;
   constexpr explicit ByteId(const std::array<uint8_t, kSize>& bytes) : bytes_(bytes) {}
 
-  // INVALID_ARGUMENT unless exactly kSize bytes are given.
+  // Errors: INVALID_ARGUMENT unless `bytes` has exactly kSize bytes.
   static absl::StatusOr<ByteId> FromBytes(ByteView bytes);
   static absl::StatusOr<ByteId> FromBytes(const std::string& bytes) { return FromBytes(AsBytes(bytes)); }
-  // INVALID_ARGUMENT unless `hex` is exactly 2 * kSize hex digits.
+  // Errors: INVALID_ARGUMENT unless `hex` is exactly 2 * kSize hex digits, upper or lower case.
   static absl::StatusOr<ByteId> FromHex(absl::string_view hex);
 
   const std::array<uint8_t, kSize>& bytes() const { return bytes_; }
   std::string ToString() const { return {reinterpret_cast<const char*>(bytes_.data()), kSize}; }  // raw bytes
   std::string ToHex() const;
-  std::string ShortHex() const { return ToHex().substr(0, 12); }  // enough for people, never for programs
+  // The first 12 digits: for people to tell contents apart; programs need all of them.
+  std::string ShortHex() const { return ToHex().substr(0, 12); }
   bool is_zero() const { return *this == ByteId(); }
 
   friend constexpr auto operator<=>(const ByteId&, const ByteId&) = default;
@@ -49,18 +50,18 @@ class ByteId {
   std::array<uint8_t, kSize> bytes_{};
 };
 
-// SHA-256 over a manifest's canonical bytes: the one key of a content.
+// The SHA-256 over a manifest's canonical bytes: the key of a content everywhere.
 using ContentId = ByteId<struct ContentIdTag, 32>;
-// What a peer calls itself: 16 random bytes, drawn at each start of the process.
+// Identifies a peer: 16 random bytes, drawn at each start of its process.
 using PeerId = ByteId<struct PeerIdTag, 16>;
-// What BitTorrent calls a swarm by (BEP 3); a tracker has such swarms beside its own.
+// Identifies a swarm of BitTorrent clients (BEP 3); a tracker has such swarms beside its own.
 using InfoHash = ByteId<struct InfoHashTag, 20>;
 
 extern template class ByteId<struct ContentIdTag, 32>;
 extern template class ByteId<struct PeerIdTag, 16>;
 extern template class ByteId<struct InfoHashTag, 20>;
 
-// From the system's random source.
+// Returns: a new id from the system's random source. Thread safety: thread-safe.
 PeerId RandomPeerId();
 
 }  // namespace shoal

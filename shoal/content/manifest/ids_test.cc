@@ -7,7 +7,7 @@
 namespace shoal {
 namespace {
 
-TEST(ByteId, GoesThroughHexAndBytes) {
+TEST(ByteId, RoundTripsThroughHexAndBytes) {
   const std::string hex = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1dfeff";
   const absl::StatusOr<ContentId> id = ContentId::FromHex(hex);
   ASSERT_TRUE(id.ok());
@@ -30,7 +30,7 @@ TEST(ByteId, RefusesOtherLengthsAndDigits) {
   EXPECT_EQ(PeerId::FromBytes(std::string(17, 'x')).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(PeerId, IsAnotherEachTime) {
+TEST(PeerId, DiffersAtEachCall) {
   EXPECT_NE(RandomPeerId(), RandomPeerId());
 }
 

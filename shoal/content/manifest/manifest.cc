@@ -3,22 +3,24 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
+#include <mutex>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "shoal/base/status_macros.h"
-#include "shoal/content/manifest/content_path.h"
 
 namespace shoal {
 namespace {
 
-// docs/wire_format.md, "Manifest"; the last byte is the version.
-constexpr std::array<uint8_t, 8> kMagic = {'S', 'H', 'O', 'A', 'L', 'M', 'F', 1};
-constexpr size_t kFixedBytes = kMagic.size() + 1 + 4 + 2 + 4 + 4;
+// docs/wire_format.md, "Manifest"; followed by the version.
+constexpr std::array<uint8_t, 7> kMagic = {'S', 'H', 'O', 'A', 'L', 'M', 'F'};
+constexpr size_t kFixedBytes = kMagic.size() + 1 + 1 + 4 + 2 + 4 + 4;
 constexpr size_t kFileFixedBytes = 8 + 1 + 2;
+constexpr size_t kVersion2FixedBytes = 4 + 4;
+constexpr size_t kFolderFixedBytes = 2;
+constexpr size_t kLinkFixedBytes = 2 + 2;
 constexpr size_t kChecksumBytes = 4 + sizeof(Sha256Digest);
 constexpr uint8_t kExecutableFlag = 1;
 
@@ -30,35 +32,74 @@ std::string Shown(absl::string_view path) {
   return absl::CHexEscape(path);
 }
 
-// The files in ascending order, none twice, none of them a folder of another.
-absl::Status CheckOrder(const std::vector<FileEntry>& files) {
+// Returns: the first of `paths`, in ascending order, that is a folder of another; empty if none is.
+absl::string_view FolderOfAnother(const std::vector<absl::string_view>& paths) {
   std::string as_folder;
-  for (size_t i = 0; i + 1 < files.size(); ++i) {
-    const std::string& path = files[i].path;
-    if (files[i + 1].path <= path) {
-      return Invalid(absl::StrCat("'", Shown(files[i + 1].path), "' is out of order or there twice"));
-    }
-    // All paths that begin with this one follow it directly, though not all of them lie below it ("a", "a-b",
+  for (size_t i = 0; i + 1 < paths.size(); ++i) {
+    const absl::string_view path = paths[i];
+    // All paths that begin with this one follow it directly, but not all of them are below it ("a", "a-b",
     // "a/c").
-    if (files[i + 1].path.compare(0, path.size(), path) != 0) continue;
-    as_folder.assign(path).push_back('/');
+    if (!absl::StartsWith(paths[i + 1], path)) continue;
+    as_folder.assign(path.data(), path.size());
+    as_folder.push_back('/');
     const auto below =
-        std::lower_bound(files.begin() + static_cast<ptrdiff_t>(i) + 1, files.end(), as_folder,
-                         [](const FileEntry& file, const std::string& key) { return file.path < key; });
-    if (below != files.end() && below->path.compare(0, as_folder.size(), as_folder) == 0) {
-      return Invalid(absl::StrCat("'", Shown(path), "' is a file and a folder"));
-    }
+        std::lower_bound(paths.begin() + static_cast<ptrdiff_t>(i) + 1, paths.end(), as_folder);
+    if (below != paths.end() && absl::StartsWith(*below, as_folder)) return path;
   }
-  return absl::OkStatus();
+  return {};
+}
+
+absl::Status OutOfOrder(absl::string_view path) {
+  return Invalid(absl::StrCat("'", Shown(path), "' is out of order or there twice"));
+}
+
+// Calls `take` with zero bytes, `length_bytes` in all.
+template <typename Take>
+void ForZeros(uint32_t length_bytes, const Take& take) {
+  static constexpr std::array<uint8_t, 16 * 1024> kZeros{};
+  while (length_bytes > 0) {
+    const ByteView step(kZeros.data(), std::min<size_t>(kZeros.size(), length_bytes));
+    take(step);
+    length_bytes -= static_cast<uint32_t>(step.size());
+  }
+}
+
+uint32_t ZeroCrc32(uint32_t length_bytes) {
+  uint32_t crc = 0;
+  ForZeros(length_bytes, [&](ByteView step) { crc = Crc32(step, crc); });
+  return crc;
+}
+
+Sha256Digest ZeroSha256(uint32_t length_bytes) {
+  Sha256 sha256;
+  ForZeros(length_bytes, [&](ByteView step) { sha256.Update(step); });
+  return sha256.Finish();
+}
+
+// Returns: the checksums of a chunk of that size whose bytes are all zero. Computed once per size and
+// process.
+// Requires: a power of two.
+const ChunkChecksums& ZeroChunkChecksums(uint32_t chunk_size_bytes) {
+  struct Entry {
+    std::once_flag once;
+    ChunkChecksums checksums;
+  };
+  static std::array<Entry, 32> entries;
+  Entry& entry = entries[static_cast<size_t>(std::countr_zero(chunk_size_bytes))];
+  std::call_once(entry.once,
+                 [&] { entry.checksums = {ZeroCrc32(chunk_size_bytes), ZeroSha256(chunk_size_bytes)}; });
+  return entry.checksums;
 }
 
 }  // namespace
 
 absl::StatusOr<Manifest> Manifest::Create(Kind kind, std::string name, uint32_t chunk_size_bytes,
-                                          std::vector<FileEntry> files,
-                                          std::vector<ChunkChecksums> checksums) {
-  SHOAL_ASSIGN_OR_RETURN(Manifest manifest, Check(kind, std::move(name), chunk_size_bytes, std::move(files),
-                                                  std::move(checksums)));
+                                          std::vector<FileEntry> files, std::vector<ChunkChecksums> checksums,
+                                          std::vector<std::string> empty_folders,
+                                          std::vector<LinkEntry> links) {
+  SHOAL_ASSIGN_OR_RETURN(Manifest manifest,
+                         Check(kind, std::move(name), chunk_size_bytes, std::move(files),
+                               std::move(checksums), std::move(empty_folders), std::move(links)));
   const std::string canonical = manifest.Encode();
   manifest.canonical_length_bytes_ = static_cast<uint32_t>(canonical.size());
   manifest.id_ = ContentId(Sha256::Of(AsBytes(canonical)));
@@ -66,8 +107,9 @@ absl::StatusOr<Manifest> Manifest::Create(Kind kind, std::string name, uint32_t 
 }
 
 absl::StatusOr<Manifest> Manifest::Check(Kind kind, std::string name, uint32_t chunk_size_bytes,
-                                         std::vector<FileEntry> files,
-                                         std::vector<ChunkChecksums> checksums) {
+                                         std::vector<FileEntry> files, std::vector<ChunkChecksums> checksums,
+                                         std::vector<std::string> empty_folders,
+                                         std::vector<LinkEntry> links) {
   if (kind != Kind::kFile && kind != Kind::kFolder) return Invalid("neither file nor folder");
   SHOAL_RETURN_IF_ERROR(CheckContentName(name));
   if (!std::has_single_bit(chunk_size_bytes) || chunk_size_bytes < kMinChunkSizeBytes ||
@@ -76,20 +118,20 @@ absl::StatusOr<Manifest> Manifest::Check(Kind kind, std::string name, uint32_t c
                                 kMinChunkSizeBytes, " to ", kMaxChunkSizeBytes));
   }
   if (files.empty()) return Invalid("no files");
-  if (files.size() > kMaxFiles) return Invalid(absl::StrCat("more than ", kMaxFiles, " files"));
-  if (kind == Kind::kFile && (files.size() != 1 || files[0].path != name)) {
+  if (files.size() + empty_folders.size() + links.size() > kMaxFiles) {
+    return Invalid(absl::StrCat("more than ", kMaxFiles, " files, folders and links"));
+  }
+  if (kind == Kind::kFile &&
+      (files.size() + empty_folders.size() + links.size() != 1 || files[0].path != name)) {
     return Invalid("a single file has the content's name and no other beside it");
   }
 
   Manifest manifest;
   manifest.first_chunk_.reserve(files.size() + 1);
   uint64_t chunks = 0;
-  uint64_t encoded_bytes = kFixedBytes + name.size();
   for (const FileEntry& file : files) {
-    SHOAL_RETURN_IF_ERROR(CheckContentPath(file.path));
-    encoded_bytes += kFileFixedBytes + file.path.size();
     manifest.first_chunk_.push_back(static_cast<uint32_t>(chunks));
-    // Rounded up without the sum that could overflow.
+    // Rounded up without a sum that could overflow.
     const uint64_t file_chunks =
         file.length_bytes / chunk_size_bytes + (file.length_bytes % chunk_size_bytes != 0);
     if (file_chunks > kMaxChunks || chunks + file_chunks > kMaxChunks) {
@@ -99,22 +141,66 @@ absl::StatusOr<Manifest> Manifest::Check(Kind kind, std::string name, uint32_t c
     manifest.length_bytes_ += file.length_bytes;
   }
   manifest.first_chunk_.push_back(static_cast<uint32_t>(chunks));
-  encoded_bytes += chunks * kChecksumBytes;
   if (checksums.size() != chunks) {
     return Invalid(absl::StrCat(checksums.size(), " checksums for ", chunks, " chunks"));
   }
-  if (encoded_bytes > kMaxManifestBytes) {
-    return Invalid("too many files and chunks together; a larger chunk size makes fewer");
-  }
-  SHOAL_RETURN_IF_ERROR(CheckOrder(files));
-
   manifest.kind_ = kind;
   manifest.name_ = std::move(name);
   manifest.chunk_size_bytes_ = chunk_size_bytes;
   manifest.files_ = std::move(files);
+  manifest.empty_folders_ = std::move(empty_folders);
+  manifest.links_ = std::move(links);
   manifest.checksums_ = std::move(checksums);
+  if (manifest.EncodedBytes() > kMaxManifestBytes) {
+    return Invalid("too many files and chunks together; a larger chunk size makes fewer");
+  }
+  SHOAL_RETURN_IF_ERROR(manifest.CheckPaths());
   manifest.IndexFiles();
   return manifest;
+}
+
+absl::Status Manifest::CheckPaths() const {
+  std::vector<absl::string_view> paths;
+  paths.reserve(files_.size() + empty_folders_.size() + links_.size());
+  // Each of the three is in order by itself: only then is there one encoding. Merged, they are in order as a
+  // whole, and a path that two of them have is there twice.
+  const auto add = [&paths](absl::string_view path, size_t begin) -> absl::Status {
+    SHOAL_RETURN_IF_ERROR(CheckContentPath(path));
+    if (paths.size() > begin && path <= paths.back()) return OutOfOrder(path);
+    paths.push_back(path);
+    return absl::OkStatus();
+  };
+  const auto merge = [&paths](size_t begin) {
+    if (begin < paths.size()) std::sort(paths.begin(), paths.end());
+  };
+  for (const FileEntry& file : files_) SHOAL_RETURN_IF_ERROR(add(file.path, 0));
+  const size_t folders_begin = paths.size();
+  for (const std::string& folder : empty_folders_) SHOAL_RETURN_IF_ERROR(add(folder, folders_begin));
+  merge(folders_begin);
+  const size_t links_begin = paths.size();
+  for (const LinkEntry& link : links_) SHOAL_RETURN_IF_ERROR(add(link.path, links_begin));
+  merge(links_begin);
+  const auto twice = std::adjacent_find(paths.begin(), paths.end());
+  if (twice != paths.end()) return OutOfOrder(*twice);
+  if (const absl::string_view path = FolderOfAnother(paths); !path.empty()) {
+    const bool is_link =
+        std::any_of(links_.begin(), links_.end(), [&](const LinkEntry& link) { return path == link.path; });
+    const bool is_empty = std::binary_search(empty_folders_.begin(), empty_folders_.end(), path);
+    return Invalid(absl::StrCat("'", Shown(path), "' is ",
+                                is_link    ? "a link and a folder"
+                                : is_empty ? "an empty folder with something in it"
+                                           : "a file and a folder"));
+  }
+
+  if (links_.empty()) return absl::OkStatus();
+  ContentLinks content_links(links_);
+  for (const LinkEntry& link : links_) {
+    const absl::Status status = content_links.Check(link);
+    if (status.ok()) continue;
+    return Invalid(
+        absl::StrCat("'", Shown(link.path), "' is a link to '", Shown(link.target), "', ", status.message()));
+  }
+  return absl::OkStatus();
 }
 
 void Manifest::IndexFiles() {
@@ -130,15 +216,22 @@ absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
   ByteReader reader(canonical);
   const ByteView magic = reader.ReadBytes(kMagic.size());
   if (!std::equal(magic.begin(), magic.end(), kMagic.begin(), kMagic.end())) {
-    return Invalid("it does not begin as one, or is of a version that is not known here");
+    return Invalid("it does not begin as one");
   }
+  const auto version = reader.ReadBig<uint8_t>();
+  if (version > kNewestVersion) {
+    return absl::UnimplementedError(absl::StrCat("published by a newer Shoal: its manifest is of version ",
+                                                 version, ", and this program reads versions up to ",
+                                                 kNewestVersion, "; install a newer Shoal"));
+  }
+  if (version == 0) return Invalid("there is no version 0");
   const auto kind = static_cast<Kind>(reader.ReadBig<uint8_t>());
   const auto chunk_size_bytes = reader.ReadBig<uint32_t>();
   std::string name = reader.ReadString(reader.ReadBig<uint16_t>());
 
   const auto file_count = reader.ReadBig<uint32_t>();
-  // What is left must hold that many of the smallest entries: so memory is only ever taken in proportion to
-  // the input.
+  // The remaining bytes must hold that many of the smallest entries, so memory stays in proportion to the
+  // input.
   if (file_count > kMaxFiles || file_count > reader.remaining() / (kFileFixedBytes + 1))
     return Invalid("cut off");
   std::vector<FileEntry> files(file_count);
@@ -148,6 +241,25 @@ absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
     if ((flags & ~kExecutableFlag) != 0) return Invalid("unknown flags of a file");
     file.executable = (flags & kExecutableFlag) != 0;
     file.path = reader.ReadString(reader.ReadBig<uint16_t>());
+  }
+
+  std::vector<std::string> empty_folders;
+  std::vector<LinkEntry> links;
+  if (version >= 2) {
+    const auto folder_count = reader.ReadBig<uint32_t>();
+    if (folder_count > kMaxFiles || folder_count > reader.remaining() / (kFolderFixedBytes + 1))
+      return Invalid("cut off");
+    empty_folders.resize(folder_count);
+    for (std::string& folder : empty_folders) folder = reader.ReadString(reader.ReadBig<uint16_t>());
+    const auto link_count = reader.ReadBig<uint32_t>();
+    if (link_count > kMaxFiles || link_count > reader.remaining() / (kLinkFixedBytes + 2))
+      return Invalid("cut off");
+    links.resize(link_count);
+    for (LinkEntry& link : links) {
+      link.path = reader.ReadString(reader.ReadBig<uint16_t>());
+      link.target = reader.ReadString(reader.ReadBig<uint16_t>());
+    }
+    if (folder_count == 0 && link_count == 0) return Invalid("version 2 without empty folders and links");
   }
 
   const auto chunk_count = reader.ReadBig<uint32_t>();
@@ -160,9 +272,10 @@ absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
     const ByteView digest = reader.ReadBytes(checksum.sha256.size());
     std::copy(digest.begin(), digest.end(), checksum.sha256.begin());
   }
-  SHOAL_ASSIGN_OR_RETURN(Manifest manifest, Check(kind, std::move(name), chunk_size_bytes, std::move(files),
-                                                  std::move(checksums)));
-  // No field can be written in two ways, so these are the bytes that Encode makes.
+  SHOAL_ASSIGN_OR_RETURN(Manifest manifest,
+                         Check(kind, std::move(name), chunk_size_bytes, std::move(files),
+                               std::move(checksums), std::move(empty_folders), std::move(links)));
+  // No field can be encoded in two ways, so these are the bytes that Encode returns.
   manifest.canonical_length_bytes_ = static_cast<uint32_t>(canonical.size());
   manifest.id_ = ContentId(Sha256::Of(canonical));
   return manifest;
@@ -170,7 +283,7 @@ absl::StatusOr<Manifest> Manifest::Decode(ByteView canonical) {
 
 absl::StatusOr<Manifest> Manifest::DecodeAs(const ContentId& expected, ByteView canonical) {
   if (canonical.size() > kMaxManifestBytes) return Invalid("too large");
-  // First the hash: bytes that are not the right ones need not be parsed.
+  // The hash first: wrong bytes need not be parsed.
   const ContentId actual(Sha256::Of(canonical));
   if (actual != expected) {
     return absl::PermissionDeniedError(absl::StrCat("not the content that was asked for: a manifest of ",
@@ -184,29 +297,50 @@ std::shared_ptr<const std::string> Manifest::CanonicalBytes() const {
     MutexLock lock(&canonical_->mutex);
     if (std::shared_ptr<const std::string> bytes = canonical_->bytes.lock()) return bytes;
   }
-  // Without the lock: a large one takes milliseconds. Two that encode at the same time do no harm.
+  // Without the lock, since a large manifest takes milliseconds. Two threads may encode at once; that is
+  // harmless.
   auto bytes = std::make_shared<const std::string>(Encode());
   MutexLock lock(&canonical_->mutex);
   canonical_->bytes = bytes;
   return bytes;
 }
 
-std::string Manifest::Encode() const {
+size_t Manifest::EncodedBytes() const {
   size_t size = kFixedBytes + name_.size() + checksums_.size() * kChecksumBytes;
   for (const FileEntry& file : files_) size += kFileFixedBytes + file.path.size();
+  if (version() == 1) return size;
+  size += kVersion2FixedBytes;
+  for (const std::string& folder : empty_folders_) size += kFolderFixedBytes + folder.size();
+  for (const LinkEntry& link : links_) size += kLinkFixedBytes + link.path.size() + link.target.size();
+  return size;
+}
+
+std::string Manifest::Encode() const {
   std::string bytes;
-  bytes.reserve(size);
+  bytes.reserve(EncodedBytes());
+  const auto append_text = [&bytes](const std::string& text) {
+    AppendBig(static_cast<uint16_t>(text.size()), &bytes);
+    bytes.append(text);
+  };
   bytes.append(kMagic.begin(), kMagic.end());
+  AppendBig(version(), &bytes);
   AppendBig(static_cast<uint8_t>(kind_), &bytes);
   AppendBig(chunk_size_bytes_, &bytes);
-  AppendBig(static_cast<uint16_t>(name_.size()), &bytes);
-  bytes.append(name_);
+  append_text(name_);
   AppendBig(static_cast<uint32_t>(files_.size()), &bytes);
   for (const FileEntry& file : files_) {
     AppendBig(file.length_bytes, &bytes);
     AppendBig(static_cast<uint8_t>(file.executable ? kExecutableFlag : 0), &bytes);
-    AppendBig(static_cast<uint16_t>(file.path.size()), &bytes);
-    bytes.append(file.path);
+    append_text(file.path);
+  }
+  if (version() >= 2) {
+    AppendBig(static_cast<uint32_t>(empty_folders_.size()), &bytes);
+    for (const std::string& folder : empty_folders_) append_text(folder);
+    AppendBig(static_cast<uint32_t>(links_.size()), &bytes);
+    for (const LinkEntry& link : links_) {
+      append_text(link.path);
+      append_text(link.target);
+    }
   }
   AppendBig(chunk_count(), &bytes);
   for (const ChunkChecksums& checksum : checksums_) {
@@ -223,13 +357,21 @@ uint32_t Manifest::mean_chunk_bytes() const {
 
 ChunkPlace Manifest::PlaceOf(ChunkIndex index) const {
   const uint32_t step = index.value() / kIndexStep;
-  // The last file whose chunks begin at or before this one: empty files begin there too, but come before.
+  // The last file whose chunks begin at or before this one. Empty files begin there too, but sort before it.
   const auto after = std::upper_bound(first_chunk_.begin() + file_index_[step],
                                       first_chunk_.begin() + file_index_[step + 1] + 1, index.value());
   const auto file = static_cast<uint32_t>(after - first_chunk_.begin()) - 1;
   const uint64_t offset = uint64_t{index.value() - first_chunk_[file]} * chunk_size_bytes_;
   const uint64_t left = files_[file].length_bytes - offset;
   return {FileIndex(file), offset, static_cast<uint32_t>(std::min<uint64_t>(left, chunk_size_bytes_))};
+}
+
+bool Manifest::IsZeroChunk(ChunkIndex index) const {
+  const ChunkChecksums& chunk = checksums(index);
+  const uint32_t length_bytes = PlaceOf(index).length_bytes;
+  if (length_bytes == chunk_size_bytes_) return chunk == ZeroChunkChecksums(chunk_size_bytes_);
+  // The CRC-32 first: it is cheap, and all but zero chunks end there.
+  return chunk.crc32 == ZeroCrc32(length_bytes) && chunk.sha256 == ZeroSha256(length_bytes);
 }
 
 std::pair<ChunkIndex, ChunkIndex> Manifest::ChunksOf(FileIndex file) const {

@@ -101,20 +101,7 @@ absl::StatusOr<ManifestFile> ManifestFile::Read(const std::string& path) {
 
 absl::Status ManifestFile::Write(const std::string& path) const {
   SHOAL_RETURN_IF_ERROR(CheckTrackers(trackers));
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".shoal-tmp");
-  const std::string bytes = Encode();
-  SHOAL_ASSIGN_OR_RETURN(FileDescriptor file,
-                         FileDescriptor::Open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666));
-  absl::Status status = WriteAt(file.get(), AsBytes(bytes), 0);
-  // Synced before it takes the name, or a power cut could leave an empty file under it.
-  if (status.ok() && fdatasync(file.get()) != 0) status = ErrnoStatus(errno, "cannot sync");
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
-    status = ErrnoStatus(errno, "cannot rename");
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return Named(path, status);
-  }
-  return absl::OkStatus();
+  return ReplaceFile(path, AsBytes(Encode()), 0666);
 }
 
 }  // namespace shoal

@@ -17,7 +17,7 @@ ManifestFile Sample() {
           {"grpc://tracker.example:50051", "udp://192.0.2.7:6969"}};
 }
 
-TEST(ManifestFile, ComesBackFromItsBytes) {
+TEST(ManifestFile, RoundTripsThroughItsBytes) {
   for (const bool with_trackers : {true, false}) {
     ManifestFile file = Sample();
     if (!with_trackers) file.trackers.clear();
@@ -30,7 +30,7 @@ TEST(ManifestFile, ComesBackFromItsBytes) {
   }
 }
 
-TEST(ManifestFile, NoticesEachDamagedByte) {
+TEST(ManifestFile, DetectsEachDamagedByte) {
   const std::string bytes = Sample().Encode();
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::string damaged = bytes;
@@ -40,7 +40,7 @@ TEST(ManifestFile, NoticesEachDamagedByte) {
   }
 }
 
-TEST(ManifestFile, NoticesWhenItIsCutOff) {
+TEST(ManifestFile, DetectsTruncation) {
   const std::string bytes = Sample().Encode();
   for (size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(ManifestFile::Decode(AsBytes(bytes).first(length)).ok()) << length;
@@ -68,7 +68,7 @@ TEST(ManifestFile, IsWrittenAndRead) {
   const absl::StatusOr<ManifestFile> read = ManifestFile::Read(path);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->manifest.id(), Sample().manifest.id());
-  // Nothing else is left in the folder.
+  // No temporary file remains.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 

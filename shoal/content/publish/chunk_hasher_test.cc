@@ -9,7 +9,7 @@
 namespace shoal {
 namespace {
 
-TEST(ChunkHasher, IsTheSameAsInMemory) {
+TEST(ChunkHasher, EqualsTheChecksumsInMemory) {
   const TemporaryFolder folder;
   const std::string bytes = SampleBytes(700'001, 1);
   const FileDescriptor file = *FileDescriptor::Open(folder.Write("f", bytes), O_RDONLY);
@@ -18,7 +18,7 @@ TEST(ChunkHasher, IsTheSameAsInMemory) {
   EXPECT_EQ(*hasher.Hash(file.get(), 131'071, 2), ChecksumsOf(AsBytes(bytes).subspan(131'071, 2)));
 }
 
-TEST(ChunkHasher, IsAsNewAfterAnError) {
+TEST(ChunkHasher, IsUsableAfterAnError) {
   const TemporaryFolder folder;
   const std::string bytes = SampleBytes(200'000, 1);
   const FileDescriptor file = *FileDescriptor::Open(folder.Write("f", bytes), O_RDONLY);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -11,31 +12,40 @@
 
 namespace shoal {
 
-// A content that this process can serve, all of it (a seeder's folder) or some of it (a download under way).
-// What the chunk server asks, and all that it knows of disks. Thread-safe: several event loops ask at once.
+// A content that this process can serve: all of it (a seeder's folder) or some of it (an active download).
+// It is all that a chunk server knows of disks. It does not know peers, limits or sockets.
+//
+// Thread safety: thread-safe; several event loops call it at once.
 class ChunkSource {
  public:
   virtual ~ChunkSource() = default;
 
   virtual const std::shared_ptr<const Manifest>& manifest() const = 0;
 
-  // The chunks that can be served now. A copy; chunks may be added right after, and all go when the source
-  // closes.
+  // Returns: a copy of the set of chunks that can be served now. Chunks may be added right after, and all are
+  // lost when the source closes.
   virtual ChunkSet Held() const = 0;
   virtual bool Holds(ChunkIndex index) const = 0;
 
-  // Where chunk `index` (< chunk_count) lies. NOT_FOUND: not held. FAILED_PRECONDITION: the file under it has
-  // changed since it was hashed, or is gone; the content should not be offered any more. RESOURCE_EXHAUSTED:
-  // out of descriptors, try again later.
+  // Returns: how many entries of the folder that was published the content does not have; 0 where that is not
+  // known, as for a content that was downloaded.
+  virtual size_t left_out_count() const { return 0; }
+
+  // Returns: where chunk `index` is stored. The descriptor stays open as long as the caller holds it.
+  //
+  // Requires: index < manifest()->chunk_count().
+  // Errors: NOT_FOUND: not held. FAILED_PRECONDITION: the file is gone, or has changed since it was hashed;
+  // the content should not be offered any more. RESOURCE_EXHAUSTED: out of descriptors, try again later.
   virtual absl::StatusOr<FileRegion> Open(ChunkIndex index) const = 0;
 };
 
-// The contents that this process serves, by id. Thread-safe.
+// The contents that this process serves, by id. Thread safety: thread-safe.
 class ContentDirectory {
  public:
   virtual ~ContentDirectory() = default;
 
-  // Null when the content is not (or no longer) served here. The source lives as long as the caller holds it.
+  // Returns: null if the content is not (or no longer) served here. The source lives as long as the caller
+  // holds it.
   virtual std::shared_ptr<const ChunkSource> Find(const ContentId& id) const = 0;
 };
 

@@ -10,7 +10,6 @@
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/checksum.h"
-#include "shoal/content/manifest/sha256_pair.h"
 #include "shoal/content/publish/chunk_hasher.h"
 #include "shoal/content/publish/worker_threads.h"
 
@@ -27,7 +26,7 @@ bool IsRight(const Manifest& manifest, ChunkIndex index, const OpenChunk& open, 
   return found.ok() && *found == manifest.checksums(index);
 }
 
-// Calls on_wrong, from several threads, for each of `chunks` that is not right, until that returns an error.
+// Calls on_wrong, from several threads, for each of `chunks` that is wrong, until it returns an error.
 absl::Status FindWrong(const Manifest& manifest, const std::vector<ChunkIndex>& chunks, const OpenChunk& open,
                        const std::function<absl::Status(ChunkIndex)>& on_wrong) {
   std::atomic<size_t> next{0};
@@ -44,7 +43,7 @@ absl::Status FindWrong(const Manifest& manifest, const std::vector<ChunkIndex>& 
   });
 }
 
-// And its length.
+// Checks the length too.
 bool HasItsCrc(const Manifest& manifest, const ArrivedChunk& chunk) {
   return chunk.index.value() < manifest.chunk_count() &&
          chunk.bytes.size() == manifest.PlaceOf(chunk.index).length_bytes &&

@@ -13,29 +13,35 @@
 
 namespace shoal {
 
-// Reads the chunks of `claimed` from where `open` says they lie, on all cores, and returns those of them
-// whose checksums are the manifest's. A chunk that can't be read counts as wrong. Blocks.
+// Compares chunks with the checksums of a manifest: chunks on a disk, read through `open` (which says where a
+// chunk is stored and is called from several threads), and chunks in memory. A chunk that can't be read
+// counts as wrong. The functions return when the work is complete; those that read a disk use all cores.
+//
+// Thread safety: thread-safe.
+
+// Returns: the chunks of `claimed` that are right.
 ChunkSet VerifyChunks(const Manifest& manifest, const ChunkSet& claimed,
                       const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
-// Whether a few of `chunks`, drawn at random, are right: at most `max_bytes` of them, but one at least.
+// Returns: whether a random sample of `chunks` is right. The sample has at most `max_bytes` bytes, and at
+// least one chunk.
 bool SamplesAreRight(const Manifest& manifest, const ChunkSet& chunks, uint64_t max_bytes,
                      const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
-// Whether all of `chunks` are right; stops at the first that is not.
+// Returns: whether all of `chunks` are right. Stops at the first that is not.
 bool AreRight(const Manifest& manifest, const ChunkSet& chunks,
               const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 
-// Bytes that claim to be a chunk, and their CRC-32 as computed when they arrived.
+// Bytes received as a chunk, and their CRC-32 as computed on arrival.
 struct ArrivedChunk {
   ChunkIndex index;
   ByteView bytes;
   uint32_t crc32 = 0;
 };
 
-// Whether each of `chunks` is what the manifest has under its index, by length, CRC-32 and SHA-256. Costs
-// less for several at once: those of about one length are hashed side by side. A chunk that the content does
-// not have is not right.
+// Returns: per element, whether its length, CRC-32 and SHA-256 are those of the manifest. An index past the
+// end of the content is not right. Several chunks in one call cost less: those of similar length are hashed
+// interleaved.
 std::vector<bool> AreRight(const Manifest& manifest, std::span<const ArrivedChunk> chunks);
 
 }  // namespace shoal

@@ -14,7 +14,7 @@ constexpr uint32_t kChunk = kMinChunkSizeBytes;
 
 class ChunkVerifierTest : public testing::Test {
  protected:
-  // Opens chunks of a copy of the content, of which `damage` has changed the bytes.
+  // Returns: a function that opens the chunks of a file with these bytes.
   std::function<absl::StatusOr<FileRegion>(ChunkIndex)> Over(const std::string& bytes) {
     auto file =
         std::make_shared<const FileDescriptor>(*FileDescriptor::Open(folder_.Write("f", bytes), O_RDONLY));
@@ -29,7 +29,7 @@ class ChunkVerifierTest : public testing::Test {
   const SampleContent sample_ = SampleContent::OfFile("f", bytes_);
 };
 
-TEST_F(ChunkVerifierTest, FindsAllRight) {
+TEST_F(ChunkVerifierTest, AcceptsRightChunks) {
   const auto open = Over(bytes_);
   EXPECT_TRUE(AreRight(*sample_.manifest(), ChunkSet::All(21), open));
   ChunkSet claimed(21);
@@ -39,7 +39,7 @@ TEST_F(ChunkVerifierTest, FindsAllRight) {
   EXPECT_TRUE(VerifyChunks(*sample_.manifest(), ChunkSet(21), open).empty());
 }
 
-TEST_F(ChunkVerifierTest, DropsWhatIsWrong) {
+TEST_F(ChunkVerifierTest, RemovesWrongChunks) {
   std::string damaged = bytes_;
   damaged[7 * kChunk + 1] ^= 1;
   damaged.back() ^= 0x80;
@@ -60,7 +60,7 @@ TEST_F(ChunkVerifierTest, SamplesWithinABound) {
   };
   EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(20), 3 * kChunk, counting));
   EXPECT_EQ(opened, 3u);
-  EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(20), 1, counting));  // one in any case
+  EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(20), 1, counting));  // at least one
   EXPECT_EQ(opened, 4u);
   EXPECT_TRUE(SamplesAreRight(*sample_.manifest(), ChunkSet(21), kChunk, counting));
   EXPECT_EQ(opened, 4u);
@@ -69,7 +69,7 @@ TEST_F(ChunkVerifierTest, SamplesWithinABound) {
   EXPECT_FALSE(SamplesAreRight(*sample_.manifest(), ChunkSet::All(21), 21 * kChunk, Over(damaged)));
 }
 
-TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
+TEST_F(ChunkVerifierTest, TreatsUnreadableChunksAsWrong) {
   const auto cut_off = Over(bytes_.substr(0, 5 * kChunk));
   EXPECT_EQ(VerifyChunks(*sample_.manifest(), ChunkSet::All(21), cut_off).count(), 5u);
   const auto gone = [](ChunkIndex) -> absl::StatusOr<FileRegion> { return absl::NotFoundError("gone"); };
@@ -77,7 +77,7 @@ TEST_F(ChunkVerifierTest, TakesWhatCannotBeReadForWrong) {
   EXPECT_FALSE(AreRight(*sample_.manifest(), ChunkSet::All(21), gone));
 }
 
-TEST_F(ChunkVerifierTest, TellsArrivedChunksApart) {
+TEST_F(ChunkVerifierTest, ChecksArrivedChunksOneByOne) {
   std::string lie = bytes_.substr(2 * kChunk, kChunk);
   lie[9] ^= 1;
   const auto arrived = [](uint32_t index, ByteView bytes) {
@@ -86,12 +86,12 @@ TEST_F(ChunkVerifierTest, TellsArrivedChunksApart) {
   const std::vector<ArrivedChunk> chunks = {arrived(20, sample_.Chunk(20)),
                                             arrived(2, AsBytes(lie)),
                                             arrived(3, sample_.Chunk(3)),
-                                            arrived(4, sample_.Chunk(5)),  // another chunk's
+                                            arrived(4, sample_.Chunk(5)),  // the bytes of another chunk
                                             arrived(6, sample_.Chunk(6).first(kChunk - 1)),
-                                            arrived(21, sample_.Chunk(3)),  // there is no such chunk
+                                            arrived(21, sample_.Chunk(3)),  // past the end
                                             arrived(7, sample_.Chunk(7)),
                                             {ChunkIndex(8), sample_.Chunk(8), Crc32(sample_.Chunk(9))},
-                                            // As if it had been forged to have the CRC-32.
+                                            // As if forged to have the right CRC-32.
                                             {ChunkIndex(2), AsBytes(lie), Crc32(sample_.Chunk(2))}};
   const std::vector<bool> right = AreRight(*sample_.manifest(), chunks);
   EXPECT_EQ(right, (std::vector<bool>{true, false, true, false, false, false, true, false, false}));

@@ -25,8 +25,8 @@
 namespace shoal {
 namespace {
 
-// A thread takes this much (or that many chunks) at a time: enough that the disk reads on in one go, little
-// enough that no thread is left with a long rest at the end.
+// A thread takes this many bytes (or chunks) at a time: enough for sequential reads, few enough that all
+// threads end at about the same time.
 constexpr uint64_t kRunBytes = 8 * 1024 * 1024;
 constexpr uint32_t kMaxRunChunks = 16;
 constexpr absl::Duration kReportEvery = absl::Milliseconds(250);
@@ -35,15 +35,45 @@ absl::Status ChangedMeanwhile(const std::string& path) {
   return absl::AbortedError(absl::StrCat(path, " changed while it was read"));
 }
 
-// Where the content lies and what it is called.
+void SortLeftOut(std::vector<LeftOut>* left_out) {
+  std::sort(left_out->begin(), left_out->end(),
+            [](const LeftOut& a, const LeftOut& b) { return a.path < b.path; });
+}
+
+// What is to be hashed: where it is stored, its name and its files.
 struct Subject {
   std::string root;  // as FolderSource takes it
   std::string name;
   Manifest::Kind kind = Manifest::Kind::kFile;
-  std::vector<ListedFile> files;
+  LinkPolicy links = LinkPolicy::kKeepInside;
+  FolderListing listing;
 };
 
-absl::StatusOr<Subject> Find(std::string path) {
+bool IsLink(const std::string& path) {
+  struct stat info;
+  return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+// Moves the files at `paths` to what is left out.
+void LeaveOutFiles(const std::set<std::string>& paths, FolderListing* listing) {
+  std::erase_if(listing->files, [&](const ListedFile& file) {
+    if (!paths.contains(file.entry.path)) return false;
+    listing->left_out.push_back({file.entry.path, kChangesReason});
+    return true;
+  });
+  SortLeftOut(&listing->left_out);
+}
+
+absl::Status NothingToPublish(const std::string& path, const std::vector<LeftOut>& left_out) {
+  std::string message = absl::StrCat(path, " has no files in it to publish");
+  if (!left_out.empty()) {
+    absl::StrAppend(&message, "; ", left_out.size(), " left out, the first: ", left_out[0].path, ": ",
+                    left_out[0].reason);
+  }
+  return absl::InvalidArgumentError(message);
+}
+
+absl::StatusOr<Subject> Find(std::string path, LinkPolicy links, const std::set<std::string>* leave_out) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   std::string name = path.substr(path.rfind('/') + 1);
   if (name.empty() || name == "." || name == "..") {
@@ -58,14 +88,17 @@ absl::StatusOr<Subject> Find(std::string path) {
 
   Subject subject;
   if (S_ISDIR(info.st_mode)) {
-    SHOAL_ASSIGN_OR_RETURN(subject.files, ListFolder(path));
-    if (subject.files.empty())
-      return absl::InvalidArgumentError(absl::StrCat(path, " has no files in it to publish"));
+    SHOAL_ASSIGN_OR_RETURN(subject.listing, ListFolder(path, links));
+    if (leave_out != nullptr) LeaveOutFiles(*leave_out, &subject.listing);
+    if (subject.listing.files.empty()) return NothingToPublish(path, subject.listing.left_out);
     subject.kind = Manifest::Kind::kFolder;
+    subject.links = links;
     subject.root = std::move(path);
   } else if (S_ISREG(info.st_mode)) {
     const FileStamp stamp = FileStamp::From(info);
-    subject.files.push_back({{name, stamp.length_bytes, (info.st_mode & S_IXUSR) != 0}, stamp});
+    subject.listing.files.push_back({{name, stamp.length_bytes, (info.st_mode & S_IXUSR) != 0}, stamp});
+    // Its caller named it, so it is served through the link as well.
+    if (IsLink(path)) subject.links = LinkPolicy::kFollow;
     const size_t slash = path.rfind('/');
     subject.root = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   } else {
@@ -75,7 +108,7 @@ absl::StatusOr<Subject> Find(std::string path) {
   return subject;
 }
 
-// Tells one observer at a time, and not too often.
+// Calls on_progress from one thread at a time, at limited intervals.
 class Progress {
  public:
   Progress(const ManifestBuilderOptions& options, uint64_t total_bytes)
@@ -108,22 +141,24 @@ class Progress {
   Mutex mutex_;
 };
 
-// All chunks of all files in a row, handed out run by run to the threads that hash them.
+// Hashes all chunks of all files. Threads take runs of consecutive chunks from one counter.
 class Hashing {
  public:
-  Hashing(const Subject& subject, uint32_t chunk_size_bytes, const ManifestBuilderOptions& options,
+  Hashing(Subject& subject, uint32_t chunk_size_bytes, const ManifestBuilderOptions& options,
           uint64_t total_bytes)
       : subject_(subject),
         chunk_size_bytes_(chunk_size_bytes),
         cancelled_(options.cancelled),
         run_chunks_(
             static_cast<uint32_t>(std::clamp<uint64_t>(kRunBytes / chunk_size_bytes, 1, kMaxRunChunks))),
-        progress_(options, total_bytes) {}
+        progress_(options, total_bytes),
+        is_unreadable_(subject.listing.files.size()) {}
 
+  // Hashes all files. Removes those that can't be read from `subject`, and adds them to what is left out.
   absl::StatusOr<std::vector<ChunkChecksums>> Run(unsigned threads) {
-    first_chunk_.reserve(subject_.files.size() + 1);
+    first_chunk_.reserve(subject_.listing.files.size() + 1);
     uint64_t chunks = 0;
-    for (const ListedFile& file : subject_.files) {
+    for (const ListedFile& file : subject_.listing.files) {
       first_chunk_.push_back(static_cast<uint32_t>(chunks));
       const uint64_t length = file.entry.length_bytes;
       chunks += length / chunk_size_bytes_ + (length % chunk_size_bytes_ != 0);
@@ -139,11 +174,12 @@ class Hashing {
     SHOAL_RETURN_IF_ERROR(RunOnWorkerThreads(std::min(threads, useful),
                                              [this](const std::atomic<bool>& stop) { return Work(stop); }));
     progress_.Report();
+    RemoveUnreadable();
     return std::move(checksums_);
   }
 
  private:
-  // The file that a thread has open, and what it reads it with.
+  // The state of one thread: its open file and its hasher.
   struct Reader {
     ChunkHasher hasher;
     FileDescriptor descriptor;
@@ -159,7 +195,7 @@ class Hashing {
       for (uint64_t chunk = begin; chunk < end; ++chunk) {
         if (stop.load(std::memory_order_relaxed)) return absl::OkStatus();
         if (cancelled_ != nullptr && cancelled_->load(std::memory_order_relaxed)) {
-          return absl::CancelledError("hashing was given up");
+          return absl::CancelledError("hashing was cancelled");
         }
         SHOAL_RETURN_IF_ERROR(HashOne(static_cast<uint32_t>(chunk), &reader));
       }
@@ -172,16 +208,18 @@ class Hashing {
     const auto file = static_cast<size_t>(after - first_chunk_.begin()) - 1;
     if (reader->file != file) {
       SHOAL_RETURN_IF_ERROR(Close(reader));
-      SHOAL_RETURN_IF_ERROR(Open(file, reader));
+      SHOAL_RETURN_IF_ERROR(NoteUnreadable(file, Open(file, reader)));
     }
+    if (is_unreadable_[file].load(std::memory_order_relaxed)) return absl::OkStatus();
     const uint64_t offset = uint64_t{chunk - first_chunk_[file]} * chunk_size_bytes_;
     const auto length = static_cast<uint32_t>(
-        std::min<uint64_t>(subject_.files[file].entry.length_bytes - offset, chunk_size_bytes_));
+        std::min<uint64_t>(subject_.listing.files[file].entry.length_bytes - offset, chunk_size_bytes_));
     absl::StatusOr<ChunkChecksums> checksums = reader->hasher.Hash(reader->descriptor.get(), offset, length);
     if (absl::IsOutOfRange(checksums.status())) return ChangedMeanwhile(PathOf(file));
     if (!checksums.ok()) {
-      return absl::Status(checksums.status().code(),
-                          absl::StrCat(PathOf(file), ": ", checksums.status().message()));
+      return NoteUnreadable(file,
+                            absl::Status(checksums.status().code(),
+                                         absl::StrCat(PathOf(file), ": ", checksums.status().message())));
     }
     checksums_[chunk] = *checksums;
     progress_.Add(length);
@@ -210,17 +248,51 @@ class Hashing {
   absl::Status CheckStamp(const Reader& reader) {
     struct stat info;
     if (fstat(reader.descriptor.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
-        FileStamp::From(info) != subject_.files[reader.file].stamp) {
+        FileStamp::From(info) != subject_.listing.files[reader.file].stamp) {
       return ChangedMeanwhile(PathOf(reader.file));
     }
     return absl::OkStatus();
   }
 
-  std::string PathOf(size_t file) const {
-    return absl::StrCat(subject_.root, "/", subject_.files[file].entry.path);
+  // Whether the status of reading a file concerns that file alone: no permission, or an error of the disk
+  // (EIO is UNKNOWN).
+  static bool ConcernsOneFile(const absl::Status& status) {
+    return absl::IsPermissionDenied(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
   }
 
-  const Subject& subject_;
+  // Returns: OK after it has noted a file of a folder that can't be read; else `status`.
+  absl::Status NoteUnreadable(size_t file, const absl::Status& status) {
+    if (subject_.kind == Manifest::Kind::kFile || !ConcernsOneFile(status)) return status;
+    if (is_unreadable_[file].exchange(true)) return absl::OkStatus();
+    MutexLock lock(&mutex_);
+    unreadable_.push_back(
+        {subject_.listing.files[file].entry.path, absl::StrCat("it can't be read: ", status.message())});
+    return absl::OkStatus();
+  }
+
+  void RemoveUnreadable() {
+    MutexLock lock(&mutex_);
+    if (unreadable_.empty()) return;
+    std::vector<ListedFile> files;
+    std::vector<ChunkChecksums> checksums;
+    for (size_t file = 0; file < subject_.listing.files.size(); ++file) {
+      if (is_unreadable_[file]) continue;
+      files.push_back(std::move(subject_.listing.files[file]));
+      checksums.insert(checksums.end(), checksums_.begin() + first_chunk_[file],
+                       checksums_.begin() + first_chunk_[file + 1]);
+    }
+    subject_.listing.files = std::move(files);
+    checksums_ = std::move(checksums);
+    std::vector<LeftOut>& left_out = subject_.listing.left_out;
+    left_out.insert(left_out.end(), unreadable_.begin(), unreadable_.end());
+    SortLeftOut(&left_out);
+  }
+
+  std::string PathOf(size_t file) const {
+    return absl::StrCat(subject_.root, "/", subject_.listing.files[file].entry.path);
+  }
+
+  Subject& subject_;
   const uint32_t chunk_size_bytes_;
   const std::atomic<bool>* const cancelled_;
   const uint32_t run_chunks_;
@@ -228,14 +300,17 @@ class Hashing {
   std::vector<uint32_t> first_chunk_;  // per file, and one past the end
   std::vector<ChunkChecksums> checksums_;
   std::atomic<uint64_t> next_chunk_{0};
+  std::vector<std::atomic<bool>> is_unreadable_;  // per file
+  Mutex mutex_;
+  std::vector<LeftOut> unreadable_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
 absl::StatusOr<BuiltManifest> BuildManifest(const std::string& path, const ManifestBuilderOptions& options) {
-  SHOAL_ASSIGN_OR_RETURN(Subject subject, Find(path));
+  SHOAL_ASSIGN_OR_RETURN(Subject subject, Find(path, options.links, options.leave_out));
   uint64_t total_bytes = 0;
-  for (const ListedFile& file : subject.files) total_bytes += file.entry.length_bytes;
+  for (const ListedFile& file : subject.listing.files) total_bytes += file.entry.length_bytes;
   const uint32_t chunk_size_bytes = options.chunk_size_bytes.value_or(ChunkSizeFor(total_bytes));
   if (chunk_size_bytes < kMinChunkSizeBytes || chunk_size_bytes > kMaxChunkSizeBytes) {
     return absl::InvalidArgumentError(absl::StrCat("a chunk has ", kMinChunkSizeBytes, " to ",
@@ -244,19 +319,23 @@ absl::StatusOr<BuiltManifest> BuildManifest(const std::string& path, const Manif
   }
   Hashing hashing(subject, chunk_size_bytes, options, total_bytes);
   SHOAL_ASSIGN_OR_RETURN(std::vector<ChunkChecksums> checksums, hashing.Run(WorkerThreads(options.threads)));
+  FolderListing& listing = subject.listing;
+  if (listing.files.empty()) return NothingToPublish(path, listing.left_out);
 
   std::vector<FileEntry> files;
   std::vector<FileStamp> stamps;
-  files.reserve(subject.files.size());
-  stamps.reserve(subject.files.size());
-  for (ListedFile& file : subject.files) {
+  files.reserve(listing.files.size());
+  stamps.reserve(listing.files.size());
+  for (ListedFile& file : listing.files) {
     files.push_back(std::move(file.entry));
     stamps.push_back(file.stamp);
   }
-  SHOAL_ASSIGN_OR_RETURN(Manifest manifest,
-                         Manifest::Create(subject.kind, std::move(subject.name), chunk_size_bytes,
-                                          std::move(files), std::move(checksums)));
-  return BuiltManifest{std::move(manifest), std::move(subject.root), std::move(stamps)};
+  SHOAL_ASSIGN_OR_RETURN(
+      Manifest manifest,
+      Manifest::Create(subject.kind, std::move(subject.name), chunk_size_bytes, std::move(files),
+                       std::move(checksums), std::move(listing.empty_folders), std::move(listing.links)));
+  return BuiltManifest{std::move(manifest), std::move(subject.root), std::move(stamps), subject.links,
+                       std::move(listing.left_out)};
 }
 
 }  // namespace shoal

@@ -23,8 +23,8 @@ int OpenAt(int folder, const std::string& part, int flags, unsigned mode) {
   }
 }
 
-// The whole path in one call, where the kernel (5.6) can and a container's filter lets it: an errno value,
-// or 0.
+// Opens the whole path in one call, where the kernel (5.6) and a container's seccomp filter allow it.
+// Returns: 0, or an errno value.
 int OpenAtOnce(int root, const std::string& path, int flags, unsigned mode, FileDescriptor* opened) {
   struct open_how how = {};
   how.flags = static_cast<unsigned>(flags) | O_NOFOLLOW | O_CLOEXEC;
@@ -42,7 +42,7 @@ int OpenAtOnce(int root, const std::string& path, int flags, unsigned mode, File
 
 constexpr int kFolderFlags = O_PATH | O_DIRECTORY;
 
-// The folder that `path`, up to each of its slashes, leads to: not valid while that is the root.
+// Returns: the folder in which the last component of `path` is; not valid if that is the root.
 absl::StatusOr<FileDescriptor> WalkTo(int root, const std::string& shown_root, const std::string& path,
                                       MissingFolders missing) {
   FileDescriptor folder;
@@ -70,8 +70,8 @@ absl::StatusOr<FileDescriptor> WalkTo(int root, const std::string& shown_root, c
 absl::StatusOr<FileDescriptor> OpenBelow(int root, const std::string& shown_root, const std::string& path,
                                          int flags, MissingFolders missing, unsigned mode) {
   FileDescriptor opened;
-  // Whatever went wrong, the long way either does better (a folder is missing, the call is not to be had) or
-  // says which part of the path it was.
+  // After any failure, the walk either succeeds (a folder was missing, the call is unavailable) or tells
+  // which component failed.
   if (OpenAtOnce(root, path, flags, mode, &opened) == 0) return opened;
   SHOAL_ASSIGN_OR_RETURN(const FileDescriptor folder, WalkTo(root, shown_root, path, missing));
   const std::string last = path.substr(path.rfind('/') + 1);

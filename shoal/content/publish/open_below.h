@@ -38,14 +38,14 @@ class OpenFolders {
 
   // Returns: null the first time, and when `open` fails; the caller then opens by the whole path.
   std::shared_ptr<const FileDescriptor> Find(absl::string_view folder, const Open& open);
-  // Evicts a folder whose descriptor is stale.
+  // Removes a folder whose descriptor is stale.
   void Drop(absl::string_view folder);
 
  private:
   struct Entry {
     std::string folder;
     uint64_t last_use = 0;
-    std::shared_ptr<const FileDescriptor> descriptor;  // null: noted only
+    std::shared_ptr<const FileDescriptor> descriptor;  // null: only its name is recorded
   };
 
   Mutex mutex_;

@@ -23,7 +23,7 @@ class OpenBelowTest : public testing::Test {
   const FileDescriptor root_ = *FileDescriptor::Open(folder_.path(), O_RDONLY | O_DIRECTORY);
 };
 
-TEST_F(OpenBelowTest, OpensAndMakes) {
+TEST_F(OpenBelowTest, OpensAndCreates) {
   folder_.Write("a/b/c", "x");
   EXPECT_TRUE(Open("a/b/c").ok());
   EXPECT_EQ(Open("a/d/c", O_RDWR | O_CREAT).status().code(), absl::StatusCode::kNotFound);
@@ -43,14 +43,11 @@ TEST_F(OpenBelowTest, FollowsNoLinks) {
   EXPECT_FALSE(std::filesystem::exists(outside.Path("new")));
 }
 
-TEST_F(OpenBelowTest, NamesThePlaceInItsErrors) {
+TEST_F(OpenBelowTest, NamesThePathInItsErrors) {
   folder_.Write("file", "x");
   const absl::Status status = Open("file/below").status();
   EXPECT_NE(status.message().find(folder_.Path("file")), absl::string_view::npos) << status;
 }
-
-}  // namespace
-namespace {
 
 absl::StatusOr<FileDescriptor> Root() {
   return FileDescriptor::Open("/", O_PATH | O_DIRECTORY);
@@ -65,7 +62,7 @@ TEST(OpenFolders, OpensAFolderTheSecondTime) {
   EXPECT_EQ(folders.Find("b", Root), nullptr);
 }
 
-TEST(OpenFolders, KeepsAFew) {
+TEST(OpenFolders, KeepsAFewFolders) {
   OpenFolders folders;
   const auto find_twice = [&](const std::string& name) {
     folders.Find(name, Root);
@@ -86,7 +83,7 @@ TEST(OpenFolders, AFolderThatCannotBeOpenedIsTriedAgain) {
   EXPECT_NE(folders.Find("a", Root), nullptr);
 }
 
-TEST(OpenFolders, WhatWasDroppedIsNew) {
+TEST(OpenFolders, ADroppedFolderIsForgotten) {
   OpenFolders folders;
   folders.Find("a", Root);
   folders.Find("a", Root);

@@ -13,7 +13,7 @@ bool IsOpen(int fd) {
   return fcntl(fd, F_GETFD) != -1;
 }
 
-TEST(OpenFiles, LetsTheLeastRecentlyUsedGo) {
+TEST(OpenFiles, EvictsTheLeastRecentlyUsed) {
   OpenFiles files(2);
   const int first = files.Keep(FileIndex(1), Any())->get();
   const int second = files.Keep(FileIndex(2), Any())->get();
@@ -25,7 +25,7 @@ TEST(OpenFiles, LetsTheLeastRecentlyUsedGo) {
   EXPECT_EQ(files.Find(FileIndex(3))->get(), third);
 }
 
-TEST(OpenFiles, DoesNotCloseWhatSomebodyHolds) {
+TEST(OpenFiles, LeavesAHeldDescriptorOpen) {
   OpenFiles files(1);
   const auto held = files.Keep(FileIndex(1), Any());
   files.Keep(FileIndex(2), Any());
@@ -33,7 +33,7 @@ TEST(OpenFiles, DoesNotCloseWhatSomebodyHolds) {
   EXPECT_TRUE(IsOpen(held->get()));
 }
 
-TEST(OpenFiles, KeepsTheOneThatCameFirst) {
+TEST(OpenFiles, KeepsTheFirstOfTwoDescriptors) {
   OpenFiles files;
   const auto first = files.Keep(FileIndex(1), Any());
   EXPECT_EQ(files.Keep(FileIndex(1), Any()), first);

@@ -10,12 +10,12 @@
 namespace shoal {
 namespace {
 
-TEST(WorkerThreads, AreOnePerCoreUnlessToldOtherwise) {
+TEST(WorkerThreads, DefaultToOnePerCore) {
   EXPECT_GE(WorkerThreads(0), 1u);
   EXPECT_EQ(WorkerThreads(7), 7u);
 }
 
-TEST(RunOnWorkerThreads, RunsTheWorkOnEach) {
+TEST(RunOnWorkerThreads, RunsTheWorkOnEachThread) {
   std::atomic<int> runs{0};
   EXPECT_TRUE(RunOnWorkerThreads(4, [&](const std::atomic<bool>&) {
                 ++runs;
@@ -57,7 +57,7 @@ TEST(RunOnWorkerThreads, SharesOneLimitBetweenRuns) {
   EXPECT_GE(runs, kThreads);
   EXPECT_LE(most, kThreads + limit);
 
-  // The threads of ended runs count no more.
+  // The threads of ended runs no longer count.
   runs = 0;
   EXPECT_TRUE(RunOnWorkerThreads(kThreads, count).ok());
   EXPECT_EQ(runs, kThreads);

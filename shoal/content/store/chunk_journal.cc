@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/checksum.h"
@@ -29,7 +29,7 @@ constexpr size_t kRecordBytes = 4 + 4;
 
 using Record = std::array<uint8_t, kRecordBytes>;
 
-// The header's own CRC goes into each record's, so that a record of another journal is none of this one.
+// The CRC of the header seeds the CRC of each record, so that records of another journal are not valid here.
 Record EncodeRecord(uint32_t header_crc, ChunkIndex index) {
   Record record;
   StoreBig(index.value(), record.data());
@@ -55,17 +55,19 @@ bool SameFile(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-absl::Status TryLock(int fd, const std::string& path) {
-  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    if (errno == EWOULDBLOCK) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("another process is at this download right now: it holds ", path));
-    }
-    return ErrnoStatus(errno, absl::StrCat("cannot lock ", path));
+absl::Status TryLock(const TargetFileSystem& file_system, int fd, const std::string& path) {
+  const int error = file_system.Lock(fd);
+  if (error == 0) return absl::OkStatus();
+  if (error == EWOULDBLOCK) {
+    return WithCause(absl::FailedPreconditionError(
+                         absl::StrCat("another process works on this download: it has locked ", path)),
+                     ErrorCause::kTargetInUse);
   }
-  return absl::OkStatus();
+  return ErrnoStatus(error, absl::StrCat("cannot lock ", path));
 }
+
+// A file system without steady inode numbers shows another one each time.
+constexpr int kMaxOpens = 16;
 
 }  // namespace
 
@@ -120,20 +122,22 @@ std::array<uint8_t, 16> CurrentBootId() {
   return id;
 }
 
-absl::StatusOr<ChunkJournal> ChunkJournal::Open(const std::string& path) {
-  for (;;) {
+absl::StatusOr<ChunkJournal> ChunkJournal::Open(const std::string& path,
+                                                std::shared_ptr<const TargetFileSystem> file_system) {
+  if (file_system == nullptr) file_system = std::make_shared<const TargetFileSystem>(path);
+  for (int opens = 1;; ++opens) {
     SHOAL_ASSIGN_OR_RETURN(FileDescriptor file,
                            FileDescriptor::Open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666));
-    SHOAL_RETURN_IF_ERROR(TryLock(file.get(), path));
+    SHOAL_RETURN_IF_ERROR(TryLock(*file_system, file.get(), path));
     struct stat locked;
     struct stat named;
     if (fstat(file.get(), &locked) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
     if (!S_ISREG(locked.st_mode))
       return absl::FailedPreconditionError(absl::StrCat(path, " is no regular file"));
-    // The one who had the lock may have removed the file, or put another in its place, between our two calls:
-    // then what we hold is the lock of a file without a name.
-    if (stat(path.c_str(), &named) == 0 && SameFile(locked, named))
-      return ChunkJournal(path, std::move(file));
+    // Between the two calls the previous holder of the lock may have removed or replaced the file. The lock
+    // is then on a file that has no name any more.
+    if ((stat(path.c_str(), &named) == 0 && SameFile(locked, named)) || opens == kMaxOpens)
+      return ChunkJournal(path, std::move(file), std::move(file_system));
   }
 }
 
@@ -141,7 +145,7 @@ absl::StatusOr<std::optional<JournalContents>> ChunkJournal::Load(const ContentI
                                                                   uint32_t chunk_count) {
   struct stat info;
   if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
-  // Each chunk is noted once: what is longer than that was not written by us.
+  // Each chunk is recorded once, so a longer file was not written by this class.
   const uint64_t longest = kHeaderBytes + uint64_t{chunk_count} * kRecordBytes;
   std::string bytes(std::min<uint64_t>(static_cast<uint64_t>(info.st_size), longest), '\0');
   SHOAL_RETURN_IF_ERROR(ReadAt(file_.get(), {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, 0));
@@ -162,17 +166,14 @@ absl::StatusOr<absl::Time> ChunkJournal::LastWritten() const {
 
 absl::Status ChunkJournal::Begin(const JournalHeader& header, const ChunkSet& noted) {
   const std::string bytes = EncodeJournal(header, noted);
-  const bool as_loaded =
+  bool as_loaded =
       loaded_.has_value() && loaded_->gapless && loaded_->header == header && loaded_->noted == noted;
   loaded_.reset();
-  (void)unlink(FreshPath().c_str());  // what a crash in the middle of Replace left
-  if (!as_loaded) {
-    // A power cut must not leave an empty file in the place of one that knew something.
-    SHOAL_RETURN_IF_ERROR(Replace(bytes, /*sync=*/!noted.empty()));
-  } else if (futimens(file_.get(), nullptr) != 0) {
-    // Files that are written from now on are not later than the journal, even if nothing is noted any more.
-    return ErrnoStatus(errno, absl::StrCat("cannot write ", path_));
-  }
+  (void)unlink(FreshPath().c_str());  // left by a crash during Replace
+  // Data that is written from now on must not be older than the journal, even if no record follows.
+  if (as_loaded) as_loaded = futimens(file_.get(), nullptr) == 0;
+  // After a power cut an unsynced file may be empty, and the records of the replaced one would be lost.
+  if (!as_loaded) SHOAL_RETURN_IF_ERROR(Replace(bytes, /*sync=*/!noted.empty()));
   record_seed_ = HeaderCrc(AsBytes(bytes));
   end_bytes_ = bytes.size();
   return absl::OkStatus();
@@ -182,8 +183,9 @@ absl::Status ChunkJournal::Replace(const std::string& bytes, bool sync) {
   const std::string fresh_path = FreshPath();
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor fresh,
                          FileDescriptor::Open(fresh_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666));
-  SHOAL_RETURN_IF_ERROR(TryLock(fresh.get(), fresh_path));
-  SHOAL_RETURN_IF_ERROR(WriteAt(fresh.get(), AsBytes(bytes), 0));
+  SHOAL_RETURN_IF_ERROR(TryLock(*file_system_, fresh.get(), fresh_path));
+  const absl::Status written = WriteAt(fresh.get(), AsBytes(bytes), 0);
+  if (!written.ok()) return file_system_->DiskStatus(written, absl::StrCat("cannot write ", path_));
   if (sync && fdatasync(fresh.get()) != 0) return ErrnoStatus(errno, absl::StrCat("cannot sync ", path_));
   if (rename(fresh_path.c_str(), path_.c_str()) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot write ", path_));
@@ -202,8 +204,9 @@ absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {
     const Record record = EncodeRecord(record_seed_, chunk);
     records_.insert(records_.end(), record.begin(), record.end());
   }
-  // Written at an explicit offset, so that the next record overwrites a partial one left by a full disk.
-  SHOAL_RETURN_IF_ERROR(WriteAt(file_.get(), records_, end_bytes_));
+  // At an explicit offset, so that the next record overwrites a partial one that a full disk left.
+  const absl::Status written = file_system_->Write(file_.get(), records_, end_bytes_, /*uncached=*/false);
+  if (!written.ok()) return file_system_->DiskStatus(written, absl::StrCat("cannot write ", path_));
   end_bytes_ += records_.size();
   return absl::OkStatus();
 }

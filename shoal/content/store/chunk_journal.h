@@ -15,68 +15,84 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/store/target_file_system.h"
 
 namespace shoal {
 
-// What a journal is about, and in which circumstances its records need no proof.
+// Identifies the download that a journal describes, and the conditions under which its records are trusted
+// without reading the data.
 struct JournalHeader {
   ContentId content;
   uint32_t chunk_count = 0;
-  uint64_t data_fingerprint = 0;  // DataFiles::fingerprint: the very folder or file that the records speak of
-  std::array<uint8_t, 16> boot_id{};  // of the machine's run in which the records were written
+  // DataFiles::fingerprint() of the folder or file that the records refer to.
+  uint64_t data_fingerprint = 0;
+  // CurrentBootId() when the records were written.
+  std::array<uint8_t, 16> boot_id{};
 
   friend bool operator==(const JournalHeader&, const JournalHeader&) = default;
 };
 
-// A journal's bytes, understood: docs/wire_format.md, "Progress journal".
+// A decoded journal. docs/wire_format.md, "Progress journal", defines the bytes.
 struct JournalContents {
   JournalHeader header;
-  ChunkSet noted;        // chunks of all intact records; those that are torn or damaged are passed over
-  bool gapless = false;  // nothing was passed over, and no chunk is noted twice
+  ChunkSet noted;        // the chunks of all intact records; torn and damaged records are skipped
+  bool gapless = false;  // no record was skipped, and no chunk is recorded twice
 };
 
-// INVALID_ARGUMENT when even the header is not intact, or for another version.
+// Errors: INVALID_ARGUMENT when the header is damaged or has another version. A damaged record is not an
+// error.
 absl::StatusOr<JournalContents> DecodeJournal(ByteView bytes);
 std::string EncodeJournal(const JournalHeader& header, const ChunkSet& noted);
 
-// The boot id of the machine's present run; all zero, which is never trusted, where the system does not tell.
+// Returns: the kernel's id of the current boot. All zeros if the system has none; a journal with zeros is
+// never trusted.
 std::array<uint8_t, 16> CurrentBootId();
 
-// The file beside a download that says which chunks are written. Locked from Open until it dies, so that two
-// processes can't be at one download. One thread at a time.
+// The file beside a download that records which chunks are written. It holds an exclusive lock from Open
+// until its destruction, so that only one process works on a download. It does not check the chunks
+// themselves.
+//
+// Thread safety: one thread at a time.
 class ChunkJournal {
  public:
-  // Opens or makes the file at `path`. FAILED_PRECONDITION when another process has it locked.
-  static absl::StatusOr<ChunkJournal> Open(const std::string& path);
+  // Opens or creates the file at `path`. A symbolic link is not followed. Null `file_system`: one without
+  // warnings.
+  // Errors: FAILED_PRECONDITION when another process holds the lock, or when it is no regular file; others as
+  // FileDescriptor::Open.
+  static absl::StatusOr<ChunkJournal> Open(const std::string& path,
+                                           std::shared_ptr<const TargetFileSystem> file_system = nullptr);
 
-  // What an earlier run left; nothing when there is no intact journal of this content.
+  // Returns: the records of an earlier run; nullopt when there is no intact journal of this content.
   absl::StatusOr<std::optional<JournalContents>> Load(const ContentId& content, uint32_t chunk_count);
 
-  // When the file was last written, by its file system's clock.
+  // Returns: the time of the last write, by the clock of the file system.
   absl::StatusOr<absl::Time> LastWritten() const;
 
-  // From now on the journal notes `noted`. When what was loaded says just that already, it goes on behind it;
-  // otherwise a new one takes its place, at once or not at all, and is synced, which may wait for all that
-  // the disk has still to write.
+  // Makes `header` and `noted` the state of the journal. If the loaded journal has exactly that state, it is
+  // continued. Otherwise a new file replaces it atomically and is synced, which can take as long as all
+  // outstanding writes of the disk.
   absl::Status Begin(const JournalHeader& header, const ChunkSet& noted);
 
-  // Notes more chunks, whose bytes are written already, in one write. Only after Begin. When it fails, the
-  // next records go to the same place.
+  // Records chunks, in one write. After an error the next records overwrite what this call wrote.
+  // Requires: Begin succeeded; the bytes of the chunks are written.
   absl::Status Append(std::span<const ChunkIndex> chunks);
 
+  // Removes the file. OK when it is gone already.
   absl::Status Remove();
 
  private:
-  ChunkJournal(std::string path, FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+  ChunkJournal(std::string path, FileDescriptor file, std::shared_ptr<const TargetFileSystem> file_system)
+      : path_(std::move(path)), file_(std::move(file)), file_system_(std::move(file_system)) {}
   absl::Status Replace(const std::string& bytes, bool sync);
-  std::string FreshPath() const;  // of a journal that is to take the place of this one
+  std::string FreshPath() const;  // of the new file, before it replaces this one
 
   std::string path_;
   FileDescriptor file_;
+  std::shared_ptr<const TargetFileSystem> file_system_;
   std::optional<JournalContents> loaded_;  // until Begin
   uint32_t record_seed_ = 0;
   uint64_t end_bytes_ = 0;
-  std::vector<uint8_t> records_;  // being written; kept for its memory
+  std::vector<uint8_t> records_;  // of one Append; a member so that its memory is reused
 };
 
 }  // namespace shoal

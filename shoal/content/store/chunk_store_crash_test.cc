@@ -37,7 +37,7 @@ void PutAll(const SampleContent& sample, ChunkStore* store) {
   }
 }
 
-// What the store claims to hold must be there with the right bytes, and the rest must be possible still.
+// The chunks that the store holds must have the right bytes, and the rest can still be stored.
 void ExpectTruthfulAndCompletable(const SampleContent& sample, const std::string& folder) {
   const auto store = Open(sample, folder);
   ASSERT_NE(store, nullptr);
@@ -112,7 +112,7 @@ TEST(ChunkStoreCrash, WhileTheJournalIsReplaced) {
   ExpectTruthfulAndCompletable(sample, folder.path());
 }
 
-// A process that is killed for good, in the midst of its work.
+// A process that is killed with SIGKILL during its work.
 TEST(ChunkStoreCrash, ByKill) {
   const SampleContent sample = Sample();
   for (uint32_t chunks = 0; chunks <= sample.chunk_count(); ++chunks) {

@@ -91,6 +91,21 @@ TEST_F(ChunkStoreSelectionTest, BringsTheWantedFilesAndNoOthers) {
   Put(store.get(), 0, PutResult::kNotWanted);
 }
 
+TEST_F(ChunkStoreSelectionTest, GivesNothingUpOfWhatALaterRunAddsTo) {
+  {
+    const auto store = Open(Only({kCarp, kEmpty}));
+    Put(store.get(), 2);
+    Put(store.get(), 3);
+    ASSERT_TRUE(store->Finish().ok());
+  }
+  {
+    const auto store = Open(Only({kCarp, kRun}));
+    Put(store.get(), 0);
+    EXPECT_TRUE(store->Discard().ok());
+  }
+  EXPECT_EQ(Open(Only({kCarp, kRun}))->resumed_bytes(), 3 * kChunk);
+}
+
 TEST_F(ChunkStoreSelectionTest, FetchesOnlyWhatALaterRunLacks) {
   {
     const auto store = Open(Only({kCarp, kEmpty}));
@@ -104,7 +119,7 @@ TEST_F(ChunkStoreSelectionTest, FetchesOnlyWhatALaterRunLacks) {
     EXPECT_EQ(store->resumed_bytes(), 2 * kChunk);
     EXPECT_TRUE(store->Open(ChunkIndex(2)).ok());
     Put(store.get(), 0);
-  }  // stopped in the midst
+  }  // stopped half way
   {
     const auto store = Open(Only({kRun}));
     EXPECT_EQ(store->resumed_bytes(), kChunk);
@@ -134,7 +149,7 @@ TEST_F(ChunkStoreSelectionTest, IsWholeAtOnceWhenNothingNewIsWanted) {
     ASSERT_TRUE(store->Finish().ok());
     EXPECT_EQ(Endings(), (Names{"", ".shoal-progress"}));
   }
-  // Without the journal it is found out by reading.
+  // Without the journal the files are read.
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
     if (entry.path().extension() == ".shoal-progress") std::filesystem::remove(entry);
   }
@@ -155,7 +170,7 @@ TEST_F(ChunkStoreSelectionTest, MayChangeMeanwhile) {
   Put(store.get(), 3);  // on its way still
   EXPECT_TRUE(store->whole());
   ASSERT_TRUE(store->Finish().ok());
-  // What came whole stays, what did not goes.
+  // Complete files stay, incomplete ones are removed.
   EXPECT_EQ(Finished(), (Indices{kCarp, kZ}));
   EXPECT_FALSE(store->Holds(ChunkIndex(0)));
   EXPECT_FALSE(std::filesystem::exists(folder_.Path("pond/bin")));
@@ -172,7 +187,7 @@ TEST_F(ChunkStoreSelectionTest, TouchesNoFileThatWasChangedUnderItsFinalName) {
   folder_.Write("pond/deep/er/carp", "precious");
   EXPECT_EQ(TryOpen(Only({kCarp, kZ})).status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(Endings(), (Names{"", ".shoal-progress"}));
-  // Who does not want that file need not care.
+  // The file does not matter when it is not selected.
   const auto store = Open(Only({kZ}));
   Put(store.get(), 4);
   ASSERT_TRUE(store->Finish().ok());
@@ -180,7 +195,7 @@ TEST_F(ChunkStoreSelectionTest, TouchesNoFileThatWasChangedUnderItsFinalName) {
   EXPECT_EQ(folder_.Read(folder_.Path("pond/z")), "z");
 }
 
-TEST_F(ChunkStoreSelectionTest, PutsNothingIntoAFolderOfSomebodyElse) {
+TEST_F(ChunkStoreSelectionTest, PutsNothingIntoAnotherProgramsFolder) {
   {
     const auto store = Open(Only({kRun}));
     Put(store.get(), 0);

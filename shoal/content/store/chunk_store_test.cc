@@ -92,7 +92,7 @@ class ChunkStoreTest : public testing::Test {
 SampleContent File() {
   return SampleContent::OfFile("fish.bin", SampleBytes(9 * kChunk + 7, 1));
 }
-// More than is read in samples.
+// Longer than the sample that is read at a resume.
 SampleContent LargeFile() {
   return SampleContent::OfFile("whale.bin", SampleBytes(400 * kChunk, 3));
 }
@@ -115,6 +115,28 @@ TEST_F(ChunkStoreTest, TakesAFileAndGivesItItsName) {
   EXPECT_FALSE(std::filesystem::exists(store->target_path()));
   ExpectServed(sample, *store);
   ExpectFinished(sample, store.get());
+}
+
+TEST_F(ChunkStoreTest, ASingleFileMayHaveAnotherName) {
+  const auto sample = SampleContent::OfFile("carp", SampleBytes(3 * kChunk + 1, 1));
+  const auto open = [&] {
+    return ChunkStore::Open(sample.manifest(), {.output_folder = folder_.path(), .file_name = "koi.bin"});
+  };
+  {
+    const auto store = open();
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->target_path(), folder_.Path("koi.bin"));
+    PutAll(sample, store->get());
+    ASSERT_TRUE((*store)->Finish().ok());
+    ExpectServed(sample, **store);
+  }
+  EXPECT_EQ(Entries(), std::vector<std::string>{"koi.bin"});
+  const auto again = open();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE((*again)->whole());
+  ExpectServed(sample, **again);
+  folder_.Write("koi.bin", "other bytes");
+  EXPECT_EQ(open().status().code(), absl::StatusCode::kAlreadyExists);
 }
 
 TEST_F(ChunkStoreTest, TakesAFolder) {
@@ -183,6 +205,41 @@ TEST_F(ChunkStoreTest, GoesOnWhereAnEarlierRunStopped) {
   }
 }
 
+TEST_F(ChunkStoreTest, LeavesNothingOfADownloadThatIsGivenUp) {
+  for (const SampleContent& sample : {File(), Folder()}) {
+    const auto store = Open(sample);
+    Put(sample, store.get(), 1);
+    EXPECT_TRUE(store->Discard().ok());
+    EXPECT_TRUE(Entries().empty());
+    EXPECT_EQ(store->Held().count(), 0u);
+    EXPECT_EQ(store->Open(ChunkIndex(1)).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(*store->Put(ChunkIndex(2), sample.Chunk(2)), PutResult::kAlreadyHeld);
+    EXPECT_TRUE(store->Discard().ok());
+    const auto again = Open(sample);
+    EXPECT_EQ(again->resumed_bytes(), 0u);
+    EXPECT_TRUE(again->Discard().ok());
+  }
+}
+
+TEST_F(ChunkStoreTest, IsNotGivenUpOnceItHasItsName) {
+  const SampleContent sample = File();
+  const auto store = Open(sample);
+  PutAll(sample, store.get());
+  ExpectFinished(sample, store.get());
+  EXPECT_TRUE(store->Discard().ok());
+  ExpectServed(sample, *store);
+}
+
+TEST_F(ChunkStoreTest, AnotherRunContinuesOnceItIsClosed) {
+  const SampleContent sample = File();
+  const auto store = Open(sample);
+  Put(sample, store.get(), 1);
+  store->Close();
+  EXPECT_TRUE(store->Open(ChunkIndex(1)).ok());
+  EXPECT_EQ(*store->Put(ChunkIndex(2), sample.Chunk(2)), PutResult::kAlreadyHeld);
+  EXPECT_EQ(Open(sample)->Held().count(), 1u);
+}
+
 TEST_F(ChunkStoreTest, IsForOneProcessAtATime) {
   const SampleContent sample = File();
   {
@@ -206,19 +263,19 @@ TEST_F(ChunkStoreTest, ChecksWhatItIsToldToCheck) {
   ExpectFinished(sample, store.get());
 }
 
-TEST_F(ChunkStoreTest, SeesWhenSomebodyWroteToItsFiles) {
+TEST_F(ChunkStoreTest, ChecksFilesThatAnotherProgramWroteTo) {
   const SampleContent sample = LargeFile();
   {
     const auto store = Open(sample);
     PutAll(sample, store.get());
   }
-  // As if all this had happened an hour ago, but for the damage.
+  // Everything but the damage happened an hour ago.
   const std::string journal = PathEndingIn(".shoal-progress");
   const auto noted = std::filesystem::last_write_time(journal);
   std::filesystem::last_write_time(journal, noted - std::chrono::hours(1));
   Damage(4 * kChunk);
   const std::string data = PathEndingIn(".shoal-tmp");
-  std::filesystem::last_write_time(data, noted - std::chrono::hours(1));  // which hides nothing
+  std::filesystem::last_write_time(data, noted - std::chrono::hours(1));  // mtime alone hides nothing
   const auto store = Open(sample);
   EXPECT_EQ(store->Held().count(), sample.chunk_count() - 1);
   EXPECT_FALSE(store->Holds(ChunkIndex(4)));
@@ -240,8 +297,7 @@ TEST_F(ChunkStoreTest, ChecksWhatWasWrittenBeforeTheMachineWentDown) {
     const auto store = Open(sample);
     PutAll(sample, store.get());
   }
-  // As after a power cut: the journal is of an earlier run of the machine, and one of its chunks never got to
-  // the disk.
+  // As after a power cut: the journal is of an earlier boot, and one recorded chunk is not on the disk.
   const std::string journal_path = PathEndingIn(".shoal-progress");
   const std::string journal_bytes = folder_.Read(journal_path);
   JournalContents journal = *DecodeJournal(AsBytes(journal_bytes));
@@ -350,7 +406,7 @@ TEST_F(ChunkStoreTest, NoticesWhenTheFinishedFileIsChanged) {
   PutAll(sample, store.get());
   ExpectFinished(sample, store.get());
   folder_.Write("fish.bin", "something else");
-  // A store that is opened now sees it at its first look.
+  // A store that is opened now sees it at once.
   EXPECT_EQ(TryOpen(sample).status().code(), absl::StatusCode::kAlreadyExists);
 }
 
@@ -382,7 +438,7 @@ TEST_F(ChunkStoreTest, TakesChunksFromManyThreadsWhileOthersAsk) {
   std::atomic<uint32_t> stored{0};
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
-  // Two threads bring each chunk, so that they meet.
+  // Two threads put each chunk, so that they collide.
   for (uint32_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (uint32_t i = t / 2; i < sample.chunk_count(); i += 2) {

@@ -7,15 +7,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "shoal/base/file_io.h"
+#include "shoal/base/error_cause.h"
+#include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/content_path.h"
@@ -25,50 +29,90 @@
 namespace shoal {
 namespace {
 
-// What waits for the sync at the end is about this much, where the disk keeps up.
+// About as much is left for the sync at the end, if the disk is fast enough.
 constexpr uint64_t kSyncEveryBytes = 32 * 1024 * 1024;
 
-// Makes sure that the file's first `length_bytes` bytes have room on the disk, and that it is so long.
-// fallocate and not posix_fallocate: where the file system can't, the latter writes to every block. Returns
-// an errno value.
-int Allocate(int fd, uint64_t length_bytes) {
-  for (;;) {
-    if (fallocate(fd, 0, 0, static_cast<off_t>(length_bytes)) == 0) return 0;
-    if (errno == EINTR) continue;
-    if (errno != EOPNOTSUPP && errno != ENOSYS) return errno;
-    return ftruncate(fd, static_cast<off_t>(length_bytes)) == 0 ? 0 : errno;
-  }
-}
-
-// So many files are looked at in one go by one thread.
+// A thread takes this many files at a time.
 constexpr size_t kFilesARun = 1024;
 
-// rename that never takes the place of something. Returns an errno value.
-int RenameToFree(int from_folder, const std::string& from, int to_folder, const std::string& to) {
-  if (renameat2(from_folder, from.c_str(), to_folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  // A file system that can't do both at once: look first.
-  struct stat info;
-  if (fstatat(to_folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
-  return renameat(from_folder, from.c_str(), to_folder, to.c_str()) == 0 ? 0 : errno;
+// A file with more ranges between its holes is not allocated.
+constexpr size_t kMaxAllocatedRanges = 1024;
+
+// The chunks of zeros in files of several chunks.
+ChunkSet ZeroChunks(const Manifest& manifest) {
+  ChunkSet zeros(manifest.chunk_count());
+  for (uint32_t file = 0; file < manifest.files().size(); ++file) {
+    const auto [first, end] = manifest.ChunksOf(FileIndex(file));
+    if (end.value() - first.value() < 2) continue;
+    for (uint32_t chunk = first.value(); chunk < end.value(); ++chunk) {
+      // The checksum of a short last chunk of zeros costs time per file, so it is computed behind zeros only.
+      if (chunk + 1 == end.value() && !zeros.Contains(ChunkIndex(chunk - 1))) continue;
+      if (manifest.IsZeroChunk(ChunkIndex(chunk))) zeros.Insert(ChunkIndex(chunk));
+    }
+  }
+  return zeros;
+}
+
+using PathBuffer = std::array<char, 4096>;
+
+// Where the kernel finds what is open; empty when /proc does not tell. Does not allocate.
+absl::string_view PathOf(int fd, PathBuffer& buffer) {
+  std::array<char, 32> link;
+  (void)snprintf(link.data(), link.size(), "/proc/self/fd/%d", fd);
+  const ssize_t length = readlink(link.data(), buffer.data(), buffer.size());
+  if (length <= 0 || static_cast<size_t>(length) == buffer.size()) return {};
+  return {buffer.data(), static_cast<size_t>(length)};
+}
+
+std::string PathOf(int fd) {
+  PathBuffer buffer;
+  return std::string(PathOf(fd, buffer));
+}
+
+constexpr absl::string_view kDeleted = " (deleted)";
+
+absl::Status Gone(const std::string& what, absl::string_view now) {
+  const std::string how =
+      absl::EndsWith(now, kDeleted)
+          ? " was removed during the download; run the same command again to start from the beginning"
+          : absl::StrCat(" was renamed to ", now, " during the download; rename it back and run the same",
+                         " command again to continue");
+  return WithCause(absl::DataLossError(absl::StrCat(what, how)), ErrorCause::kTargetGone);
+}
+
+// `error` of an open below a final folder whose files are repaired.
+bool IsOtherKind(const absl::Status& status) {
+  return absl::EndsWith(status.message(), strerrordesc_np(ENOTDIR)) ||
+         absl::EndsWith(status.message(), strerrordesc_np(ELOOP));
 }
 
 }  // namespace
 
-DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names,
-                     std::shared_ptr<SyncThread> sync_thread)
+DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names, FileDescriptor output,
+                     std::shared_ptr<SyncThread> sync_thread,
+                     std::shared_ptr<const TargetFileSystem> file_system)
     : manifest_(std::move(manifest)),
       names_(std::move(names)),
+      output_(std::move(output)),
       is_final_(manifest_->files().size()),
       there_(manifest_->files().size()),
       kept_(manifest_->files().size()),
+      moved_(manifest_->files().size()),
+      zeros_(ZeroChunks(*manifest_)),
       found_(manifest_->chunk_count()),
+      output_path_(PathOf(output_.get())),
+      file_system_(std::move(file_system)),
+      own_changes_(manifest_->files().size(), TimesAreLocal(output_.get())),
       early_sync_(kSyncEveryBytes, EarlySync::SyncData, std::move(sync_thread)) {}
 
-absl::StatusOr<std::unique_ptr<DataFiles>> DataFiles::Open(std::shared_ptr<const Manifest> manifest,
-                                                           const Names& names,
-                                                           std::shared_ptr<SyncThread> sync_thread) {
-  std::unique_ptr<DataFiles> files(new DataFiles(std::move(manifest), names, std::move(sync_thread)));
+absl::StatusOr<std::unique_ptr<DataFiles>> DataFiles::Open(
+    std::shared_ptr<const Manifest> manifest, const Names& names, std::shared_ptr<SyncThread> sync_thread,
+    std::shared_ptr<const TargetFileSystem> file_system) {
+  if (file_system == nullptr) file_system = std::make_shared<const TargetFileSystem>(names.output_folder);
+  SHOAL_ASSIGN_OR_RETURN(FileDescriptor output,
+                         FileDescriptor::Open(names.output_folder, O_RDONLY | O_DIRECTORY));
+  std::unique_ptr<DataFiles> files(new DataFiles(std::move(manifest), names, std::move(output),
+                                                 std::move(sync_thread), std::move(file_system)));
   absl::Status status = files->OpenRoot();
   if (status.ok()) status = files->LookAtFiles();
   if (!status.ok()) {
@@ -86,7 +130,6 @@ absl::Status DataFiles::Discard(const std::string& output_folder, const std::str
 }
 
 absl::Status DataFiles::OpenRoot() {
-  SHOAL_ASSIGN_OR_RETURN(output_, FileDescriptor::Open(names_.output_folder, O_RDONLY | O_DIRECTORY));
   struct stat info;
   fresh_ =
       fstatat(output_.get(), names_.temporary.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
@@ -97,30 +140,43 @@ absl::Status DataFiles::OpenRoot() {
     fingerprint_ = info.st_ino;
     return absl::OkStatus();
   }
+  const std::string shown_root = absl::StrCat(names_.output_folder, "/", names_.temporary);
   if (fresh_ && mkdirat(output_.get(), names_.temporary.c_str(), 0777) != 0) {
     fresh_ = false;
-    return ErrnoStatus(errno,
-                       absl::StrCat("cannot make the folder ", names_.output_folder, "/", names_.temporary));
+    return file_system_->DiskStatus(errno, absl::StrCat("cannot make the folder ", shown_root));
   }
   SHOAL_ASSIGN_OR_RETURN(root_, OpenBelow(output_.get(), names_.output_folder, names_.temporary,
                                           O_RDONLY | O_DIRECTORY, MissingFolders::kFail));
-  one_chunk_files_ = std::make_unique<OneChunkFiles>(
-      manifest_, root_.get(), absl::StrCat(names_.output_folder, "/", names_.temporary));
-  if (names_.begun_under_final_name) {
-    SHOAL_ASSIGN_OR_RETURN(final_, OpenBelow(output_.get(), names_.output_folder, names_.final,
-                                             O_RDONLY | O_DIRECTORY, MissingFolders::kFail));
-  }
-  if (fstat(final_.valid() ? final_.get() : root_.get(), &info) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot look at ", names_.temporary));
+  one_chunk_files_ =
+      std::make_unique<OneChunkFiles>(manifest_, root_.get(), shown_root, *file_system_, own_changes_);
+  if (fstat(root_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", shown_root));
   fingerprint_ = info.st_ino;
+  if (names_.under_final == Final::kNothing) return absl::OkStatus();
+
+  const std::string shown_final = absl::StrCat(names_.output_folder, "/", names_.final);
+  absl::StatusOr<FileDescriptor> final = OpenBelow(output_.get(), names_.output_folder, names_.final,
+                                                   O_RDONLY | O_DIRECTORY, MissingFolders::kFail);
+  if (!final.ok() && IsOtherKind(final.status())) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(shown_final, " is no folder, but the content is one; move it away"));
+  }
+  if (!final.ok()) return final.status();
+  final_ = *std::move(final);
+  if (fstat(final_.get(), &info) != 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot look at ", shown_final));
+  final_fingerprint_ = info.st_ino;
+  if (names_.under_final == Final::kOwn) fingerprint_ = final_fingerprint_;
   return absl::OkStatus();
 }
 
 absl::Status DataFiles::LookAtFiles() {
-  if (fresh_ && !final_.valid()) return absl::OkStatus();
-  changed_.assign(manifest_->files().size(), absl::InfiniteFuture());
-  for (uint32_t file = 0; file < manifest_->files().size(); ++file) {
-    SHOAL_RETURN_IF_ERROR(LookAtFile(FileIndex(file)));
+  const uint32_t files = static_cast<uint32_t>(manifest_->files().size());
+  if (!fresh_ || names_.under_final == Final::kOwn) {
+    changed_.assign(files, absl::InfiniteFuture());
+    for (uint32_t file = 0; file < files; ++file) SHOAL_RETURN_IF_ERROR(LookAtFile(FileIndex(file)));
+  }
+  if (names_.under_final == Final::kRepaired) {
+    for (uint32_t file = 0; file < files; ++file) SHOAL_RETURN_IF_ERROR(LookAtOldFile(FileIndex(file)));
   }
   return absl::OkStatus();
 }
@@ -129,7 +185,8 @@ absl::Status DataFiles::LookAtFile(FileIndex file) {
   const uint32_t i = file.value();
   const char* const path = PathBelowRoot(file).c_str();
   struct stat info;
-  is_final_[i] = final_.valid() && fstatat(final_.get(), path, &info, AT_SYMLINK_NOFOLLOW) == 0;
+  is_final_[i] =
+      names_.under_final == Final::kOwn && fstatat(final_.get(), path, &info, AT_SYMLINK_NOFOLLOW) == 0;
   if (!is_final_[i] && fstatat(RootOf(file), path, &info, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return absl::OkStatus();
     return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
@@ -137,11 +194,80 @@ absl::Status DataFiles::LookAtFile(FileIndex file) {
   if (!S_ISREG(info.st_mode)) return InTheWay(file);
   there_[i] = static_cast<uint64_t>(info.st_size) == manifest_->files()[i].length_bytes;
   if (!there_[i]) return absl::OkStatus();
-  // The time of the last change and not only of the last writing: that can be set back, and it does not tell
-  // when another file was put in this one's place.
+  own_changes_.Accept(file, info);
+  // ctime as well as mtime: programs can set mtime back, and replacing a file by rename leaves its mtime.
   changed_[i] = std::max(absl::TimeFromTimespec(info.st_ctim), absl::TimeFromTimespec(info.st_mtim));
   const auto [first, end] = manifest_->ChunksOf(file);
   return found_.InsertRanges({{first, end.value() - first.value()}});
+}
+
+// --- Repair: files of whatever origin under the final name
+
+absl::Status DataFiles::LookAtOldFile(FileIndex file) {
+  const std::string& path = root_.valid() ? manifest_->files()[file.value()].path : names_.final;
+  const std::string shown =
+      absl::StrCat(names_.output_folder, "/", root_.valid() ? names_.final + "/" : "", path);
+  const absl::Status other_kind = absl::AlreadyExistsError(
+      absl::StrCat(shown, " is no regular file, but the content has a file there; move it away"));
+  const absl::StatusOr<FileDescriptor> old =
+      OpenBelow(root_.valid() ? final_.get() : output_.get(),
+                absl::StrCat(names_.output_folder, root_.valid() ? "/" + names_.final : ""), path, O_PATH,
+                MissingFolders::kFail);
+  if (absl::IsNotFound(old.status())) return absl::OkStatus();
+  if (!old.ok()) return IsOtherKind(old.status()) ? other_kind : old.status();
+  struct stat info;
+  if (fstat(old->get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", shown));
+  if (!S_ISREG(info.st_mode)) return other_kind;
+  old_[file.value()] = {FileStamp::From(info), info.st_mode & 07777};
+  return absl::OkStatus();
+}
+
+ChunkSet DataFiles::old_chunks() const {
+  ChunkSet chunks(manifest_->chunk_count());
+  for (const auto& [file, old] : old_) {
+    const auto [first, end] = manifest_->ChunksOf(FileIndex(file));
+    for (uint32_t chunk = first.value(); chunk < end.value(); ++chunk) {
+      const ChunkPlace place = manifest_->PlaceOf(ChunkIndex(chunk));
+      if (place.offset_bytes + place.length_bytes > old.stamp.length_bytes) break;
+      chunks.Insert(ChunkIndex(chunk));
+    }
+  }
+  return chunks;
+}
+
+absl::StatusOr<FileRegion> DataFiles::OldRegion(ChunkIndex index) const {
+  const ChunkPlace place = manifest_->PlaceOf(index);
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK;
+  absl::StatusOr<FileDescriptor> opened =
+      root_.valid()
+          ? OpenBelow(final_.get(), names_.final, PathBelowRoot(place.file), kFlags, MissingFolders::kFail)
+          : OpenBelow(output_.get(), names_.output_folder, names_.final, kFlags, MissingFolders::kFail);
+  if (!opened.ok()) return opened.status();
+  return FileRegion{std::make_shared<const FileDescriptor>(*std::move(opened)), place.offset_bytes,
+                    place.length_bytes};
+}
+
+FileSelection DataFiles::KeepComplete(const ChunkSet& valid) {
+  FileSelection complete = FileSelection::None(*manifest_);
+  for (auto it = old_.begin(); it != old_.end();) {
+    const FileIndex file(it->first);
+    const auto [first, end] = manifest_->ChunksOf(file);
+    bool all = it->second.stamp.length_bytes == manifest_->files()[file.value()].length_bytes;
+    for (uint32_t chunk = first.value(); all && chunk < end.value(); ++chunk)
+      all = valid.Contains(ChunkIndex(chunk));
+    struct stat info;
+    if (!all || fstatat(final_.get(), PathBelowRoot(file).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        FileStamp::From(info) != it->second.stamp) {
+      ++it;
+      continue;
+    }
+    complete.Set(file, true);
+    is_final_[file.value()] = true;
+    there_[file.value()] = true;
+    own_changes_.Accept(file, info);
+    old_.erase(it++);
+  }
+  return complete;
 }
 
 ChunkSet DataFiles::UnchangedSince(absl::Time time) const {
@@ -157,7 +283,7 @@ ChunkSet DataFiles::UnchangedSince(absl::Time time) const {
 absl::Status DataFiles::MakeRoom(const FileSelection& wanted) {
   uint64_t needed_bytes = 0;
   for (uint32_t i = 0; i < manifest_->files().size(); ++i) {
-    if (wanted.Wants(FileIndex(i)) && !there_[i]) needed_bytes += manifest_->files()[i].length_bytes;
+    if (wanted.Wants(FileIndex(i)) && !there_[i]) needed_bytes += AllocatedBytes(FileIndex(i));
   }
   SHOAL_RETURN_IF_ERROR(CheckSpace(needed_bytes));
   std::vector<FileIndex> made;
@@ -188,15 +314,56 @@ absl::Status DataFiles::MakeFile(FileIndex file) {
   if (info.st_size != 0 && ftruncate(opened.get(), 0) != 0)
     return ErrnoStatus(errno, absl::StrCat("cannot write ", Shown(file)));
   const uint64_t length = manifest_->files()[file.value()].length_bytes;
-  const int error = length == 0 ? 0 : Allocate(opened.get(), length);
-  if (error == ENOSPC || error == EDQUOT) SHOAL_RETURN_IF_ERROR(CheckSpace(length));
-  if (error != 0) {
-    return ErrnoStatus(
-        error, absl::StrCat("cannot make room for ", FormatBytes(length), " in ", names_.output_folder));
+  const int error = length == 0 ? 0 : ReserveSpace(file, opened.get());
+  if (error == ENOSPC || error == EDQUOT) SHOAL_RETURN_IF_ERROR(CheckSpace(AllocatedBytes(file)));
+  if (error != 0)
+    return file_system_->DiskStatus(error, absl::StrCat("cannot make room for ", FormatBytes(length)));
+  if (fstat(opened.get(), &info) != 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
+  own_changes_.Accept(file, info);
+  // The file of a single-file content stays open, so that it can be read while it is renamed.
+  if (!root_.valid()) {
+    own_changes_.Opened(file, opened.get());
+    open_files_.Keep(file, std::move(opened));
   }
-  // The one file of a content stays open, and so can be read while it takes its final name.
-  if (!root_.valid()) open_files_.Keep(file, std::move(opened));
   return absl::OkStatus();
+}
+
+uint64_t DataFiles::AllocatedBytes(FileIndex file) const {
+  uint64_t bytes = manifest_->files()[file.value()].length_bytes;
+  if (zeros_.empty()) return bytes;
+  const auto [first, end] = manifest_->ChunksOf(file);
+  for (uint32_t chunk = first.value(); chunk < end.value(); ++chunk) {
+    if (zeros_.Contains(ChunkIndex(chunk))) bytes -= manifest_->PlaceOf(ChunkIndex(chunk)).length_bytes;
+  }
+  return bytes;
+}
+
+int DataFiles::ReserveSpace(FileIndex file, int fd) const {
+  const uint64_t length = manifest_->files()[file.value()].length_bytes;
+  if (AllocatedBytes(file) == length) return file_system_->Allocate(fd, length);
+  if (const int error = file_system_->SetLength(fd, length); error != 0) return error;
+  struct Range {
+    uint64_t offset = 0;
+    uint64_t length = 0;
+  };
+  std::vector<Range> ranges;
+  const auto [first, end] = manifest_->ChunksOf(file);
+  for (uint32_t chunk = first.value(); chunk < end.value(); ++chunk) {
+    if (zeros_.Contains(ChunkIndex(chunk))) continue;
+    const ChunkPlace place = manifest_->PlaceOf(ChunkIndex(chunk));
+    if (!ranges.empty() && ranges.back().offset + ranges.back().length == place.offset_bytes) {
+      ranges.back().length += place.length_bytes;
+    } else {
+      ranges.push_back({place.offset_bytes, place.length_bytes});
+    }
+  }
+  if (ranges.size() > kMaxAllocatedRanges) return 0;
+  for (const Range& range : ranges) {
+    if (const int error = file_system_->AllocateRange(fd, range.offset, range.length); error != 0)
+      return error;
+  }
+  return 0;
 }
 
 absl::Status DataFiles::CheckSpace(uint64_t needed_bytes) const {
@@ -231,22 +398,25 @@ std::string DataFiles::Shown(FileIndex file) const {
 
 absl::Status DataFiles::InTheWay(FileIndex file) const {
   return absl::FailedPreconditionError(
-      absl::StrCat(Shown(file), " is in the way: it is no regular file; remove it"));
+      absl::StrCat(Shown(file), " is no regular file, but the content has a file there; remove it"));
 }
 
 absl::StatusOr<FileDescriptor> DataFiles::OpenFile(FileIndex file, int flags) const {
   const bool make = root_.valid() && (flags & O_CREAT) != 0;
   const std::string& folder = IsFinal(file) ? names_.final : names_.temporary;
+  // The umask decides about the executable bits, as it does for the others.
   return OpenBelow(RootOf(file),
                    root_.valid() ? absl::StrCat(names_.output_folder, "/", folder) : names_.output_folder,
-                   PathBelowRoot(file), flags, make ? MissingFolders::kMake : MissingFolders::kFail);
+                   PathBelowRoot(file), flags, make ? MissingFolders::kMake : MissingFolders::kFail,
+                   manifest_->files()[file.value()].executable ? 0777 : 0666);
 }
 
 absl::StatusOr<std::shared_ptr<const FileDescriptor>> DataFiles::OpenShared(FileIndex file) const {
   if (std::shared_ptr<const FileDescriptor> open = open_files_.Find(file)) return open;
   absl::StatusOr<FileDescriptor> opened = OpenFile(file, (IsFinal(file) ? O_RDONLY : O_RDWR) | O_NONBLOCK);
+  if (opened.ok() && !IsFinal(file)) own_changes_.Opened(file, opened->get());
   if (absl::IsNotFound(opened.status()) && final_.valid() && !IsFinal(file)) {
-    // It has just taken its final name.
+    // It was renamed to its final name just now.
     opened = OpenBelow(final_.get(), names_.final, PathBelowRoot(file), O_RDONLY | O_NONBLOCK,
                        MissingFolders::kFail);
   }
@@ -258,13 +428,23 @@ absl::Status DataFiles::Write(ChunkIndex index, ByteView bytes, Rereading reread
   const ChunkPlace place = manifest_->PlaceOf(index);
   if (IsFinal(place.file)) {
     return absl::FailedPreconditionError(
-        absl::StrCat(Shown(place.file), " is not the file any more that was downloaded; move it away"));
+        absl::StrCat(Shown(place.file), " is no longer the file that was downloaded; move it away"));
   }
-  if (HasOneChunk(place.file)) return one_chunk_files_->Write(place.file, bytes);
+  const auto failed = [&](const absl::Status& status) {
+    return file_system_->DiskStatus(status, absl::StrCat("cannot write ", Shown(place.file)));
+  };
+  if (HasOneChunk(place.file)) {
+    const absl::Status written = one_chunk_files_->Write(place.file, bytes);
+    return written.ok() ? written : failed(written);
+  }
   SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const FileDescriptor> file, OpenShared(place.file));
-  SHOAL_RETURN_IF_ERROR(rereading == Rereading::kLikely
-                            ? WriteAt(file->get(), bytes, place.offset_bytes)
-                            : WriteUncachedAt(file->get(), bytes, place.offset_bytes));
+  own_changes_.Begin(place.file, file->get());
+  const absl::Status written =
+      IsAllZeros(bytes)
+          ? file_system_->WriteZeros(file->get(), bytes, place.offset_bytes)
+          : file_system_->Write(file->get(), bytes, place.offset_bytes, rereading == Rereading::kUnlikely);
+  own_changes_.End(place.file, file->get());
+  if (!written.ok()) return failed(written);
   return early_sync_.Wrote(file, bytes.size());
 }
 
@@ -274,23 +454,65 @@ absl::StatusOr<FileRegion> DataFiles::Region(ChunkIndex index) const {
   return FileRegion{std::move(file), place.offset_bytes, place.length_bytes};
 }
 
-// --- Sealing: what is whole goes to the disk and takes its final name
+absl::Status DataFiles::CheckPlace() const {
+  PathBuffer buffer;
+  const absl::string_view output = PathOf(output_.get(), buffer);
+  if (!output.empty() && !output_path_.empty() && output != output_path_)
+    return Gone(absl::StrCat("the output folder ", names_.output_folder), output);
+  struct stat info;
+  if (fstatat(output_.get(), names_.temporary.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+    return absl::OkStatus();
+  // Another file or folder in its place would have been found.
+  absl::string_view now;
+  if (root_.valid()) {
+    now = PathOf(root_.get(), buffer);
+  } else if (const auto file = open_files_.Find(FileIndex(0)); file != nullptr) {
+    now = PathOf(file->get(), buffer);
+  }
+  if (now.empty()) now = kDeleted;
+  return Gone(absl::StrCat("the unfinished download ", names_.output_folder, "/", names_.temporary), now);
+}
 
-absl::StatusOr<std::vector<FileStamp>> DataFiles::Seal(const FileSelection& kept) {
+// --- Finishing: sync, then the final name
+
+ContentEntries::OtherLinks DataFiles::OtherLinks() const {
+  return names_.under_final == Final::kOwn ? ContentEntries::OtherLinks::kRefuse
+                                           : ContentEntries::OtherLinks::kReplace;
+}
+
+absl::Status DataFiles::CheckEntries(const ContentEntries::Wants& wants_entry) const {
+  if (!final_.valid()) return absl::OkStatus();
+  const std::string shown = absl::StrCat(names_.output_folder, "/", names_.final);
+  return ContentEntries(*manifest_, final_.get(), shown, *file_system_).Check(wants_entry, OtherLinks());
+}
+
+absl::StatusOr<DataFiles::Sealed> DataFiles::Seal(const FileSelection& kept,
+                                                  ContentEntries::Wants wants_entry) {
+  wants_entry_ = std::move(wants_entry);
   SHOAL_RETURN_IF_ERROR(RemoveOthers(kept));
   for (uint32_t i = 0; i < kept.size(); ++i) {
-    if (kept.Wants(FileIndex(i)) && manifest_->files()[i].executable)
-      SHOAL_RETURN_IF_ERROR(MakeExecutable(FileIndex(i)));
+    if (kept.Wants(FileIndex(i)) && NeedsMode(FileIndex(i))) SHOAL_RETURN_IF_ERROR(SetMode(FileIndex(i)));
   }
+  // Beside the files, which nothing reaches through a link.
+  if (root_.valid() && !final_.valid()) {
+    const std::string shown = absl::StrCat(names_.output_folder, "/", names_.temporary);
+    SHOAL_RETURN_IF_ERROR(
+        ContentEntries(*manifest_, root_.get(), shown, *file_system_).Make(wants_entry_, OtherLinks()));
+  }
+  int error = 0;
   if (root_.valid()) {
-    // A folder at one go: a sync per file takes minutes where there are many.
-    if (syncfs(root_.get()) != 0) return ErrnoStatus(errno, "cannot bring the download to the disk");
+    // One call for the whole folder: a sync per file takes minutes when there are many files.
+    error = file_system_->SyncAll(root_.get());
   } else {
     SHOAL_ASSIGN_OR_RETURN(const auto file, OpenShared(FileIndex(0)));
-    if (fdatasync(file->get()) != 0) return ErrnoStatus(errno, "cannot bring the download to the disk");
+    if (fdatasync(file->get()) != 0) error = errno;
   }
+  if (error != 0) return file_system_->DiskStatus(error, "cannot sync the download to the disk");
   SHOAL_RETURN_IF_ERROR(early_sync_.Settle());
-  std::vector<FileStamp> stamps(kept.size());
+  // After the sync, which can take long.
+  Sealed sealed;
+  sealed.stamps.resize(kept.size());
+  Mutex mutex;
   std::atomic<size_t> next{0};
   const size_t runs = (kept.size() + kFilesARun - 1) / kFilesARun;
   const auto threads = static_cast<unsigned>(std::min<size_t>(WorkerThreads(0), runs));
@@ -300,13 +522,60 @@ absl::StatusOr<std::vector<FileStamp>> DataFiles::Seal(const FileSelection& kept
       for (size_t i = begin; i < std::min(begin + kFilesARun, kept.size()); ++i) {
         const FileIndex file(static_cast<uint32_t>(i));
         if (!kept.Wants(file)) continue;
-        SHOAL_ASSIGN_OR_RETURN(stamps[i], StampOf(file));
+        struct stat info;
+        const absl::Status looked = Stat(file, info);
+        if (looked.ok()) {
+          sealed.stamps[i] = FileStamp::From(info);
+          if (!own_changes_.IsTouched(file, info, /*is_open=*/open_files_.Find(file) != nullptr)) continue;
+        } else if (!absl::IsNotFound(looked)) {
+          return looked;
+        }
+        MutexLock lock(&mutex);
+        sealed.touched.push_back(file);
       }
       if (begin + kFilesARun >= kept.size()) break;
     }
     return absl::OkStatus();
   }));
-  return stamps;
+  return sealed;
+}
+
+absl::Status DataFiles::Restore(FileIndex file) {
+  const uint64_t length = manifest_->files()[file.value()].length_bytes;
+  open_files_.Drop(file);
+  struct stat info;
+  const absl::Status looked = Stat(file, info);
+  const bool there = looked.ok() && S_ISREG(info.st_mode);
+  if (IsFinal(file) || moved_[file.value()]) {
+    if (!there || static_cast<uint64_t>(info.st_size) != length) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(Shown(file), " is no longer the file that was downloaded; move it away"));
+    }
+    own_changes_.Accept(file, info);
+    return absl::OkStatus();
+  }
+  // A file with a second name belongs to another program too, and is not written to.
+  if (!there || info.st_nlink > 1) {
+    if (unlinkat(RootOf(file), PathBelowRoot(file).c_str(), 0) != 0 && errno != ENOENT && errno != ENOTDIR)
+      return InTheWay(file);
+    own_changes_.Doubt(file);
+    there_[file.value()] = false;
+    if (HasOneChunk(file)) return absl::OkStatus();
+    SHOAL_RETURN_IF_ERROR(MakeFile(file));
+    there_[file.value()] = true;
+    if (!root_.valid() && Stat(file, info).ok()) fingerprint_ = info.st_ino;
+    return absl::OkStatus();
+  }
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor opened, OpenFile(file, O_RDWR | O_NONBLOCK));
+  if (static_cast<uint64_t>(info.st_size) != length) {
+    const int error = file_system_->SetLength(opened.get(), length);
+    if (error != 0) return file_system_->DiskStatus(error, absl::StrCat("cannot write ", Shown(file)));
+  }
+  if (fstat(opened.get(), &info) != 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
+  own_changes_.Accept(file, info);
+  if (!root_.valid()) fingerprint_ = info.st_ino;
+  return absl::OkStatus();
 }
 
 absl::Status DataFiles::RemoveOthers(const FileSelection& kept) {
@@ -317,7 +586,7 @@ absl::Status DataFiles::RemoveOthers(const FileSelection& kept) {
     open_files_.Drop(file);
     if (unlinkat(RootOf(file), PathBelowRoot(file).c_str(), 0) == 0) {
       there_[i] = false;
-      // And the folders that were made for it alone.
+      // Its parents too, as far as they are empty now.
       std::string folder(FolderOf(PathBelowRoot(file)));
       while (!folder.empty() && unlinkat(root_.get(), folder.c_str(), AT_REMOVEDIR) == 0) {
         folder = std::string(FolderOf(folder));
@@ -329,59 +598,95 @@ absl::Status DataFiles::RemoveOthers(const FileSelection& kept) {
   return absl::OkStatus();
 }
 
-absl::Status DataFiles::MakeExecutable(FileIndex file) const {
-  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor opened, OpenFile(file, O_RDONLY | O_NONBLOCK));
-  struct stat info;
-  if (fstat(opened.get(), &info) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
-  // Sets the execute bit where the read bit is set.
-  const mode_t mode = (info.st_mode & 07777) | ((info.st_mode & 0444) >> 2);
-  if (mode == (info.st_mode & 07777) || fchmod(opened.get(), mode) == 0) return absl::OkStatus();
-  return ErrnoStatus(errno, absl::StrCat("cannot make ", Shown(file), " executable"));
+bool DataFiles::NeedsMode(FileIndex file) const {
+  return manifest_->files()[file.value()].executable || old_.contains(file.value());
 }
 
-absl::StatusOr<FileStamp> DataFiles::StampOf(FileIndex file) const {
-  if (one_chunk_files_ != nullptr) {
-    if (const std::optional<FileStamp> known = one_chunk_files_->StampOf(file)) return *known;
+absl::Status DataFiles::SetMode(FileIndex file) {
+  absl::StatusOr<FileDescriptor> opened = OpenFile(file, O_RDONLY | O_NONBLOCK);
+  if (!opened.ok()) {
+    // Found to be touched later.
+    return absl::IsNotFound(opened.status()) ? absl::OkStatus() : opened.status();
   }
   struct stat info;
-  if (fstatat(RootOf(file), PathBelowRoot(file).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+  if (fstat(opened->get(), &info) != 0)
     return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
-  return FileStamp::From(info);
+  mode_t mode = info.st_mode & 07777;
+  if (const auto old = old_.find(file.value()); old != old_.end()) mode = old->second.mode;
+  // Of a file that was not created as an executable one: everyone who may read it may execute it.
+  if (manifest_->files()[file.value()].executable && (mode & S_IXUSR) == 0) mode |= (mode & 0444) >> 2;
+  if (mode == (info.st_mode & 07777)) return absl::OkStatus();
+  const bool touched = own_changes_.IsTouched(file, info);
+  const int error = file_system_->SetMode(opened->get(), mode);
+  if (error != 0)
+    return file_system_->DiskStatus(error, absl::StrCat("cannot set the mode of ", Shown(file)));
+  if (!touched && fstat(opened->get(), &info) == 0) own_changes_.Accept(file, info);
+  return absl::OkStatus();
+}
+
+absl::Status DataFiles::Stat(FileIndex file, struct stat& info) const {
+  const int root = moved_[file.value()] ? final_.get() : RootOf(file);
+  if (fstatat(root, PathBelowRoot(file).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("cannot look at ", Shown(file)));
+}
+
+void DataFiles::Restamp(std::vector<FileStamp>& stamps) const {
+  for (uint32_t i = 0; i < stamps.size(); ++i) {
+    if (root_.valid() && !moved_[i]) continue;
+    struct stat info;
+    const int found =
+        root_.valid() ? fstatat(final_.get(), manifest_->files()[i].path.c_str(), &info, AT_SYMLINK_NOFOLLOW)
+                      : fstatat(output_.get(), names_.final.c_str(), &info, AT_SYMLINK_NOFOLLOW);
+    if (found != 0) continue;
+    const FileStamp now = FileStamp::From(info);
+    if (stamps[i].Compare(now) != FileStamp::Comparison::kOther) stamps[i] = now;
+  }
+}
+
+int DataFiles::Rename(FileIndex file, int from_folder, const std::string& from, int to_folder,
+                      const std::string& to) {
+  const auto old = old_.find(file.value());
+  struct stat info;
+  if (old == old_.end() || fstatat(to_folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+    return file_system_->RenameToFree(from_folder, from, to_folder, to);
+  // Only the file that was found at the start is replaced.
+  if (old->second.stamp.Compare(FileStamp::From(info)) == FileStamp::Comparison::kOther) return EEXIST;
+  return renameat(from_folder, from.c_str(), to_folder, to.c_str()) == 0 ? 0 : errno;
 }
 
 absl::Status DataFiles::TakeFinalName() {
   if (final_.valid()) {
     SHOAL_RETURN_IF_ERROR(MoveIntoFinalFolder());
   } else {
-    const int error = RenameToFree(output_.get(), names_.temporary, output_.get(), names_.final);
+    const int error = Rename(FileIndex(0), output_.get(), names_.temporary, output_.get(), names_.final);
     if (error == EEXIST || error == ENOTEMPTY) {
-      return absl::AlreadyExistsError(absl::StrCat(names_.output_folder, "/", names_.final,
-                                                   " has come into being meanwhile; the download is whole and"
-                                                   " lies in ",
-                                                   names_.output_folder, "/", names_.temporary));
+      return absl::AlreadyExistsError(
+          absl::StrCat(names_.output_folder, "/", names_.final,
+                       " was created meanwhile by another program; the download is"
+                       " complete in ",
+                       names_.output_folder, "/", names_.temporary));
     }
     if (error != 0) {
-      return ErrnoStatus(
+      return file_system_->DiskStatus(
           error, absl::StrCat("cannot rename the download to ", names_.output_folder, "/", names_.final));
     }
   }
-  // Some network file systems can't sync a folder, and say EINVAL.
-  if (fsync(output_.get()) != 0 && errno != EINVAL) {
-    return ErrnoStatus(errno, absl::StrCat("cannot sync ", names_.output_folder));
-  }
+  own_changes_.StopWatching();
+  // Some network file systems can't sync a folder.
+  if (fsync(output_.get()) != 0 && !IsUnsupported(errno))
+    return file_system_->DiskStatus(errno, absl::StrCat("cannot sync ", names_.output_folder));
   return absl::OkStatus();
 }
 
 absl::Status DataFiles::MoveIntoFinalFolder() {
   const std::string shown_final = absl::StrCat(names_.output_folder, "/", names_.final);
   const std::string shown_root = absl::StrCat(names_.output_folder, "/", names_.temporary);
-  // The folders of the file before: most files lie beside it.
+  // The folders of the previous file: most files lie beside it.
   std::string folder;
   FileDescriptor from_folder;
   FileDescriptor to_folder;
   for (uint32_t i = 0; i < manifest_->files().size(); ++i) {
-    if (!kept_[i] || is_final_[i]) continue;
+    if (!kept_[i] || is_final_[i] || moved_[i]) continue;
     const std::string& path = manifest_->files()[i].path;
     const absl::string_view its_folder = FolderOf(path);
     if (!its_folder.empty() && (!to_folder.valid() || its_folder != folder)) {
@@ -392,19 +697,23 @@ absl::Status DataFiles::MoveIntoFinalFolder() {
       SHOAL_ASSIGN_OR_RETURN(to_folder, MakeFolderBelow(final_.get(), shown_final, folder));
     }
     const std::string name = its_folder.empty() ? path : path.substr(its_folder.size() + 1);
-    const int error = its_folder.empty() ? RenameToFree(root_.get(), name, final_.get(), name)
-                                         : RenameToFree(from_folder.get(), name, to_folder.get(), name);
+    const int from = its_folder.empty() ? root_.get() : from_folder.get();
+    const int to = its_folder.empty() ? final_.get() : to_folder.get();
+    const int error = Rename(FileIndex(i), from, name, to, name);
     if (error == EEXIST) {
       return absl::AlreadyExistsError(absl::StrCat(shown_final, "/", path,
-                                                   " has come into being meanwhile; the"
-                                                   " download is whole and lies in ",
+                                                   " was created meanwhile by another"
+                                                   " program; the download is complete in ",
                                                    shown_root));
     }
-    // One that is gone took its name when this was tried before.
-    if (error != 0 && error != ENOENT)
-      return ErrnoStatus(error, absl::StrCat("cannot rename ", shown_root, "/", path));
+    if (error != 0)
+      return file_system_->DiskStatus(error, absl::StrCat("cannot rename ", shown_root, "/", path));
+    moved_[i] = true;
   }
-  if (syncfs(final_.get()) != 0) return ErrnoStatus(errno, absl::StrCat("cannot sync ", shown_final));
+  SHOAL_RETURN_IF_ERROR(
+      ContentEntries(*manifest_, final_.get(), shown_final, *file_system_).Make(wants_entry_, OtherLinks()));
+  if (const int error = file_system_->SyncAll(final_.get()); error != 0)
+    return file_system_->DiskStatus(error, absl::StrCat("cannot sync ", shown_final));
   return Discard(names_.output_folder, names_.temporary);
 }
 

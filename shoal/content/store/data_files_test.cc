@@ -25,11 +25,11 @@ SampleContent Folder() {
       {{"a/b/run", SampleBytes(kChunk + 1, 1), true}, {"empty", "", false}, {"z", SampleBytes(5, 2), false}});
 }
 
-// Opened, and with room for everything.
+// Opened, with all files allocated.
 absl::StatusOr<std::unique_ptr<DataFiles>> TryOpen(const std::shared_ptr<const Manifest>& manifest,
                                                    const TemporaryFolder& folder,
                                                    const std::string& final_name = "c") {
-  auto files = DataFiles::Open(manifest, {folder.path(), ".tmp", final_name, false});
+  auto files = DataFiles::Open(manifest, {folder.path(), ".tmp", final_name});
   if (!files.ok()) return files;
   const absl::Status room = (*files)->MakeRoom(FileSelection::All(*manifest));
   if (!room.ok()) return room;
@@ -56,7 +56,7 @@ TEST(DataFiles, AreMadeInFullLength) {
   EXPECT_TRUE(files->found().empty());
   struct stat info;
   ASSERT_EQ(stat(folder.Path(".tmp/a/b/run").c_str(), &info), 0);
-  EXPECT_GE(info.st_blocks * 512, static_cast<int64_t>(kChunk));  // there is room for it already
+  EXPECT_GE(info.st_blocks * 512, static_cast<int64_t>(kChunk));  // it is allocated already
 }
 
 TEST(DataFiles, TakeAndReturnChunks) {
@@ -98,7 +98,7 @@ TEST(DataFiles, KnowWhatWasTouched) {
   const absl::Time written = absl::FromUnixNanos(FileStamp::Of(folder.Path(".tmp/z"))->modified_ns);
   EXPECT_TRUE(Open(sample, folder)->UnchangedSince(written + absl::Hours(1)).full());
   EXPECT_TRUE(Open(sample, folder)->UnchangedSince(written - absl::Hours(1)).empty());
-  // Setting the time of the last writing back does not help.
+  // Setting mtime back changes nothing.
   std::filesystem::last_write_time(folder.Path(".tmp/z"), std::filesystem::file_time_type::min());
   EXPECT_TRUE(Open(sample, folder)->UnchangedSince(written - absl::Hours(1)).empty());
 }
@@ -110,7 +110,7 @@ TEST(DataFiles, MakeNoSmallFileBeforeItsChunkComes) {
   EXPECT_FALSE(std::filesystem::exists(folder.Path(".tmp/z")));
   ASSERT_TRUE(files->Write(ChunkIndex(2), sample.Chunk(2)).ok());
   EXPECT_EQ(folder.Read(folder.Path(".tmp/z")), sample.files()[2].bytes);
-  // What lies there from before may be longer.
+  // An existing file may be longer.
   folder.Write(".tmp/z", "something much longer");
   ASSERT_TRUE(files->Write(ChunkIndex(2), sample.Chunk(2)).ok());
   EXPECT_EQ(folder.Read(folder.Path(".tmp/z")), sample.files()[2].bytes);
@@ -119,7 +119,7 @@ TEST(DataFiles, MakeNoSmallFileBeforeItsChunkComes) {
 TEST(DataFiles, MakeRoomForWhatIsWantedOnly) {
   const TemporaryFolder folder;
   const SampleContent sample = Folder();
-  const auto files = *DataFiles::Open(sample.manifest(), {folder.path(), ".tmp", "c", false});
+  const auto files = *DataFiles::Open(sample.manifest(), {folder.path(), ".tmp", "c"});
   FileSelection wanted = FileSelection::None(*sample.manifest());
   wanted.Set(FileIndex(1), true);
   ASSERT_TRUE(files->MakeRoom(wanted).ok());
@@ -156,7 +156,7 @@ TEST(DataFiles, FollowNoLinks) {
 }
 
 TEST(DataFiles, SayHowMuchRoomIsMissing) {
-  // As long as a manifest can make it: more than the disks that tests run on.
+  // The longest that a manifest can describe, more than the disks that tests run on.
   std::vector<FileEntry> entries = {{"f", uint64_t{kMaxChunks} * kMaxChunkSizeBytes, false}};
   const auto manifest =
       std::make_shared<const Manifest>(Manifest::Create(Manifest::Kind::kFile, "f", kMaxChunkSizeBytes,
@@ -175,8 +175,9 @@ TEST(DataFiles, AreSealedAndMoved) {
   const SampleContent sample = Folder();
   const auto files = Open(sample, folder);
   WriteAll(sample, files.get());
-  const absl::StatusOr<std::vector<FileStamp>> stamps = files->Seal(FileSelection::All(*sample.manifest()));
-  ASSERT_TRUE(stamps.ok()) << stamps.status();
+  const absl::StatusOr<DataFiles::Sealed> sealed = files->Seal(FileSelection::All(*sample.manifest()));
+  ASSERT_TRUE(sealed.ok()) << sealed.status();
+  EXPECT_TRUE(sealed->touched.empty());
   ASSERT_TRUE(files->TakeFinalName().ok());
   EXPECT_FALSE(std::filesystem::exists(folder.Path(".tmp")));
   struct stat info;
@@ -184,10 +185,10 @@ TEST(DataFiles, AreSealedAndMoved) {
   EXPECT_NE(info.st_mode & S_IXUSR, 0u);
   ASSERT_EQ(stat(folder.Path("c/z").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0111, 0u);
-  EXPECT_EQ((*stamps)[2], *FileStamp::Of(folder.Path("c/z")));
+  EXPECT_EQ(sealed->stamps[2], *FileStamp::Of(folder.Path("c/z")));
 }
 
-TEST(DataFiles, TakeNobodysPlace) {
+TEST(DataFiles, ReplaceNothing) {
   for (const SampleContent& sample : {File(), Folder()}) {
     const TemporaryFolder folder;
     const auto files = *TryOpen(sample.manifest(), folder, "taken");

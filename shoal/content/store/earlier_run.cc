@@ -1,18 +1,24 @@
 #include "shoal/content/store/earlier_run.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/status_macros.h"
 #include "shoal/content/publish/chunk_verifier.h"
 
 namespace shoal {
 namespace {
 
-// The longest time between a chunk's bytes and its record, in a process that is not stopped between the two.
-// If it was stopped, the chunks of that file are read again, which is wasted work but harmless.
+// The longest time between the write of a chunk and of its record, unless the process is stopped in between.
+// If it was stopped, the chunks of that file are read again, which costs time only.
 constexpr absl::Duration kWriteToNote = absl::Seconds(1);
 // The sample that is read to check a journal; takes some milliseconds.
 constexpr uint64_t kSampleBytes = 2 * 1024 * 1024;
@@ -25,17 +31,21 @@ std::string RootOfWhole(const Manifest& manifest, const std::string& output_fold
 }
 
 std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manifest>& manifest,
-                                              const std::string& output_folder, const FileSelection& wanted) {
+                                              const std::string& output_folder, const FileSelection& wanted,
+                                              const std::string& file_name) {
   const std::string root = RootOfWhole(*manifest, output_folder);
   std::vector<FileStamp> stamps(manifest->files().size());
   for (uint32_t i = 0; i < manifest->files().size(); ++i) {
     if (!wanted.Wants(FileIndex(i))) continue;
     const FileEntry& file = manifest->files()[i];
-    const absl::StatusOr<FileStamp> stamp = FileStamp::Of(absl::StrCat(root, "/", file.path));
+    const bool is_renamed = manifest->kind() == Manifest::Kind::kFile && !file_name.empty();
+    const absl::StatusOr<FileStamp> stamp =
+        FileStamp::Of(absl::StrCat(root, "/", is_renamed ? file_name : file.path));
     if (!stamp.ok() || stamp->length_bytes != file.length_bytes) return nullptr;
     stamps[i] = *stamp;
   }
-  auto source = std::make_shared<const FolderSource>(manifest, root, std::move(stamps));
+  auto source =
+      std::make_shared<const FolderSource>(manifest, root, std::move(stamps), Clock::Real(), file_name);
   const auto open = [&](ChunkIndex index) { return source->Open(index); };
   return AreRight(*manifest, wanted.ChunksOf(*manifest), open) ? source : nullptr;
 }
@@ -79,5 +89,15 @@ std::string Stem(const Manifest& manifest) {
 DownloadNames::DownloadNames(const Manifest& manifest)
     : data(absl::StrCat(Stem(manifest), kDataEnding)),
       journal(absl::StrCat(Stem(manifest), kJournalEnding)) {}
+
+absl::Status RemoveUnfinished(const Manifest& manifest, const std::string& output_folder) {
+  const DownloadNames names(manifest);
+  SHOAL_RETURN_IF_ERROR(DataFiles::Discard(output_folder, names.data));
+  const std::string journal = absl::StrCat(output_folder, "/", names.journal);
+  if (unlink(journal.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
+    return ErrnoStatus(errno, absl::StrCat("cannot remove ", journal));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace shoal

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/file_selection.h"
@@ -29,14 +30,19 @@ struct DownloadNames {
 std::string RootOfWhole(const Manifest& manifest, const std::string& output_folder);
 
 // Returns: the content under its final name if all bytes of the wanted files are right (all are read); null
-// otherwise.
+// otherwise. `file_name`: the final name of a content that is a single file; empty: the content's.
 std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manifest>& manifest,
-                                              const std::string& output_folder, const FileSelection& wanted);
+                                              const std::string& output_folder, const FileSelection& wanted,
+                                              const std::string& file_name = "");
 
 // Returns: the chunks recorded in the earlier run's journal that are on the disk. `in_order`: the journal is
 // trusted for files that were not touched since `last_noted`, and only a sample of those is read; everything
 // else is read and checked.
 ChunkSet StillThere(const Manifest& manifest, const ChunkSet& noted, const DataFiles& data, bool in_order,
                     absl::Time last_noted);
+
+// Removes what an unfinished download of this content has in `output_folder`: no process may have it open. OK
+// when there is nothing. Errors: from errno, with the path.
+absl::Status RemoveUnfinished(const Manifest& manifest, const std::string& output_folder);
 
 }  // namespace shoal

@@ -55,7 +55,7 @@ TEST_F(EarlierRunTest, BelievesOnlyWhatWasNotedAndIsThere) {
   }
 }
 
-TEST_F(EarlierRunTest, ReadsWhatSomebodyHasTouchedSince) {
+TEST_F(EarlierRunTest, ReadsFilesThatWereChangedSince) {
   auto data = Written();
   std::string wrong = bytes_;
   wrong[2 * kChunk] ^= 1;
@@ -70,7 +70,7 @@ TEST_F(EarlierRunTest, ReadsWhatSomebodyHasTouchedSince) {
 
 TEST_F(EarlierRunTest, TakesTheJournalAtItsWordAfterASample) {
   const auto data = Written();
-  // None of it is right, which a sample of any of it shows.
+  // All of it is wrong, so any sample shows it.
   std::string wrong = bytes_;
   for (uint32_t i = 0; i < 5; ++i) wrong[i * kChunk] ^= 1;
   folder_.Write(".f.tmp", wrong);

@@ -10,7 +10,7 @@
 namespace shoal {
 namespace {
 
-// Further files are left to the sync at the end: each one listed stays open.
+// Each listed file stays open, so further files are left to the sync at the end.
 constexpr size_t kMaxFilesPerSync = 32;
 
 }  // namespace
@@ -123,8 +123,8 @@ void EarlySync::SyncWritten(const std::shared_ptr<State>& state, SyncThread* thr
   state->syncing = false;
   state->scheduled = state->IsDue();
   if (error != 0 && state->error.ok())
-    state->error = ErrnoStatus(error, "cannot bring the download to the disk");
-  // Other stores come first.
+    state->error = ErrnoStatus(error, "cannot sync the download to the disk");
+  // Queued again, behind the jobs of other stores.
   if (state->scheduled) thread->Run([state, thread] { SyncWritten(state, thread); });
   state->changed.NotifyAll();
 }

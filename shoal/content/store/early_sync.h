@@ -39,8 +39,8 @@ class SyncThread {
 };
 
 // Syncs the files of one store while they are still being written, on a SyncThread, so that the sync at the
-// end, which the caller still makes, is short. Asking the kernel to write (sync_file_range) is not enough:
-// what the cache of the disk holds waits there for a sync all the same (docs/adr/0011).
+// end, which the caller still makes, is short. sync_file_range is not enough: the data then waits in the
+// disk's own cache for the same sync (docs/adr/0011).
 //
 // Thread safety: all methods are thread-safe. The destructor waits for a sync in progress.
 class EarlySync {

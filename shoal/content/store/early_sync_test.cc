@@ -41,7 +41,7 @@ TEST(EarlySync, LeavesLessToTheCaller) {
     EarlySync early(100, [&](int) { return ++syncs, 0; });
     EXPECT_TRUE(early.Wrote(Any(), 99).ok());
     EXPECT_TRUE(early.Settle().ok());
-    // The caller has synced those 99: they do not count any more.
+    // The caller has synced those 99, so they do not count.
     EXPECT_TRUE(early.Wrote(Any(), 99).ok());
   }
   EXPECT_EQ(syncs, 0);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
@@ -30,11 +31,17 @@ constexpr size_t kTurnBytes = 1024 * 1024;
 constexpr size_t kMinUnsentBytes = 16 * 1024;
 constexpr size_t kMaxUnsentBytes = 4 * 1024 * 1024;
 constexpr double kUnsentTime = 0.02;  // seconds
+constexpr size_t kFillBytes = 64 * 1024;
 // The rate is looked at each time that so many times the bound went out.
 constexpr size_t kUnsentLook = 8;
 
 absl::Status Gone(absl::string_view what, int error) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(error)));
+}
+
+// Whether sendfile failed on the file, not on the socket.
+bool IsReadError(int error) {
+  return error == EIO || error == ESTALE || error == ENODATA || error == EREMOTEIO || error == EUCLEAN;
 }
 
 class TcpTransport final : public Transport {
@@ -64,8 +71,7 @@ class TcpTransport final : public Transport {
     co_await socket_.async_connect(peer, asio::redirect_error(asio::use_awaitable, error));
     if (closed_) co_return Closed();
     if (error) {
-      co_return absl::UnavailableError(
-          absl::StrCat("can't connect to ", remote_.ToString(), ": ", error.message()));
+      co_return absl::UnavailableError(absl::StrCat("can't connect: ", error.message()));
     }
     open_ = true;
     SetOptions();
@@ -117,9 +123,14 @@ class TcpTransport final : public Transport {
         if (!turn.ok()) co_return turn;
         continue;
       }
-      if (count == 0) co_return absl::FailedPreconditionError("the file is shorter than it was");
+      if (count == 0 || IsReadError(errno)) {
+        const absl::Status why = count == 0 ? absl::FailedPreconditionError("the file is shorter than it was")
+                                            : absl::FailedPreconditionError(absl::StrCat(
+                                                  "the file can't be read: ", std::strerror(errno)));
+        absl::Status filled = co_await Fill(left);
+        co_return filled.ok() ? why : filled;
+      }
       if (errno == EINTR) continue;
-      if (errno == EIO) co_return absl::FailedPreconditionError("the file can't be read");
       if (errno != EAGAIN) co_return Gone("connection lost", errno);
       absl::Status ready = co_await Ready(tcp::socket::wait_write);
       if (!ready.ok()) co_return ready;
@@ -191,6 +202,16 @@ class TcpTransport final : public Transport {
       if (closed_) co_return Closed();
     }
     co_return absl::OkStatus();
+  }
+
+  // Writes zeros in the place of bytes that could not be read.
+  asio::awaitable<absl::Status> Fill(size_t left) {
+    const std::vector<uint8_t> zeros(std::min(left, kFillBytes));
+    absl::Status status;
+    for (; left > 0 && status.ok(); left -= std::min(left, zeros.size())) {
+      status = co_await Send(std::span(zeros).first(std::min(left, zeros.size())), 0);
+    }
+    co_return status;
   }
 
   asio::awaitable<absl::Status> Send(std::span<const uint8_t> bytes, int flags) {

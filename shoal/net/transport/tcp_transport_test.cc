@@ -68,13 +68,14 @@ TEST_F(TcpTransportTest, SendsARegionAfterItsHeader) {
   EXPECT_TRUE(written.get().ok());
 }
 
-TEST_F(TcpTransportTest, AFileThatIsTooShortIsAFailedPrecondition) {
+TEST_F(TcpTransportTest, AFileThatIsTooShortIsFilledUpAndAFailedPrecondition) {
   const RegionFile file(std::string(10'000, 'x'));
   file.Truncate(9'000);
   RawConnection peer = Connect();
-  const std::array<uint8_t, 4> header{};
+  const std::array<uint8_t, 4> header{'h', 'e', 'a', 'd'};
   EXPECT_EQ(Run(transport_->WriteRegion(header, file.Region(0, 10'000))).code(),
             absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(peer.Read(10'004), "head" + std::string(9'000, 'x') + std::string(1'000, '\0'));
 }
 
 TEST_F(TcpTransportTest, AnAcceptedSocketIsOpenAndKnowsItsPeer) {
@@ -107,7 +108,7 @@ TEST_F(TcpTransportTest, TheEndOfTheStreamIsUnavailable) {
   EXPECT_EQ(Run(transport_->ReadSome(bytes)).status().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(TcpTransportTest, WritingToAPeerThatIsGoneIsUnavailable) {
+TEST_F(TcpTransportTest, WritingToAClosedPeerIsUnavailable) {
   const RegionFile file(std::string(10'000, 'x'));
   const FileRegion region = file.Region(0, 10'000);
   RawConnection peer = Connect();
@@ -118,7 +119,7 @@ TEST_F(TcpTransportTest, WritingToAPeerThatIsGoneIsUnavailable) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(TcpTransportTest, CloseEndsWhatWaits) {
+TEST_F(TcpTransportTest, CloseEndsPendingCalls) {
   RawConnection peer = Connect();
   uint8_t bytes[16];
   auto reading = boost::asio::co_spawn(loop_.context(), transport_->ReadSome(bytes), boost::asio::use_future);

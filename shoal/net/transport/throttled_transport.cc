@@ -1,10 +1,11 @@
-#include "shoal/net/transport/throttled_transport.h"
-
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
+
+#include "shoal/net/transport/transport.h"
 
 namespace shoal::net {
 namespace {
@@ -76,18 +77,23 @@ class ThrottledTransport final : public Transport {
   }
 
   asio::awaitable<absl::Status> WriteRegionSlowly(std::span<const uint8_t> header, FileRegion region) {
+    absl::Status read;  // the first step that could not be read; the later ones fill the frame all the same
     while (region.length_bytes > 0) {
       FileRegion step = region;
       step.length_bytes =
           static_cast<uint32_t>(std::min<size_t>(region.length_bytes, write_limit_->StepBytes()));
       absl::Status status = co_await Pay(*write_limit_, header.size() + step.length_bytes, writing_);
       if (status.ok()) status = co_await inner_->WriteRegion(header, step);
-      if (!status.ok()) co_return status;
+      if (absl::IsFailedPrecondition(status)) {
+        read.Update(status);
+      } else if (!status.ok()) {
+        co_return status;
+      }
       header = {};
       region.offset_bytes += step.length_bytes;
       region.length_bytes -= step.length_bytes;
     }
-    co_return absl::OkStatus();
+    co_return read;
   }
 
   asio::awaitable<absl::Status> Pay(RateLimit& limit, size_t bytes, asio::steady_timer& timer) {
@@ -115,11 +121,11 @@ class ThrottledTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> Throttled(std::unique_ptr<Transport> transport, asio::io_context& context,
+std::unique_ptr<Transport> Throttled(std::unique_ptr<Transport> transport, EventLoop& loop,
                                      std::shared_ptr<RateLimit> read_limit,
                                      std::shared_ptr<RateLimit> write_limit) {
   if (read_limit == nullptr && write_limit == nullptr) return transport;
-  return std::make_unique<ThrottledTransport>(std::move(transport), context, std::move(read_limit),
+  return std::make_unique<ThrottledTransport>(std::move(transport), loop.context(), std::move(read_limit),
                                               std::move(write_limit));
 }
 

@@ -1,18 +1,19 @@
-#include "shoal/net/transport/throttled_transport.h"
-#include "shoal/base/byte_order.h"
-
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "shoal/base/byte_order.h"
 #include "shoal/base/manual_clock.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/transport/transport.h"
 #include "tests/support/file_region.h"
 #include "tests/support/raw_connection.h"
 
@@ -59,14 +60,14 @@ class ThrottledTransportTest : public ::testing::Test {
     for (bool held_back = false; !held_back;) OnLoop([&] { held_back = transport_->held_back(); });
   }
 
-  ManualClock clock_;  // stands still: nothing passes a limit until it is told to go on
+  ManualClock clock_;  // stands still: nothing passes a limit until the test advances it
   EventLoop loop_{"test"};
   RawListener listener_;
   std::shared_ptr<RateLimit> read_limit_ = std::make_shared<RateLimit>(RateLimit::kUnlimited, clock_);
   std::shared_ptr<RateLimit> write_limit_ = std::make_shared<RateLimit>(RateLimit::kUnlimited, clock_);
   std::unique_ptr<Transport> transport_ =
-      Throttled(TcpTransports()->Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), listener_.port()}),
-                loop_.context(), read_limit_, write_limit_);
+      Throttled(TcpTransports()->Dial(loop_, {IpAddress::V4({127, 0, 0, 1}), listener_.port()}), loop_,
+                read_limit_, write_limit_);
   const std::string bytes_ = std::string(32 * 1024, 'b');
   const RegionFile file_{bytes_};
 };
@@ -86,6 +87,20 @@ TEST_F(ThrottledTransportTest, ARegionWaitsAndOtherBytesDoNot) {
   EXPECT_TRUE(written.get().ok());
   EXPECT_TRUE(arrived.get() == header + bytes_);
   EXPECT_FALSE(transport_->held_back());
+}
+
+TEST_F(ThrottledTransportTest, AFileThatIsTooShortIsFilledUpInAllSteps) {
+  RawConnection peer = listener_.Accept();
+  write_limit_->Set(kRate);
+  file_.Truncate(1'000);
+  const std::string header = "head";
+  auto written = Begin(transport_->WriteRegion(AsBytes(header), file_.Region(0, 3 * 1024)));
+  while (written.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    clock_.Advance(absl::Seconds(1));
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(written.get().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(peer.Read(4 + 3 * 1024), "head" + std::string(1'000, 'b') + std::string(3 * 1024 - 1'000, '\0'));
 }
 
 TEST_F(ThrottledTransportTest, GatheredChunksWait) {
@@ -122,11 +137,11 @@ TEST_F(ThrottledTransportTest, ClosingEndsTheWait) {
   EXPECT_EQ(written.get().code(), absl::StatusCode::kCancelled);
 }
 
-TEST(ThrottledTest, WithoutLimitsItIsTheTransportItself) {
+TEST(ThrottledTest, WithoutLimitsTheTransportIsReturned) {
   EventLoop loop("test");
   auto transport = TcpTransports()->Dial(loop, {IpAddress::V4({127, 0, 0, 1}), 1});
   Transport* const before = transport.get();
-  EXPECT_EQ(Throttled(std::move(transport), loop.context(), nullptr, nullptr).get(), before);
+  EXPECT_EQ(Throttled(std::move(transport), loop, nullptr, nullptr).get(), before);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace shoal::service {
 namespace {
 
-// Calls that a queue can take before its thread comes to arm the next ones.
+// Calls that a queue can take before its thread arms further ones.
 constexpr int kArmedCalls = 32;
 
 ByteView View(const grpc::Slice& slice) {
@@ -22,14 +22,15 @@ grpc::ByteBuffer ToBuffer(const std::string& bytes) {
   return {&slice, 1};
 }
 
-// When a queue's thread is to rest for a moment before it looks for more, instead of waiting to be woken:
-// under load, waking up for each call is most of what a call costs, and after a rest several have come. Who
-// calls seldom never meets a rest.
+// Decides when the thread of a queue sleeps for a moment before it polls again, instead of waiting to be
+// woken. Under load waking up for each call is most of its cost, and after a short sleep several calls have
+// arrived. At a low rate of calls it never sleeps, so that single calls are not delayed.
 class Pace {
  public:
   void Count() { ++events_; }
 
-  // The queue is empty. Rests, unless it did so last or there is little to do; says whether it did.
+  // Called when the queue is empty. Sleeps unless the rate is low or nothing came since the last sleep;
+  // returns whether it slept.
   bool Rest() {
     const auto now = std::chrono::steady_clock::now();
     if (now - began_ >= kWindow) {
@@ -59,8 +60,8 @@ class Pace {
 
 }  // namespace
 
-// One call from before it comes until gRPC is done with it. All operations but Wake come from its queue's
-// thread; each has a tag, so that its end is told from others'.
+// One call, from before it arrives until gRPC has finished with it. All methods but Wake run on the thread of
+// its queue. Each operation has a tag of its own, which identifies its completion.
 class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::enable_shared_from_this<Call> {
  public:
   enum class Event { kArrived, kRead, kWritten, kFinished, kDone };
@@ -97,6 +98,10 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   }
 
   absl::StatusOr<Endpoint> source() const override { return ParseGrpcPeer(context_.peer()); }
+  absl::StatusOr<Endpoint> local() const override {
+    const absl::StatusOr<Endpoint> remote = source();
+    return remote.ok() ? calls_->connections_->LocalOf(*remote) : remote;
+  }
   void AddTrailingMetadata(const std::string& key, const std::string& value) override {
     context_.AddTrailingMetadata(key, value);
   }
@@ -113,7 +118,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   void OnRead(bool ok) {
     const auto* const dialogue = std::get_if<GrpcMethods::Dialogue>(method_);
     if (!ok) {
-      // Either the caller has said all, or its message was larger than is allowed.
+      // Either the caller has sent everything, or its message was larger than allowed.
       return Finish(dialogue ? absl::OkStatus()
                              : absl::ResourceExhaustedError("a message that is too large"));
     }
@@ -134,7 +139,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
 
   void OnWritten(bool ok) {
     if (std::holds_alternative<GrpcMethods::Dialogue>(*method_)) {
-      // A caller that is gone is found out by reading.
+      // A caller that is gone makes the read fail.
       io_.Read(&request_, &read_);
       return;
     }
@@ -149,7 +154,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   void OpenStream(ByteView request) {
     {
       MutexLock lock(&mutex_);
-      writing_ = true;  // nothing goes out before the call's beginning
+      writing_ = true;  // no message is sent before the initial metadata
     }
     auto source = std::get<GrpcMethods::ServerStream>(*method_).open(this, request, shared_from_this());
     if (!source.ok()) return Finish(source.status());
@@ -157,7 +162,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
       MutexLock lock(&mutex_);
       source_ = *std::move(source);
     }
-    // So that the client knows that it is served, though there may be nothing to say for long.
+    // Tells the client that the stream is open, although its first message may be long in coming.
     io_.SendInitialMetadata(&written_);
   }
 
@@ -169,7 +174,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
     Proceed();
   }
 
-  // Starts a stream's next write, or its end, unless something is on its way.
+  // Starts the next write of a stream, or its end, unless an operation is pending.
   void Proceed() {
     MutexLock lock(&mutex_);
     if (writing_ || over_ || source_ == nullptr) return;
@@ -207,7 +212,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   const GrpcMethods::Method* method_ = nullptr;
   grpc::ByteBuffer request_;
   bool ended_ = false;  // the last operation is over
-  bool gone_ = false;   // gRPC says that the call is done with
+  bool gone_ = false;   // gRPC has finished with the call
   Tag arrived_{this, Event::kArrived};
   Tag read_{this, Event::kRead};
   Tag written_{this, Event::kWritten};
@@ -221,8 +226,9 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-GrpcCalls::GrpcCalls(const GrpcMethods* methods, uint32_t threads, grpc::ServerBuilder* builder)
-    : methods_(methods) {
+GrpcCalls::GrpcCalls(const GrpcMethods* methods, const GrpcConnections* connections, uint32_t threads,
+                     grpc::ServerBuilder* builder)
+    : methods_(methods), connections_(connections) {
   builder->RegisterAsyncGenericService(&service_);
   for (uint32_t i = 0; i < threads; ++i) queues_.push_back(builder->AddCompletionQueue());
 }

@@ -8,6 +8,7 @@
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/grpcpp.h"
 #include "shoal/base/mutex.h"
+#include "shoal/service/grpc/grpc_connections.h"
 #include "shoal/service/grpc/grpc_methods.h"
 
 namespace shoal::service {
@@ -16,16 +17,19 @@ namespace shoal::service {
 // completion queue. Messages stay bytes.
 //
 // It does not use gRPC's callback API, whose threads (at least two on any machine) pass each event on to
-// another one: docs/adr/0018 has the figures.
+// another thread: docs/adr/0018 has the figures.
+//
+// Thread safety: Start and Stop are called on one thread.
 class GrpcCalls {
  public:
-  // Adds itself to `builder`. `methods` must outlive it.
-  GrpcCalls(const GrpcMethods* methods, uint32_t threads, grpc::ServerBuilder* builder);
+  // Adds itself to `builder`. `methods` and `connections` must outlive it.
+  GrpcCalls(const GrpcMethods* methods, const GrpcConnections* connections, uint32_t threads,
+            grpc::ServerBuilder* builder);
   ~GrpcCalls();
 
-  // Called when the server runs.
+  // Called once the server runs.
   void Start();
-  // Called after the server was shut down: waits for the calls that it cancelled. Idempotent.
+  // Called after the server was shut down. Waits for the calls that it cancelled. Idempotent.
   void Stop();
 
  private:
@@ -37,6 +41,7 @@ class GrpcCalls {
   void OnCallGone();
 
   const GrpcMethods* const methods_;
+  const GrpcConnections* const connections_;
   grpc::AsyncGenericService service_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::vector<std::thread> threads_;

@@ -13,7 +13,7 @@ namespace health_pb = ::grpc::health::v1;
 
 constexpr char kHealthService[] = "grpc.health.v1.Health";
 
-// The service that is asked about; nothing for what is no request.
+// Returns the service in the request, or nothing for bytes that are no request.
 std::optional<std::string> ServiceIn(ByteView request) {
   health_pb::HealthCheckRequest in;
   if (!in.ParseFromArray(request.data(), static_cast<int>(request.size()))) return std::nullopt;
@@ -28,7 +28,7 @@ std::string Encode(health_pb::HealthCheckResponse::ServingStatus status) {
 
 }  // namespace
 
-// Tells one caller what the state is, each time it is another.
+// Sends the state to one caller whenever it has changed.
 class GrpcHealth::Watcher final : public GrpcStreamSource {
  public:
   Watcher(const GrpcHealth* health, bool known) : health_(health), known_(known) {}

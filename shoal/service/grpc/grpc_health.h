@@ -10,16 +10,19 @@
 
 namespace shoal::service {
 
-// grpc.health.v1: whether this process serves, as a whole ("") and for each of its services, which are all
-// alike. Check answers at once, Watch tells each change. Thread-safe.
+// The service grpc.health.v1.Health: reports whether this process serves, as a whole ("") and for each of its
+// services, which all have the same state. Check answers at once; Watch sends the state and each change of
+// it.
+//
+// Thread safety: all methods are thread-safe.
 class GrpcHealth {
  public:
   explicit GrpcHealth(const std::vector<std::string>& services);
 
-  // Must outlive the server that answers them.
+  // Adds the methods of the service. This must outlive the server that has them.
   void AddTo(GrpcMethods* methods);
   void SetServing(bool serving);
-  // Not serving, for good; those who watch are told, and then that it is over.
+  // Sets NOT_SERVING for good. Each watch gets the change, and then ends with UNAVAILABLE.
   void ShutDown();
 
  private:

@@ -16,40 +16,46 @@
 
 namespace shoal::service {
 
-// One call, as the method that answers it sees it.
+// One call, as the method that answers it sees it. Valid while the method runs.
 class GrpcCall {
  public:
   virtual ~GrpcCall() = default;
-  // Where it comes from. INVALID_ARGUMENT when that is no IP address, such as a Unix socket.
+  // Returns the address of the caller. Errors: INVALID_ARGUMENT when it has no IP address, as over a Unix
+  // socket.
   virtual absl::StatusOr<Endpoint> source() const = 0;
-  // Goes with the status that ends the call; for a unary call only, before it is answered.
+  // Returns the address of this server that the caller is connected to. Errors: NOT_FOUND when it is unknown.
+  virtual absl::StatusOr<Endpoint> local() const = 0;
+  // Adds metadata to the status that ends the call. Only for a unary call, before it returns.
   virtual void AddTrailingMetadata(const std::string& key, const std::string& value) = 0;
 };
 
-// The source of the messages of a server stream: Next is called whenever the previous message was sent, by
+// The source of the messages of a server stream. Next is called whenever the previous message was sent, on
 // one thread at a time. Destroyed when the call ends, for any reason.
 class GrpcStreamSource {
  public:
-  struct Nothing {};  // for now
+  struct Nothing {};  // no message yet; GrpcStream::Wake follows
   using Message = std::variant<Nothing, std::string, absl::Status>;
 
   virtual ~GrpcStreamSource() = default;
-  // The next message, or the end of the call.
+  // Returns the next message, or the status that ends the call.
   virtual Message Next() = 0;
 };
 
-// The wire of a stream, for its source and what feeds the source. May outlive the call. Thread-safe.
+// The sending side of a stream, for its source and for what feeds the source. May outlive the call.
+// Thread-safe.
 class GrpcStream {
  public:
   virtual ~GrpcStream() = default;
-  // The source has a message, or the end of the call.
+  // Called when the source has a message or the end of the call.
   virtual void Wake() = 0;
 };
 
 // The methods of a GrpcServer, each a function of bytes, by full name such as
-// "/shoal.tracker.v1.TrackerService/Lookup". Only the function knows what the bytes mean: a response can be
-// encoded without a protobuf message, and a service can be tested without gRPC. The threads of the server
-// call functions concurrently; they must not block. Filled before the server starts.
+// "/shoal.tracker.v1.TrackerService/Lookup". Only the function interprets the bytes: a response can be
+// encoded without a protobuf message, and a service can be tested without gRPC.
+//
+// Thread safety: filled before the server starts. The threads of the server then call functions concurrently;
+// they must not block.
 class GrpcMethods {
  public:
   using Answer = std::function<absl::StatusOr<std::string>(GrpcCall* call, ByteView request)>;
@@ -58,7 +64,7 @@ class GrpcMethods {
   struct Unary {
     Answer answer;
   };
-  // A bidirectional stream: each message of the caller gets one response, in order; an error ends the call.
+  // A bidirectional stream: each message of the caller gets one response, in order. An error ends the call.
   struct Dialogue {
     Answer answer;
   };
@@ -72,7 +78,7 @@ class GrpcMethods {
     methods_["/" + service + "/" + method] = std::move(how);
     if (services_.empty() || services_.back() != service) services_.push_back(service);
   }
-  // Null when there is none.
+  // Returns null when there is none.
   const Method* Find(absl::string_view full_name) const {
     const auto found = methods_.find(full_name);
     return found == methods_.end() ? nullptr : &found->second;

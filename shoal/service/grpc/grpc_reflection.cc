@@ -27,7 +27,7 @@ void SetNotFound(const std::string& what, reflection_pb::ServerReflectionRespons
   out->mutable_error_response()->set_error_message(absl::StrCat(what, " is not known here"));
 }
 
-// The files of protos/, as protoc read them: with their comments, which generated code does not carry.
+// The files of protos/ as protoc parsed them: with their comments, which generated code does not contain.
 class Files {
  public:
   static const Files& Instance() {
@@ -45,7 +45,7 @@ class Files {
   Files() {
     protobuf::FileDescriptorSet all;
     if (!all.ParseFromArray(kProtoFiles, static_cast<int>(kProtoFilesBytes))) std::abort();
-    // Each file comes after what it imports.
+    // protoc emits each file after those that it imports.
     for (const protobuf::FileDescriptorProto& file : all.file()) {
       if (pool_.BuildFile(file) == nullptr) std::abort();
       serialized_[file.name()] = file.SerializeAsString();
@@ -56,7 +56,7 @@ class Files {
   absl::flat_hash_map<std::string, std::string> serialized_;
 };
 
-// The file and all that it imports, each once.
+// Adds the file and all that it imports, each once.
 void AddFile(const protobuf::FileDescriptor& file,
              absl::flat_hash_set<const protobuf::FileDescriptor*>* added,
              reflection_pb::FileDescriptorResponse* out) {
@@ -90,7 +90,7 @@ absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vecto
   reflection_pb::ServerReflectionResponse out;
   Request& in = *out.mutable_original_request();
   if (!in.ParseFromArray(question.data(), static_cast<int>(question.size())))
-    return absl::InvalidArgumentError("is no ServerReflectionRequest");
+    return absl::InvalidArgumentError("the request is no ServerReflectionRequest");
   out.set_valid_host(in.host());
   const protobuf::DescriptorPool& pool = Files::Instance().pool();
   switch (in.message_request_case()) {
@@ -118,14 +118,14 @@ absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vecto
       break;
     case Request::MESSAGE_REQUEST_NOT_SET:
       out.mutable_error_response()->set_error_code(static_cast<int>(absl::StatusCode::kInvalidArgument));
-      out.mutable_error_response()->set_error_message("nothing is asked");
+      out.mutable_error_response()->set_error_message("the request has no message_request");
       break;
   }
   return out.SerializeAsString();
 }
 
 void AddReflection(GrpcMethods* methods) {
-  // Two names for the same messages; clients try the newer one first.
+  // Two names for the same messages. Clients try the newer one first.
   for (const char* service :
        {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}) {
     methods->Add(service, "ServerReflectionInfo",

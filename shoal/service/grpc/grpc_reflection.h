@@ -9,12 +9,20 @@
 
 namespace shoal::service {
 
-// Answers one request of server reflection; request and response are the bytes of the messages of
-// protos/grpc/reflection/v1/reflection.proto. Knows the files of protos/, with their comments. What is not found
-// is an answer, not an error. Errors: INVALID_ARGUMENT when `question` is no request.
+// Server reflection over the files of protos/, with their comments: grpcurl and similar tools need no proto
+// file. The descriptors are built at the first request and kept for the life of the process.
+//
+// Thread safety: thread-safe.
+
+// Returns the response to one request. Both are the bytes of the messages of
+// protos/grpc/reflection/v1/reflection.proto. `services` is the list that a client gets when it asks for one.
+// A symbol that is not found is a response with an error_response, not an error. Errors: INVALID_ARGUMENT
+// when `question` is no ServerReflectionRequest.
 absl::StatusOr<std::string> AnswerReflection(ByteView question, const std::vector<std::string>& services);
 
-// Adds grpc.reflection.v1 and v1alpha. They list every service that `methods` has when they are asked.
+// Adds grpc.reflection.v1.ServerReflection and its v1alpha form, which older clients request. They list every
+// service that `methods` has at the time of the request, so the order of the calls that fill `methods` does
+// not matter. `methods` must outlive the server.
 void AddReflection(GrpcMethods* methods);
 
 }  // namespace shoal::service

@@ -1,5 +1,11 @@
 #include "shoal/service/grpc/grpc_server.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -12,15 +18,19 @@
 #include "absl/strings/strip.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
+#include "grpc/support/log.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/resource_quota.h"
+#include "shoal/base/file_descriptor.h"
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/accept_loop.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/service/grpc/grpc_calls.h"
+#include "shoal/service/grpc/grpc_connections.h"
 #include "shoal/service/grpc/grpc_health.h"
 #include "shoal/service/grpc/grpc_reflection.h"
+#include "shoal/service/log/log.h"
 
 namespace shoal::service {
 namespace {
@@ -31,11 +41,11 @@ constexpr int kMaxConcurrentStreams = 1000;
 // All connections' buffers together; beyond it gRPC sheds connections. Bounds what a flood of reset streams
 // can take.
 constexpr size_t kMaxMemoryBytes = 256 * 1024 * 1024;
-// A connection that does not come up to its first HTTP/2 frames in this time is closed.
+// A connection whose first HTTP/2 frames have not arrived in this time is closed.
 constexpr int kHandshakeTimeoutMs = 10'000;
 // A connection without calls is closed after this; clients connect again when they need to.
 constexpr int kMaxIdleMs = 15 * 60 * 1000;
-// How a peer that vanished without a word is found out.
+// Detect a peer that vanished without closing the connection.
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 // Clients that ping more often than this are cut off; ours do it each 30 s.
@@ -43,19 +53,51 @@ constexpr int kMinPingIntervalMs = 10'000;
 
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
-void QuietProtobufOnce() {
-  // Protobuf writes a line to stderr for each string that is no UTF-8: anybody could fill the disk with it.
-  static const bool done = (google::protobuf::SetLogHandler(nullptr), true);
-  static_cast<void>(done);
+void LogGrpc(gpr_log_func_args* args) {
+  const absl::string_view message = args->message;
+  const LogLevel level = absl::StartsWith(message, "assertion failed") ? LogLevel::kError : LogLevel::kDebug;
+  Log(level, message, {{"library", "grpc"}, {"source", absl::StrCat(args->file, ":", args->line)}});
 }
 
-// gRPC's own listener stops accepting for good once the process has run out of descriptors, and it has no
-// bound on the number of connections: so the connections come from a loop of ours, and are handed over one by
-// one.
+// Protobuf writes a line for each string that is not UTF-8: any client could fill the disk with them.
+void LogProtobuf(google::protobuf::LogLevel level, const char* file, int line, const std::string& message) {
+  const bool fatal = level == google::protobuf::LOGLEVEL_FATAL;
+  Log(fatal ? LogLevel::kError : LogLevel::kDebug, message,
+      {{"library", "protobuf"}, {"source", absl::StrCat(file, ":", line)}});
+}
+
+// Removes the socket of a process that has ended. Errors: UNAVAILABLE when a process listens there;
+// ALREADY_EXISTS when it is no socket.
+absl::Status RemoveStaleSocket(const std::string& path) {
+  sockaddr_un address{};
+  if (path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": the path of a socket has at most ", sizeof(address.sun_path) - 1, " bytes"));
+  }
+  struct stat info{};
+  if (lstat(path.c_str(), &info) != 0) return absl::OkStatus();
+  if (!S_ISSOCK(info.st_mode)) return absl::AlreadyExistsError(absl::StrCat(path, " is no socket"));
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const FileDescriptor socket_to_it(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (connect(socket_to_it.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    return absl::UnavailableError(absl::StrCat("another process listens at ", path));
+  }
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, absl::StrCat("cannot remove ", path));
+  }
+  return absl::OkStatus();
+}
+
+// A server whose connections come from an AcceptLoop. gRPC's own listener stops accepting for good once the
+// process has run out of descriptors, and does not bound the number of connections.
 class ExternallyFedServer final : public GrpcServer {
  public:
-  ExternallyFedServer(GrpcMethods methods, net::Listener listener)
-      : listener_(std::move(listener)), methods_(std::move(methods)), health_(methods_.services()) {
+  ExternallyFedServer(GrpcMethods methods, std::optional<net::Listener> listener, uint32_t max_connections)
+      : listener_(std::move(listener)),
+        methods_(std::move(methods)),
+        health_(methods_.services()),
+        connections_(max_connections) {
     health_.AddTo(&methods_);
     AddReflection(&methods_);
   }
@@ -79,12 +121,26 @@ class ExternallyFedServer final : public GrpcServer {
     grpc::ResourceQuota quota("shoal");
     quota.Resize(kMaxMemoryBytes);
     builder.SetResourceQuota(quota);
-    calls_ = std::make_unique<GrpcCalls>(&methods_, options.threads, &builder);
+    calls_ = std::make_unique<GrpcCalls>(&methods_, &connections_, options.threads, &builder);
+    int unix_bound = 1;
+    if (!options.unix_socket.empty()) {
+      SHOAL_RETURN_IF_ERROR(RemoveStaleSocket(options.unix_socket));
+      builder.AddListeningPort(absl::StrCat("unix:", options.unix_socket), grpc::InsecureServerCredentials(),
+                               &unix_bound);
+    }
+    // A socket is made with the rights that this mask leaves: there is no moment in which others may connect.
+    const mode_t mask = umask(0077);
     server_ = builder.BuildAndStart();
+    umask(mask);
+    if (server_ == nullptr && !options.unix_socket.empty()) {
+      return absl::UnavailableError(absl::StrCat("cannot listen at ", options.unix_socket));
+    }
     if (server_ == nullptr) return absl::InternalError("gRPC did not start its server");
     calls_->Start();
-    accept_loop_.emplace(accept_thread_, std::move(listener_), options.max_connections,
+    if (!listener_.has_value()) return absl::OkStatus();
+    accept_loop_.emplace(accept_thread_, *std::move(listener_), options.max_connections,
                          [this](FileDescriptor connection) {
+                           connections_.Add(connection.get());
                            Acceptor::NewConnectionParameters handed_over;
                            handed_over.listener_fd = -1;
                            handed_over.fd = connection.Release();
@@ -93,7 +149,7 @@ class ExternallyFedServer final : public GrpcServer {
     return absl::OkStatus();
   }
 
-  uint16_t port() const override { return accept_loop_->port(); }
+  uint16_t port() const override { return accept_loop_ ? accept_loop_->port() : uint16_t{0}; }
   void SetServing(bool serving) override { health_.SetServing(serving); }
 
   void Stop(absl::Duration grace) override {
@@ -108,9 +164,10 @@ class ExternallyFedServer final : public GrpcServer {
   }
 
  private:
-  net::Listener listener_;  // until the accept loop has it
+  std::optional<net::Listener> listener_;  // until the accept loop has it
   GrpcMethods methods_;
   GrpcHealth health_;
+  GrpcConnections connections_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<GrpcCalls> calls_;  // outlives the server, which gives back calls that were armed
   std::unique_ptr<grpc::Server> server_;
@@ -123,11 +180,25 @@ class ExternallyFedServer final : public GrpcServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, GrpcMethods methods) {
-  SHOAL_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(options.listen));
-  QuietProtobufOnce();
-  auto server = std::make_unique<ExternallyFedServer>(std::move(methods), std::move(listener));
+  std::optional<net::Listener> listener;
+  if (options.listen.has_value()) {
+    SHOAL_ASSIGN_OR_RETURN(listener, net::Listener::Open(*options.listen));
+  }
+  RouteLibraryLogs();
+  auto server =
+      std::make_unique<ExternallyFedServer>(std::move(methods), std::move(listener), options.max_connections);
   SHOAL_RETURN_IF_ERROR(server->Open(options));
   return server;
+}
+
+void RouteLibraryLogs() {
+  static const bool done = [] {
+    gpr_set_log_function(&LogGrpc);
+    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // gRPC's own default, which it sets later
+    google::protobuf::SetLogHandler(&LogProtobuf);
+    return true;
+  }();
+  static_cast<void>(done);
 }
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -140,7 +211,13 @@ absl::StatusOr<Endpoint> ParseGrpcPeer(absl::string_view peer) {
   if (!absl::ConsumePrefix(&peer, "ipv4:") && !absl::ConsumePrefix(&peer, "ipv6:")) {
     return absl::InvalidArgumentError(absl::StrCat("\"", peer, "\" is no IP address"));
   }
-  return Endpoint::Parse(absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%5b", "["}, {"%5d", "]"}}));
+  std::string text =
+      absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%5b", "["}, {"%5d", "]"}, {"%25", "%"}});
+  // A link-local address has a scope, which means something on this machine only: "[fe80::1%2]:4711".
+  const size_t scope = text.find('%');
+  const size_t end = text.find(']');
+  if (scope != std::string::npos && end != std::string::npos && scope < end) text.erase(scope, end - scope);
+  return Endpoint::Parse(text);
 }
 
 }  // namespace shoal::service

@@ -1,5 +1,6 @@
 #include "shoal/service/grpc/grpc_server.h"
 
+#include <algorithm>
 #include <deque>
 #include <future>
 #include <memory>
@@ -9,12 +10,15 @@
 
 #include "gmock/gmock.h"
 
+#include "google/protobuf/wire_format_lite.h"
+#include "grpc/support/log.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "shoal/base/mutex.h"
 #include "shoal/net/listener.h"
 #include "shoal/service/grpc/health_endpoint.h"
+#include "shoal/service/log/log.h"
 #include "tests/support/loopback_client.h"
 
 namespace shoal::service {
@@ -56,11 +60,15 @@ class Queue {
   std::deque<T> values_ ABSL_GUARDED_BY(mutex_);
 };
 
-// One method of each kind: "Who" answers who calls or the error that the request names, "Echo" answers each
-// message with itself, and "Count" says a number as often as it is told to, then ends or waits.
+// One method of each kind: "Who" returns the source of the call or the error that the request names, "Echo"
+// returns each message unchanged, and "Count" sends the numbers up to the requested one, then ends or waits.
 class SampleService {
  public:
   void AddTo(GrpcMethods* methods) {
+    methods->Add("test.Sample", "Where", GrpcMethods::Unary{[](GrpcCall* call, ByteView) {
+                   const auto local = call->local();
+                   return local.ok() ? local->ToString() : std::string(local.status().message());
+                 }});
     methods->Add("test.Sample", "Who", GrpcMethods::Unary{[](GrpcCall* call, ByteView request) {
                    return Who(call, std::string(request.begin(), request.end()));
                  }});
@@ -81,7 +89,7 @@ class SampleService {
 
   // The stream that was opened last, once there is one.
   std::shared_ptr<GrpcStream> TakeStream() { return streams_.Pop(); }
-  // Counters that are done with.
+  // Counters whose call has ended.
   Queue<int>& over() { return over_; }
 
  private:
@@ -198,7 +206,7 @@ class GrpcServerTest : public ::testing::Test {
   std::unique_ptr<GrpcServer> server_;
 };
 
-TEST_F(GrpcServerTest, KnowsWhereACallComesFrom) {
+TEST_F(GrpcServerTest, ReportsTheSourceOfACall) {
   for (const char* listen : {"127.0.0.1:0", "0.0.0.0:0", "[::]:0"}) {
     Start(listen);
     const auto [status, peer] = Call(Target(), "/test.Sample/Who", "");
@@ -210,7 +218,16 @@ TEST_F(GrpcServerTest, KnowsWhereACallComesFrom) {
   }
 }
 
-TEST_F(GrpcServerTest, KnowsWhereACallOverIpv6ComesFrom) {
+TEST_F(GrpcServerTest, ReportsTheAddressThatACallerIsConnectedTo) {
+  Start("0.0.0.0:0");
+  for (const char* address : {"127.0.0.1", "127.0.0.2", "127.0.0.1"}) {
+    const auto [status, local] = Call(Target(address), "/test.Sample/Where", "");
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(local, Target(address));
+  }
+}
+
+TEST_F(GrpcServerTest, ReportsTheSourceOfACallOverIpv6) {
   if (!net::Listener::Open(*Endpoint::Parse("[::1]:0")).ok()) GTEST_SKIP() << "no IPv6 here";
   Start("[::]:0");
   const auto [status, peer] = Call(Target("[::1]"), "/test.Sample/Who", "");
@@ -222,15 +239,17 @@ TEST_F(GrpcServerTest, KnowsWhereACallOverIpv6ComesFrom) {
 TEST_F(GrpcServerTest, HealthFollowsSetServingAndStop) {
   Start();
   const HostPort address{"127.0.0.1", server_->port()};
-  EXPECT_EQ(CheckHealth(address, absl::Seconds(60)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(CheckHealth(address.ToString(), absl::Seconds(60)).code(), absl::StatusCode::kUnavailable);
   server_->SetServing(true);
-  EXPECT_TRUE(CheckHealth(address, absl::Seconds(60)).ok()) << CheckHealth(address, absl::Seconds(60));
+  EXPECT_TRUE(CheckHealth(address.ToString(), absl::Seconds(60)).ok())
+      << CheckHealth(address.ToString(), absl::Seconds(60));
   // HealthCheckRequest{service: "test.Sample"}.
   EXPECT_EQ(Call(Target(), "/grpc.health.v1.Health/Check", "\x0A\x0Btest.Sample").second, "\x08\x01");
   server_->SetServing(false);
-  EXPECT_THAT(std::string(CheckHealth(address, absl::Seconds(60)).message()), HasSubstr("not serving"));
+  EXPECT_THAT(std::string(CheckHealth(address.ToString(), absl::Seconds(60)).message()),
+              HasSubstr("not serving"));
   server_->Stop(absl::ZeroDuration());
-  EXPECT_EQ(CheckHealth(address, absl::Seconds(60)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(CheckHealth(address.ToString(), absl::Seconds(60)).code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(GrpcServerTest, ReflectionAnswersUnderBothOfItsNames) {
@@ -259,7 +278,7 @@ TEST_F(GrpcServerTest, ReflectionShowsTheCommentsOfTheProtos) {
   EXPECT_THAT(files, HasSubstr("Idempotent"));
 }
 
-TEST_F(GrpcServerTest, TooLargeAMessageIsRefused) {
+TEST_F(GrpcServerTest, AMessageThatIsTooLargeIsRefused) {
   Start();
   EXPECT_EQ(Call(Target(), "/test.Sample/Who", std::string(5000, 'x')).first.error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -283,10 +302,10 @@ TEST_F(GrpcServerTest, ConnectionsAreBoundedAndFreedAgain) {
   EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
-TEST_F(GrpcServerTest, ErrorsComeWithTheirMetadata) {
+TEST_F(GrpcServerTest, ErrorsCarryTheirMetadata) {
   Start();
   EXPECT_EQ(Call(Target(), "/test.Sample/Who", "fail").first.error_code(), grpc::StatusCode::DATA_LOSS);
-  EXPECT_EQ(Call(Target(), "/test.Sample/Where", "").first.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(Call(Target(), "/test.Sample/Elsewhere", "").first.error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(GrpcServerTest, ADialogueAnswersEachMessage) {
@@ -304,7 +323,7 @@ TEST_F(GrpcServerTest, ADialogueAnswersEachMessage) {
   EXPECT_EQ(refused.Finish().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
-TEST_F(GrpcServerTest, AStreamSaysAllAndEnds) {
+TEST_F(GrpcServerTest, AStreamSendsAllItsMessagesAndEnds) {
   Start();
   Stream stream(Target(), "/test.Sample/Count");
   stream.Write("\x03");
@@ -318,7 +337,7 @@ TEST_F(GrpcServerTest, AStreamSaysAllAndEnds) {
   EXPECT_EQ(refused.Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(GrpcServerTest, AStreamThatIsCancelledIsOver) {
+TEST_F(GrpcServerTest, ACancelledStreamEnds) {
   Start();
   Stream stream(Target(), "/test.Sample/Count");
   stream.Write("w");
@@ -329,7 +348,7 @@ TEST_F(GrpcServerTest, AStreamThatIsCancelledIsOver) {
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
-TEST_F(GrpcServerTest, StopCancelsWhatDoesNotEndInTime) {
+TEST_F(GrpcServerTest, StopCancelsCallsThatDoNotEndInTime) {
   Start();
   Stream stream(Target(), "/test.Sample/Count");
   stream.Write("w");
@@ -339,7 +358,7 @@ TEST_F(GrpcServerTest, StopCancelsWhatDoesNotEndInTime) {
   EXPECT_FALSE(stream.Finish().ok());
 }
 
-TEST_F(GrpcServerTest, WhoWatchesHealthHearsOfEachChangeAndOfTheEnd) {
+TEST_F(GrpcServerTest, AHealthWatchReportsEachChangeAndTheEnd) {
   Start();
   Stream stream(Target(), "/grpc.health.v1.Health/Watch");
   stream.Write("");
@@ -363,6 +382,25 @@ TEST_F(GrpcServerTest, ATakenPortIsUnavailable) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(Target()));
 }
 
+TEST(LibraryLogsTest, AreLinesOfTheLogAtDebugLevel) {
+  RouteLibraryLogs();
+  const auto logged = [](LogLevel level) {
+    StartLog("tester", level, LogFormat::kText);
+    ::testing::internal::CaptureStderr();
+    gpr_log("resolver.cc", 7, GPR_LOG_SEVERITY_ERROR, "no name\n%s", "server");
+    using Wire = google::protobuf::internal::WireFormatLite;
+    EXPECT_FALSE(Wire::VerifyUtf8String("\xff", 1, Wire::PARSE, "a.field"));
+    const std::string text = ::testing::internal::GetCapturedStderr();
+    StartLog("tester", LogLevel::kInfo, LogFormat::kText);
+    return text;
+  };
+  EXPECT_EQ(logged(LogLevel::kInfo), "");
+  const std::string text = logged(LogLevel::kDebug);
+  EXPECT_THAT(text, HasSubstr(" debug tester: no name\\nserver library=grpc source=resolver.cc:7\n"));
+  EXPECT_THAT(text, HasSubstr("'a.field' contains invalid UTF-8 data"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
 TEST(GrpcConversionTest, StatusAndPeers) {
   EXPECT_TRUE(ToGrpc(absl::OkStatus()).ok());
   EXPECT_EQ(ToGrpc(absl::NotFoundError("x")).error_code(), grpc::StatusCode::NOT_FOUND);
@@ -370,6 +408,8 @@ TEST(GrpcConversionTest, StatusAndPeers) {
   EXPECT_EQ(ParseGrpcPeer("ipv4:192.0.2.7:4711")->ToString(), "192.0.2.7:4711");
   EXPECT_EQ(ParseGrpcPeer("ipv6:%5B2001:db8::1%5D:4711")->ToString(), "[2001:db8::1]:4711");
   EXPECT_EQ(ParseGrpcPeer("ipv6:[2001:db8::1]:4711")->ToString(), "[2001:db8::1]:4711");
+  EXPECT_EQ(ParseGrpcPeer("ipv6:%5Bfe80::1%252%5D:4711")->ToString(), "[fe80::1]:4711");
+  EXPECT_EQ(ParseGrpcPeer("ipv6:%5Bfe80::1%25eth0%5D:4711")->ToString(), "[fe80::1]:4711");
   EXPECT_FALSE(ParseGrpcPeer("unix:/run/x").ok());
   EXPECT_FALSE(ParseGrpcPeer("").ok());
 }

@@ -12,9 +12,9 @@
 namespace shoal::service {
 namespace {
 
-// HealthCheckResponse{status: SERVING}: field 1, varint 1. The two messages of grpc.health.v1 are so small
-// and so fixed that their bytes are written out here, and no generated code is needed. The request is the
-// empty message.
+// HealthCheckResponse{status: SERVING}: field 1, varint 1. The messages of grpc.health.v1 are small and will
+// not change, so their bytes are written out here instead of using generated code. The request is the empty
+// message.
 constexpr char kServing[] = {0x08, 0x01};
 
 class GrpcHealthEndpoint final : public HealthEndpoint {
@@ -41,8 +41,8 @@ absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoin
   return std::make_unique<GrpcHealthEndpoint>(std::move(server));
 }
 
-absl::Status CheckHealth(const HostPort& address, absl::Duration timeout) {
-  const std::string target = address.ToString();
+absl::Status CheckHealth(const std::string& target, absl::Duration timeout) {
+  RouteLibraryLogs();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   grpc::GenericStub stub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));

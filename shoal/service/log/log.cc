@@ -1,19 +1,27 @@
 #include "shoal/service/log/log.h"
 
 #include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <memory>
+#include <new>
+#include <stdexcept>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "nlohmann/json.hpp"
 #include "shoal/base/clock.h"
-#include "shoal/service/log/log_line.h"
+#include "shoal/base/units.h"
 #include "spdlog/logger.h"
 #include "spdlog/sinks/stdout_sinks.h"
 
 namespace shoal::service {
 namespace {
 
-// What StartLog sets. The program's name and the format are written before threads start, and only read
+// What StartLog sets. The name of the program and the format are written before threads start, and only read
 // afterwards.
 struct State {
   std::string program = "shoal";
@@ -21,7 +29,7 @@ struct State {
   std::atomic<LogLevel> level = LogLevel::kInfo;
   spdlog::logger logger{"shoal", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
 
-  // Lines are made whole in log_line.cc; spdlog is the locked and unbuffered way to stderr.
+  // spdlog gets whole lines: it contributes the lock and the unbuffered write to stderr.
   State() {
     logger.set_pattern("%v");
     logger.set_level(spdlog::level::trace);
@@ -34,7 +42,150 @@ State& TheState() {
   return *state;
 }
 
+absl::string_view NameOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "info";
+}
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+// Returns the length of the printable UTF-8 sequence beyond ASCII at the start of `text`; 0: there is none,
+// and its bytes are escaped. The C1 controls (U+0080 to U+009F) are not printable: some terminals obey them.
+size_t PrintableSequence(absl::string_view text) {
+  const auto at = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  size_t size = 0;
+  uint32_t code = 0;
+  uint32_t smallest = 0;
+  if ((at(0) & 0xE0) == 0xC0) {
+    size = 2, code = at(0) & 0x1F, smallest = 0xA0;
+  } else if ((at(0) & 0xF0) == 0xE0) {
+    size = 3, code = at(0) & 0x0F, smallest = 0x800;
+  } else if ((at(0) & 0xF8) == 0xF0) {
+    size = 4, code = at(0) & 0x07, smallest = 0x10000;
+  }
+  if (size == 0 || size > text.size()) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((at(i) & 0xC0) != 0x80) return 0;
+    code = (code << 6) | (at(i) & 0x3F);
+  }
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  return code < smallest || code > 0x10FFFF || surrogate ? 0 : size;
+}
+
+void AppendEscaped(absl::string_view text, bool quoted, std::string* out) {
+  while (!text.empty()) {
+    const auto byte = static_cast<uint8_t>(text[0]);
+    size_t taken = 1;
+    if (byte >= 0x80) taken = PrintableSequence(text);
+    if (quoted && (byte == '"' || byte == '\\')) {
+      absl::StrAppend(out, "\\", text.substr(0, 1));
+    } else if (byte == '\n') {
+      out->append("\\n");
+    } else if (byte == '\r') {
+      out->append("\\r");
+    } else if (byte == '\t') {
+      out->append("\\t");
+    } else if (byte < 0x20 || byte == 0x7F || taken == 0) {
+      absl::StrAppend(out, "\\x", absl::Hex(byte, absl::kZeroPad2));
+      taken = 1;
+    } else {
+      out->append(text.data(), taken);
+    }
+    text.remove_prefix(taken);
+  }
+}
+
+bool NeedsQuotes(absl::string_view value) {
+  if (value.empty()) return true;
+  for (const char c : value) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte <= 0x20 || byte == 0x7F || c == '"' || c == '=' || c == '\\') return true;
+  }
+  return false;
+}
+
+std::string JsonText(absl::string_view text) {
+  return nlohmann::json(std::string(text))
+      .dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
+}
+
+int exit_code_without_resources = 1;
+
+// Exits for an exception that says that the system lacks something, and aborts for any other reason.
+[[noreturn]] void EndProcess() {
+  std::string what;
+  try {
+    if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    what = "out of memory";
+  } catch (const std::runtime_error& error) {  // std::system_error, and Boost's
+    what = error.what();
+  } catch (...) {
+    std::abort();
+  }
+  if (what.empty()) std::abort();
+  ReportFatal(absl::StrCat("the system lacks a resource: ", what,
+                           " (are the limits of open files, ulimit -n, and processes, ulimit -u, too low?)"));
+  std::_Exit(exit_code_without_resources);
+}
+
 }  // namespace
+
+LogValue LogValue::Bytes(uint64_t bytes) {
+  LogValue value(bytes);
+  value.text_ = FormatBytes(bytes);
+  return value;
+}
+
+LogValue LogValue::BytesPerSecond(double rate) {
+  LogValue value(rate);
+  value.text_ = FormatRate(rate);
+  return value;
+}
+
+std::string LogValue::ToText() const {
+  if (!text_.empty()) return text_;
+  if (const auto* const text = std::get_if<std::string>(&value_)) return *text;
+  return ToJson();
+}
+
+std::string LogValue::ToJson() const {
+  struct Encoder {
+    std::string operator()(const std::string& text) const { return JsonText(text); }
+    std::string operator()(bool value) const { return value ? "true" : "false"; }
+    // JSON has no infinity.
+    std::string operator()(double number) const { return nlohmann::json(number).dump(); }
+    std::string operator()(int64_t number) const { return absl::StrCat(number); }
+    std::string operator()(uint64_t number) const { return absl::StrCat(number); }
+  };
+  return std::visit(Encoder(), value_);
+}
+
+LogFormat EarlyLogFormat(int argc, const char* const* argv) {
+  constexpr absl::string_view kFlag = "--log-format";
+  absl::string_view asked;
+  if (const char* const environment = std::getenv("SHOAL_LOG_FORMAT")) asked = environment;
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view word = argv[i];
+    if (word == kFlag && i + 1 < argc) {
+      asked = argv[i + 1];
+    } else if (absl::ConsumePrefix(&word, kFlag) && absl::ConsumePrefix(&word, "=")) {
+      asked = word;
+    }
+  }
+  return asked == "json" ? LogFormat::kJson : LogFormat::kText;
+}
 
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view text) {
   if (text == "debug") return LogLevel::kDebug;
@@ -68,6 +219,45 @@ void Log(LogLevel level, absl::string_view message, std::initializer_list<LogFie
   const LogLine line{Clock::Real().Now(), level, state.program, message, fields.begin(), fields.size()};
   const std::string text = state.format == LogFormat::kJson ? line.ToJson() : line.ToText();
   state.logger.log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
+}
+
+void ReportFatal(absl::string_view message) {
+  const State& state = TheState();
+  if (state.format == LogFormat::kJson) return Log(LogLevel::kError, message);
+  std::string line = absl::StrCat(state.program, ": ");
+  AppendEscaped(message, /*quoted=*/false, &line);
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+void ExitWhenResourcesEnd(int exit_code) {
+  exit_code_without_resources = exit_code;
+  std::set_terminate(EndProcess);
+}
+
+std::string LogLine::ToText() const {
+  std::string out = absl::StrCat(TimeText(time), " ", NameOf(level), " ", program, ": ");
+  AppendEscaped(message, /*quoted=*/false, &out);
+  for (size_t i = 0; i < field_count; ++i) {
+    const auto& [key, value] = fields[i];
+    absl::StrAppend(&out, " ", key, "=");
+    const std::string text = value.ToText();
+    const bool quoted = NeedsQuotes(text);
+    if (quoted) out.push_back('"');
+    AppendEscaped(text, quoted, &out);
+    if (quoted) out.push_back('"');
+  }
+  return out;
+}
+
+std::string LogLine::ToJson() const {
+  std::string out =
+      absl::StrCat("{\"time\":", JsonText(TimeText(time)), ",\"level\":", JsonText(NameOf(level)),
+                   ",\"program\":", JsonText(program), ",\"message\":", JsonText(message));
+  for (size_t i = 0; i < field_count; ++i) {
+    absl::StrAppend(&out, ",", JsonText(fields[i].first), ":", fields[i].second.ToJson());
+  }
+  out.push_back('}');
+  return out;
 }
 
 }  // namespace shoal::service

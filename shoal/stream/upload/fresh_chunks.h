@@ -17,17 +17,18 @@ namespace shoal::stream {
 // A peer's place in one FreshChunks. Not used again for another peer.
 using FreshPeer = StrongIndex<struct FreshPeerTag, uint64_t>;
 
-// Chooses the chunks that a complete server sends when the peer leaves the choice to it: *fresh* ones, which
-// it has given to none of its connected peers and which none of them is known to hold. Among these it prefers
-// the chunks that it has sent least often so far, with random ties. So a seeder sends each chunk out about
-// once before it repeats one, whatever its peers would have requested, and waits for no peer.
+// Chooses the chunks that a server with all chunks sends when the peer leaves the choice to it: *fresh* ones,
+// which it has given to none of its connected peers and which none of them is known to hold. Among these it
+// prefers the chunks that it has sent least often so far, with random ties. So a seeder sends each chunk
+// about once before it repeats one, whatever its peers would have requested, and without waiting for any of
+// them.
 //
-// The chunks of a peer that leaves leave with it: what no other peer holds or was given is fresh again
-// (behind what was sent less often).
+// When a peer leaves, the chunks that no other peer holds or was given are fresh again (after those that were
+// sent less often).
 //
-// Pure policy: no sockets, no clock, all randomness from the seed. One for all peers of a content;
-// thread-safe, since they live on several loops. Costs about 12 bytes per chunk, and a bit per chunk and
-// peer.
+// Pure policy: no sockets, no clock, all randomness from the seed. One object for all peers of a content.
+// Costs about 12 bytes per chunk, and a bit per chunk and peer.
+// Thread safety: all methods are thread-safe, since the peers are on several loops.
 class FreshChunks {
  public:
   // `run_chunks`: the length of a run, at least 1.
@@ -36,10 +37,10 @@ class FreshChunks {
   // Adds a peer that is not known to hold anything yet.
   FreshPeer Join();
   void Leave(FreshPeer peer);
-  // The peer says that it holds these. OUT_OF_RANGE, and no change, when one reaches past the content.
+  // The peer holds these chunks. Errors: OUT_OF_RANGE, and no change, when a range reaches past the content.
   absl::Status Holds(FreshPeer peer, const std::vector<ChunkRange>& ranges);
 
-  // A fresh chunk, from now on counted as sent to `peer`; nothing when none is left.
+  // Returns a fresh chunk, which counts as sent to `peer` from now on; nothing when none is left.
   std::optional<ChunkIndex> Take(FreshPeer peer);
   // Undoes Take for a chunk that could not be sent.
   void GiveBack(FreshPeer peer, ChunkIndex chunk);

@@ -18,7 +18,7 @@ std::vector<uint32_t> TakeAll(FreshChunks& fresh, FreshPeer peer) {
   return taken;
 }
 
-TEST(FreshChunksTest, GivesEachChunkOnceToWhomeverAsks) {
+TEST(FreshChunksTest, GivesEachChunkOnce) {
   FreshChunks fresh(10, 1);
   const FreshPeer a = fresh.Join();
   const FreshPeer b = fresh.Join();
@@ -32,7 +32,7 @@ TEST(FreshChunksTest, GivesEachChunkOnceToWhomeverAsks) {
   EXPECT_EQ(fresh.Take(a), std::nullopt);
 }
 
-TEST(FreshChunksTest, TiesAreDrawnFromTheSeed) {
+TEST(FreshChunksTest, TiesAreBrokenByTheSeed) {
   const auto order = [](uint64_t seed) {
     FreshChunks fresh(50, seed);
     return TakeAll(fresh, fresh.Join());
@@ -52,7 +52,7 @@ TEST(FreshChunksTest, SmallChunksComeInRuns) {
   }
 }
 
-TEST(FreshChunksTest, ARunGoesOnWhileOthersTake) {
+TEST(FreshChunksTest, ARunContinuesWhileOthersTake) {
   FreshChunks fresh(1000, 3, /*run_chunks=*/10);
   const FreshPeer a = fresh.Join();
   const FreshPeer b = fresh.Join();
@@ -64,11 +64,11 @@ TEST(FreshChunksTest, ARunGoesOnWhileOthersTake) {
     last = taken;
     fresh.Take(b);
   }
-  // All but the first of each ten, and now and then one that the other was given.
+  // All but the first of each ten, except where the other peer was given a chunk of the run.
   EXPECT_GE(followed, 80);
 }
 
-TEST(FreshChunksTest, ARunEndsAtWhatIsNotFresh) {
+TEST(FreshChunksTest, ARunEndsAtAChunkThatIsNotFresh) {
   FreshChunks fresh(4, 3, /*run_chunks=*/4);
   const FreshPeer peer = fresh.Join();
   fresh.Sent(peer, ChunkIndex(2));
@@ -89,7 +89,7 @@ struct Case {
 
 class FreshAfterTest : public ::testing::TestWithParam<Case> {};
 
-TEST_P(FreshAfterTest, WhatNobodyHasNorWasGiven) {
+TEST_P(FreshAfterTest, ChunksThatNoPeerHoldsOrWasGiven) {
   FreshChunks fresh(3, 1);
   std::vector<FreshPeer> peers;
   for (const Step& step : GetParam().steps) {
@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
              {0, 1, 2}}),
     [](const auto& test) { return test.param.name; });
 
-TEST(FreshChunksTest, WhatWasSentLessOftenGoesFirst) {
+TEST(FreshChunksTest, ChunksSentLessOftenGoFirst) {
   FreshChunks fresh(4, 7);
   const FreshPeer first = fresh.Join();
   fresh.Sent(first, ChunkIndex(0));

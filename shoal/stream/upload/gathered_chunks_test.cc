@@ -15,7 +15,7 @@ FrameHeader HeaderOf(const FileRegion& region, uint32_t index) {
   return {FrameType::kChunk, region.length_bytes, index, 7};
 }
 
-TEST(GatheredChunksTest, AreFramesOneBehindTheOther) {
+TEST(GatheredChunksTest, AreConsecutiveFrames) {
   const auto source = FileChunkSource::Make(kChunk + 5, kChunk);
   GatheredChunks gathered;
   std::string expected;
@@ -34,7 +34,7 @@ TEST(GatheredChunksTest, AreFramesOneBehindTheOther) {
   EXPECT_FALSE(gathered.full());
 }
 
-TEST(GatheredChunksTest, AreFullWithAQuarterOfAMebibyte) {
+TEST(GatheredChunksTest, AreFullAt256KiB) {
   const auto source = FileChunkSource::Make(17 * kChunk, kChunk);
   GatheredChunks gathered;
   uint32_t count = 0;
@@ -45,7 +45,7 @@ TEST(GatheredChunksTest, AreFullWithAQuarterOfAMebibyte) {
   EXPECT_EQ(count, 16u);
 }
 
-TEST(GatheredChunksTest, AreWithoutTheOneThatCannotBeRead) {
+TEST(GatheredChunksTest, OmitAChunkThatCannotBeRead) {
   const auto source = FileChunkSource::Make(2 * kChunk, kChunk);
   source->Truncate(kChunk + 1);
   GatheredChunks gathered;

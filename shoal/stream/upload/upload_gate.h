@@ -13,20 +13,23 @@
 
 namespace shoal::stream {
 
-// The UploadTurns of a server, for its sessions on all loops. Thread-safe.
+// The UploadTurns of a server, shared by its sessions on all loops, which it wakes when their turn comes. The
+// order of the turns is the business of UploadTurns alone.
+//
+// Thread safety: all methods are thread-safe. `clock` must outlive it.
 class UploadGate {
  public:
-  // How often a waiting uploader should Look.
+  // The time between two calls of Look by a waiting uploader.
   static constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 
   explicit UploadGate(uint32_t parallel, const Clock& clock = Clock::Real());
 
-  // `wake` is called when a turn that was waited for may have come, from the thread that made room; it
-  // must not call back. It is never called again once Leave has returned, but for a call that is under way.
+  // `wake` is called when a turn that was requested may have come, on the thread that made room. It must not
+  // call this object. Once Leave has returned it is not called again, except for a call in progress.
   Uploader Join(std::function<void()> wake);
   void Leave(Uploader uploader);
 
-  // As in UploadTurns, whose calls wake those that they name.
+  // As in UploadTurns; the uploaders that its calls return are woken.
   bool Ask(Uploader uploader, uint64_t bytes);
   void Done(Uploader uploader);
   void Look();

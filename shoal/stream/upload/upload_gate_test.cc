@@ -10,7 +10,7 @@
 namespace shoal::stream {
 namespace {
 
-TEST(UploadGateTest, WakesWhoseTurnHasCome) {
+TEST(UploadGateTest, WakesTheUploaderWhoseTurnHasCome) {
   ManualClock clock;
   UploadGate gate(1, clock);
   int wakes_a = 0;
@@ -29,7 +29,7 @@ TEST(UploadGateTest, WakesWhoseTurnHasCome) {
   EXPECT_EQ(wakes_b, 1);
 }
 
-TEST(UploadGateTest, LookingWakesThoseWhomAFrozenPeerHoldsUp) {
+TEST(UploadGateTest, LookWakesUploadersBehindAFrozenPeer) {
   ManualClock clock;
   UploadGate gate(1, clock);
   int wakes = 0;
@@ -44,11 +44,11 @@ TEST(UploadGateTest, LookingWakesThoseWhomAFrozenPeerHoldsUp) {
   EXPECT_EQ(wakes, 1);
 }
 
-// Threads that pass many turns among them: nobody is forgotten, and never are there more than the bound.
+// Threads that pass many turns among them: each gets its turns, and never more than the bound send at a time.
 TEST(UploadGateTest, ThreadsTakeTurns) {
   constexpr int kThreads = 6;
   constexpr int kTurns = 300;
-  ManualClock clock;  // stands still, so that nobody is slow for its sake
+  ManualClock clock;  // stands still, so that no turn counts as slow
   UploadGate gate(2, clock);
   std::atomic<int> turns = 0;
   std::vector<std::thread> threads;
@@ -71,7 +71,7 @@ TEST(UploadGateTest, ThreadsTakeTurns) {
         ++turns;
         gate.Done(me);
       }
-      // Whoever was about to wake this thread is done before it goes.
+      // A call that wakes this thread ends before the thread does.
       MutexLock lock(&mutex);
     });
   }

@@ -13,17 +13,17 @@
 
 namespace shoal::stream {
 
-// What was sent to one peer over one connection.
+// What was sent to one peer over one connection. Value type.
 struct PeerUpload {
   PeerId peer;
-  Endpoint endpoint;  // that it dialled from; with the port where it takes connections, if it does
+  Endpoint endpoint;  // the source of the connection, with the port of the peer's listener if it has one
   uint64_t sent_bytes = 0;
   uint64_t sent_chunks = 0;
   double bytes_per_second = 0;  // over the last seconds
 };
 
-// What was sent of one content since its first request: in all, over each connection that is open now,
-// and to each peer over closed connections (up to UploadLedger::kMaxGone peers that received anything).
+// What was sent of one content since its first request: in total, over each open connection, and to each peer
+// over closed connections (up to UploadLedger::kMaxGone peers that received anything). Value type.
 struct ContentTotals {
   uint64_t sent_bytes = 0;
   uint64_t sent_chunks = 0;
@@ -32,12 +32,13 @@ struct ContentTotals {
   std::vector<PeerUpload> gone;  // without a rate
 };
 
-// Keeps the ContentTotals of one content. Thread-safe.
+// Keeps the ContentTotals of one content. `clock` must outlive it. Thread safety: all methods are
+// thread-safe.
 class UploadLedger {
  public:
   static constexpr size_t kMaxGone = 1000;
 
-  // One peer's account, to be kept as long as it is connected. Thread-safe.
+  // The account of one connection, from Open to Close. Thread safety: all methods are thread-safe.
   class Account {
    public:
     Account(const PeerId& peer, const Endpoint& endpoint, absl::Duration now);

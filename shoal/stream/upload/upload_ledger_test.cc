@@ -7,7 +7,7 @@
 namespace shoal::stream {
 namespace {
 
-TEST(UploadLedgerTest, CountsByPeerAndInAll) {
+TEST(UploadLedgerTest, CountsByPeerAndInTotal) {
   ManualClock clock;
   UploadLedger ledger(clock);
   const PeerId one = RandomPeerId();
@@ -30,7 +30,7 @@ TEST(UploadLedgerTest, CountsByPeerAndInAll) {
   EXPECT_EQ(both.peers[0].sent_chunks, 3);
   EXPECT_DOUBLE_EQ(both.peers[0].bytes_per_second, 3000);
 
-  // Who has gone still counts in all.
+  // A disconnected peer still counts in the total.
   ledger.Close(first);
   ledger.Close(first);
   clock.Advance(absl::Minutes(1));
@@ -45,7 +45,7 @@ TEST(UploadLedgerTest, CountsByPeerAndInAll) {
   EXPECT_EQ(later.gone[0].bytes_per_second, 0);
 }
 
-TEST(UploadLedgerTest, APeerThatComesAndGoesIsOneOfThoseGone) {
+TEST(UploadLedgerTest, ADisconnectedPeerIsReportedAsGone) {
   ManualClock clock;
   UploadLedger ledger(clock);
   const PeerId peer = RandomPeerId();
@@ -54,14 +54,14 @@ TEST(UploadLedgerTest, APeerThatComesAndGoesIsOneOfThoseGone) {
     account->Sent(10, 1, clock.Uptime());
     ledger.Close(account);
   }
-  ledger.Close(ledger.Open(RandomPeerId(), Endpoint()));  // it got nothing
+  ledger.Close(ledger.Open(RandomPeerId(), Endpoint()));  // it received nothing
   const ContentTotals totals = ledger.Read();
   ASSERT_EQ(totals.gone.size(), 1);
   EXPECT_EQ(totals.gone[0].sent_bytes, 30);
   EXPECT_EQ(totals.gone[0].sent_chunks, 3);
 }
 
-TEST(UploadLedgerTest, RemembersABoundedNumberOfPeers) {
+TEST(UploadLedgerTest, KeepsABoundedNumberOfPeers) {
   ManualClock clock;
   UploadLedger ledger(clock);
   for (size_t i = 0; i < UploadLedger::kMaxGone + 5; ++i) {

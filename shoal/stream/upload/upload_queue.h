@@ -11,19 +11,23 @@
 
 namespace shoal::stream {
 
-// The chunks that one peer has asked for and not got yet, in the order of asking, and the bounds on how many
-// there may be and on their bytes. Pure state: no sockets. One thread.
+// The chunks that one peer has requested and that were not sent yet, in the order of the requests, with
+// bounds on their number and on their bytes.
+//
+// Pure state: no sockets. Thread safety: one thread.
 class UploadQueue {
  public:
   UploadQueue(uint32_t max_chunks, uint64_t max_bytes) : max_chunks_(max_chunks), max_bytes_(max_bytes) {}
 
-  // Takes in a request that a stranger wrote. What can't be served comes back as refusals: chunks that
-  // `source` does not hold, and what is over the bounds (one chunk is never over that of bytes). A chunk that
-  // is queued already is not queued twice. INVALID_ARGUMENT when a range reaches past the content. Looks at a
-  // bounded number of chunks, however many are named.
+  // Adds the chunks of an untrusted request. Returns refusals for those that can't be served: chunks that
+  // `source` does not hold, and chunks over the bounds (a single chunk is never over the bound on bytes). A
+  // chunk that is queued already is not queued twice. Examines a bounded number of chunks, however many the
+  // request names.
+  //
+  // Errors: INVALID_ARGUMENT when a range reaches past the content.
   absl::StatusOr<std::vector<Refuse>> Add(const Request& request, const ChunkSource& source);
   void Cancel(const stream::Cancel& cancel);
-  // The next one to send.
+  // Removes and returns the next chunk to send.
   std::optional<ChunkIndex> Pop();
 
   bool empty() const { return queued_.empty(); }
@@ -44,7 +48,7 @@ class UploadQueue {
   uint64_t queued_bytes_ = 0;
 };
 
-// The same chunks in the same order, neighbours that ascend by one made one range.
+// Returns the same chunks in the same order, with ascending neighbours joined into ranges.
 std::vector<ChunkRange> RunsOf(const std::vector<ChunkIndex>& chunks);
 
 }  // namespace shoal::stream

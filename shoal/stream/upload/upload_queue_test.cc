@@ -29,14 +29,14 @@ class UploadQueueTest : public ::testing::Test {
   UploadQueue queue_{8, 1024 * 1024};
 };
 
-TEST_F(UploadQueueTest, KeepsTheOrderAndNoDoubles) {
+TEST_F(UploadQueueTest, KeepsTheOrderWithoutDuplicates) {
   EXPECT_THAT(Add({{ChunkIndex(5), 2}, {ChunkIndex(1), 1}}), IsEmpty());
   EXPECT_THAT(Add({{ChunkIndex(6), 1}, {ChunkIndex(0), 1}, {ChunkIndex(0), 1}}), IsEmpty());
   EXPECT_THAT(Drain(), ElementsAre(5, 6, 1, 0));
   EXPECT_THAT(Drain(), IsEmpty());
 }
 
-TEST_F(UploadQueueTest, RefusesWhatIsOverTheBound) {
+TEST_F(UploadQueueTest, RefusesChunksOverTheBound) {
   const auto refusals = Add({{ChunkIndex(0), 10}, {ChunkIndex(15), 5}});
   ASSERT_THAT(refusals, SizeIs(1));
   EXPECT_EQ(refusals[0].reason, Refuse::Reason::kTooManyRequests);
@@ -44,13 +44,13 @@ TEST_F(UploadQueueTest, RefusesWhatIsOverTheBound) {
   EXPECT_THAT(Drain(), SizeIs(8));
 }
 
-TEST_F(UploadQueueTest, RefusesWhatIsOverTheBoundOfBytes) {
+TEST_F(UploadQueueTest, RefusesBytesOverTheBound) {
   queue_ = UploadQueue(8, 3 * 16384 - 1);
   const auto refusals = Add({{ChunkIndex(0), 5}});
   ASSERT_THAT(refusals, SizeIs(1));
   EXPECT_EQ(refusals[0].reason, Refuse::Reason::kTooManyRequests);
   EXPECT_THAT(refusals[0].chunks, ElementsAre(ChunkRange{ChunkIndex(3), 2}));
-  // What was cancelled or sent makes room again.
+  // Cancelled and sent chunks make room again.
   queue_.Cancel(Cancel{{{ChunkIndex(1), 1}}});
   queue_.Pop();
   EXPECT_THAT(Add({{ChunkIndex(7), 2}}), IsEmpty());
@@ -82,7 +82,7 @@ TEST_F(UploadQueueTest, RangesPastTheContentAreAnErrorAndChangeNothing) {
   EXPECT_TRUE(queue_.empty());
 }
 
-TEST_F(UploadQueueTest, CancelTakesOut) {
+TEST_F(UploadQueueTest, CancelRemoves) {
   Add({{ChunkIndex(0), 8}});
   queue_.Cancel({{{ChunkIndex(1), 3}, {ChunkIndex(7), 1}, {ChunkIndex(12), 100}}});
   EXPECT_THAT(Drain(), ElementsAre(0, 4, 5, 6));

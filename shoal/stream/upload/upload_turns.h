@@ -41,7 +41,8 @@ class UploadTurns {
   // Called now and then while uploaders wait. Returns those that may send because others no longer count.
   std::vector<Uploader> Look(absl::Duration now);
 
-  uint32_t sending() const { return static_cast<uint32_t>(sending_.size()); }  // that count
+  // Uploaders that are sending and count, and uploaders that wait.
+  uint32_t sending() const { return static_cast<uint32_t>(sending_.size()); }
   uint32_t waiting() const { return static_cast<uint32_t>(line_.size()); }
 
  private:
@@ -49,8 +50,8 @@ class UploadTurns {
   struct State {
     Doing doing = Doing::kNothing;
     bool slow = false;
-    uint64_t bytes = 0;         // asked for
-    uint64_t bytes_before = 0;  // what all had sent when it began
+    uint64_t bytes = 0;         // requested
+    uint64_t bytes_before = 0;  // sent by all uploaders before its turn
     absl::Duration began;
   };
 

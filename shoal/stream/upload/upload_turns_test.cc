@@ -21,7 +21,7 @@ std::vector<Uploader> Join(UploadTurns& turns, size_t count) {
   return uploaders;
 }
 
-TEST(UploadTurnsTest, SoManySendAtATimeAndTheRestInTheOrderOfAsking) {
+TEST(UploadTurnsTest, ABoundedNumberSendsAndTheRestFollowInOrder) {
   UploadTurns turns(2);
   const auto u = Join(turns, 4);
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(0)));
@@ -32,13 +32,13 @@ TEST(UploadTurnsTest, SoManySendAtATimeAndTheRestInTheOrderOfAsking) {
   EXPECT_EQ(turns.waiting(), 2);
 
   EXPECT_THAT(turns.Done(u[0], At(1)), ElementsAre(u[2]));
-  // Whoever has sent goes to the end of the line.
+  // An uploader that has sent goes to the end of the queue.
   EXPECT_FALSE(turns.Ask(u[0], kChunk, At(1)));
   EXPECT_THAT(turns.Done(u[1], At(1)), ElementsAre(u[3]));
   EXPECT_THAT(turns.Done(u[2], At(2)), ElementsAre(u[0]));
 }
 
-TEST(UploadTurnsTest, AskingAgainTellsWhetherTheTurnHasCome) {
+TEST(UploadTurnsTest, AskingAgainReportsWhetherTheTurnHasCome) {
   UploadTurns turns(1);
   const auto u = Join(turns, 2);
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(0)));
@@ -50,7 +50,7 @@ TEST(UploadTurnsTest, AskingAgainTellsWhetherTheTurnHasCome) {
   EXPECT_TRUE(turns.Ask(u[1], kChunk, At(1)));
 }
 
-TEST(UploadTurnsTest, WhoeverLeavesOrHasNothingLeftMakesRoom) {
+TEST(UploadTurnsTest, LeavingOrHavingNothingLeftMakesRoom) {
   UploadTurns turns(1);
   const auto u = Join(turns, 4);
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(0)));
@@ -60,8 +60,8 @@ TEST(UploadTurnsTest, WhoeverLeavesOrHasNothingLeftMakesRoom) {
   EXPECT_THAT(turns.Leave(u[0], At(0)), ElementsAre(u[3]));
 }
 
-// Three places. One peer takes nothing; the others send chunk after chunk.
-TEST(UploadTurnsTest, WhoIsOvertakenManyTimesStopsCountingUntilItKeepsUp) {
+// Three slots. One peer takes nothing; the others take chunk after chunk.
+TEST(UploadTurnsTest, AnOvertakenUploaderStopsCountingUntilItKeepsUp) {
   UploadTurns turns(3);
   const auto u = Join(turns, 5);
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(0)));  // the slow one
@@ -69,7 +69,7 @@ TEST(UploadTurnsTest, WhoIsOvertakenManyTimesStopsCountingUntilItKeepsUp) {
   EXPECT_TRUE(turns.Ask(u[2], kChunk, At(0)));
   EXPECT_FALSE(turns.Ask(u[3], kChunk, At(0)));
   EXPECT_FALSE(turns.Ask(u[4], kChunk, At(0)));
-  // Each of the two other places passes four chunks.
+  // Each of the two other slots passes four chunks.
   const std::vector<Uploader> line = {u[1], u[2], u[3], u[4]};
   for (size_t i = 0; i < 7; ++i) {
     EXPECT_THAT(turns.Done(line[i % 4], At(1)), ElementsAre(line[(i + 2) % 4])) << i;
@@ -78,16 +78,16 @@ TEST(UploadTurnsTest, WhoIsOvertakenManyTimesStopsCountingUntilItKeepsUp) {
   EXPECT_THAT(turns.Done(line[7 % 4], At(1)), ElementsAre(line[9 % 4], line[10 % 4]));
   EXPECT_EQ(turns.sending(), 3);
 
-  // Its next chunk does not count from the start, nor does it wait.
+  // Its next turn neither counts nor waits.
   EXPECT_THAT(turns.Done(u[0], At(2)), IsEmpty());
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(2)));
   EXPECT_EQ(turns.sending(), 3);
-  // That one it takes as fast as the others do theirs; so the one after counts.
+  // It takes that chunk as fast as the others take theirs, so the turn after it counts.
   turns.Done(u[0], At(3));
   EXPECT_FALSE(turns.Ask(u[0], kChunk, At(3)));
 }
 
-TEST(UploadTurnsTest, UnequalPartsOfALinkAreNotSlowness) {
+TEST(UploadTurnsTest, UnequalSharesOfALinkAreNotSlowness) {
   UploadTurns turns(2);
   const auto u = Join(turns, 3);
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(0)));
@@ -111,8 +111,8 @@ struct PatienceCase {
 
 class PatienceTest : public ::testing::TestWithParam<PatienceCase> {};
 
-// One place, so that only time can tell.
-TEST_P(PatienceTest, WhoHasItsTurnFarLongerThanUsualStopsCounting) {
+// One slot, so that only time shows a slow peer.
+TEST_P(PatienceTest, ATurnFarLongerThanUsualStopsCounting) {
   const PatienceCase& expected = GetParam();
   UploadTurns turns(1);
   const auto u = Join(turns, 2);
@@ -123,7 +123,7 @@ TEST_P(PatienceTest, WhoHasItsTurnFarLongerThanUsualStopsCounting) {
     turns.Done(u[0], At(now));
   }
   EXPECT_TRUE(turns.Ask(u[0], kChunk, At(now)));
-  EXPECT_THAT(turns.Look(At(now + 1000)), IsEmpty()) << "nobody waits for it";
+  EXPECT_THAT(turns.Look(At(now + 1000)), IsEmpty()) << "nothing waits for it";
   EXPECT_FALSE(turns.Ask(u[1], kChunk, At(now)));
   EXPECT_THAT(turns.Look(At(now + expected.still_patient_at)), IsEmpty());
   EXPECT_THAT(turns.Look(At(now + expected.no_longer_at)), ElementsAre(u[1]));

@@ -176,7 +176,7 @@ absl::StatusOr<Refuse> Refuse::Decode(ByteView bytes) {
   refuse.retry_after = absl::Milliseconds(message.retry_after_ms());
   if (message.detail().size() > kMaxDetailBytes) return Malformed(kName, "detail too long");
   refuse.detail = std::move(*message.mutable_detail());
-  // It ends up on terminals: a stranger's text must not move the cursor there.
+  // The text is shown on terminals: text from outside must not control them.
   for (char& c : refuse.detail) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }

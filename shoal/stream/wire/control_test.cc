@@ -42,7 +42,7 @@ bool RangesDecode(std::vector<ChunkRange> ranges) {
   return Message::Decode(AsBytes(message.Encode())).ok();
 }
 
-TEST(HelloTest, SurvivesTheTrip) {
+TEST(HelloTest, SurvivesEncodingAndDecoding) {
   const Hello sent = SomeHello();
   const auto got = Hello::Decode(AsBytes(sent.Encode()));
   ASSERT_TRUE(got.ok()) << got.status();
@@ -77,7 +77,7 @@ TEST(HelloTest, EveryFieldIsBounded) {
                    .ok());  // a short content id
 }
 
-TEST(RangesTest, SurviveTheTripInOrder) {
+TEST(RangesTest, SurviveEncodingAndDecodingInOrder) {
   Request request;
   request.chunks = {{ChunkIndex(9), 2}, {ChunkIndex(0), 1}, {ChunkIndex(kMaxChunks - 5), 5}};
   EXPECT_EQ(Request::Decode(AsBytes(request.Encode()))->chunks, request.chunks);
@@ -86,7 +86,7 @@ TEST(RangesTest, SurviveTheTripInOrder) {
   EXPECT_THAT(Request::Decode({})->chunks, IsEmpty());
 }
 
-TEST(RangesTest, EmptyOrImpossibleOnesAreRefused) {
+TEST(RangesTest, EmptyOrImpossibleRangesAreRefused) {
   for (const ChunkRange& range :
        {ChunkRange{ChunkIndex(1), 0}, ChunkRange{ChunkIndex(kMaxChunks), 1},
         ChunkRange{ChunkIndex(1), kMaxChunks}, ChunkRange{ChunkIndex(0xffffffff), 2},
@@ -112,7 +112,7 @@ TEST(RequestAnyTest, IsBounded) {
   }
 }
 
-TEST(RefuseTest, SurvivesTheTrip) {
+TEST(RefuseTest, SurvivesEncodingAndDecoding) {
   Refuse refuse;
   refuse.reason = Refuse::Reason::kBusy;
   refuse.chunks = {{ChunkIndex(3), 4}};
@@ -126,7 +126,7 @@ TEST(RefuseTest, SurvivesTheTrip) {
   EXPECT_EQ(got->detail, refuse.detail);
 }
 
-TEST(RefuseTest, IsCutToItsBounds) {
+TEST(RefuseTest, IsTruncatedToItsBounds) {
   Refuse refuse;
   refuse.retry_after = absl::InfiniteDuration();
   refuse.detail = std::string(5000, 'd');
@@ -136,7 +136,7 @@ TEST(RefuseTest, IsCutToItsBounds) {
   EXPECT_EQ(got->detail, std::string(1024, 'd'));
 }
 
-TEST(RefuseTest, TextIsFitForATerminalAndMayBeNoUtf8) {
+TEST(RefuseTest, DetailHasNoControlCharactersAndNeedNotBeUtf8) {
   Refuse refuse;
   refuse.detail = "\x1b[2Jgone\n\xff";
   EXPECT_EQ(Refuse::Decode(AsBytes(refuse.Encode()))->detail, " [2Jgone \xff");

@@ -37,7 +37,8 @@ enum class FrameType : uint8_t {
 
 inline constexpr size_t kFrameHeaderBytes = 16;
 inline constexpr uint32_t kMaxControlBytes = 1024 * 1024;
-// The first frame comes from a stranger: room for the chunk set of kMaxChunks chunks and a ticket, no more.
+// The first frame comes from an unknown peer: room for the chunk set of kMaxChunks chunks and a ticket, no
+// more.
 inline constexpr uint32_t kMaxHelloBytes = 256 * 1024;
 inline constexpr uint32_t kManifestSliceBytes = 256 * 1024;
 inline constexpr uint32_t kMaxFrameBytes = kMaxChunkSizeBytes;

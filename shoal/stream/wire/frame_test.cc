@@ -17,7 +17,7 @@ bool Decodes(FrameType type, uint32_t length_bytes) {
   return FrameHeader::Decode(bytes).ok();
 }
 
-TEST(FrameHeaderTest, HasItsPlaceForEachField) {
+TEST(FrameHeaderTest, EncodesEachFieldAtItsOffset) {
   FrameHeader header;
   header.type = FrameType::kChunk;
   header.length_bytes = 0x00010203;
@@ -58,7 +58,7 @@ TEST(FrameHeaderTest, LengthsAreBoundedByType) {
   }
 }
 
-TEST(FrameHeaderTest, KnowsWhatItKnows) {
+TEST(FrameHeaderTest, RecognisesKnownTypes) {
   EXPECT_TRUE(Header(FrameType::kHello, 1).known());
   EXPECT_TRUE(Header(FrameType::kNothingFresh, 0).known());
   EXPECT_FALSE(Header(static_cast<FrameType>(0), 0).known());

@@ -9,7 +9,7 @@ namespace {
 
 const std::string kWholeSlice(kManifestSliceBytes, 's');
 
-TEST(ManifestAssemblyTest, AsksForAFewSlicesAtATime) {
+TEST(ManifestAssemblyTest, RequestsAFewSlicesAtATime) {
   ManifestAssembly assembly(6 * kManifestSliceBytes + 10);
   auto request = assembly.NextRequest();
   ASSERT_TRUE(request.has_value());
@@ -27,9 +27,9 @@ TEST(ManifestAssemblyTest, AsksForAFewSlicesAtATime) {
   EXPECT_EQ(assembly.Take().size(), 6 * kManifestSliceBytes + 10);
 }
 
-TEST(ManifestAssemblyTest, RefusesWhatDoesNotFit) {
+TEST(ManifestAssemblyTest, RefusesSlicesThatDoNotFit) {
   ManifestAssembly assembly(2 * kManifestSliceBytes);
-  EXPECT_FALSE(assembly.Add(0, AsBytes(kWholeSlice)).ok());  // not asked for yet
+  EXPECT_FALSE(assembly.Add(0, AsBytes(kWholeSlice)).ok());  // not requested yet
   assembly.NextRequest();
   EXPECT_FALSE(assembly.Add(1, AsBytes(kWholeSlice)).ok());
   EXPECT_FALSE(assembly.Add(0, AsBytes(std::string(10, 'x'))).ok());

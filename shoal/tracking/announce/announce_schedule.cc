@@ -49,7 +49,10 @@ void AnnounceSchedule::Withdraw(const ContentId& content) {
 
 void AnnounceSchedule::RegisterAgain(const ContentId& content) {
   const auto found = entries_.find(content);
-  if (found != entries_.end() && found->second.state == State::kLeased) Enqueue(content, &found->second);
+  if (found == entries_.end()) return;
+  const State state = found->second.state;
+  // A registration that is under way was made before the change.
+  if (state == State::kLeased || state == State::kCalling) Enqueue(content, &found->second);
 }
 
 AnnounceSchedule::Action AnnounceSchedule::Next(absl::Duration now) {

@@ -66,7 +66,7 @@ TEST_F(AnnounceScheduleTest, WithNothingOfferedItWaitsForever) {
   EXPECT_TRUE(schedule_.all_registered());
 }
 
-TEST_F(AnnounceScheduleTest, RegistersThenBeatsEachInterval) {
+TEST_F(AnnounceScheduleTest, RegistersThenSendsAHeartbeatEachInterval) {
   schedule_.Offer(Numbered(0));
   EXPECT_FALSE(schedule_.all_registered());
   EXPECT_EQ(NextContent(), Numbered(0));
@@ -159,7 +159,7 @@ TEST_F(AnnounceScheduleTest, UnknownLeasesAreRegisteredAgain) {
   EXPECT_TRUE(schedule_.all_registered());
 }
 
-TEST_F(AnnounceScheduleTest, ARestartedTrackerIsToldEverythingAtItsFirstHeartbeat) {
+TEST_F(AnnounceScheduleTest, ARestartedTrackerGetsEveryRegistrationAfterItsFirstHeartbeat) {
   OfferAndRegister(3);
   clock_.Advance(absl::Seconds(10));
   Next<AnnounceSchedule::Heartbeat>();
@@ -172,7 +172,7 @@ TEST_F(AnnounceScheduleTest, ARestartedTrackerIsToldEverythingAtItsFirstHeartbea
   EXPECT_EQ(NextWait(), absl::Seconds(10));
 }
 
-TEST_F(AnnounceScheduleTest, BacksOffWhileTheTrackerIsAwayWithJitterAndALimit) {
+TEST_F(AnnounceScheduleTest, BacksOffWithJitterAndALimitWhileTheTrackerIsUnreachable) {
   schedule_.Offer(Numbered(0));
   absl::Duration whole = absl::Seconds(1);
   for (int i = 0; i < 10; ++i) {
@@ -190,7 +190,7 @@ TEST_F(AnnounceScheduleTest, BacksOffWhileTheTrackerIsAwayWithJitterAndALimit) {
   EXPECT_TRUE(schedule_.reachable().ok());
 }
 
-TEST_F(AnnounceScheduleTest, AwayForLongTheTrackerIsStillAskedEachHeartbeatInterval) {
+TEST_F(AnnounceScheduleTest, AnUnreachableTrackerIsTriedEachHeartbeatInterval) {
   OfferAndRegister(1);
   clock_.Advance(absl::Seconds(10));
   for (int i = 0; i < 10; ++i) {
@@ -203,7 +203,7 @@ TEST_F(AnnounceScheduleTest, AwayForLongTheTrackerIsStillAskedEachHeartbeatInter
   EXPECT_EQ(Next<AnnounceSchedule::Heartbeat>().leases.size(), 1u);
 }
 
-TEST_F(AnnounceScheduleTest, ARejectedContentIsNotOfferedAgainUntilItIsOfferedAnew) {
+TEST_F(AnnounceScheduleTest, ARejectedContentWaitsForANewOffer) {
   for (const absl::Status& why :
        {absl::AlreadyExistsError("another length"), absl::InvalidArgumentError("name")}) {
     schedule_.Offer(Numbered(0));
@@ -215,7 +215,7 @@ TEST_F(AnnounceScheduleTest, ARejectedContentIsNotOfferedAgainUntilItIsOfferedAn
   }
 }
 
-TEST_F(AnnounceScheduleTest, AContentThatIsPutOffHoldsUpNoOther) {
+TEST_F(AnnounceScheduleTest, APostponedContentDelaysNoOther) {
   schedule_.Offer(Numbered(0));
   schedule_.Offer(Numbered(1));
   Next<AnnounceSchedule::Register>();
@@ -244,7 +244,7 @@ TEST_F(AnnounceScheduleTest, WithdrawEndsTheLease) {
   EXPECT_EQ(Next<AnnounceSchedule::Heartbeat>().leases.size(), 1u);
 }
 
-TEST_F(AnnounceScheduleTest, AWithdrawnLeaseCountsUntilTheTrackerHeardOfIt) {
+TEST_F(AnnounceScheduleTest, AWithdrawnLeaseCountsUntilTheTrackerIsNotified) {
   OfferAndRegister(1);
   schedule_.Withdraw(Numbered(0));
   EXPECT_TRUE(schedule_.has_leases());
@@ -253,7 +253,7 @@ TEST_F(AnnounceScheduleTest, AWithdrawnLeaseCountsUntilTheTrackerHeardOfIt) {
   EXPECT_FALSE(schedule_.has_leases());
 }
 
-TEST_F(AnnounceScheduleTest, WithdrawnBeforeItWasRegisteredNothingIsSaid) {
+TEST_F(AnnounceScheduleTest, WithdrawBeforeRegistrationSendsNothing) {
   schedule_.Offer(Numbered(0));
   schedule_.Withdraw(Numbered(0));
   schedule_.Withdraw(Numbered(1));
@@ -261,7 +261,7 @@ TEST_F(AnnounceScheduleTest, WithdrawnBeforeItWasRegisteredNothingIsSaid) {
   EXPECT_EQ(NextWait(), absl::InfiniteDuration());
 }
 
-TEST_F(AnnounceScheduleTest, WithdrawnWhileItIsRegisteredTheNewLeaseIsEnded) {
+TEST_F(AnnounceScheduleTest, WithdrawDuringRegistrationEndsTheNewLease) {
   schedule_.Offer(Numbered(0));
   Next<AnnounceSchedule::Register>();
   schedule_.Withdraw(Numbered(0));
@@ -269,7 +269,7 @@ TEST_F(AnnounceScheduleTest, WithdrawnWhileItIsRegisteredTheNewLeaseIsEnded) {
   EXPECT_EQ(Next<AnnounceSchedule::Leave>().leases, std::vector<LeaseId>{LeaseId(7)});
 }
 
-TEST_F(AnnounceScheduleTest, OfferedAnewWhileItIsRegisteredItIsRegisteredOnceMore) {
+TEST_F(AnnounceScheduleTest, ANewOfferDuringRegistrationRegistersAgain) {
   schedule_.Offer(Numbered(0));
   Next<AnnounceSchedule::Register>();
   schedule_.Offer(Numbered(0));
@@ -281,7 +281,17 @@ TEST_F(AnnounceScheduleTest, OfferedAnewWhileItIsRegisteredItIsRegisteredOnceMor
   EXPECT_EQ(NextWait(), absl::Seconds(10));
 }
 
-TEST_F(AnnounceScheduleTest, WithdrawnAndOfferedAgainTheOldLeaseGoesBeforeTheNewOneComes) {
+TEST_F(AnnounceScheduleTest, AChangeDuringRegistrationRegistersAgain) {
+  schedule_.Offer(Numbered(0));
+  Next<AnnounceSchedule::Register>();
+  schedule_.RegisterAgain(Numbered(0));
+  EXPECT_EQ(Register(7), Verdict::kStale);
+  EXPECT_EQ(NextContent(), Numbered(0));
+  EXPECT_EQ(Register(7), Verdict::kTaken);
+  EXPECT_TRUE(schedule_.all_registered());
+}
+
+TEST_F(AnnounceScheduleTest, TheOldLeaseEndsBeforeTheNewOneBegins) {
   OfferAndRegister(1);
   schedule_.Withdraw(Numbered(0));
   schedule_.Offer(Numbered(0));
@@ -290,7 +300,7 @@ TEST_F(AnnounceScheduleTest, WithdrawnAndOfferedAgainTheOldLeaseGoesBeforeTheNew
   EXPECT_EQ(NextContent(), Numbered(0));
 }
 
-TEST_F(AnnounceScheduleTest, AHeartbeatThatIsRefusedAsAWholeFindsTheCulpritByRegistering) {
+TEST_F(AnnounceScheduleTest, ARejectedHeartbeatRegistersAllItsLeasesAgain) {
   OfferAndRegister(2);
   clock_.Advance(absl::Seconds(10));
   Next<AnnounceSchedule::Heartbeat>();
@@ -301,7 +311,7 @@ TEST_F(AnnounceScheduleTest, AHeartbeatThatIsRefusedAsAWholeFindsTheCulpritByReg
   EXPECT_EQ(Register(absl::InvalidArgumentError("held")), Verdict::kRejected);
 }
 
-TEST_F(AnnounceScheduleTest, NoTrackerMakesAClientSpin) {
+TEST_F(AnnounceScheduleTest, AZeroIntervalDoesNotMakeAClientSpin) {
   schedule_.Offer(Numbered(0));
   Next<AnnounceSchedule::Register>();
   Register(RegisterResponse{LeaseId(1), absl::Nanoseconds(2), absl::Nanoseconds(1), {}});
@@ -337,7 +347,7 @@ TEST_F(ManyAtOnceTest, RegistersSeveralAndEachHasItsOwnVerdict) {
   EXPECT_THAT(NextMany(), ::testing::ElementsAre(Numbered(3)));
 }
 
-TEST_F(ManyAtOnceTest, ATrackerThatIsAwayIsAwayOnce) {
+TEST_F(ManyAtOnceTest, AnUnreachableTrackerCountsAsOneFailure) {
   const absl::Status away = absl::UnavailableError("away");
   NextMany();
   EXPECT_THAT(many_.OnRegister({away, away, away}, now()), ::testing::Each(Verdict::kUnreachable));

@@ -1,7 +1,9 @@
 #include "shoal/tracking/announce/announcer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -21,12 +23,15 @@ constexpr size_t kMaxRangesPerBeat = 20'000;
 // The same for many registrations: their chunk sets may be large.
 constexpr size_t kMaxRegisterBytes = 512 * 1024;
 constexpr size_t kRegisterBytesBesides = 256;
+constexpr size_t kEndpointBytes = 48;
 
-// A content that is offered. `told` belongs to the announcer's thread; the rest does not change.
+// A content that is offered. `told` belongs to the announcer's thread; the rest does not change, but for
+// `publishes`.
 struct Offering {
   ContentSummary summary;
   Announcer::ProgressSource progress;
   uint32_t max_peers = 0;
+  std::atomic<bool> publishes = false;
   ChunkSet told;  // what the tracker was told last
 };
 using OfferingPtr = std::shared_ptr<Offering>;
@@ -57,17 +62,31 @@ class ThreadedAnnouncer final : public Announcer {
     thread_.join();
   }
 
-  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers) override {
+  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
+             bool publishes) override {
+    auto offering = std::make_shared<Offering>();
+    offering->summary = content;
+    offering->progress = std::move(progress);
+    offering->max_peers = max_peers;
+    offering->publishes = publishes;
+    offering->told = ChunkSet(content.chunk_count);
     MutexLock lock(&mutex_);
-    offerings_[content.id] = std::make_shared<Offering>(
-        Offering{content, std::move(progress), max_peers, ChunkSet(content.chunk_count)});
+    offerings_[content.id] = std::move(offering);
+    if (publishes) {
+      EndOtherPublication(content);
+    } else {
+      ForgetPublication(content);
+    }
     schedule_.Offer(content.id);
     changed_.NotifyAll();
   }
 
   void Withdraw(const ContentId& content) override {
     MutexLock lock(&mutex_);
-    offerings_.erase(content);
+    if (const auto found = offerings_.find(content); found != offerings_.end()) {
+      ForgetPublication(found->second->summary);
+      offerings_.erase(found);
+    }
     std::erase_if(reports_, [&](const PendingReport& report) { return report.content == content; });
     schedule_.Withdraw(content);
     changed_.NotifyAll();
@@ -90,6 +109,22 @@ class ThreadedAnnouncer final : public Announcer {
 
  private:
   static absl::Duration Now() { return Clock::Real().Uptime(); }
+
+  // Makes `content` the one that is published under its name. The earlier one is registered as re-seeded, so
+  // that a restarted tracker learns the same, in whichever order the two are registered with it.
+  void EndOtherPublication(const ContentSummary& content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ContentId& published = published_[content.name];
+    const ContentId earlier = std::exchange(published, content.id);
+    if (earlier == content.id || earlier.is_zero()) return;
+    const auto found = offerings_.find(earlier);
+    if (found == offerings_.end()) return;
+    found->second->publishes = false;
+    schedule_.RegisterAgain(earlier);
+  }
+  void ForgetPublication(const ContentSummary& content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto published = published_.find(content.name);
+    if (published != published_.end() && published->second == content.id) published_.erase(published);
+  }
 
   void Run() {
     for (;;) {
@@ -131,9 +166,9 @@ class ThreadedAnnouncer final : public Announcer {
       held.emplace_back();
       if (offering == nullptr) continue;
       Progress progress = offering->progress();
-      request.registrations.push_back(RegisterRequest{options_.self, options_.endpoint, offering->summary,
-                                                      progress.held, progress.free_slots, offering->max_peers,
-                                                      options_.site});
+      request.registrations.push_back(RegisterRequest{
+          options_.self, options_.endpoint, offering->summary, progress.held, progress.free_slots,
+          offering->max_peers, options_.site, offering->publishes.load(), options_.other_endpoints});
       held.back() = std::move(progress.held);
     }
     const auto answers = CallRegister(request);
@@ -206,7 +241,8 @@ class ThreadedAnnouncer final : public Announcer {
   // At most, in a message.
   static size_t SizeOf(const RegisterRequest& request) {
     const size_t set = request.held.full() || request.held.empty() ? 0 : request.held.size() / 8;
-    return kRegisterBytesBesides + request.content.name.size() + request.site.size() + set;
+    return kRegisterBytesBesides + kEndpointBytes * request.other_endpoints.size() +
+           request.content.name.size() + request.site.size() + set;
   }
 
   void DoHeartbeat(const AnnounceSchedule::Heartbeat& due) {
@@ -304,6 +340,7 @@ class ThreadedAnnouncer final : public Announcer {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   AnnounceSchedule schedule_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<ContentId, OfferingPtr> offerings_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, ContentId> published_ ABSL_GUARDED_BY(mutex_);  // by name
   std::vector<PendingReport> reports_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;  // last: it uses all of the above
 };

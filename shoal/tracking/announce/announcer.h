@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,8 @@ class Announcer {
     PeerId self;
     Endpoint endpoint;  // ip unspecified: the address that the tracker sees
     std::string site;   // as CheckSite lets it through; empty: none
+    // Further addresses under which others reach this process; see ChooseAdvertised.
+    std::vector<Endpoint> other_endpoints = {};
     absl::Duration call_timeout = absl::Seconds(5);
     // The tracker went away (the error says why), or is back (OK). Called on the announcer's thread.
     std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_reachable;
@@ -54,7 +57,14 @@ class Announcer {
   virtual ~Announcer() = default;
 
   // Starts to offer a content; a second call replaces the first. `max_peers`: how many peers to request.
-  virtual void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers) = 0;
+  // `publishes`: the name of the content refers to it from now on; another content that this announcer
+  // published under that name is offered as re-seeded from now on. False: this process passes on what it
+  // fetched.
+  virtual void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
+                     bool publishes) = 0;
+  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers) {
+    Offer(content, std::move(progress), max_peers, /*publishes=*/false);
+  }
   // Ends the offer and its lease. The ProgressSource may be called once more after this, so it must own what
   // it uses.
   virtual void Withdraw(const ContentId& content) = 0;

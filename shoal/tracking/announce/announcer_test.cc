@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <map>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -149,6 +150,7 @@ class AnnouncerTest : public ::testing::Test {
     Announcer::Options options;
     options.self = sample::Peer(1);
     options.endpoint = sample::At(1);
+    options.other_endpoints = {sample::At(2)};
     options.site = "berlin/7";
     options.on_reachable = [this](const TrackerUrl&, const absl::Status& status) { reachable_.Add(status); };
     // A status of its own: Debian's Abseil is not instrumented, and ThreadSanitizer takes two threads' copies
@@ -171,7 +173,7 @@ class AnnouncerTest : public ::testing::Test {
   std::unique_ptr<Announcer> announcer_;
 };
 
-TEST_F(AnnouncerTest, RegistersWhatIsOfferedAndHandsOnPeers) {
+TEST_F(AnnouncerTest, RegistersOfferedContentsAndDeliversPeers) {
   Start();
   EXPECT_TRUE(announcer_->all_registered());
   announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 50);
@@ -187,7 +189,7 @@ TEST_F(AnnouncerTest, RegistersWhatIsOfferedAndHandsOnPeers) {
   EXPECT_TRUE(reachable_.empty()) << "reachable is what is expected: nothing to report";
 }
 
-TEST_F(AnnouncerTest, ReportsGoOutOnceWithTheNextHeartbeatThatIsHeard) {
+TEST_F(AnnouncerTest, ReportsAreSentUntilOneHeartbeatSucceeds) {
   Start();
   announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0);
   tracker_.Await<RegisterRequest>();
@@ -207,7 +209,38 @@ TEST_F(AnnouncerTest, ReportsGoOutOnceWithTheNextHeartbeatThatIsHeard) {
   while (!beat.reports.empty()) beat = tracker_.Await<HeartbeatRequest>();
 }
 
-TEST_F(AnnouncerTest, HeartbeatsCarryWhatWasGainedSinceTheLast) {
+TEST_F(AnnouncerTest, PublishesTheNewestContentOfANameOnly) {
+  Start();
+  ContentSummary newer = sample::Summary(2);
+  announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0, /*publishes=*/true);
+  EXPECT_TRUE(tracker_.Await<RegisterRequest>().publishes);
+  announcer_->Offer(newer, Holding(sample::Held()), 0, /*publishes=*/true);
+  std::map<ContentId, bool> publishes;
+  for (int i = 0; i < 2; ++i) {
+    const RegisterRequest request = tracker_.Await<RegisterRequest>();
+    publishes[request.content.id] = request.publishes;
+  }
+  EXPECT_EQ(publishes, (std::map<ContentId, bool>{{sample::Content(1), false}, {sample::Content(2), true}}));
+
+  // The earlier one again, as when a file is restored.
+  announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0, /*publishes=*/true);
+  publishes.clear();
+  for (int i = 0; i < 2; ++i) {
+    const RegisterRequest request = tracker_.Await<RegisterRequest>();
+    publishes[request.content.id] = request.publishes;
+  }
+  EXPECT_EQ(publishes, (std::map<ContentId, bool>{{sample::Content(1), true}, {sample::Content(2), false}}));
+}
+
+TEST_F(AnnouncerTest, ReseedsUnlessToldOtherwiseAndNamesAllItsAddresses) {
+  Start();
+  announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0);
+  const RegisterRequest request = tracker_.Await<RegisterRequest>();
+  EXPECT_FALSE(request.publishes);
+  EXPECT_EQ(request.other_endpoints, std::vector{sample::At(2)});
+}
+
+TEST_F(AnnouncerTest, HeartbeatsCarryChunksGainedSinceThePreviousOne) {
   auto held = std::make_shared<std::pair<Mutex, ChunkSet>>();
   held->second = ChunkSet(100);
   const auto gain = [held](uint32_t chunk) {
@@ -246,7 +279,7 @@ TEST_F(AnnouncerTest, HeartbeatsCarryWhatWasGainedSinceTheLast) {
   EXPECT_TRUE(tracker_.Await<HeartbeatRequest>().leases[0].gained.empty());
 }
 
-TEST_F(AnnouncerTest, AGainThatTheTrackerDidNotHearIsSaidAgain) {
+TEST_F(AnnouncerTest, AGainInAFailedHeartbeatIsSentAgain) {
   auto full = std::make_shared<std::atomic<bool>>(false);
   tracker_.AnswerHeartbeat(absl::ResourceExhaustedError("busy"));
   Start();
@@ -264,7 +297,7 @@ TEST_F(AnnouncerTest, AGainThatTheTrackerDidNotHearIsSaidAgain) {
   }
 }
 
-TEST_F(AnnouncerTest, ATrackerThatForgotIsToldAll) {
+TEST_F(AnnouncerTest, RegistersAgainAtATrackerThatForgot) {
   Start();
   announcer_->Offer(sample::Summary(1), Holding(ChunkSet::All(100)), 0);
   announcer_->Offer(sample::Summary(2), Holding(sample::Held()), 0);
@@ -277,11 +310,11 @@ TEST_F(AnnouncerTest, ATrackerThatForgotIsToldAll) {
   EXPECT_EQ((first.content.id == sample::Content(1) ? first : second).held, ChunkSet::All(100));
 }
 
-TEST_F(AnnouncerTest, SaysOnceThatTheTrackerIsAwayAndOnceThatItIsBack) {
-  tracker_.AnswerRegister(absl::UnavailableError("nobody there"));
+TEST_F(AnnouncerTest, ReportsOnceThatTheTrackerIsUnreachableAndOnceThatItIsBack) {
+  tracker_.AnswerRegister(absl::UnavailableError("connection refused"));
   Start();
   announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 1);
-  EXPECT_EQ(reachable_.Await(), absl::UnavailableError("nobody there"));
+  EXPECT_EQ(reachable_.Await(), absl::UnavailableError("connection refused"));
   tracker_.Await<RegisterRequest>();
   tracker_.Await<RegisterRequest>();
   EXPECT_TRUE(reachable_.empty());
@@ -318,7 +351,7 @@ TEST_F(AnnouncerTest, WithdrawEndsThatLeaseAndTheDestructorAll) {
   EXPECT_TRUE(all.lease_ids.empty());
 }
 
-TEST_F(AnnouncerTest, ChunksThatWereLostAreToldByRegisteringAgain) {
+TEST_F(AnnouncerTest, LostChunksAreReportedByRegisteringAgain) {
   auto lost = std::make_shared<std::atomic<bool>>(false);
   Start();
   announcer_->Offer(
@@ -329,7 +362,7 @@ TEST_F(AnnouncerTest, ChunksThatWereLostAreToldByRegisteringAgain) {
   EXPECT_EQ(tracker_.Await<RegisterRequest>().held, sample::Held());
 }
 
-TEST_F(AnnouncerTest, CallbacksMayCallBack) {
+TEST_F(AnnouncerTest, CallbacksMayCallTheAnnouncer) {
   Announcer::Options options;
   options.self = sample::Peer(1);
   std::promise<Announcer*> ready;

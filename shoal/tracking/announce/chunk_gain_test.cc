@@ -23,7 +23,7 @@ TEST(ChunkGainTest, NothingNewIsAnEmptyGain) {
   EXPECT_TRUE(ChunksGained(ChunkSet(0), ChunkSet(0), 0)->empty());
 }
 
-TEST(ChunkGainTest, WhatNoDeltaCanSayIsSaidToBeSo) {
+TEST(ChunkGainTest, ReportsChangesThatNoDeltaExpresses) {
   EXPECT_FALSE(ChunksGained(Set(100, {3, 4}), Set(100, {3}), 10)) << "a chunk was lost";
   EXPECT_FALSE(ChunksGained(Set(100, {3}), Set(100, {4, 5}), 10)) << "one was lost, others came";
   EXPECT_FALSE(ChunksGained(Set(100, {}), Set(101, {1}), 10)) << "another content";

@@ -1,5 +1,6 @@
 #include "shoal/tracking/client/datagram_exchange.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -8,14 +9,18 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/sockaddr.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracking {
 namespace {
@@ -35,11 +40,37 @@ absl::Duration Now() {
   return Clock::Real().Uptime();
 }
 
+// Returns: all addresses of `host`, at least one, in the order of the resolver.
+absl::StatusOr<std::vector<IpAddress>> ResolveAll(const std::string& host) {
+  SHOAL_ASSIGN_OR_RETURN(const IpAddress first, ResolveHost(host));
+  std::vector<IpAddress> addresses = {first};
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return addresses;
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    sockaddr_storage storage{};
+    std::memcpy(&storage, one->ai_addr, std::min<size_t>(one->ai_addrlen, sizeof(storage)));
+    const IpAddress ip = net::FromSocketAddress(storage).ip;
+    const bool known = std::find(addresses.begin(), addresses.end(), ip) != addresses.end();
+    if (!ip.is_unspecified() && !known) addresses.push_back(ip);
+  }
+  return addresses;
+}
+
 // Until `until`, or until `socket` (negative: none) is readable.
 void Wait(int socket, absl::Duration until) {
   pollfd waiting{socket, POLLIN, 0};
   const auto ms = absl::ToInt64Milliseconds(absl::Ceil(until - Now(), absl::Milliseconds(1)));
   if (ms > 0) poll(&waiting, 1, static_cast<int>(std::min<int64_t>(ms, 60'000)));
+}
+
+// Without an answer, whatever the reason, the tracker can't be reached.
+absl::Status Unreachable(absl::Status status) {
+  const bool is_silence = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return is_silence ? WithCause(std::move(status), ErrorCause::kTrackerUnreachable) : status;
 }
 
 }  // namespace
@@ -48,9 +79,13 @@ DatagramExchange::DatagramExchange(const TrackerUrl& url) : url_(url), random_(R
 
 absl::StatusOr<DatagramResponse> DatagramExchange::Ask(const Body& body, absl::Duration timeout) {
   auto response = TryAsk(body, /*cookie_is_enough=*/false, Now() + timeout);
-  if (!response.ok()) return response;
+  if (!response.ok()) return Unreachable(response.status());
   if (const auto* error = std::get_if<absl::Status>(&response->body)) {
-    return absl::Status(error->code(), absl::StrCat("tracker ", url_.ToString(), ": ", error->message()));
+    const absl::Status answered = WithWarmUp(
+        absl::Status(error->code(), absl::StrCat("tracker ", url_.ToString(), ": ", error->message())),
+        WarmUpOf(*error));
+    return WithCause(answered,
+                     absl::IsNotFound(answered) ? ErrorCause::kUnknownContent : ErrorCause::kTrackerRefused);
   }
   return response;
 }
@@ -58,9 +93,9 @@ absl::StatusOr<DatagramResponse> DatagramExchange::Ask(const Body& body, absl::D
 absl::StatusOr<uint16_t> DatagramExchange::GrpcPort(absl::Duration timeout) {
   if (!grpc_port_) {
     // Any request will do: without a cookie it gets one, and nothing is done.
-    SHOAL_RETURN_IF_ERROR(
-        TryAsk(LookupRequest{.content = "cookie", .exclude = {}}, /*cookie_is_enough=*/true, Now() + timeout)
-            .status());
+    const auto response =
+        TryAsk(LookupRequest{.content = "cookie", .exclude = {}}, /*cookie_is_enough=*/true, Now() + timeout);
+    if (!response.ok()) return Unreachable(response.status());
   }
   if (!grpc_port_ || *grpc_port_ == 0) {
     return absl::NotFoundError(absl::StrCat("tracker ", url_.ToString(), " has no gRPC listener"));
@@ -74,8 +109,10 @@ absl::StatusOr<DatagramResponse> DatagramExchange::TryAsk(const Body& body, bool
   absl::Duration wait = kFirstWait;
   int refusals = 0;
   int cookies = 0;
+  size_t other_addresses = SIZE_MAX;  // left to try; known once connected
   while (Now() < deadline) {
     SHOAL_RETURN_IF_ERROR(Connect());
+    other_addresses = std::min(other_addresses, address_count_ - 1);
     request.cookie = cookie_;
     SHOAL_ASSIGN_OR_RETURN(const std::string bytes, request.Encode(kMinRequestBytes));
     // The first may fail with what became of an earlier datagram; what becomes of this one Receive will tell.
@@ -85,7 +122,14 @@ absl::StatusOr<DatagramResponse> DatagramExchange::TryAsk(const Body& body, bool
     const absl::Duration until = std::min(deadline, Now() + wait);
     auto response = Receive(request.transaction_id, until);
     if (absl::IsUnavailable(response.status())) {
+      if (other_addresses > 0) {
+        --other_addresses;
+        ++next_address_;
+        socket_.Close();
+        continue;
+      }
       if (++refusals == kRefusalsToBelieve) {
+        ++next_address_;
         socket_.Close();
         return absl::UnavailableError(
             absl::StrCat("tracker ", url_.ToString(),
@@ -99,6 +143,7 @@ absl::StatusOr<DatagramResponse> DatagramExchange::TryAsk(const Body& body, bool
     } else if (response->has_value()) {
       DatagramResponse& answer = **response;
       grpc_port_ = answer.grpc_port;
+      answering_ip_ = connected_ip_;
       const auto* cookie = std::get_if<DatagramCookie>(&answer.body);
       if (cookie == nullptr) return std::move(answer);
       cookie_ = cookie->cookie;
@@ -111,7 +156,8 @@ absl::StatusOr<DatagramResponse> DatagramExchange::TryAsk(const Body& body, bool
     }
     wait *= 2;
   }
-  // The host's address may be another one by now.
+  // The host's address may be another one by now, or another of its addresses may work.
+  ++next_address_;
   socket_.Close();
   return absl::DeadlineExceededError(
       absl::StrCat("tracker ", url_.ToString(),
@@ -121,19 +167,25 @@ absl::StatusOr<DatagramResponse> DatagramExchange::TryAsk(const Body& body, bool
 
 absl::Status DatagramExchange::Connect() {
   if (socket_.valid()) return absl::OkStatus();
-  const auto ip = ResolveHost(url_.address.host);
-  if (!ip.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", ip.status().message()));
+  const auto unreachable = [&](absl::string_view why) {
+    return absl::UnavailableError(absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", why));
+  };
+  const auto addresses = ResolveAll(url_.address.host);
+  if (!addresses.ok()) return unreachable(addresses.status().message());
+  address_count_ = addresses->size();
+  int error = 0;
+  for (size_t tried = 0; tried < addresses->size(); ++tried, ++next_address_) {
+    const IpAddress& ip = (*addresses)[next_address_ % addresses->size()];
+    const net::SocketAddress address = net::ToSocketAddress({ip, url_.address.port});
+    FileDescriptor socket(::socket(address.get()->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (socket.valid() && connect(socket.get(), address.get(), address.size) == 0) {
+      socket_ = std::move(socket);
+      connected_ip_ = ip;
+      return absl::OkStatus();
+    }
+    error = errno;
   }
-  const net::SocketAddress address = net::ToSocketAddress({*ip, url_.address.port});
-  FileDescriptor socket(::socket(address.get()->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid() || connect(socket.get(), address.get(), address.size) != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", strerrordesc_np(errno)));
-  }
-  socket_ = std::move(socket);
-  return absl::OkStatus();
+  return unreachable(strerrordesc_np(error));
 }
 
 absl::StatusOr<std::optional<DatagramResponse>> DatagramExchange::Receive(uint64_t transaction_id,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -33,9 +34,12 @@ class DatagramExchange {
   absl::StatusOr<uint16_t> GrpcPort(absl::Duration timeout);
   // The same without a request.
   std::optional<uint16_t> known_grpc_port() const { return grpc_port_; }
+  // The address of the tracker that the last response came from; unspecified: there was none yet.
+  const IpAddress& answering_ip() const { return answering_ip_; }
 
  private:
   absl::StatusOr<DatagramResponse> TryAsk(const Body& body, bool cookie_is_enough, absl::Duration deadline);
+  // Connects to the first usable address of the host, from next_address_ on.
   absl::Status Connect();
   // Waits until `until` for the response to `transaction_id`; nothing when none arrived. Drops other
   // datagrams.
@@ -46,6 +50,12 @@ class DatagramExchange {
   FileDescriptor socket_;  // connected: the kernel drops what comes from elsewhere
   std::string cookie_;
   std::optional<uint16_t> grpc_port_;
+  IpAddress answering_ip_;
+  IpAddress connected_ip_;
+  // Which address of the host is tried next, and how many it had when it was last resolved. A name such as
+  // localhost has an IPv6 and an IPv4 address, and the tracker may listen on one of them only.
+  size_t next_address_ = 0;
+  size_t address_count_ = 1;
 };
 
 }  // namespace shoal::tracking

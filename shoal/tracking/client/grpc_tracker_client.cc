@@ -1,22 +1,26 @@
-#include "shoal/tracking/client/grpc_tracker_client.h"
-
 #include <chrono>
+#include <memory>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
+#include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/proto_conversion.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracking {
 namespace {
 
-// A reply of GetSwarm with 1,000 peers of a large content is the largest there is.
+// The largest response is that of GetSwarm with 1,000 peers of a large content.
 constexpr int kMaxResponseBytes = 64 * 1024 * 1024;
 constexpr int kFirstReconnectMs = 200;
 constexpr int kMaxReconnectMs = 5000;
-// A tracker that vanished without a word is noticed in less than a minute, even while nothing is asked.
+// Detects a tracker that vanished silently in less than a minute, even without calls.
 constexpr int kKeepaliveTimeMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 
@@ -32,6 +36,15 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url) {
   // Otherwise a new client would inherit the backoff of an older one for the same address.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(url.address.ToString(), grpc::InsecureChannelCredentials(), arguments);
+}
+
+// Returns: the cause in a message of gRPC's, which names its own parts first: "failed to connect to all
+// addresses; last error: UNKNOWN: ipv4:10.0.0.1:50051: Failed to connect to remote host: Connection refused".
+std::string ReasonIn(const std::string& message) {
+  const size_t colon = message.rfind(": ");
+  std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
+  if (!reason.empty()) reason[0] = absl::ascii_tolower(static_cast<unsigned char>(reason[0]));
+  return reason;
 }
 
 class GrpcTrackerClient final : public TrackerClient {
@@ -73,6 +86,36 @@ class GrpcTrackerClient final : public TrackerClient {
     }
     return response;
   }
+  std::vector<absl::StatusOr<LookupResponse>> LookupEach(const std::vector<LookupRequest>& requests,
+                                                         absl::Duration timeout) override {
+    struct Pending {
+      grpc::ClientContext context;
+      pb::LookupResponse response;
+      grpc::Status status;
+      std::unique_ptr<grpc::ClientAsyncResponseReader<pb::LookupResponse>> reader;
+    };
+    const auto deadline = std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout);
+    grpc::CompletionQueue queue;
+    std::vector<Pending> calls(requests.size());
+    for (size_t i = 0; i < requests.size(); ++i) {
+      pb::LookupRequest request;
+      ToProto(requests[i], &request);
+      calls[i].context.set_deadline(deadline);
+      calls[i].reader = stub_->AsyncLookup(&calls[i].context, request, &queue);
+      calls[i].reader->Finish(&calls[i].response, &calls[i].status, &calls[i]);
+    }
+    void* ended = nullptr;
+    bool unused = false;
+    for (size_t i = 0; i < requests.size(); ++i) queue.Next(&ended, &unused);
+    queue.Shutdown();
+    while (queue.Next(&ended, &unused)) {
+    }
+    std::vector<absl::StatusOr<LookupResponse>> outcomes;
+    for (const Pending& call : calls) {
+      outcomes.push_back(Outcome(call.context, call.status, call.response));
+    }
+    return outcomes;
+  }
   absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
                                                     absl::Duration timeout) override {
     return Call<pb::ListContentsRequest, pb::ListContentsResponse>(&pb::TrackerService::Stub::ListContents,
@@ -100,13 +143,27 @@ class GrpcTrackerClient final : public TrackerClient {
     context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
     ProtoResponse proto_response;
     const grpc::Status status = ((*stub_).*method)(&context, proto_request, &proto_response);
-    if (!status.ok()) return ErrorOf(status);
+    return Outcome(context, status, proto_response);
+  }
+
+  // Requires: the call has ended.
+  template <typename ProtoResponse>
+  auto Outcome(const grpc::ClientContext& context, const grpc::Status& status,
+               const ProtoResponse& proto_response) const -> decltype(FromProto(proto_response)) {
+    if (!status.ok()) return tracking::WithWarmUp(ErrorOf(status), WarmUpIn(context));
     auto response = FromProto(proto_response);
     if (!response.ok()) {
       return absl::InternalError(absl::StrCat("tracker ", url_.ToString(),
-                                              " sent a malformed reply: ", response.status().message()));
+                                              " sent a malformed response: ", response.status().message()));
     }
     return response;
+  }
+
+  static absl::Duration WarmUpIn(const grpc::ClientContext& context) {
+    const auto& metadata = context.GetServerTrailingMetadata();
+    const auto found = metadata.find(kWarmUpMetadata);
+    return found == metadata.end() ? absl::ZeroDuration()
+                                   : WarmUpFrom(std::string(found->second.data(), found->second.size()));
   }
 
   absl::Status ErrorOf(const grpc::Status& status) const {
@@ -114,16 +171,28 @@ class GrpcTrackerClient final : public TrackerClient {
     const std::string tracker = absl::StrCat("tracker ", url_.ToString());
     switch (code) {
       case absl::StatusCode::kUnavailable:
-        return absl::UnavailableError(absl::StrCat(tracker, " can't be reached (", status.error_message(),
-                                                   "): is it running, and are host and port right?"));
+        return WithCause(absl::UnavailableError(
+                             absl::StrCat(tracker, " can't be reached (", ReasonIn(status.error_message()),
+                                          "): is it running, and are host and port right?")),
+                         ErrorCause::kTrackerUnreachable);
       case absl::StatusCode::kDeadlineExceeded:
-        return absl::DeadlineExceededError(
-            absl::StrCat(tracker, " did not answer in time: is the way to it open, or is it overloaded?"));
+        return WithCause(
+            absl::DeadlineExceededError(absl::StrCat(
+                tracker,
+                " did not answer in time: does a firewall drop packets to it, or is it overloaded?")),
+            ErrorCause::kTrackerUnreachable);
       case absl::StatusCode::kUnimplemented:
-        return absl::UnimplementedError(
-            absl::StrCat(tracker, " answers, but is no tracker that knows this call: is the port right?"));
+        return WithCause(
+            absl::UnimplementedError(absl::StrCat(tracker,
+                                                  " answered, but does not implement this call: is the port "
+                                                  "right, and is the tracker recent enough?")),
+            ErrorCause::kTrackerRefused);
+      case absl::StatusCode::kNotFound:
+        return WithCause(absl::NotFoundError(absl::StrCat(tracker, ": ", status.error_message())),
+                         ErrorCause::kUnknownContent);
       default:
-        return {code, absl::StrCat(tracker, ": ", status.error_message())};
+        return WithCause({code, absl::StrCat(tracker, ": ", status.error_message())},
+                         ErrorCause::kTrackerRefused);
     }
   }
 
@@ -135,6 +204,11 @@ class GrpcTrackerClient final : public TrackerClient {
 
 std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url) {
   return std::make_unique<GrpcTrackerClient>(url);
+}
+
+std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
+  if (url.protocol == TrackerUrl::Protocol::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
+  return MakeGrpcTrackerClient(url);
 }
 
 }  // namespace shoal::tracking

@@ -1,6 +1,10 @@
 #include "shoal/tracking/client/tracker_client.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
+
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracking {
 
@@ -31,9 +35,25 @@ absl::StatusOr<LookupManyResponse> TrackerClient::LookupMany(const LookupManyReq
     one.content = content;
     absl::StatusOr<LookupResponse> result = Lookup(one, deadline - Clock::Real().Uptime());
     if (!result.ok() && !absl::IsNotFound(result.status())) return result.status();
+    response.warming_up =
+        std::max(response.warming_up, result.ok() ? result->warming_up : WarmUpOf(result.status()));
     response.results.push_back(result.ok() ? *std::move(result) : LookupResponse());
   }
   return response;
+}
+
+std::vector<absl::StatusOr<LookupResponse>> TrackerClient::LookupEach(
+    const std::vector<LookupRequest>& requests, absl::Duration timeout) {
+  const absl::Duration deadline = Clock::Real().Uptime() + timeout;
+  std::vector<absl::StatusOr<LookupResponse>> outcomes;
+  absl::Status away;
+  for (const LookupRequest& request : requests) {
+    outcomes.push_back(away.ok() ? Lookup(request, deadline - Clock::Real().Uptime())
+                                 : absl::StatusOr<LookupResponse>(away));
+    const absl::Status& status = outcomes.back().status();
+    if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) away = status;
+  }
+  return outcomes;
 }
 
 }  // namespace shoal::tracking

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,32 +14,39 @@
 
 namespace shoal::tracking {
 
-// The client's end of a tracker, over gRPC or UDP. Calls block until the answer is there or `timeout`
-// has passed, so they are made from a thread that may wait. Thread-safe: calls of several threads do not wait
-// for each other over gRPC; over UDP they take turns.
+// A connection to one tracker, over gRPC or datagrams. Calls block until the response arrives or `timeout`
+// has passed.
 //
-// It makes each call once (over UDP: with the retries that a lost datagram needs). Trying again later,
-// keeping leases alive and finding another tracker is not its business (see Announcer).
+// Makes each call once; over datagrams, with the retries that lost datagrams need. Does not retry later, keep
+// leases alive or find another tracker: see Announcer.
 //
-// Errors: what protos/shoal/tracker/v1/tracker.proto lists, UNAVAILABLE (no tracker at that address, name not
-// known) and DEADLINE_EXCEEDED; messages name the tracker.
+// Errors: those of protos/shoal/tracker/v1/tracker.proto, UNAVAILABLE (unknown host, or no tracker at that
+// address) and DEADLINE_EXCEEDED. Messages name the tracker.
+//
+// Thread safety: thread-safe. Calls of several threads run at the same time over gRPC; over datagrams they
+// take turns.
 class TrackerClient {
  public:
   virtual ~TrackerClient() = default;
 
   virtual absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request,
                                                     absl::Duration timeout) = 0;
-  // For many contents at once, each with an outcome of its own. Where the protocol has no such message, one
-  // Register after the other; when the tracker is away, the rest is not tried and has the same error.
+  // Registers many contents, each with an outcome of its own. The base class makes one Register after the
+  // other; once the tracker can't be reached, the remaining registrations get the same error.
   virtual absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
                                                             absl::Duration timeout);
   virtual absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
                                                       absl::Duration timeout) = 0;
   virtual absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) = 0;
-  // For many contents at once. A content that the tracker does not know has a result without contents. The
-  // base class makes one Lookup after the other.
+  // Looks up many contents. The result of an unknown content has no contents. The base class makes one Lookup
+  // after the other.
   virtual absl::StatusOr<LookupManyResponse> LookupMany(const LookupManyRequest& request,
                                                         absl::Duration timeout);
+  // Several lookups, by name or by id, each with an outcome of its own, in the order of the requests. Over gRPC
+  // all are under way at once, so that they take one round trip together; the base class makes one after the
+  // other.
+  virtual std::vector<absl::StatusOr<LookupResponse>> LookupEach(const std::vector<LookupRequest>& requests,
+                                                                 absl::Duration timeout);
   virtual absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
                                                             absl::Duration timeout) = 0;
   virtual absl::StatusOr<GetSwarmResponse> GetSwarm(const ContentKey& content, absl::Duration timeout) = 0;
@@ -47,8 +55,21 @@ class TrackerClient {
   virtual const TrackerUrl& url() const = 0;
 };
 
-// A client for `url`; connects when it is first used. For udp:// it speaks datagrams, and goes to the
-// tracker's gRPC listener for what datagrams don't carry (ListContents, GetSwarm) or what does not fit into one.
+// Returns: a client for `url`, which connects when it is first used: MakeUdpTrackerClient for udp://, and
+// MakeGrpcTrackerClient otherwise.
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url);
+
+// Returns: a client over gRPC. A call fails at once when nothing listens. After an outage it reconnects
+// within five seconds of the tracker's return. It ignores the proxy settings of the environment: most
+// trackers are on the local network.
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url);
+
+// Returns: a client over datagrams. It retries a request after 250 ms, then after twice as long each time,
+// until `timeout`; after three port-unreachable errors in a row the tracker is UNAVAILABLE. A heartbeat or
+// Leave of many leases becomes several datagrams. What datagrams can't carry (ListContents, GetSwarm, large
+// messages) goes to the gRPC listener of the tracker, whose port each response names, through a client that
+// `make_grpc_client` makes.
+using MakeGrpcClient = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
+std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client);
 
 }  // namespace shoal::tracking

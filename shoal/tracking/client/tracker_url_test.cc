@@ -8,7 +8,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(TrackerUrlTest, TakesTheThreeForms) {
+TEST(TrackerUrlTest, AcceptsTheThreeForms) {
   const struct {
     const char* text;
     const char* canonical;
@@ -25,7 +25,7 @@ TEST(TrackerUrlTest, TakesTheThreeForms) {
   }
 }
 
-TEST(TrackerUrlTest, RefusesOthersAndShowsTheForms) {
+TEST(TrackerUrlTest, RejectsOtherTextAndNamesTheForms) {
   for (const char* text :
        {"", "tracker", "grpc://tracker", "http://tracker:80", "udp://tracker:0", "tracker:65536",
         "udp://tracker:6969/announce", "tracker:x", "://a:1", "grpc://:50051"}) {

@@ -1,8 +1,7 @@
-#include "shoal/tracking/client/udp_tracker_client.h"
-
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -10,16 +9,19 @@
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/tracking/client/datagram_exchange.h"
-#include "shoal/tracking/client/heartbeat_split.h"
+#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/messages/datagram.h"
 
 namespace shoal::tracking {
 namespace {
 
 // The body of a datagram: the whole without head, transaction id and cookie.
 constexpr size_t kMaxBodyBytes = kMaxDatagramBytes - 48;
-// More datagrams than this for one heartbeat are better sent as one gRPC message, where there is one:
-// they would go out one after the other.
+// A heartbeat of more datagrams than this goes out as one gRPC message if possible, because datagrams are
+// sent one after the other.
 constexpr size_t kManyDatagrams = 16;
+// A gRPC connection takes about as many round trips to set up.
+constexpr size_t kManyLookups = 4;
 
 class UdpTrackerClient final : public TrackerClient {
  public:
@@ -62,7 +64,7 @@ class UdpTrackerClient final : public TrackerClient {
       whole.register_again.insert(whole.register_again.end(), response.register_again.begin(),
                                   response.register_again.end());
     }
-    // A lease whose beat went out in two datagrams is named in both replies.
+    // A lease whose beat was spread over two datagrams is named in both responses.
     std::sort(whole.register_again.begin(), whole.register_again.end());
     whole.register_again.erase(std::unique(whole.register_again.begin(), whole.register_again.end()),
                                whole.register_again.end());
@@ -80,6 +82,15 @@ class UdpTrackerClient final : public TrackerClient {
       if (whole.ok()) return whole;
     }
     return response;
+  }
+
+  std::vector<absl::StatusOr<LookupResponse>> LookupEach(const std::vector<LookupRequest>& requests,
+                                                         absl::Duration timeout) override {
+    if (requests.size() > kManyLookups) {
+      const auto client = GrpcClient(Clock::Real().Uptime() + timeout);
+      if (client.ok()) return (*client)->LookupEach(requests, timeout);
+    }
+    return TrackerClient::LookupEach(requests, timeout);
   }
 
   absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
@@ -112,11 +123,11 @@ class UdpTrackerClient final : public TrackerClient {
                            exchange_.Ask(request, deadline - Clock::Real().Uptime()));
     if (auto* wanted = std::get_if<Response>(&response.body)) return std::move(*wanted);
     return absl::InternalError(
-        absl::StrCat("tracker ", url_.ToString(), " answered something else than was asked"));
+        absl::StrCat("tracker ", url_.ToString(), " answered with a response of another kind"));
   }
 
-  // The call over the tracker's gRPC listener. When there is none: `why_not_udp`, if that is an error, as it says
-  // what the caller can do something about.
+  // Makes the call over the tracker's gRPC listener. Without such a listener, returns `why_not_udp` if that is
+  // an error: it names what the caller can change.
   template <typename Response, typename Request>
   absl::StatusOr<Response> OverGrpc(const absl::Status& why_not_udp, absl::Duration deadline,
                                     absl::StatusOr<Response> (TrackerClient::*call)(const Request&,
@@ -131,9 +142,10 @@ class UdpTrackerClient final : public TrackerClient {
   absl::StatusOr<std::shared_ptr<TrackerClient>> GrpcClient(absl::Duration deadline) {
     MutexLock lock(&mutex_);
     SHOAL_ASSIGN_OR_RETURN(const uint16_t port, exchange_.GrpcPort(deadline - Clock::Real().Uptime()));
-    if (grpc_client_ == nullptr || grpc_client_->url().address.port != port) {
-      grpc_client_ = make_grpc_client_({TrackerUrl::Protocol::kGrpc, {url_.address.host, port}});
-    }
+    // At the address that answers, which is the tracker that was named: another of the host's addresses may
+    // belong to another one.
+    const TrackerUrl at{TrackerUrl::Protocol::kGrpc, {exchange_.answering_ip().ToString(), port}};
+    if (grpc_client_ == nullptr || !(grpc_client_->url() == at)) grpc_client_ = make_grpc_client_(at);
     return grpc_client_;
   }
 

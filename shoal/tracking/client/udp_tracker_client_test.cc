@@ -1,6 +1,3 @@
-#include "shoal/tracking/client/udp_tracker_client.h"
-
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -14,7 +11,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/sockaddr.h"
+#include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/datagram.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
@@ -25,18 +25,10 @@ using ::testing::HasSubstr;
 
 const std::string kCookie(kCookieBytes, 'k');
 
-sockaddr_in Loopback(uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
 // A tracker's UDP tracker on a thread of its own: asks for the cookie, then answers as it is told.
 class FakeTracker {
  public:
-  // The replies to a request, none to stay silent. `n` counts requests from 0 on, those for cookies left out.
+  // The responses to a request; none to stay silent. `n` counts requests from 0 on, without those for cookies.
   using Answer = std::function<std::vector<DatagramResponse>(const DatagramRequest& request, int n)>;
 
   explicit FakeTracker(Answer answer, uint16_t grpc_port = 0)
@@ -44,11 +36,9 @@ class FakeTracker {
         grpc_port_(grpc_port),
         socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
         stop_(eventfd(0, EFD_CLOEXEC)) {
-    sockaddr_in address = Loopback(0);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
+    const net::SocketAddress address = net::ToSocketAddress({IpAddress::V4({127, 0, 0, 1}), 0});
+    EXPECT_EQ(bind(socket_.get(), address.get(), address.size), 0);
+    port_ = net::LocalPort(socket_.get());
     thread_ = std::thread([this] { Run(); });
   }
   ~FakeTracker() {
@@ -68,10 +58,9 @@ class FakeTracker {
       poll(waiting, 2, -1);
       if (waiting[0].revents != 0) return;
       std::array<uint8_t, 2048> buffer;
-      sockaddr_in from{};
-      socklen_t from_size = sizeof(from);
-      const ssize_t size = recvfrom(socket_.get(), buffer.data(), buffer.size(), 0,
-                                    reinterpret_cast<sockaddr*>(&from), &from_size);
+      net::SocketAddress from;
+      from.size = sizeof(from.storage);
+      const ssize_t size = recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, from.get(), &from.size);
       if (size < 0) continue;
       const auto request = DatagramRequest::Decode({buffer.data(), static_cast<size_t>(size)});
       ASSERT_TRUE(request.ok()) << request.status();
@@ -86,7 +75,7 @@ class FakeTracker {
       for (DatagramResponse& response : responses) {
         response.grpc_port = grpc_port_;
         const std::string bytes = response.Encode();
-        sendto(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), from_size);
+        sendto(socket_.get(), bytes.data(), bytes.size(), 0, from.get(), from.size);
       }
     }
   }
@@ -157,7 +146,7 @@ struct FakeGrpc {
 // Long enough that no noise of the machine ends it; the tests never wait it out.
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
+TEST(UdpTrackerClientTest, GetsACookieOnceAndThenResponses) {
   FakeGrpc grpc;
   FakeTracker tracker([](const DatagramRequest& request, int) -> std::vector<DatagramResponse> {
     if (std::holds_alternative<RegisterRequest>(request.body)) return With(request, sample::Registered());
@@ -177,7 +166,7 @@ TEST(UdpTrackerClientTest, GetsACookieOnceAndThenAnswers) {
   EXPECT_EQ(grpc.calls, 0);
 }
 
-TEST(UdpTrackerClientTest, SendsAgainWhatWasLostAndDropsWhatIsNotAsked) {
+TEST(UdpTrackerClientTest, RetriesLostDatagramsAndDropsUnrelatedOnes) {
   FakeGrpc grpc;
   FakeTracker tracker([](const DatagramRequest& request, int n) -> std::vector<DatagramResponse> {
     if (n == 0) return {};
@@ -190,7 +179,7 @@ TEST(UdpTrackerClientTest, SendsAgainWhatWasLostAndDropsWhatIsNotAsked) {
   EXPECT_EQ(tracker.requests(), 2);
 }
 
-TEST(UdpTrackerClientTest, ErrorsComeWithTheirCodeAndTheTrackersName) {
+TEST(UdpTrackerClientTest, ErrorsHaveTheirCodeAndTheTrackersName) {
   FakeGrpc grpc;
   FakeTracker tracker(
       [](const DatagramRequest& request, int) { return With(request, absl::NotFoundError("no content")); });
@@ -200,7 +189,7 @@ TEST(UdpTrackerClientTest, ErrorsComeWithTheirCodeAndTheTrackersName) {
   EXPECT_THAT(std::string(response.status().message()), HasSubstr(tracker.url().ToString() + ": no content"));
 }
 
-TEST(UdpTrackerClientTest, WhereNothingListensItIsUnavailableLongBeforeTheTimeout) {
+TEST(UdpTrackerClientTest, AClosedPortIsUnavailableBeforeTheTimeout) {
   FakeGrpc grpc;
   std::optional<FakeTracker> tracker;
   tracker.emplace([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
@@ -212,7 +201,7 @@ TEST(UdpTrackerClientTest, WhereNothingListensItIsUnavailableLongBeforeTheTimeou
   EXPECT_THAT(std::string(response.status().message()), HasSubstr(url.ToString()));
 }
 
-TEST(UdpTrackerClientTest, SilenceEndsWithTheTimeout) {
+TEST(UdpTrackerClientTest, ASilentTrackerExceedsTheDeadline) {
   FakeGrpc grpc;
   FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
   const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
@@ -226,7 +215,7 @@ TEST(UdpTrackerClientTest, AnUnknownHostIsUnavailable) {
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience).status().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(UdpTrackerClientTest, ATrackerThatNeverLikesItsOwnCookieIsGivenUp) {
+TEST(UdpTrackerClientTest, ATrackerThatRejectsItsOwnCookiesIsUnavailable) {
   FakeGrpc grpc;
   FakeTracker tracker(
       [](const DatagramRequest& request, int) { return With(request, DatagramCookie{kCookie}); });
@@ -234,7 +223,7 @@ TEST(UdpTrackerClientTest, ATrackerThatNeverLikesItsOwnCookieIsGivenUp) {
   EXPECT_EQ(client->Leave(sample::Leave(), kPatience).status().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheMakeGrpcClient) {
+TEST(UdpTrackerClientTest, ListContentsAndGetSwarmGoToGrpc) {
   FakeGrpc grpc;
   FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
   const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
@@ -242,11 +231,25 @@ TEST(UdpTrackerClientTest, WhatDatagramsDoNotCarryGoesToTheMakeGrpcClient) {
   EXPECT_EQ(grpc.url.ToString(), "grpc://127.0.0.1:50051");
   EXPECT_TRUE(client->GetSwarm(ContentKey("name"), kPatience).ok());
   EXPECT_EQ(grpc.calls, 2);
-  EXPECT_EQ(tracker.cookies_given(), 1) << "the reply with the cookie names the port";
+  EXPECT_EQ(tracker.cookies_given(), 1) << "the response with the cookie names the port";
   EXPECT_EQ(tracker.requests(), 0);
 }
 
-TEST(UdpTrackerClientTest, WithoutAMakeGrpcClientTheErrorSaysSo) {
+TEST(UdpTrackerClientTest, TriesEachAddressOfAHostAndThenStaysWithTheOneThatAnswers) {
+  FakeGrpc grpc;
+  FakeTracker tracker([](const DatagramRequest& request, int) { return With(request, LeaveResponse{2}); },
+                      81);
+  // It has an IPv6 address as well, as a rule, where nothing listens.
+  const TrackerUrl url{TrackerUrl::Protocol::kUdp, {"localhost", tracker.url().address.port}};
+  const auto client = MakeUdpTrackerClient(url, grpc.Factory());
+  const auto response = client->Leave(sample::Leave(), kPatience);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->ended, 2u);
+  EXPECT_TRUE(client->ListContents({}, kPatience).ok());
+  EXPECT_EQ(grpc.url.ToString(), "grpc://127.0.0.1:81");
+}
+
+TEST(UdpTrackerClientTest, WithoutAGrpcListenerTheErrorSaysSo) {
   FakeGrpc grpc;
   FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); });
   const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
@@ -255,7 +258,7 @@ TEST(UdpTrackerClientTest, WithoutAMakeGrpcClientTheErrorSaysSo) {
   EXPECT_THAT(std::string(response.status().message()), HasSubstr("no gRPC listener"));
 }
 
-TEST(UdpTrackerClientTest, AChunkSetThatFitsIntoNoDatagramGoesToTheMakeGrpcClient) {
+TEST(UdpTrackerClientTest, AChunkSetThatExceedsADatagramGoesToGrpc) {
   RegisterRequest large = sample::Register();
   large.content.chunk_count = 100'000;
   large.content.length_bytes = 100'000ull * 65536;

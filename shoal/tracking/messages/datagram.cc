@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/tracker/v1/datagram.pb.h"
+#include "shoal/tracking/messages/nested_conversion.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracking {
@@ -21,10 +23,10 @@ constexpr size_t kMagicBytes = 4;
 constexpr size_t kHeadBytes = kMagicBytes + sizeof(uint16_t);
 constexpr size_t kMaxErrorBytes = 256;
 
-// Room for the messages of one datagram without asking the heap for each.
+// The memory for the messages of one datagram, so that they need no allocations.
 constexpr size_t kArenaBytes = 8 * 1024;
 
-struct ArenaBlock {
+struct ArenaMemory {
   alignas(8) char bytes[kArenaBytes];
 
   google::protobuf::ArenaOptions Options() {
@@ -51,8 +53,8 @@ std::string Pack(const char* magic, const Message& message, size_t size, size_t 
 
 template <typename Message>
 absl::Status Unpack(const char* magic, ByteView bytes, Message* message) {
-  // Protobuf writes a line to stderr for each string that is no UTF-8, and anybody can send those by the
-  // million.
+  // Protobuf writes a line to stderr for each string that is not UTF-8, which any sender could use to flood
+  // the log.
   static google::protobuf::LogHandler* const silenced = google::protobuf::SetLogHandler(nullptr);
   static_cast<void>(silenced);
   if (bytes.size() > kMaxDatagramBytes) return absl::InvalidArgumentError("datagram: too large");
@@ -74,7 +76,7 @@ absl::StatusOr<std::string> CookieFrom(const std::string& bytes) {
   return bytes;
 }
 
-// What a `string` field may carry and a terminal may show, at most `max_bytes` of it.
+// Returns: at most `max_bytes` of `text`, with every byte that is not printable ASCII replaced.
 std::string PlainText(absl::string_view text, size_t max_bytes) {
   std::string out(text.substr(0, max_bytes));
   for (char& c : out) {
@@ -85,15 +87,24 @@ std::string PlainText(absl::string_view text, size_t max_bytes) {
 
 void ToProto(const absl::Status& error, size_t max_bytes, pb::DatagramError* out) {
   out->set_code(static_cast<uint32_t>(error.code()));
+  const absl::Duration warm_up = WarmUpOf(error);
+  if (warm_up > absl::ZeroDuration()) {
+    // Its tag and length, and two numbers.
+    constexpr size_t kWarmUpBytes = 20;
+    max_bytes -= std::min(max_bytes, kWarmUpBytes);
+    SetWarmingUp(warm_up, out);
+  }
   out->set_message(PlainText(error.message(), std::min(max_bytes, kMaxErrorBytes)));
 }
 
 absl::Status FromProto(const pb::DatagramError& in) {
   const auto last = static_cast<uint32_t>(absl::StatusCode::kUnauthenticated);
-  // An unknown code, and OK, which is no error.
+  // OK is no error, so it counts as an unknown code.
   const bool known = in.code() >= 1 && in.code() <= last;
-  return {known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown,
-          PlainText(in.message(), kMaxErrorBytes)};
+  return WithWarmUp(
+      absl::Status(known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown,
+                   PlainText(in.message(), kMaxErrorBytes)),
+      WarmingUpFrom(in));
 }
 
 // The bytes that `entry` takes as an entry of a repeated field with a one-byte tag.
@@ -103,8 +114,8 @@ size_t EntryBytes(const Message& entry) {
   return 1 + google::protobuf::io::CodedOutputStream::VarintSize32(static_cast<uint32_t>(size)) + size;
 }
 
-// Removes entries from the end until `excess` bytes are saved or only `keep` are left; says how many bytes
-// remain to be saved.
+// Removes entries from the end until `excess` bytes are saved or only `keep` entries are left. Returns: the
+// bytes that remain to be saved.
 template <typename Entries>
 size_t CutDown(Entries* entries, int keep, size_t excess) {
   while (excess > 0 && entries->size() > keep) {
@@ -119,7 +130,7 @@ void DropPeersHex(Peers* peers) {
   for (auto& peer : *peers) peer.clear_peer_hex();
 }
 
-// Leaves out what can be left out until the envelope has at most `max_bytes`; true when it has.
+// Removes optional entries until the envelope has at most `max_bytes`. Returns: whether it has.
 bool FitEnvelope(size_t max_bytes, pb::DatagramResponse* envelope) {
   size_t size = envelope->ByteSizeLong();
   if (size <= max_bytes) return true;
@@ -129,18 +140,33 @@ bool FitEnvelope(size_t max_bytes, pb::DatagramResponse* envelope) {
     excess = CutDown(envelope->mutable_register_()->mutable_peers(), 0, excess);
   } else if (envelope->has_lookup()) {
     excess = CutDown(envelope->mutable_lookup()->mutable_peers(), 0, excess);
-    // One content that is named alone is the one that was meant: so two are kept of several.
+    // A single content means that the name is unambiguous: so two of several are kept.
     const int keep = std::min(2, envelope->lookup().contents_size());
     excess = CutDown(envelope->mutable_lookup()->mutable_contents(), keep, excess);
   }
   return excess == 0;
 }
 
+// The largest encodings, tags and lengths included: the peer id; a beat without its runs (fixed64, a uint32
+// and four uint64 of at most 5 and 10 bytes, the beat's own tag and length); a run of chunks (two uint32); a
+// lease id.
+constexpr size_t kPeerIdBytes = 18;
+constexpr size_t kBeatBytes = 9 + 6 + 4 * 11 + 4;
+constexpr size_t kRangeBytes = 2 + 2 * 6;
+constexpr size_t kLeaseIdBytes = 8;
+constexpr size_t kListBytes = 4;
+// A report: fixed64, a peer id, an enum; its tag and length.
+constexpr size_t kReportBytes = 9 + kPeerIdBytes + 2 + 2;
+
+size_t Room(size_t max_bytes, size_t least) {
+  return std::max(max_bytes, kPeerIdBytes + least) - kPeerIdBytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> DatagramRequest::Encode(size_t min_bytes) const {
-  ArenaBlock block;
-  google::protobuf::Arena arena(block.Options());
+  ArenaMemory memory;
+  google::protobuf::Arena arena(memory.Options());
   auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramRequest>(&arena);
   envelope->set_transaction_id(transaction_id);
   envelope->set_cookie(cookie);
@@ -156,14 +182,14 @@ absl::StatusOr<std::string> DatagramRequest::Encode(size_t min_bytes) const {
   const size_t size = envelope->ByteSizeLong();
   if (kHeadBytes + size > kMaxDatagramBytes) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the request has ", size, " bytes, which no datagram carries: use gRPC"));
+        absl::StrCat("the request has ", size, " bytes and does not fit into a datagram: use gRPC"));
   }
   return Pack(kRequestMagic, *envelope, size, min_bytes);
 }
 
 absl::StatusOr<DatagramRequest> DatagramRequest::Decode(ByteView bytes) {
-  ArenaBlock block;
-  google::protobuf::Arena arena(block.Options());
+  ArenaMemory memory;
+  google::protobuf::Arena arena(memory.Options());
   auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramRequest>(&arena);
   SHOAL_RETURN_IF_ERROR(Unpack(kRequestMagic, bytes, envelope));
   DatagramRequest out;
@@ -200,8 +226,8 @@ absl::StatusOr<DatagramRequest> DatagramRequest::Decode(ByteView bytes) {
 
 std::string DatagramResponse::Encode(size_t max_bytes) const {
   max_bytes = std::clamp(max_bytes, kMinRequestBytes, kMaxDatagramBytes);
-  ArenaBlock block;
-  google::protobuf::Arena arena(block.Options());
+  ArenaMemory memory;
+  google::protobuf::Arena arena(memory.Options());
   auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramResponse>(&arena);
   envelope->set_transaction_id(transaction_id);
   envelope->set_grpc_port(grpc_port);
@@ -230,15 +256,15 @@ std::string DatagramResponse::Encode(size_t max_bytes) const {
   std::visit(Writer{envelope, error_room}, body);
   if (!FitEnvelope(most, envelope)) {
     envelope->clear_truncated();
-    ToProto(absl::ResourceExhaustedError("no datagram carries the reply: use gRPC"), error_room,
+    ToProto(absl::ResourceExhaustedError("the response does not fit into a datagram: use gRPC"), error_room,
             envelope->mutable_error());
   }
   return Pack(kResponseMagic, *envelope, envelope->ByteSizeLong(), 0);
 }
 
 absl::StatusOr<DatagramResponse> DatagramResponse::Decode(ByteView bytes) {
-  ArenaBlock block;
-  google::protobuf::Arena arena(block.Options());
+  ArenaMemory memory;
+  google::protobuf::Arena arena(memory.Options());
   auto* const envelope = google::protobuf::Arena::CreateMessage<pb::DatagramResponse>(&arena);
   SHOAL_RETURN_IF_ERROR(Unpack(kResponseMagic, bytes, envelope));
   if (envelope->grpc_port() > 65535) return absl::InvalidArgumentError("grpc_port: is no port");
@@ -277,6 +303,55 @@ absl::StatusOr<DatagramResponse> DatagramResponse::Decode(ByteView bytes) {
       break;
   }
   return absl::InvalidArgumentError("body: is not set");
+}
+
+std::vector<HeartbeatRequest> SplitHeartbeat(const HeartbeatRequest& request, size_t max_bytes) {
+  const size_t room = Room(max_bytes, kBeatBytes + kRangeBytes);
+  std::vector<HeartbeatRequest> messages;
+  size_t left = 0;
+  for (const LeaseBeat& beat : request.leases) {
+    std::span<const ChunkRange> gained = beat.gained;
+    do {
+      if (left < kBeatBytes + (gained.empty() ? 0 : kRangeBytes)) {
+        messages.push_back({request.peer_id, {}});
+        left = room;
+      }
+      left -= kBeatBytes;
+      const size_t taken = std::min(gained.size(), left / kRangeBytes);
+      left -= taken * kRangeBytes;
+      LeaseBeat& out = messages.back().leases.emplace_back();
+      out.lease_id = beat.lease_id;
+      out.gained.assign(gained.begin(), gained.begin() + static_cast<std::ptrdiff_t>(taken));
+      out.free_slots = beat.free_slots;
+      out.sent_bytes = beat.sent_bytes;
+      out.received_bytes = beat.received_bytes;
+      out.send_rate_bytes_per_second = beat.send_rate_bytes_per_second;
+      out.receive_rate_bytes_per_second = beat.receive_rate_bytes_per_second;
+      gained = gained.subspan(taken);
+    } while (!gained.empty());
+  }
+  for (const PeerReport& report : request.reports) {
+    if (left < kReportBytes) {
+      messages.push_back({request.peer_id, {}});
+      left = room;
+    }
+    left -= kReportBytes;
+    messages.back().reports.push_back(report);
+  }
+  if (messages.empty()) messages.push_back(request);
+  return messages;
+}
+
+std::vector<LeaveRequest> SplitLeave(const LeaveRequest& request, size_t max_bytes) {
+  const size_t per_message = (Room(max_bytes, kListBytes + kLeaseIdBytes) - kListBytes) / kLeaseIdBytes;
+  if (request.lease_ids.size() <= per_message) return {request};
+  std::vector<LeaveRequest> messages;
+  for (size_t i = 0; i < request.lease_ids.size(); i += per_message) {
+    const auto begin = request.lease_ids.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto count = std::min(per_message, request.lease_ids.size() - i);
+    messages.push_back({request.peer_id, {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+  }
+  return messages;
 }
 
 bool LooksLikeDatagramRequest(ByteView bytes) {

@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "shoal/tracking/messages/sample_messages.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracking {
 namespace {
@@ -25,7 +26,7 @@ DatagramResponse Response(Body body) {
   return response;
 }
 
-TEST(DatagramTest, RequestsComeBackAsTheyWere) {
+TEST(DatagramTest, RequestsRoundTrip) {
   for (const DatagramRequest& request : {Request(sample::Register()), Request(sample::Heartbeat()),
                                          Request(sample::Lookup()), Request(sample::Leave())}) {
     const auto bytes = request.Encode();
@@ -40,7 +41,7 @@ TEST(DatagramTest, RequestsComeBackAsTheyWere) {
   }
 }
 
-TEST(DatagramTest, ResponsesComeBackAsTheyWere) {
+TEST(DatagramTest, ResponsesRoundTrip) {
   for (const DatagramResponse& response :
        {Response(DatagramCookie{kCookie}), Response(sample::Registered()), Response(sample::Beaten()),
         Response(sample::Found()), Response(LeaveResponse{2}),
@@ -56,7 +57,7 @@ TEST(DatagramTest, ResponsesComeBackAsTheyWere) {
   }
 }
 
-TEST(DatagramTest, TheHeadIsAsDocumented) {
+TEST(DatagramTest, TheHeadHasTheDocumentedBytes) {
   const std::string bytes = *Request(sample::Lookup()).Encode(200);
   EXPECT_EQ(bytes.substr(0, 4), "SHD1");
   const size_t length = LoadBig<uint16_t>(AsBytes(bytes).data() + 4);
@@ -65,7 +66,7 @@ TEST(DatagramTest, TheHeadIsAsDocumented) {
   EXPECT_EQ(Response(LeaveResponse{1}).Encode().substr(0, 4), "SHR1");
 }
 
-TEST(DatagramTest, PaddingIsNotLookedAt) {
+TEST(DatagramTest, PaddingIsIgnored) {
   std::string bytes = *Request(sample::Lookup()).Encode();
   bytes += std::string(100, '\xFF');
   EXPECT_TRUE(DatagramRequest::Decode(AsBytes(bytes)).ok());
@@ -79,7 +80,7 @@ TEST(DatagramTest, AResponseWithACookieIsNeverLargerThanARequest) {
   EXPECT_LE(largest.Encode().size(), smallest.Encode(kMinRequestBytes)->size());
 }
 
-TEST(DatagramTest, ATooLargeRequestSaysUseGrpc) {
+TEST(DatagramTest, ATooLargeRequestNamesGrpc) {
   RegisterRequest large = sample::Register();
   large.content.chunk_count = 100'000;
   large.content.length_bytes = 100'000ull * 65536;
@@ -90,7 +91,7 @@ TEST(DatagramTest, ATooLargeRequestSaysUseGrpc) {
   EXPECT_THAT(std::string(bytes.status().message()), ::testing::HasSubstr("gRPC"));
 }
 
-TEST(DatagramTest, ResponsesAreCutDownToAnySize) {
+TEST(DatagramTest, ResponsesAreShortenedToAnySize) {
   const DatagramResponse whole = Response(sample::Found(1, 200));
   size_t peers_before = 0;
   for (size_t max = kMinRequestBytes; max <= kMaxDatagramBytes; ++max) {
@@ -113,7 +114,7 @@ TEST(DatagramTest, ResponsesAreCutDownToAnySize) {
   EXPECT_GE(peers_before, 18u) << "a datagram should carry about twenty peers";
 }
 
-TEST(DatagramTest, OfSeveralContentsTwoAreKeptSoThatNobodyTakesOneForTheOnlyOne) {
+TEST(DatagramTest, OfSeveralContentsAtLeastTwoAreKept) {
   LookupResponse response = sample::Found(20, 0);
   for (auto& content : response.contents) content.summary.name = std::string(255, 'n');
   const auto back = DatagramResponse::Decode(AsBytes(Response(response).Encode()));
@@ -125,7 +126,7 @@ TEST(DatagramTest, OfSeveralContentsTwoAreKeptSoThatNobodyTakesOneForTheOnlyOne)
   EXPECT_EQ(std::get<absl::Status>(small->body).code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST(DatagramTest, RegisterLeavesOutPeersAndAHeartbeatNothing) {
+TEST(DatagramTest, RegisterLeavesOutPeersAndHeartbeatLeavesOutNothing) {
   const auto registered = DatagramResponse::Decode(AsBytes(Response(sample::Registered(200)).Encode()));
   EXPECT_TRUE(registered->truncated);
   EXPECT_EQ(std::get<RegisterResponse>(registered->body).lease_id, sample::Registered().lease_id);
@@ -135,7 +136,7 @@ TEST(DatagramTest, RegisterLeavesOutPeersAndAHeartbeatNothing) {
   EXPECT_EQ(std::get<absl::Status>(refused->body).code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST(DatagramTest, ErrorsAreCutAndMadePrintable) {
+TEST(DatagramTest, ErrorsAreTruncatedAndPrintable) {
   const std::string bytes =
       Response(absl::InternalError("\xFF\n" + std::string(5000, 'x'))).Encode(kMinRequestBytes);
   EXPECT_LE(bytes.size(), kMinRequestBytes);
@@ -146,7 +147,19 @@ TEST(DatagramTest, ErrorsAreCutAndMadePrintable) {
   EXPECT_THAT(std::string(status.message()), ::testing::StartsWith("??xxx"));
 }
 
-TEST(DatagramTest, OtherBytesAreRefused) {
+TEST(DatagramTest, AnErrorCarriesTheWarmUpInAnySize) {
+  const absl::Status error = WithWarmUp(absl::NotFoundError(std::string(300, 'x')), absl::Seconds(12));
+  for (const size_t size : {size_t{128}, size_t{200}, kMaxDatagramBytes}) {
+    const std::string bytes = Response(error).Encode(size);
+    EXPECT_LE(bytes.size(), size);
+    const auto back = DatagramResponse::Decode(AsBytes(bytes));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_TRUE(absl::IsNotFound(std::get<absl::Status>(back->body)));
+    EXPECT_EQ(WarmUpOf(std::get<absl::Status>(back->body)), absl::Seconds(12));
+  }
+}
+
+TEST(DatagramTest, OtherBytesAreRejected) {
   const std::string good = *Request(sample::Lookup()).Encode();
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_FALSE(DatagramRequest::Decode(AsBytes(good.substr(0, size))).ok()) << size;

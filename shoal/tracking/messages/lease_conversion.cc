@@ -1,20 +1,15 @@
-#include "shoal/tracking/messages/lease_conversion.h"
-
-#include <algorithm>
-
 #include "shoal/content/manifest/manifest.h"
-#include "shoal/tracking/messages/content_conversion.h"
 #include "shoal/tracking/messages/message_field.h"
-#include "shoal/tracking/messages/peer_conversion.h"
+#include "shoal/tracking/messages/nested_conversion.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracking {
 namespace {
 
-// Longer leases than this are a fault of the tracker.
+// A longer lease is an error of the tracker.
 constexpr absl::Duration kMaxLease = absl::Hours(24 * 7);
 
-// The lease's times, in all replies that grant one.
+// The times of a lease, which all responses about leases have.
 template <typename Response, typename Out>
 absl::Status LeaseTimesFrom(const Response& in, Out* out) {
   out->ttl = DurationFrom(in.ttl());
@@ -54,7 +49,7 @@ absl::Status ReportsFrom(const google::protobuf::RepeatedPtrField<pb::PeerReport
     PeerReport plain;
     SHOAL_ASSIGN_OR_RETURN(plain.lease_id, LeaseFrom(report.lease_id(), Field("lease_id", &field)));
     SHOAL_ASSIGN_OR_RETURN(plain.peer, IdFrom<PeerId>(report.peer_id(), Field("peer_id", &field)));
-    // Reasons that are newer than this program are for others.
+    // Ignores reasons that are newer than this program.
     if (report.reason() == pb::PeerReport::REASON_DEAD) {
       plain.reason = PeerReport::Reason::kDead;
     } else if (report.reason() == pb::PeerReport::REASON_LYING) {
@@ -68,16 +63,6 @@ absl::Status ReportsFrom(const google::protobuf::RepeatedPtrField<pb::PeerReport
 }
 
 }  // namespace
-
-absl::Duration DurationFrom(const google::protobuf::Duration& in) {
-  return absl::Seconds(in.seconds()) + absl::Nanoseconds(in.nanos());
-}
-
-void ToProto(absl::Duration in, google::protobuf::Duration* out) {
-  in = std::clamp(in, -absl::Hours(24 * 365 * 1000), absl::Hours(24 * 365 * 1000));
-  out->set_seconds(absl::IDivDuration(in, absl::Seconds(1), &in));
-  out->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(in)));
-}
 
 // ---- Register
 
@@ -94,6 +79,8 @@ absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in) {
   out.free_slots = in.free_slots();
   out.max_peers = in.max_peers();
   SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), "site"));
+  out.publishes = in.publishes();
+  SHOAL_ASSIGN_OR_RETURN(out.other_endpoints, OtherEndpointsFrom(in.other_endpoints(), true, nullptr));
   return out;
 }
 
@@ -106,6 +93,8 @@ void ToProto(const RegisterRequest& in, pb::RegisterRequest* out) {
   out->set_free_slots(in.free_slots);
   out->set_max_peers(in.max_peers);
   out->set_site(in.site);
+  out->set_publishes(in.publishes);
+  for (const Endpoint& other : in.other_endpoints) ToProto(other, out->add_other_endpoints());
 }
 
 absl::StatusOr<RegisterResponse> FromProto(const pb::RegisterResponse& in) {
@@ -223,7 +212,7 @@ absl::StatusOr<HeartbeatResponse> FromProto(const pb::HeartbeatResponse& in) {
     return Bad("directives", absl::StrCat("has ", in.directives_size(), " entries"));
   }
   for (const auto& directive : in.directives()) {
-    // Kinds that are newer than this program are for others.
+    // Ignores kinds that are newer than this program.
     if (directive.kind() == pb::Directive::KIND_REGISTER_AGAIN) {
       out.register_again.push_back(LeaseId(directive.lease_id()));
     }

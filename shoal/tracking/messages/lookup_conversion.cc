@@ -1,16 +1,17 @@
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/content_path.h"
 #include "shoal/content/manifest/manifest.h"
-#include "shoal/tracking/messages/bittorrent_conversion.h"
-#include "shoal/tracking/messages/content_conversion.h"
-#include "shoal/tracking/messages/lease_conversion.h"
 #include "shoal/tracking/messages/message_field.h"
-#include "shoal/tracking/messages/peer_conversion.h"
+#include "shoal/tracking/messages/nested_conversion.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracking {
@@ -100,6 +101,7 @@ absl::StatusOr<SwarmPeer> SwarmPeerFrom(const pb::SwarmPeer& in, uint32_t chunk_
   out.totals.free_slots = out.peer.free_slots;
   NumbersFrom(in, &out.totals);
   SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), Field("site", &field)));
+  out.publishes = in.publishes();
   return out;
 }
 
@@ -112,6 +114,92 @@ void ToProto(const SwarmPeer& in, pb::SwarmPeer* out) {
   tracking::ToProto(in.registered, out->mutable_registered());
   SetNumbers(in.totals, out);
   out->set_site(in.site);
+  out->set_publishes(in.publishes);
+}
+
+// ---- The encoding of a LookupResponse, without a message for each peer.
+
+using google::protobuf::io::CodedOutputStream;
+
+constexpr uint32_t kVarint = 0;
+constexpr uint32_t kLengthDelimited = 2;
+
+constexpr char kHexDigits[] = "0123456789abcdef";
+
+// The bytes of a peer, its tag and length of two bytes included: two ids (18 and 34), a bool (2), two numbers
+// (6 each), and each endpoint with 39 bytes of text and a port (47).
+constexpr size_t kPeerBytes = 128;
+constexpr size_t kPeerHeadBytes = 3;
+constexpr size_t kWarmUpBytes = 32;
+constexpr size_t kMaxPeerBytes = kPeerBytes + 47 * (kMaxEndpointsPerPeer - 1);
+
+// All field numbers here are below 16, and all lengths but that of a peer below 128: a byte each.
+uint8_t* PutTag(int field, uint32_t type, uint8_t* to) {
+  *to = static_cast<uint8_t>(static_cast<uint32_t>(field) << 3 | type);
+  return to + 1;
+}
+
+uint8_t* PutNumber(int field, uint32_t value, uint8_t* to) {
+  if (value == 0) return to;
+  return CodedOutputStream::WriteVarint32ToArray(value, PutTag(field, kVarint, to));
+}
+
+// Writes a field whose length is known when `write` has written it.
+template <typename Write>
+uint8_t* PutBytes(int field, uint8_t* to, Write write) {
+  uint8_t* const length = PutTag(field, kLengthDelimited, to);
+  uint8_t* const end = write(length + 1);
+  *length = static_cast<uint8_t>(end - length - 1);
+  return end;
+}
+
+uint8_t* PutDecimal(uint8_t value, uint8_t* to) {
+  if (value >= 100) *to++ = static_cast<uint8_t>('0' + value / 100);
+  if (value >= 10) *to++ = static_cast<uint8_t>('0' + value / 10 % 10);
+  *to++ = static_cast<uint8_t>('0' + value % 10);
+  return to;
+}
+
+uint8_t* PutAddress(const IpAddress& ip, uint8_t* to) {
+  if (ip.is_v4()) {
+    for (size_t i = 12; i < 16; ++i) {
+      if (i > 12) *to++ = '.';
+      to = PutDecimal(ip.bytes()[i], to);
+    }
+    return to;
+  }
+  const std::string text = ip.ToString();
+  return std::copy(text.begin(), text.end(), to);
+}
+
+uint8_t* PutEndpoint(int field, const Endpoint& endpoint, uint8_t* to) {
+  return PutBytes(field, to, [&](uint8_t* at) {
+    if (!endpoint.ip.is_unspecified()) {
+      at = PutBytes(pb::Endpoint::kIpFieldNumber, at,
+                    [&](uint8_t* text) { return PutAddress(endpoint.ip, text); });
+    }
+    return PutNumber(pb::Endpoint::kPortFieldNumber, endpoint.port, at);
+  });
+}
+
+uint8_t* PutPeer(const PeerInfo& peer, uint8_t* to) {
+  const auto& id = peer.id.bytes();
+  to = PutBytes(pb::Peer::kPeerIdFieldNumber, to,
+                [&](uint8_t* at) { return std::copy(id.begin(), id.end(), at); });
+  to = PutBytes(pb::Peer::kPeerHexFieldNumber, to, [&](uint8_t* at) {
+    for (const uint8_t byte : id) {
+      *at++ = static_cast<uint8_t>(kHexDigits[byte >> 4]);
+      *at++ = static_cast<uint8_t>(kHexDigits[byte & 15]);
+    }
+    return at;
+  });
+  to = PutEndpoint(pb::Peer::kEndpointFieldNumber, peer.endpoint, to);
+  to = PutNumber(pb::Peer::kCompleteFieldNumber, peer.complete ? 1 : 0, to);
+  to = PutNumber(pb::Peer::kChunksHeldFieldNumber, peer.chunks_held, to);
+  to = PutNumber(pb::Peer::kFreeSlotsFieldNumber, peer.free_slots, to);
+  for (const Endpoint& other : peer.other_endpoints)
+    to = PutEndpoint(pb::Peer::kOtherEndpointsFieldNumber, other, to);
+  return to;
 }
 
 }  // namespace
@@ -139,6 +227,7 @@ absl::StatusOr<LookupResponse> FromProto(const pb::LookupResponse& in) {
   LookupResponse out;
   SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
   SHOAL_ASSIGN_OR_RETURN(out.peers, PeersFrom(in.peers()));
+  out.warming_up = WarmingUpFrom(in);
   return out;
 }
 
@@ -146,6 +235,32 @@ void ToProto(const LookupResponse& in, pb::LookupResponse* out) {
   out->Clear();
   for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
   for (const PeerInfo& peer : in.peers) ToProto(peer, out->add_peers());
+  SetWarmingUp(in.warming_up, out);
+}
+
+std::string EncodeLookupResponse(const LookupResponse& response) {
+  pb::LookupResponse contents;
+  for (const ContentStatus& content : response.contents) ToProto(content, contents.add_contents());
+  std::string bytes;
+  bytes.reserve(contents.ByteSizeLong() + response.peers.size() * kPeerBytes + kWarmUpBytes);
+  contents.AppendToString(&bytes);
+  for (const PeerInfo& peer : response.peers) {
+    // A peer with several endpoints may have 128 bytes or more, whose length takes two bytes: it is written
+    // behind the room for those.
+    uint8_t encoded[kMaxPeerBytes];
+    const uint8_t* const end = PutPeer(peer, encoded + kPeerHeadBytes);
+    const auto length = static_cast<uint32_t>(end - encoded - kPeerHeadBytes);
+    uint8_t* const begin = encoded + (length < 128 ? 1 : 0);
+    CodedOutputStream::WriteVarint32ToArray(
+        length, PutTag(pb::LookupResponse::kPeersFieldNumber, kLengthDelimited, begin));
+    bytes.append(reinterpret_cast<const char*>(begin), static_cast<size_t>(end - begin));
+  }
+  if (response.warming_up > absl::ZeroDuration()) {
+    pb::LookupResponse warm_up;
+    SetWarmingUp(response.warming_up, &warm_up);
+    warm_up.AppendToString(&bytes);
+  }
+  return bytes;
 }
 
 // ---- LookupMany
@@ -184,12 +299,14 @@ absl::StatusOr<LookupManyResponse> FromProto(const pb::LookupManyResponse& in) {
   for (const pb::LookupResponse& result : in.results()) {
     SHOAL_ASSIGN_OR_RETURN(out.results.emplace_back(), FromProto(result));
   }
+  out.warming_up = WarmingUpFrom(in);
   return out;
 }
 
 void ToProto(const LookupManyResponse& in, pb::LookupManyResponse* out) {
   out->Clear();
   for (const LookupResponse& result : in.results) ToProto(result, out->add_results());
+  SetWarmingUp(in.warming_up, out);
 }
 
 // ---- ListContents
@@ -216,6 +333,7 @@ absl::StatusOr<ListContentsResponse> FromProto(const pb::ListContentsResponse& i
   if (in.next_page_token().size() > kMaxPageTokenBytes) return Bad("next_page_token", "is too long");
   out.next_page_token = in.next_page_token();
   SHOAL_ASSIGN_OR_RETURN(out.bittorrent_swarms, BitTorrentSwarmsFrom(in.bittorrent_swarms()));
+  out.warming_up = WarmingUpFrom(in);
   return out;
 }
 
@@ -224,6 +342,7 @@ void ToProto(const ListContentsResponse& in, pb::ListContentsResponse* out) {
   for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
   for (const BitTorrentSwarm& swarm : in.bittorrent_swarms) ToProto(swarm, out->add_bittorrent_swarms());
   out->set_next_page_token(in.next_page_token);
+  SetWarmingUp(in.warming_up, out);
 }
 
 // ---- GetSwarm

@@ -30,6 +30,9 @@ inline constexpr uint32_t kMaxRegistrationsPerMessage = 1000;
 inline constexpr uint32_t kMaxPeersPerRegisterMany = 5000;
 inline constexpr uint32_t kMaxContentsPerLookup = 1000;
 inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
+inline constexpr size_t kMaxEndpointsPerPeer = 8;
+
+inline constexpr uint32_t kMaxLeftOut = 1'000'000'000;
 
 struct ContentSummary {
   ContentId id;
@@ -38,7 +41,16 @@ struct ContentSummary {
   uint32_t chunk_size_bytes = 0;
   uint32_t chunk_count = 0;
   uint32_t file_count = 0;
+  // Entries of the published folder that the content does not have, as a publisher counts them; at most
+  // kMaxLeftOut. It follows from no manifest: a peer that re-seeds says 0.
+  uint32_t left_out = 0;
 
+  // Whether both can be of the same manifest.
+  bool Agrees(const ContentSummary& other) const {
+    ContentSummary same = other;
+    same.left_out = left_out;
+    return *this == same;
+  }
   friend bool operator==(const ContentSummary&, const ContentSummary&) = default;
 };
 
@@ -48,6 +60,7 @@ struct PeerInfo {
   bool complete = false;
   uint32_t chunks_held = 0;
   uint32_t free_slots = 0;
+  std::vector<Endpoint> other_endpoints = {};  // to try after `endpoint`; at most kMaxEndpointsPerPeer - 1
 
   friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
 };
@@ -57,16 +70,20 @@ struct ContentStatus {
   absl::Time first_seen;
   uint32_t seeders = 0;
   uint32_t leechers = 0;
+  uint32_t publishers = 0;                      // among them
+  absl::Time published = absl::InfinitePast();  // when a peer last began to publish it; never: InfinitePast
 };
 
 struct RegisterRequest {
   PeerId peer_id;
-  Endpoint endpoint;  // ip unspecified: the source address of the request
+  Endpoint endpoint;  // ip unspecified or loopback: the source address of the request
   ContentSummary content;
   ChunkSet held;  // size() == content.chunk_count
   uint32_t free_slots = 0;
   uint32_t max_peers = 0;
-  std::string site = {};  // as CheckSite lets it through; empty: none
+  std::string site = {};                       // as CheckSite lets it through; empty: none
+  bool publishes = false;                      // it offers the content under its name; false: it re-seeds
+  std::vector<Endpoint> other_endpoints = {};  // as `endpoint`; at most kMaxEndpointsPerPeer - 1
 };
 
 struct RegisterResponse {
@@ -131,6 +148,9 @@ struct LookupResponse {
   std::vector<ContentStatus> contents;  // several only for a name; newest first
   std::vector<PeerInfo> peers;          // only with exactly one content
   bool truncated = false;               // by the UDP listener: there are more peers than fitted
+  // Not zero while the tracker is younger than one lease: the time until all live peers have registered again
+  // with it. With NOT_FOUND, WarmUpOf(status) returns it.
+  absl::Duration warming_up = {};
 };
 
 struct LookupManyRequest {
@@ -141,8 +161,9 @@ struct LookupManyRequest {
 };
 
 struct LookupManyResponse {
-  std::vector<LookupResponse>
-      results;  // in the order of the request; without contents where one is not known
+  // In the order of the request; without contents where one is not known.
+  std::vector<LookupResponse> results;
+  absl::Duration warming_up = {};  // as in LookupResponse, for all results
 };
 
 struct ListContentsRequest {
@@ -169,6 +190,7 @@ struct ListContentsResponse {
   std::vector<ContentStatus> contents;
   std::string next_page_token;
   std::vector<BitTorrentSwarm> bittorrent_swarms = {};
+  absl::Duration warming_up = {};  // as in LookupResponse
 };
 
 struct SwarmPeer {
@@ -179,6 +201,7 @@ struct SwarmPeer {
   absl::Time registered;
   LeaseBeat totals;  // the last beat: sent, received, rates
   std::string site = {};
+  bool publishes = false;  // as in RegisterRequest
 };
 
 struct GetSwarmResponse {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -27,10 +29,13 @@ class LeaveResponse;
 
 namespace shoal::tracking {
 
-// Between the plain messages and their protobuf forms. FromProto checks everything that a stranger may have
-// got wrong (lengths of ids, bounds, chunk sets that fit): INVALID_ARGUMENT that names the field. ToProto
-// can't fail, and writes into a message that it clears first; strings (names) are UTF-8, as those that
-// FromProto or a Manifest let through. Thread-safe.
+// Conversions between the plain messages and their protobuf forms.
+//
+// FromProto validates everything that comes from outside: lengths of ids, bounds, and that chunk sets fit
+// their content. Errors: INVALID_ARGUMENT that names the field. ToProto can't fail; it clears `out` first.
+// Requires of ToProto: strings are UTF-8, as FromProto and Manifest guarantee.
+//
+// Thread safety: pure functions.
 namespace pb = ::shoal::tracker::v1;
 
 absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in);
@@ -69,5 +74,9 @@ void ToProto(const GetSwarmResponse& in, pb::GetSwarmResponse* out);
 void ToProto(const SwarmEvent& in, pb::SwarmEvent* out);
 void ToProto(const LeaveRequest& in, pb::LeaveRequest* out);
 void ToProto(const LeaveResponse& in, pb::LeaveResponse* out);
+
+// Returns: the bytes of the message that ToProto writes. Makes no message, string or allocation per peer:
+// those took most of a lookup's time.
+std::string EncodeLookupResponse(const LookupResponse& response);
 
 }  // namespace shoal::tracking

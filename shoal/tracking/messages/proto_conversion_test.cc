@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/messages/sample_messages.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracking {
 namespace {
@@ -44,13 +45,13 @@ TEST(ProtoConversionTest, Register) {
   EXPECT_EQ(response.peers, sample::Registered().peers);
 }
 
-TEST(ProtoConversionTest, RegisterFromWhereverTheCallComesFrom) {
+TEST(ProtoConversionTest, RegisterWithoutAnAddress) {
   RegisterRequest request = sample::Register();
   request.endpoint.ip = IpAddress();
   EXPECT_TRUE(RoundTrip<pb::RegisterRequest>(request).endpoint.ip.is_unspecified());
 }
 
-TEST(ProtoConversionTest, RegisterWithoutAChunkSetHoldsNothing) {
+TEST(ProtoConversionTest, RegisterWithoutAChunkSet) {
   pb::RegisterRequest proto;
   ToProto(sample::Register(), &proto);
   proto.clear_held();
@@ -68,14 +69,14 @@ TEST(ProtoConversionTest, Heartbeat) {
             sample::Beaten().register_again);
 }
 
-TEST(ProtoConversionTest, HeartbeatPassesOverReportsForReasonsThatItDoesNotKnow) {
+TEST(ProtoConversionTest, HeartbeatIgnoresReportsWithUnknownReasons) {
   pb::HeartbeatRequest proto;
   ToProto(sample::Heartbeat(), &proto);
   proto.mutable_reports(0)->set_reason(static_cast<pb::PeerReport::Reason>(77));
   EXPECT_EQ(FromProto(proto)->reports, std::vector{sample::Heartbeat().reports[1]});
 }
 
-TEST(ProtoConversionTest, HeartbeatIgnoresDirectivesThatItDoesNotKnow) {
+TEST(ProtoConversionTest, HeartbeatIgnoresUnknownDirectives) {
   pb::HeartbeatResponse proto;
   ToProto(sample::Beaten(), &proto);
   proto.mutable_directives(0)->set_kind(static_cast<pb::Directive::Kind>(77));
@@ -93,6 +94,55 @@ TEST(ProtoConversionTest, Lookup) {
   EXPECT_EQ(response.contents[1].summary, sample::Summary(1));
   EXPECT_EQ(response.contents[1].first_seen, sample::Status(1).first_seen);
   EXPECT_EQ(response.peers, sample::Found(2, 3).peers);
+}
+
+TEST(ProtoConversionTest, RegisterOfAPublisherWithSeveralAddresses) {
+  RegisterRequest request = sample::Register();
+  EXPECT_FALSE(RoundTrip<pb::RegisterRequest>(request).publishes);
+  request.publishes = true;
+  request.other_endpoints = {sample::At(2), Endpoint{IpAddress(), 7}};
+  const RegisterRequest back = RoundTrip<pb::RegisterRequest>(request);
+  EXPECT_TRUE(back.publishes);
+  EXPECT_EQ(back.other_endpoints, request.other_endpoints);
+
+  pb::RegisterRequest proto;
+  ToProto(request, &proto);
+  proto.mutable_other_endpoints(1)->set_port(0);
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), StartsWith("other_endpoints[1].port: is 0"));
+  for (size_t i = 0; i < kMaxEndpointsPerPeer; ++i) proto.add_other_endpoints()->set_port(1);
+  EXPECT_THAT(std::string(FromProto(proto).status().message()),
+              StartsWith("other_endpoints: has 10 entries"));
+}
+
+TEST(ProtoConversionTest, PublishersAreCountedAndDated) {
+  ContentStatus status = sample::Status(1);
+  LookupResponse response;
+  response.contents = {status};
+  EXPECT_EQ(RoundTrip<pb::LookupResponse>(response).contents[0].published, absl::InfinitePast());
+  response.contents[0].publishers = 2;
+  response.contents[0].published = absl::FromUnixMillis(1'700'000'000'456);
+  const LookupResponse back = RoundTrip<pb::LookupResponse>(response);
+  EXPECT_EQ(back.contents[0].publishers, 2u);
+  EXPECT_EQ(back.contents[0].published, response.contents[0].published);
+}
+
+TEST(ProtoConversionTest, ResponsesCarryTheWarmUp) {
+  LookupResponse lookup;
+  lookup.warming_up = absl::Seconds(3);
+  EXPECT_EQ(RoundTrip<pb::LookupResponse>(lookup).warming_up, absl::Seconds(3));
+  LookupManyResponse many;
+  many.warming_up = absl::Seconds(4);
+  EXPECT_EQ(RoundTrip<pb::LookupManyResponse>(many).warming_up, absl::Seconds(4));
+  ListContentsResponse list;
+  list.warming_up = absl::Seconds(5);
+  EXPECT_EQ(RoundTrip<pb::ListContentsResponse>(list).warming_up, absl::Seconds(5));
+  EXPECT_EQ(RoundTrip<pb::LookupResponse>(LookupResponse()).warming_up, absl::ZeroDuration());
+
+  pb::LookupResponse proto;
+  proto.mutable_warming_up()->set_seconds(-5);
+  EXPECT_EQ(FromProto(proto)->warming_up, absl::ZeroDuration());
+  proto.mutable_warming_up()->set_seconds(INT64_MAX);
+  EXPECT_EQ(FromProto(proto)->warming_up, kMaxWarmUp);
 }
 
 TEST(ProtoConversionTest, RegisterMany) {
@@ -136,7 +186,7 @@ TEST(ProtoConversionTest, LookupMany) {
   EXPECT_TRUE(response.results[1].contents.empty());
 }
 
-TEST(ProtoConversionTest, ContentsAreAskedForInHexAsWell) {
+TEST(ProtoConversionTest, RequestsAcceptHexIds) {
   pb::LookupRequest lookup;
   lookup.set_content_hex(sample::Content(5).ToHex());
   EXPECT_EQ(std::get<ContentId>(FromProto(lookup)->content), sample::Content(5));
@@ -170,7 +220,8 @@ TEST(ProtoConversionTest, GetSwarm) {
                  absl::Milliseconds(1500),
                  absl::FromUnixSeconds(1'700'000'000),
                  sample::Beat(7),
-                 "berlin"};
+                 "berlin",
+                 true};
   const GetSwarmResponse back = RoundTrip<pb::GetSwarmResponse>(GetSwarmResponse{sample::Status(1), {peer}});
   ASSERT_EQ(back.peers.size(), 1u);
   EXPECT_EQ(back.peers[0].held, sample::Held());
@@ -178,13 +229,14 @@ TEST(ProtoConversionTest, GetSwarm) {
   EXPECT_EQ(back.peers[0].registered, absl::FromUnixSeconds(1'700'000'000));
   EXPECT_EQ(back.peers[0].totals.sent_bytes, 1'000'000u);
   EXPECT_EQ(back.peers[0].site, "berlin");
+  EXPECT_TRUE(back.peers[0].publishes);
 
   pb::GetSwarmResponse proto;
   ToProto(GetSwarmResponse{sample::Status(1), {peer}}, &proto);
   EXPECT_EQ(proto.peers(0).held().ranges(), "0-2,50,99");
 }
 
-TEST(ProtoConversionTest, SwarmsOfBitTorrent) {
+TEST(ProtoConversionTest, BitTorrentSwarms) {
   const InfoHash hash({1, 2, 3});
   EXPECT_EQ(std::get<InfoHash>(RoundTrip<pb::GetSwarmRequest>(ContentKey(hash))), hash);
   pb::GetSwarmRequest by_hex;
@@ -212,7 +264,7 @@ TEST(ProtoConversionTest, SwarmsOfBitTorrent) {
   EXPECT_EQ(back.bittorrent_peers[0].silent_for, absl::Seconds(90));
 }
 
-TEST(ProtoConversionTest, RangesForPeopleEndAfterSixtyFourRuns) {
+TEST(ProtoConversionTest, RangesEndAfterSixtyFourRuns) {
   ContentStatus status = sample::Status(1);
   SwarmPeer peer{sample::Info(1), LeaseId(7), ChunkSet(1000), absl::Seconds(1), absl::UnixEpoch(), {}};
   for (uint32_t i = 0; i < 1000; i += 2) peer.held.Insert(ChunkIndex(i));
@@ -231,7 +283,7 @@ TEST(ProtoConversionTest, Leave) {
   EXPECT_EQ(RoundTrip<pb::LeaveResponse>(LeaveResponse{3}).ended, 3u);
 }
 
-TEST(ProtoConversionTest, ResponsesShowIdsInHexAndRequestsDoNot) {
+TEST(ProtoConversionTest, ResponsesRepeatIdsInHex) {
   pb::LookupResponse response;
   ToProto(sample::Found(), &response);
   EXPECT_EQ(response.contents(0).summary().content_hex(), sample::Content(0).ToHex());
@@ -241,7 +293,7 @@ TEST(ProtoConversionTest, ResponsesShowIdsInHexAndRequestsDoNot) {
   EXPECT_EQ(request.content().content_hex(), "");
 }
 
-// What a stranger may get wrong, and the field that the error names.
+// Invalid fields, and the name that the error gives.
 TEST(ProtoConversionTest, RegisterNamesTheFieldThatIsWrong) {
   using Request = pb::RegisterRequest;
   const struct {
@@ -339,7 +391,7 @@ TEST(ProtoConversionTest, OtherRequestsNameTheFieldThatIsWrong) {
   EXPECT_THAT(std::string(FromProto(pb::LeaveRequest()).status().message()), StartsWith("peer_id: has 0"));
 }
 
-TEST(ProtoConversionTest, ResponsesOfALyingTrackerAreRefused) {
+TEST(ProtoConversionTest, InvalidResponsesAreRejected) {
   pb::RegisterResponse response;
   ToProto(sample::Registered(), &response);
   response.mutable_heartbeat_interval()->set_seconds(-1);
@@ -352,7 +404,7 @@ TEST(ProtoConversionTest, ResponsesOfALyingTrackerAreRefused) {
   EXPECT_THAT(std::string(FromProto(response).status().message()), StartsWith("peers[1].endpoint.ip: "));
 }
 
-TEST(ProtoConversionTest, AnEmptyContentIsAContent) {
+TEST(ProtoConversionTest, AnEmptyContentIsValid) {
   RegisterRequest request = sample::Register();
   request.content.length_bytes = 0;
   request.content.chunk_count = 0;
@@ -361,7 +413,7 @@ TEST(ProtoConversionTest, AnEmptyContentIsAContent) {
   EXPECT_EQ(RoundTrip<pb::RegisterRequest>(request).content, request.content);
 }
 
-TEST(ProtoConversionTest, ANegativePageSizeIsRefused) {
+TEST(ProtoConversionTest, ANegativePageSizeIsInvalid) {
   pb::ListContentsRequest request;
   request.set_page_size(-1);
   EXPECT_EQ(FromProto(request).status().code(), absl::StatusCode::kInvalidArgument);

@@ -28,7 +28,7 @@ inline Endpoint At(uint8_t n) {
 
 // Of 100 chunks in 3 files.
 inline tracking::ContentSummary Summary(uint8_t n, std::string name = "content.bin") {
-  return {Content(n), std::move(name), 98 * 65536 + 5, 65536, 100, 3};
+  return {Content(n), std::move(name), 98 * 65536 + 5, 65536, 100, 3, n};
 }
 
 inline ChunkSet Held() {

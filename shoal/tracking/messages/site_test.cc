@@ -7,13 +7,13 @@
 namespace shoal::tracking {
 namespace {
 
-TEST(SiteTest, TakesWhatPeopleCallTheirRooms) {
+TEST(SiteTest, AcceptsNamesOfRacksAndCities) {
   for (const char* site : {"", "berlin", "dc-2/row.7:rack_12", "~"})
     EXPECT_TRUE(CheckSite(site).ok()) << site;
   EXPECT_TRUE(CheckSite(std::string(kMaxSiteBytes, 'x')).ok());
 }
 
-TEST(SiteTest, RefusesWhatNoLogLineShouldShow) {
+TEST(SiteTest, RejectsTextThatIsUnfitForALog) {
   for (const char* site : {" ", "two words", "line\nbreak", "\x7f", "Z\xC3\xBCrich"}) {
     EXPECT_FALSE(CheckSite(site).ok()) << site;
   }

@@ -1,19 +1,24 @@
 #include "clients/leecher/cli/commands/arguments.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "clients/leecher/cli/commands/content_argument.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/content/manifest/content_path.h"
 #include "shoal/content/manifest/manifest.h"
 #include "shoal/tracking/messages/site.h"
 
 namespace shoal::leecher {
 namespace {
+
+constexpr size_t kMinPrefixDigits = 8;
 
 absl::Status About(absl::string_view flag, const absl::Status& status) {
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
@@ -50,6 +55,33 @@ bool NamesItsTrackers(const std::string& content) {
   return Classify(content) == ContentWord::kManifestFile;
 }
 
+// A name that no content can have is refused here, with a hint: no tracker can know it.
+absl::Status CheckContentWord(const std::string& content) {
+  if (content.empty()) return absl::InvalidArgumentError("the name of a content can't be empty");
+  if (NamesItsTrackers(content)) return absl::OkStatus();
+  const absl::Status name = CheckContentName(content);
+  if (name.ok()) return name;
+  if (content.size() > kMaxNameBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", absl::CHexEscape(content.substr(0, 32)), "...' has ", content.size(),
+        " bytes, and the name of a content has at most ", kMaxNameBytes, "; `list` shows the names and ids"));
+  }
+  const size_t slash = content.find('/');
+  if (slash != std::string::npos) {
+    const std::string first = content.substr(0, slash);
+    const std::string rest = content.substr(slash + 1);
+    if (!first.empty() && !rest.empty() && CheckContentName(first).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(name.message(), ": to fetch one file of the content '",
+                                                     first, "', say `get ", first, " --include='",
+                                                     absl::CHexEscape(rest), "'`"));
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(name.message(), ": give a name, an id, or a file that ends in .shoal"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(name.message(), ": give the id instead, or the beginning of it; `list` shows the ids"));
+}
+
 absl::StatusOr<std::optional<HostPort>> AddressOrNone(absl::string_view flag, const std::string& text) {
   if (text.empty() || text == "none") return std::optional<HostPort>();
   absl::StatusOr<HostPort> address = HostPort::Parse(text);
@@ -60,6 +92,7 @@ absl::StatusOr<std::optional<HostPort>> AddressOrNone(absl::string_view flag, co
 absl::StatusOr<ServeOptions> Serve(const Words& words) {
   ServeOptions serve;
   SHOAL_ASSIGN_OR_RETURN(serve.listen, AddressOrNone("--listen", words.listen));
+  SHOAL_ASSIGN_OR_RETURN(serve.http, AddressOrNone("--http", words.http));
   SHOAL_ASSIGN_OR_RETURN(serve.grpc, AddressOrNone("--grpc", words.grpc));
   serve.advertise = words.advertise;
   if (const absl::Status site = tracking::CheckSite(words.site); !site.ok()) return About("--site", site);
@@ -73,7 +106,7 @@ absl::StatusOr<absl::Duration> Time(absl::string_view flag, const std::string& t
   return *duration;
 }
 
-// SHOAL_SEED comes from compose files, where "yes" and "no" are natural.
+// SHOAL_SEED is set in compose files, where "yes" and "no" are natural.
 absl::StatusOr<std::optional<absl::Duration>> Seed(const std::string& text) {
   if (text.empty()) return std::optional<absl::Duration>();
   if (text == "no" || text == "false") return std::optional<absl::Duration>(absl::ZeroDuration());
@@ -88,7 +121,7 @@ absl::StatusOr<uint64_t> Rate(absl::string_view flag, const std::string& text) {
   return *rate;
 }
 
-// At the commas; one behind a backslash belongs to the glob, which reads it so too.
+// Splits at the commas. A comma behind a backslash belongs to the glob, which reads the backslash too.
 absl::StatusOr<std::vector<std::string>> Globs(absl::string_view flag,
                                                const std::vector<std::string>& texts) {
   std::vector<std::string> globs;
@@ -134,10 +167,14 @@ absl::StatusOr<Command> Get(const Words& words) {
   get.max_peers = words.max_peers;
   get.on_complete = words.on_complete;
   get.verify = words.verify;
+  get.dry_run = words.dry_run;
+  get.repair = words.repair;
   get.json = words.json;
   get.quiet = words.quiet;
   SHOAL_ASSIGN_OR_RETURN(get.serve, Serve(words));
-  SHOAL_ASSIGN_OR_RETURN(get.wait, Time("--wait", words.wait));
+  if (!words.wait.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(get.wait, Time("--wait", words.wait));
+  }
   SHOAL_ASSIGN_OR_RETURN(get.seed, Seed(words.seed));
   SHOAL_ASSIGN_OR_RETURN(get.limit_down_bytes_per_second, Rate("--limit-down", words.limit_down));
   SHOAL_ASSIGN_OR_RETURN(get.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
@@ -149,11 +186,17 @@ absl::StatusOr<Command> Get(const Words& words) {
   if (get.max_peers == 0) return absl::InvalidArgumentError("--peers-max: at least 1");
   bool need_trackers = false;
   for (const std::string& content : get.contents) {
-    if (content.empty()) return absl::InvalidArgumentError("the name of a content can't be empty");
+    SHOAL_RETURN_IF_ERROR(CheckContentWord(content));
     need_trackers = need_trackers || !NamesItsTrackers(content);
   }
   SHOAL_ASSIGN_OR_RETURN(get.trackers, need_trackers ? AtLeastOneTracker(words) : Trackers(words));
   return Command(std::move(get));
+}
+
+absl::StatusOr<LinkPolicy> Links(const Words& words) {
+  if (words.links == "keep") return LinkPolicy::kKeepInside;
+  if (words.links == "follow") return LinkPolicy::kFollow;
+  return absl::InvalidArgumentError(absl::StrCat("--links: keep or follow, not '", words.links, "'"));
 }
 
 absl::StatusOr<Command> Make(const Words& words) {
@@ -163,6 +206,7 @@ absl::StatusOr<Command> Make(const Words& words) {
   make.json = words.json;
   make.quiet = words.quiet;
   SHOAL_ASSIGN_OR_RETURN(make.trackers, Trackers(words));
+  SHOAL_ASSIGN_OR_RETURN(make.links, Links(words));
   if (!words.chunk_size.empty()) {
     const absl::StatusOr<uint64_t> bytes = ParseBytes(words.chunk_size);
     if (!bytes.ok()) return About("--chunk-size", bytes.status());
@@ -176,6 +220,23 @@ absl::StatusOr<Command> Make(const Words& words) {
   return Command(std::move(make));
 }
 
+absl::StatusOr<Command> Save(const Words& words) {
+  SaveOptions save;
+  save.content = words.subject;
+  save.output_path = words.output;
+  save.json = words.json;
+  save.quiet = words.quiet;
+  SHOAL_RETURN_IF_ERROR(CheckContentWord(save.content));
+  if (NamesItsTrackers(save.content)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", save.content, "' is a .shoal file already"));
+  }
+  SHOAL_ASSIGN_OR_RETURN(save.trackers, AtLeastOneTracker(words));
+  if (!words.wait.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(save.wait, Time("--wait", words.wait));
+  }
+  return Command(std::move(save));
+}
+
 absl::StatusOr<Command> SeedPath(const Words& words) {
   SeedOptions seed;
   seed.path = words.subject;
@@ -183,45 +244,129 @@ absl::StatusOr<Command> SeedPath(const Words& words) {
   seed.quiet = words.quiet;
   SHOAL_ASSIGN_OR_RETURN(seed.trackers, AtLeastOneTracker(words));
   SHOAL_ASSIGN_OR_RETURN(seed.serve, Serve(words));
+  SHOAL_ASSIGN_OR_RETURN(seed.links, Links(words));
   SHOAL_ASSIGN_OR_RETURN(seed.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
   SHOAL_ASSIGN_OR_RETURN(seed.duration, Time("--for", words.serve_for));
   if (!seed.serve.listen.has_value())
-    return absl::InvalidArgumentError("--listen=none: nothing could be seeded");
+    return absl::InvalidArgumentError("--listen=none: seed needs a listener");
   return Command(std::move(seed));
 }
 
+absl::StatusOr<Command> Agent(const Words& words) {
+  AgentOptions agent;
+  SHOAL_ASSIGN_OR_RETURN(agent.trackers, Trackers(words));
+  if (!words.output.empty()) agent.output_folder = words.output;
+  agent.state_folder = words.state;
+  agent.unix_socket = words.socket;
+  agent.token_file = words.token_file;
+  agent.http_names = words.http_names;
+  SHOAL_ASSIGN_OR_RETURN(agent.follow, Globs("--follow", words.follow));
+  if (!agent.follow.empty() && agent.trackers.empty()) {
+    return absl::InvalidArgumentError("--follow: name a tracker with --tracker=HOST:PORT");
+  }
+  agent.keep_versions = words.keep;
+  if (words.disk != "none") {
+    const absl::StatusOr<uint64_t> bytes = ParseBytes(words.disk);
+    if (!bytes.ok()) return About("--disk", bytes.status());
+    agent.disk_budget_bytes = *bytes;
+  }
+  SHOAL_ASSIGN_OR_RETURN(agent.serve, Serve(words));
+  SHOAL_ASSIGN_OR_RETURN(agent.serve.http, AddressOrNone("--http", words.agent_http));
+  agent.max_peers = words.max_peers;
+  SHOAL_ASSIGN_OR_RETURN(agent.limit_down_bytes_per_second, Rate("--limit-down", words.limit_down));
+  SHOAL_ASSIGN_OR_RETURN(agent.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
+  agent.on_complete = words.on_complete;
+  agent.log_format = words.log_format;
+  return Command(std::move(agent));
+}
+
+absl::StatusOr<Command> AgentCommand(const Words& words) {
+  using Action = AgentCommandOptions::Action;
+  AgentCommandOptions command;
+  command.action = words.action;
+  command.subjects = words.contents;
+  if (words.action == Action::kPriority) command.subjects = {words.subject};
+  command.unix_socket = words.socket;
+  command.output_folder = words.output;
+  command.keep_versions = words.keep;
+  command.sequential = words.sequential;
+  command.paused = words.paused;
+  command.repair = words.repair;
+  command.with_data = words.with_data;
+  command.names_only = words.names_only;
+  command.json = words.json;
+  SHOAL_ASSIGN_OR_RETURN(command.selection, Selection(words));
+  if (words.action == Action::kAdd) {
+    for (const std::string& content : command.subjects) SHOAL_RETURN_IF_ERROR(CheckContentWord(content));
+    SHOAL_ASSIGN_OR_RETURN(command.trackers, Trackers(words));
+  }
+  if (words.action == Action::kLimit) {
+    if (!words.new_limit_down.empty()) {
+      SHOAL_ASSIGN_OR_RETURN(command.limit_down_bytes_per_second, Rate("--down", words.new_limit_down));
+    }
+    if (!words.new_limit_up.empty()) {
+      SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate("--up", words.new_limit_up));
+    }
+  }
+  return Command(std::move(command));
+}
+
 absl::StatusOr<Command> HealthCheck(const Words& words) {
+  if (absl::StrContains(words.health_check, '/'))
+    return Command(HealthCheckOptions{absl::StrCat("unix:", words.health_check)});
   if (!words.health_check.empty()) {
     absl::StatusOr<HostPort> address = HostPort::Parse(words.health_check);
     if (!address.ok()) return About("--health-check", address.status());
-    return Command(HealthCheckOptions{*std::move(address)});
+    return Command(HealthCheckOptions{address->ToString()});
   }
-  // Without an address: on this machine, at the port that the environment gives to the health service.
+  // Without an address: this machine, at the port that the environment gives to the health service.
   SHOAL_ASSIGN_OR_RETURN(const std::optional<HostPort> service, AddressOrNone("SHOAL_GRPC", words.grpc));
   if (!service.has_value())
     return absl::InvalidArgumentError("--health-check: give an address, or set SHOAL_GRPC");
-  return Command(HealthCheckOptions{HostPort{"127.0.0.1", service->port}});
+  return Command(HealthCheckOptions{absl::StrCat("127.0.0.1:", service->port)});
 }
 
 }  // namespace
+
+ContentWord Classify(absl::string_view word) {
+  if (word.size() > 6 && absl::EndsWith(word, ".shoal")) return ContentWord::kManifestFile;
+  if (!std::all_of(word.begin(), word.end(), absl::ascii_isxdigit)) return ContentWord::kName;
+  if (word.size() == 2 * ContentId::kSizeBytes) return ContentWord::kId;
+  if (word.size() >= kMinPrefixDigits && word.size() < 2 * ContentId::kSizeBytes)
+    return ContentWord::kNameOrPrefix;
+  return ContentWord::kName;
+}
 
 absl::StatusOr<Command> Interpret(const Words& words) {
   switch (words.command) {
     case CommandName::kGet:
       return Get(words);
     case CommandName::kList: {
+      // Any part of a name is a name, but for those that are no name alone.
+      const bool is_dots = words.subject == "." || words.subject == "..";
+      if (!words.subject.empty() && !is_dots && !CheckContentName(words.subject).ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("no name can have '", absl::CHexEscape(words.subject), "' in it"));
+      }
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, AtLeastOneTracker(words));
       return Command(ListOptions{std::move(trackers), words.subject, words.json});
     }
     case CommandName::kInfo: {
+      SHOAL_RETURN_IF_ERROR(CheckContentWord(words.subject));
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers,
                              NamesItsTrackers(words.subject) ? Trackers(words) : AtLeastOneTracker(words));
       return Command(InfoOptions{words.subject, std::move(trackers), words.json});
     }
     case CommandName::kMake:
       return Make(words);
+    case CommandName::kSave:
+      return Save(words);
     case CommandName::kSeed:
       return SeedPath(words);
+    case CommandName::kServe:
+      return Agent(words);
+    case CommandName::kAgent:
+      return AgentCommand(words);
     case CommandName::kHealthCheck:
       return HealthCheck(words);
   }

@@ -7,20 +7,34 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/content/publish/folder_listing.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::leecher {
 
-// Where this process serves chunks to others, and under which address.
+// The command line as values, and what its words mean. Nothing here touches a network or a file.
+
+// The meaning of a word that names a content.
+enum class ContentWord {
+  kManifestFile,  // ends in ".shoal"
+  kId,            // 64 hex digits
+  kNameOrPrefix,  // 8 to 63 hex digits: a name, or the beginning of an id
+  kName,
+};
+ContentWord Classify(absl::string_view word);
+
+// Where this process serves chunks, and under which address peers reach it.
 struct ServeOptions {
-  std::optional<HostPort> listen = HostPort{"0.0.0.0", 0};  // none: it does not serve
-  std::string advertise;         // host that others shall use; empty: as the tracker sees us
-  std::string site;              // where this process stands, as CheckSite lets it through; empty: nowhere
-  std::optional<HostPort> grpc;  // health service; none: not there
+  std::optional<HostPort> listen = HostPort{"0.0.0.0", 0};  // none: it serves nothing
+  std::string advertise;         // host that peers connect to; empty: the address that the tracker sees
+  std::string site;              // location, as CheckSite accepts it; empty: none
+  std::optional<HostPort> http;  // metrics and health pages; none: no pages
+  std::optional<HostPort> grpc;  // health service; none: no health service
 };
 
 struct GetOptions {
@@ -28,10 +42,10 @@ struct GetOptions {
   std::vector<tracking::TrackerUrl> trackers;  // may be empty when all contents are .shoal files
   std::string output_folder = ".";
   ServeOptions serve;
-  // Serve on after the download: for how long; unset: ask on a terminal, otherwise don't.
+  // How long to serve after the download; unset: ask on a terminal, otherwise do not serve.
   std::optional<absl::Duration> seed;
-  // Give up when no byte came for this long.
-  absl::Duration wait = absl::Minutes(1);
+  // The download fails after this long without a byte. Unset: as in DownloadOptions.
+  std::optional<absl::Duration> wait;
   uint32_t max_peers = 32;
   // For all contents of the process together; RateLimit::kUnlimited: none.
   uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
@@ -40,6 +54,8 @@ struct GetOptions {
   bool sequential = false;
   std::string on_complete;
   bool verify = false;
+  bool dry_run = false;
+  bool repair = false;
   bool json = false;
   bool quiet = false;
 };
@@ -60,13 +76,24 @@ struct MakeOptions {
   std::string path;
   std::string output_path;  // empty: the content's name with ".shoal" in the current folder
   std::optional<uint32_t> chunk_size_bytes;
+  LinkPolicy links = LinkPolicy::kKeepInside;
   std::vector<tracking::TrackerUrl> trackers;
+  bool json = false;
+  bool quiet = false;
+};
+
+struct SaveOptions {
+  std::string content;
+  std::vector<tracking::TrackerUrl> trackers;
+  std::string output_path;             // empty: the content's name with ".shoal" in the current folder
+  std::optional<absl::Duration> wait;  // unset: as in DownloadOptions
   bool json = false;
   bool quiet = false;
 };
 
 struct SeedOptions {
   std::string path;
+  LinkPolicy links = LinkPolicy::kKeepInside;
   std::vector<tracking::TrackerUrl> trackers;
   ServeOptions serve;
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
@@ -75,46 +102,121 @@ struct SeedOptions {
   bool quiet = false;
 };
 
-struct HealthCheckOptions {
-  HostPort address;
+// `serve`: the agent.
+struct AgentOptions {
+  std::vector<tracking::TrackerUrl> trackers;  // may be empty
+  std::string output_folder = ".";
+  std::string state_folder;  // empty: the default
+  std::string unix_socket;   // empty: the default
+  std::string token_file;    // empty: none
+  std::vector<std::string> http_names;
+  std::vector<std::string> follow;  // globs
+  uint32_t keep_versions = 1;
+  uint64_t disk_budget_bytes = 0;  // 0: none
+  ServeOptions serve;
+  uint32_t max_peers = 32;
+  uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
+  uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
+  std::string on_complete;
+  std::string log_format = "text";
 };
 
-using Command =
-    std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SeedOptions, HealthCheckOptions>;
+// A command to the agent of this machine.
+struct AgentCommandOptions {
+  enum class Action {
+    kStatus,
+    kAdd,
+    kPause,
+    kResume,
+    kRemove,
+    kVerify,
+    kPriority,
+    kLimit,
+    kPin,
+    kUnpin,
+    kFollow,
+    kUnfollow,
+    kTop,
+  };
+  Action action = Action::kStatus;
+  // Of status (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name or id. Of
+  // add: names, ids, .shoal files. Of priority: one download. Of follow and unfollow: globs.
+  std::vector<std::string> subjects;
+  std::string unix_socket;                     // empty: the default
+  std::vector<tracking::TrackerUrl> trackers;  // add; empty: the agent's
+  std::string output_folder;                   // add, follow; empty: the agent's
+  SelectionRules selection;                    // add, priority
+  uint32_t keep_versions = 1;                  // follow
+  std::optional<uint64_t> limit_down_bytes_per_second;
+  std::optional<uint64_t> limit_up_bytes_per_second;
+  bool sequential = false;  // add
+  bool paused = false;      // add
+  bool repair = false;      // add
+  bool with_data = false;   // remove
+  bool names_only = false;  // status
+  bool json = false;
+};
 
-enum class CommandName { kGet, kList, kInfo, kMake, kSeed, kHealthCheck };
+struct HealthCheckOptions {
+  std::string target;  // of gRPC: HOST:PORT or unix:PATH
+};
 
-// What was typed (or found in the environment), flag by flag and not yet understood.
+using Command = std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions,
+                             AgentOptions, AgentCommandOptions, HealthCheckOptions>;
+
+enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kServe, kAgent, kHealthCheck };
+
+// The command line and the environment, flag by flag, before they are interpreted. The defaults are those
+// that --help shows.
 struct Words {
   CommandName command = CommandName::kGet;
   std::vector<std::string> contents;  // get
-  std::string subject;                // list: TEXT; info: NAME|ID|FILE.shoal; make, seed: PATH
-  std::vector<std::string> trackers;  // each may be several, with commas
-  std::string output;                 // get: DIR; make: FILE.shoal
+  std::string subject;                // list: TEXT; info: NAME|ID|FILE.shoal; save: NAME|ID; make, seed: PATH
+  std::vector<std::string> trackers;  // each may hold several, separated by commas
+  std::string output;                 // get: DIR; make, save: FILE.shoal
   std::string listen = "0.0.0.0:0";
   std::string advertise;
   std::string site;
+  std::string http = "none";
   std::string grpc = "none";
   std::string seed;
-  std::string wait = "1m";
+  std::string wait;
   std::string serve_for = "forever";
   std::string chunk_size;
+  std::string links = "keep";
   uint32_t max_peers = 32;
   std::string limit_down = "none";
   std::string limit_up = "none";
-  std::vector<std::string> include;  // each may be several globs, with commas; so in the next two
+  std::vector<std::string> include;  // each of these three may hold several globs, separated by commas
   std::vector<std::string> exclude;
   std::vector<std::string> priority;  // GLOB=PRIORITY
   bool sequential = false;
   std::string on_complete;
   std::string health_check;
+  std::string state;
+  std::string socket;
+  std::string agent_http = "127.0.0.1:7433";
+  std::string token_file;
+  std::vector<std::string> http_names;
+  std::vector<std::string> follow;
+  uint32_t keep = 1;
+  std::string disk = "none";
+  std::string log_format = "text";
+  AgentCommandOptions::Action action = AgentCommandOptions::Action::kStatus;
+  std::string new_limit_down;  // limit; empty: as it is
+  std::string new_limit_up;
+  bool paused = false;
+  bool with_data = false;
+  bool names_only = false;
   bool verify = false;
+  bool dry_run = false;
+  bool repair = false;
   bool json = false;
   bool quiet = false;
 };
 
-// Everything that can be checked without touching a network or a file is checked here; INVALID_ARGUMENT names
-// the flag. Pure.
+// Checks everything that can be checked without touching a network or a file. Pure.
+// Errors: INVALID_ARGUMENT with the flag and what it takes.
 absl::StatusOr<Command> Interpret(const Words& words);
 
 }  // namespace shoal::leecher

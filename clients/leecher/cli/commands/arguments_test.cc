@@ -47,7 +47,7 @@ TEST(ArgumentsTest, GetWithDefaults) {
   ASSERT_TRUE(get.serve.listen.has_value());
   EXPECT_EQ(get.serve.listen->ToString(), "0.0.0.0:0");
   EXPECT_FALSE(get.serve.grpc.has_value());
-  EXPECT_EQ(get.wait, absl::Minutes(1));
+  EXPECT_FALSE(get.wait.has_value());
   EXPECT_EQ(get.max_peers, 32u);
 }
 
@@ -63,7 +63,7 @@ TEST(ArgumentsTest, GetWithEverything) {
   words.max_peers = 4;
   words.wait = "forever";
   words.on_complete = "true";
-  words.verify = words.json = words.quiet = true;
+  words.verify = words.repair = words.json = words.quiet = true;
   const auto get = InterpretAs<GetOptions>(words);
   EXPECT_THAT(get.contents, ElementsAre("a", "b.shoal"));
   ASSERT_EQ(get.trackers.size(), 3u);
@@ -76,10 +76,10 @@ TEST(ArgumentsTest, GetWithEverything) {
   EXPECT_EQ(get.max_peers, 4u);
   EXPECT_EQ(get.wait, absl::InfiniteDuration());
   EXPECT_EQ(get.on_complete, "true");
-  EXPECT_TRUE(get.verify && get.json && get.quiet);
+  EXPECT_TRUE(get.verify && get.repair && get.json && get.quiet);
 }
 
-TEST(ArgumentsTest, WaysToSaySeed) {
+TEST(ArgumentsTest, SeedTakesDurationsAndWords) {
   Words words = Typed(CommandName::kGet);
   for (const char* always : {"forever", "yes", "true"}) {
     words.seed = always;
@@ -111,6 +111,7 @@ TEST(ArgumentsTest, GlobsAndPriorities) {
   words.exclude = {"*.tmp"};
   words.priority = {"first/*=high,last=low", "x=y=skip"};
   words.sequential = true;
+  words.dry_run = true;
   const auto get = InterpretAs<GetOptions>(words);
   EXPECT_THAT(get.selection.include, ElementsAre("*.csv", "train/", "a\\,b"));
   EXPECT_THAT(get.selection.exclude, ElementsAre("*.tmp"));
@@ -119,6 +120,7 @@ TEST(ArgumentsTest, GlobsAndPriorities) {
               ElementsAre(Priority{"first/*", FilePriority::kHigh}, Priority{"last", FilePriority::kLow},
                           Priority{"x=y", FilePriority::kSkip}));
   EXPECT_TRUE(get.sequential);
+  EXPECT_TRUE(get.dry_run);
   for (const char* fault : {"", "a", "a=", "=high", "a=best", "a=high,"}) {
     words.priority = {fault};
     EXPECT_THAT(Refusal(words), HasSubstr("--priority")) << fault;
@@ -128,7 +130,7 @@ TEST(ArgumentsTest, GlobsAndPriorities) {
   EXPECT_THAT(Refusal(words), HasSubstr("--include"));
 }
 
-TEST(ArgumentsTest, OnlyManifestFilesNeedNoTracker) {
+TEST(ArgumentsTest, OnlyManifestFilesWorkWithoutATracker) {
   Words words = Typed(CommandName::kGet);
   words.trackers.clear();
   EXPECT_THAT(Refusal(words), HasSubstr("--tracker"));
@@ -146,7 +148,7 @@ TEST(ArgumentsTest, OnlyManifestFilesNeedNoTracker) {
   EXPECT_EQ(InterpretAs<InfoOptions>(words).content, "a.shoal");
 }
 
-TEST(ArgumentsTest, FaultsNameTheirFlag) {
+TEST(ArgumentsTest, ErrorsNameTheFlag) {
   const auto refusal = [](CommandName command, std::string Words::* flag, const char* value) {
     Words words = Typed(command);
     words.*flag = value;
@@ -173,6 +175,30 @@ TEST(ArgumentsTest, FaultsNameTheirFlag) {
   EXPECT_THAT(Refusal(words), HasSubstr("contradict"));
 }
 
+TEST(ArgumentsTest, ImpossibleNamesAreRefusedWithAHint) {
+  Words words = Typed(CommandName::kGet);
+  words.contents = {"ds/a"};
+  EXPECT_THAT(Refusal(words), HasSubstr("get ds --include='a'"));
+  words.contents = {"/data/x.bin"};
+  EXPECT_THAT(Refusal(words), HasSubstr(".shoal"));
+  words.contents = {"caf\xe9"};
+  EXPECT_THAT(Refusal(words), HasSubstr("caf\\xe9"));
+  EXPECT_THAT(Refusal(words), HasSubstr("the id"));
+  words.contents = {std::string(5000, 'x')};
+  EXPECT_THAT(Refusal(words), HasSubstr("5000 bytes"));
+  EXPECT_LT(Refusal(words).size(), 300u);
+  words.contents = {"/data/x.shoal"};
+  EXPECT_EQ(InterpretAs<GetOptions>(words).contents.size(), 1u);
+  words = Typed(CommandName::kInfo);
+  words.subject = "a\nb";
+  EXPECT_THAT(Refusal(words), HasSubstr("a\\nb"));
+  words = Typed(CommandName::kList);
+  words.subject = "a/b";
+  EXPECT_THAT(Refusal(words), HasSubstr("a/b"));
+  words.subject = "..";
+  EXPECT_EQ(InterpretAs<ListOptions>(words).name_contains, "..");
+}
+
 TEST(ArgumentsTest, OtherCommands) {
   EXPECT_EQ(InterpretAs<ListOptions>(Typed(CommandName::kList)).name_contains, "model");
   EXPECT_EQ(InterpretAs<SeedOptions>(Typed(CommandName::kSeed)).duration, absl::InfiniteDuration());
@@ -186,13 +212,83 @@ TEST(ArgumentsTest, OtherCommands) {
   EXPECT_EQ(make.trackers.size(), 1u);
 }
 
-TEST(ArgumentsTest, HealthCheckAsksWhereTheHealthServiceIs) {
+TEST(ArgumentsTest, ServeIsOnTheLoopbackByDefault) {
+  Words words;
+  words.command = CommandName::kServe;
+  const auto agent = InterpretAs<AgentOptions>(words);
+  ASSERT_TRUE(agent.serve.http.has_value());
+  EXPECT_EQ(agent.serve.http->ToString(), "127.0.0.1:7433");
+  EXPECT_FALSE(agent.serve.grpc.has_value());
+  EXPECT_EQ(agent.disk_budget_bytes, 0u);
+  words.disk = "2GiB";
+  words.follow = {"a*,b"};
+  EXPECT_THAT(Refusal(words), HasSubstr("--tracker"));
+  words.trackers = {"t:1"};
+  const auto following = InterpretAs<AgentOptions>(words);
+  EXPECT_THAT(following.follow, ElementsAre("a*", "b"));
+  EXPECT_EQ(following.disk_budget_bytes, uint64_t{2} << 30);
+  words.disk = "much";
+  EXPECT_THAT(Refusal(words), HasSubstr("--disk"));
+}
+
+TEST(ArgumentsTest, CommandsToTheAgent) {
+  Words words;
+  words.command = CommandName::kAgent;
+  words.action = AgentCommandOptions::Action::kPriority;
+  words.subject = "set";
+  words.priority = {"*.csv=high"};
+  const auto priority = InterpretAs<AgentCommandOptions>(words);
+  EXPECT_THAT(priority.subjects, ElementsAre("set"));
+  EXPECT_THAT(priority.selection.priorities,
+              ElementsAre(SelectionRules::Priority{"*.csv", FilePriority::kHigh}));
+  words = Words();
+  words.command = CommandName::kAgent;
+  words.action = AgentCommandOptions::Action::kLimit;
+  words.new_limit_up = "none";
+  const auto limit = InterpretAs<AgentCommandOptions>(words);
+  EXPECT_FALSE(limit.limit_down_bytes_per_second.has_value());
+  EXPECT_EQ(limit.limit_up_bytes_per_second, net::RateLimit::kUnlimited);
+  words.action = AgentCommandOptions::Action::kAdd;
+  words.contents = {"a/b"};
+  EXPECT_THAT(Refusal(words), HasSubstr("a/b"));
+}
+
+TEST(ArgumentsTest, SaveNeedsATrackerAndNoFile) {
+  Words words = Typed(CommandName::kSave);
+  words.output = "m.shoal";
+  words.wait = "5s";
+  const auto save = InterpretAs<SaveOptions>(words);
+  EXPECT_EQ(save.content, "model");
+  EXPECT_EQ(save.output_path, "m.shoal");
+  EXPECT_EQ(save.wait, absl::Seconds(5));
+  words.subject = "m.shoal";
+  EXPECT_THAT(Refusal(words), HasSubstr("already"));
+  words = Typed(CommandName::kSave);
+  words.trackers.clear();
+  EXPECT_THAT(Refusal(words), HasSubstr("--tracker"));
+}
+
+TEST(ArgumentsTest, HealthCheckUsesTheAddressOfTheHealthService) {
   Words words = Typed(CommandName::kHealthCheck);
   EXPECT_THAT(Refusal(words), HasSubstr("SHOAL_GRPC"));
   words.grpc = "0.0.0.0:50053";
-  EXPECT_EQ(InterpretAs<HealthCheckOptions>(words).address.ToString(), "127.0.0.1:50053");
+  EXPECT_EQ(InterpretAs<HealthCheckOptions>(words).target, "127.0.0.1:50053");
   words.health_check = "h:5";
-  EXPECT_EQ(InterpretAs<HealthCheckOptions>(words).address.ToString(), "h:5");
+  EXPECT_EQ(InterpretAs<HealthCheckOptions>(words).target, "h:5");
+  words.health_check = "/run/shoal/agent.sock";
+  EXPECT_EQ(InterpretAs<HealthCheckOptions>(words).target, "unix:/run/shoal/agent.sock");
+}
+
+TEST(ClassifyTest, SeparatesNamesIdsAndFiles) {
+  EXPECT_EQ(Classify("model.tar"), ContentWord::kName);
+  EXPECT_EQ(Classify("dir/model.tar.shoal"), ContentWord::kManifestFile);
+  EXPECT_EQ(Classify(".shoal"), ContentWord::kName);
+  EXPECT_EQ(Classify(std::string(64, 'a')), ContentWord::kId);
+  EXPECT_EQ(Classify(std::string(64, 'g')), ContentWord::kName);
+  EXPECT_EQ(Classify("deadbeef"), ContentWord::kNameOrPrefix);
+  EXPECT_EQ(Classify("DEADBEEF"), ContentWord::kNameOrPrefix);
+  EXPECT_EQ(Classify("deadbee"), ContentWord::kName);
+  EXPECT_EQ(Classify(std::string(65, 'a')), ContentWord::kName);
 }
 
 }  // namespace

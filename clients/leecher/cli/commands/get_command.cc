@@ -1,73 +1,76 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
-#include "clients/leecher/cli/commands/get_request.h"
+#include "clients/leecher/cli/commands/manifest_query.h"
 #include "clients/leecher/cli/commands/serving.h"
-#include "clients/leecher/cli/commands/tracker_messages.h"
-#include "clients/leecher/cli/terminal/console.h"
-#include "clients/leecher/cli/terminal/event_teller.h"
+#include "clients/leecher/cli/commands/tracker_queries.h"
+#include "clients/leecher/cli/terminal/download_screen.h"
 #include "clients/leecher/cli/terminal/on_complete.h"
-#include "clients/leecher/cli/terminal/progress_line.h"
-#include "clients/leecher/cli/terminal/question.h"
-#include "clients/leecher/cli/terminal/summary.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
 #include "clients/leecher/session/downloads.h"
 #include "clients/leecher/session/json_events.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/error_cause.h"
+#include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
-#include "shoal/base/units.h"
+#include "shoal/content/manifest/manifest_file.h"
 #include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
 namespace {
 
-constexpr absl::Duration kRedraw = absl::Milliseconds(200);
-constexpr absl::Duration kLineEvery = absl::Seconds(5);
+constexpr absl::Duration kWakeInterval = absl::Milliseconds(200);
 
-Console::Voice VoiceOf(const GetOptions& options) {
-  if (options.json) return Console::Voice::kJson;
-  return options.quiet ? Console::Voice::kQuiet : Console::Voice::kNormal;
+// Whether -o names the file of the only content, if that is a single file: an existing file, or a new path
+// with a suffix, such as new.bin.
+bool NamesFile(const GetOptions& options) {
+  const std::filesystem::path path(options.output_folder);
+  if (options.contents.size() != 1 || !path.has_filename()) return false;
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status)) return !std::filesystem::is_directory(status);
+  return path.has_extension();
 }
 
-// One `get` from its start to its exit code: the command line as a viewer of Downloads. Everything here happens
-// on the main thread.
+// One `get` from its start to its exit code: the command line as a viewer of Downloads. Main thread only.
 class Get {
  public:
   Get(const GetOptions& options, Interrupts& interrupts)
-      : options_(options), interrupts_(interrupts), console_(VoiceOf(options)) {}
+      : options_(options),
+        interrupts_(interrupts),
+        console_(Console::VoiceFor(options.json, options.quiet)),
+        screen_(console_) {}
 
   ExitCode Run() {
+    if (const absl::Status output = CheckGetOutput(options_); !output.ok()) {
+      return console_.Fail(output, ExitCodeFor(output));
+    }
     absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options_.serve.grpc);
-    if (!health.ok()) return Fail(health.status(), ExitCode::kOther);
+    if (!health.ok()) return console_.Fail(health.status(), ExitCode::kOther);
     absl::StatusOr<std::unique_ptr<Downloads>> downloads = StartDownloads();
-    if (!downloads.ok()) return Fail(downloads.status(), ExitCode::kOther);
+    if (!downloads.ok()) return console_.Fail(downloads.status(), ExitCode::kOther);
     downloads_ = *std::move(downloads);
+    const auto http = StartHttp(options_.serve.http, *downloads_, console_);
+    if (!http.ok()) return console_.Fail(http.status(), ExitCode::kOther);
 
-    TellLimits();
+    screen_.ShowLimits(downloads_->limits());
     for (const std::string& content : options_.contents) StartDownload(content);
-    if (!views_.empty()) {
+    if (!keys_.empty()) {
       interrupts_.Catch();
       Watch();
     }
     ServeAfterwards();
-    return exit_code_;
+    return console_.End(exit_code_);
   }
 
  private:
-  // What the screen remembers of one download.
-  struct View {
-    DownloadKey key;
-    EventTeller teller;
-    std::string last_progress;
-  };
-
   absl::StatusOr<std::unique_ptr<Downloads>> StartDownloads() {
     Downloads::Options options;
     options.runtime.self = RandomPeerId();
@@ -80,145 +83,69 @@ class Get {
     return Downloads::Start(std::move(options));
   }
 
+  // The exit code of the process is that of the first failure.
   void Note(ExitCode code) {
-    if (exit_code_ == ExitCode::kOk) exit_code_ = code;  // the first failure is the one that is reported
-  }
-
-  ExitCode Fail(const absl::Status& error, ExitCode code) {
-    console_.Error(absl::StrCat("shoal-leecher: ", Printable(std::string(error.message()))));
-    console_.Object(JsonError(error, code, Clock::Real().Now()));
-    return code;
-  }
-
-  void TellLimits() {
-    const auto text = [](const net::RateLimit& limit) {
-      return limit.limited() ? FormatRate(static_cast<double>(limit.bytes_per_second()))
-                             : std::string("none");
-    };
-    const RateLimits& limits = downloads_->limits();
-    if (!limits.down->limited() && !limits.up->limited()) return;
-    console_.Say(absl::StrCat("limits: down ", text(*limits.down), ", up ", text(*limits.up)));
+    if (exit_code_ == ExitCode::kOk) exit_code_ = code;
   }
 
   void StartDownload(const std::string& content) {
     absl::StatusOr<DownloadOptions> request = MakeGetRequest(content, options_);
-    if (!request.ok()) {
-      Note(
-          Fail(absl::Status(request.status().code(), absl::StrCat(content, ": ", request.status().message())),
-               ExitCodeFor(request.status(), {.several_contents = true})));
+    if (request.ok()) {
+      keys_.push_back(downloads_->Add(content, *std::move(request)));
       return;
     }
-    views_.push_back({downloads_->Add(content, *std::move(request)), {}, {}});
+    Note(console_.Fail(Annotate(content, request.status()), ExitCodeFor(request.status())));
   }
 
-  const DownloadRecord& RecordOf(const View& view) const { return downloads_->record(view.key); }
+  // Nothing is removed before all have ended.
+  const DownloadRecord& RecordOf(DownloadKey download) const { return *downloads_->record(download); }
 
-  // Until every download has ended.
+  // Returns when every download has ended.
   void Watch() {
-    absl::Duration drawn = -absl::InfiniteDuration();
-    absl::Duration told = Clock::Real().Uptime();
     while (!downloads_->all_finished()) {
-      interrupts_.Wait(kRedraw);
-      if (interrupts_.signal() != 0 && !stopped_) {
-        stopped_ = true;
-        for (const View& view : views_) downloads_->Stop(view.key);
+      interrupts_.Wait(kWakeInterval);
+      ObeySignals();
+      for (const Downloads::Event& event : downloads_->TakeEvents()) {
+        screen_.ShowEvent(event.download, RecordOf(event.download), event.event);
+        if (std::holds_alternative<DownloadFinished>(event.event)) Finish(event.download, event.status);
       }
-      PauseAsWanted();
-      for (const Downloads::Event& event : downloads_->TakeEvents()) Handle(event);
       messages_.Print(console_, false);
       const absl::Duration now = Clock::Real().Uptime();
-      for (const View& view : views_) downloads_->GiveUpAfter(view.key, options_.wait, now);
-      if (now - drawn >= kRedraw) {
-        ShowProgress(now - told >= kLineEvery);
-        if (now - told >= kLineEvery) told = now;
-        drawn = now;
-      }
+      if (screen_.IsProgressDue(now)) screen_.ShowProgress(Rows(), now);
     }
     console_.EndDraw(false);
   }
 
-  void PauseAsWanted() {
+  void ObeySignals() {
+    if (interrupts_.signal() != 0 && !stopped_) {
+      stopped_ = true;
+      for (const DownloadKey download : keys_) downloads_->Stop(download);
+    }
     if (interrupts_.pause_wanted() == paused_) return;
     paused_ = !paused_;
-    for (const View& view : views_) {
+    for (const DownloadKey download : keys_) {
       if (paused_) {
-        downloads_->Pause(view.key);
+        downloads_->Pause(download);
       } else {
-        downloads_->Resume(view.key);
+        downloads_->Resume(download);
       }
     }
   }
 
-  void ShowProgress(bool line_is_due) {
-    std::vector<std::string> lines;
-    LineStyle style = console_.style();
-    for (const View& view : views_)
-      style.label_width = std::max(style.label_width, DisplayWidth(RecordOf(view).label()));
-    for (View& view : views_) {
-      const DownloadRecord& record = RecordOf(view);
-      if (record.finished()) continue;
-      const DownloadStatus status = downloads_->status(view.key);
-      if (console_.live()) lines.push_back(ProgressLine(status, record.label(), style));
-      if (console_.json() && IsNews(view, status))
-        console_.Object(JsonProgress(record.argument(), status, Clock::Real().Now()));
-      if (line_is_due && !console_.live()) console_.Say(ProgressText(status, record.label()));
+  std::vector<DownloadScreen::Row> Rows() const {
+    std::vector<DownloadScreen::Row> rows;
+    for (const DownloadKey download : keys_) {
+      rows.push_back({download, downloads_->record(download), *downloads_->status(download)});
     }
-    const size_t room = static_cast<size_t>(console_.max_live_lines());
-    if (lines.size() > room) {
-      const size_t hidden = lines.size() - room + 1;
-      lines.resize(room - 1);
-      lines.push_back(absl::StrCat("and ", hidden, " more"));
-    }
-    if (console_.live() && !lines.empty()) console_.Draw(lines);
+    return rows;
   }
 
-  // `status` says something that the last one did not, so that a line of it is worth printing.
-  static bool IsNews(View& view, const DownloadStatus& status) {
-    std::string progress = JsonProgress("", status, absl::UnixEpoch());
-    if (progress == view.last_progress) return false;
-    view.last_progress = std::move(progress);
-    return true;
-  }
-
-  void Handle(const Downloads::Event& event) {
-    // Keys count up from 0, and nothing is removed while this watches.
-    View& view = views_[event.download.value()];
-    const DownloadRecord& record = RecordOf(view);
-    console_.Object(JsonEvent(record.argument(), event.event, Clock::Real().Now()));
-    if (std::holds_alternative<DownloadFinished>(event.event)) {
-      Finish(view);
-      return;
-    }
-    // The reason for waiting stands in the live line.
-    const bool in_live_line = console_.live() && std::holds_alternative<Waiting>(event.event);
-    const std::optional<std::string> told = view.teller.Tell(event.event);
-    if (told.has_value() && !in_live_line) console_.Say(absl::StrCat(Printable(record.label()), ": ", *told));
-  }
-
-  void Finish(const View& view) {
-    const DownloadRecord& record = RecordOf(view);
-    const DownloadStatus status = downloads_->status(view.key);
-    ExitCode code = ExitCodeFor(record.outcome(), {.tracker_answered = record.tracker_answered(),
-                                                   .several_contents = !record.candidates().empty(),
-                                                   .signal = interrupts_.signal()});
-    if (record.outcome().ok()) {
-      if (console_.live()) console_.Say(ProgressLine(status, record.label(), console_.style()));
-      bool first = true;
-      for (const std::string& line : SummaryLines(record, status, console_.style().width)) {
-        if (first) {
-          console_.Headline(line);
-        } else {
-          console_.Say(line);
-        }
-        first = false;
-      }
-      if (!options_.on_complete.empty() && !RunsOnComplete(record, status))
-        code = ExitCode::kOnCompleteFailed;
-    } else {
-      for (const std::string& line :
-           FailureLines(record, status, Clock::Real().Now(), console_.style().width)) {
-        console_.Error(line);
-      }
+  void Finish(DownloadKey download, const DownloadStatus& status) {
+    const DownloadRecord& record = RecordOf(download);
+    ExitCode code = ExitCodeFor(record.outcome(), interrupts_.signal());
+    screen_.ShowOutcome(record, status);
+    if (record.outcome().ok() && !options_.on_complete.empty() && !RunsOnComplete(record, status)) {
+      code = ExitCode::kOnCompleteFailed;
     }
     console_.Object(JsonFinished(record, status, code, Clock::Real().Now()));
     Note(code);
@@ -232,26 +159,26 @@ class Get {
         options_.on_complete, {path.lexically_normal().string(), status.content_id.ToHex(), status.name},
         console_.json());
     if (ran.ok()) return true;
-    console_.Error(absl::StrCat("shoal-leecher: ", Printable(record.label()),
+    console_.Error(absl::StrCat(ProgramName(), ": ", Printable(record.label()),
                                 ": the command of --on-complete failed: ", ran.message()));
     return false;
   }
 
-  // Serves what is wanted to be served; withdraws the rest.
+  // Serves the contents that are to be served, until the end; withdraws the others first.
   void ServeAfterwards() {
     std::vector<std::string> names;
     std::vector<DownloadKey> unwanted;
-    for (const View& view : views_) {
-      const DownloadRecord& record = RecordOf(view);
+    for (const DownloadKey download : keys_) {
+      const DownloadRecord& record = RecordOf(download);
       if (record.outcome().ok() && WantsToServe(record)) {
         names.push_back(record.label());
       } else {
-        unwanted.push_back(view.key);
+        unwanted.push_back(download);
       }
     }
     if (names.empty() || interrupts_.signal() != 0) return;
     for (const DownloadKey download : unwanted) downloads_->Remove(download);
-    // The downloads have ended, and stop looking up peers; their contents are served on.
+    // The downloads have ended and look up no more peers; their contents are still served.
     for (const DownloadKey download : downloads_->List()) downloads_->Release(download);
     ServeOn(*downloads_->serving(), names, options_.seed.value_or(absl::InfiniteDuration()), messages_,
             console_, interrupts_);
@@ -268,9 +195,10 @@ class Get {
   const GetOptions& options_;
   Interrupts& interrupts_;
   Console console_;
+  DownloadScreen screen_;
   TrackerMessages messages_;
   std::unique_ptr<Downloads> downloads_;
-  std::vector<View> views_;  // in the order of the arguments
+  std::vector<DownloadKey> keys_;  // in the order of the arguments
   bool stopped_ = false;
   bool paused_ = false;
   ExitCode exit_code_ = ExitCode::kOk;
@@ -278,7 +206,48 @@ class Get {
 
 }  // namespace
 
+absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const GetOptions& options) {
+  DownloadOptions request;
+  request.trackers = options.trackers;
+  request.output_folder = options.output_folder;
+  if (NamesFile(options)) request.output_file = options.output_folder;
+  request.max_peers = options.max_peers;
+  request.verify_all = options.verify;
+  request.repair = options.repair;
+  request.sequential = options.sequential;
+  request.selection = options.selection;
+  if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
+  if (Classify(content) != ContentWord::kManifestFile) {
+    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers));
+    return request;
+  }
+
+  SHOAL_ASSIGN_OR_RETURN(ManifestFile file, ReadManifestFile(content));
+  for (const std::string& text : file.trackers) {
+    SHOAL_ASSIGN_OR_RETURN(tracking::TrackerUrl tracker, tracking::TrackerUrl::Parse(text));
+    if (std::find(request.trackers.begin(), request.trackers.end(), tracker) == request.trackers.end()) {
+      request.trackers.push_back(std::move(tracker));
+    }
+  }
+  if (request.trackers.empty()) {
+    return WithCause(absl::InvalidArgumentError("the file names no tracker: give one with --tracker"),
+                     ErrorCause::kUsage);
+  }
+  request.content = file.manifest.id();
+  request.manifest = std::make_shared<const Manifest>(std::move(file.manifest));
+  return request;
+}
+absl::Status CheckGetOutput(const GetOptions& options) {
+  if (!NamesFile(options)) return CheckFolderName(options.output_folder);
+  const std::filesystem::path path(options.output_folder);
+  if (path.has_parent_path()) SHOAL_RETURN_IF_ERROR(CheckFolderName(path.parent_path().string()));
+  const std::string& content = options.contents.front();
+  if (Classify(content) != ContentWord::kManifestFile) return absl::OkStatus();
+  return CheckOutputOutsideInput(options.output_folder, content);
+}
+
 ExitCode RunGet(const GetOptions& options, Interrupts& interrupts) {
+  if (options.dry_run) return RunDryRun(options, interrupts);
   return Get(options, interrupts).Run();
 }
 

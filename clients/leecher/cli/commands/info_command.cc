@@ -3,17 +3,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/leecher/cli/commands/commands.h"
-#include "clients/leecher/cli/commands/content_argument.h"
+#include "clients/leecher/cli/commands/manifest_query.h"
 #include "clients/leecher/cli/commands/tracker_queries.h"
 #include "clients/leecher/cli/terminal/console.h"
-#include "clients/leecher/cli/terminal/event_teller.h"
+#include "clients/leecher/cli/terminal/event_text.h"
 #include "clients/leecher/cli/terminal/progress_line.h"
 #include "clients/leecher/cli/terminal/summary.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
-#include "clients/leecher/cli/terminal/text_table.h"
 #include "clients/leecher/session/json_contents.h"
 #include "clients/leecher/session/json_events.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/manifest_file.h"
 #include "shoal/tracking/messages/manifest_summary.h"
@@ -23,6 +23,9 @@ namespace {
 
 using Align = TextTable::Align;
 
+// How long peers have to send the manifest.
+constexpr absl::Duration kManifestPatience = absl::Seconds(10);
+
 void Print(const std::vector<std::string>& lines, Console& console) {
   for (const std::string& line : lines) console.Say(absl::StrCat("  ", line));
 }
@@ -30,21 +33,23 @@ void Print(const std::vector<std::string>& lines, Console& console) {
 void PrintSummary(const tracking::ContentSummary& summary, Console& console) {
   console.Headline(Printable(summary.name));
   console.Say(absl::StrCat("  id      ", summary.id.ToHex()));
-  console.Say(absl::StrCat("  size    ", FormatBytes(summary.length_bytes), " (",
-                           FormatCount(summary.length_bytes), " bytes) in ",
-                           Plural(summary.file_count, "file")));
+  console.Say(absl::StrCat(
+      "  size    ", FormatBytes(summary.length_bytes), " (", FormatCount(summary.length_bytes), " bytes) in ",
+      Plural(summary.file_count, "file"),
+      summary.left_out > 0 ? absl::StrCat(", ", FormatCount(summary.left_out), " left out") : ""));
   console.Say(absl::StrCat("  chunks  ", FormatCount(summary.chunk_count), " of ",
                            FormatBytes(summary.chunk_size_bytes)));
 }
 
-void PrintFiles(const ManifestFile& file, Console& console) {
-  if (!file.trackers.empty()) {
-    console.Say(absl::StrCat("  told to ", Printable(absl::StrJoin(file.trackers, ", "))));
-  }
+void PrintFiles(const Manifest& manifest, Console& console) {
   console.Say("");
   TextTable table({{"FILE", Align::kLeft, true}, {"SIZE", Align::kRight}});
-  for (const FileEntry& entry : file.manifest.files())
+  for (const FileEntry& entry : manifest.files())
     table.Add({Printable(entry.path), FormatBytes(entry.length_bytes)});
+  for (const LinkEntry& link : manifest.links())
+    table.Add({absl::StrCat(Printable(link.path), " -> ", Printable(link.target)), "link"});
+  for (const std::string& folder : manifest.empty_folders())
+    table.Add({absl::StrCat(Printable(folder), "/"), "empty"});
   Print(table.Render(console.live() ? console.style().width - 2 : 0), console);
 }
 
@@ -61,7 +66,7 @@ void PrintPeers(const tracking::GetSwarmResponse& swarm, Console& console) {
                    {"SENT", Align::kRight},
                    {"RATE", Align::kRight},
                    {"FREE SLOTS", Align::kRight},
-                   {"THERE FOR", Align::kRight}});
+                   {"AGE", Align::kRight}});
   for (const tracking::SwarmPeer& peer : swarm.peers) {
     const uint32_t chunks = swarm.content.summary.chunk_count;
     const uint32_t held = peer.peer.complete ? chunks : peer.peer.chunks_held;
@@ -73,19 +78,14 @@ void PrintPeers(const tracking::GetSwarmResponse& swarm, Console& console) {
   Print(table.Render(0), console);
 }
 
-ExitCode Fail(const absl::Status& error, const OutcomeFacts& facts, const std::string& about,
-              Console& console) {
-  const ExitCode code = ExitCodeFor(error, facts);
-  console.Error(
-      absl::StrCat("shoal-leecher: ", Printable(about), ": ", Printable(std::string(error.message()))));
-  console.Object(JsonError(error, code, Clock::Real().Now()));
-  return code;
+ExitCode Fail(const absl::Status& error, const std::string& about, Console& console) {
+  return console.Fail(Annotate(about, error), ExitCodeFor(error));
 }
 
-// A .shoal file answers for itself; that its trackers are away is no failure.
+// A .shoal file is shown without a tracker too; that its trackers are away is no failure.
 ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
-  const absl::StatusOr<ManifestFile> file = ManifestFile::Read(options.content);
-  if (!file.ok()) return Fail(file.status(), {}, options.content, console);
+  const absl::StatusOr<ManifestFile> file = ReadManifestFile(options.content);
+  if (!file.ok()) return Fail(file.status(), options.content, console);
   std::vector<tracking::TrackerUrl> trackers = options.trackers;
   for (const std::string& text : file->trackers) {
     const absl::StatusOr<tracking::TrackerUrl> tracker = tracking::TrackerUrl::Parse(text);
@@ -94,34 +94,37 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
   }
   const SwarmView view = ViewSwarm(trackers, file->manifest.id());
   if (options.json) {
-    console.Object(
-        JsonInfo(tracking::SummaryOf(file->manifest), &*file, view.status.ok() ? &view.swarm : nullptr));
-    return ExitCode::kOk;
+    console.Object(JsonInfo(tracking::SummaryOf(file->manifest), &file->manifest, &file->trackers,
+                            view.status.ok() ? &view.swarm : nullptr));
+    return console.End(ExitCode::kOk, true);
   }
   PrintSummary(tracking::SummaryOf(file->manifest), console);
-  PrintFiles(*file, console);
+  if (!file->trackers.empty()) {
+    console.Say(absl::StrCat("  tracker ", Printable(absl::StrJoin(file->trackers, ", "))));
+  }
+  PrintFiles(file->manifest, console);
   console.Say("");
   if (view.status.ok()) {
     PrintPeers(view.swarm, console);
   } else if (!trackers.empty()) {
     console.Say(absl::StrCat("  peers   none: ", Printable(std::string(view.status.message()))));
   }
-  return ExitCode::kOk;
+  return console.End(ExitCode::kOk, true);
 }
 
 }  // namespace
 
-ExitCode RunInfo(const InfoOptions& options) {
-  Console console(options.json ? Console::Voice::kJson : Console::Voice::kNormal);
+ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
+  Console console(Console::VoiceFor(options.json, false));
   if (Classify(options.content) == ContentWord::kManifestFile) return ShowManifestFile(options, console);
 
   const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, options.trackers);
-  if (!key.ok()) return Fail(key.status(), {.several_contents = true}, options.content, console);
+  if (!key.ok()) return Fail(key.status(), options.content, console);
   const SwarmView view = ViewSwarm(options.trackers, *key);
   for (const TrackerFailure& failure : view.failures) {
-    console.Error(absl::StrCat("shoal-leecher: ", TellTracker(failure.tracker, failure.status)));
+    console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }
-  if (absl::IsFailedPrecondition(view.status) && !view.candidates.empty()) {
+  if (CauseOf(view.status) == ErrorCause::kAmbiguousName) {
     const ExitCode code = ExitCode::kAmbiguousName;
     const absl::Time now = Clock::Real().Now();
     for (const std::string& line :
@@ -131,15 +134,29 @@ ExitCode RunInfo(const InfoOptions& options) {
     console.Object(JsonError(view.status, code, now));
     return code;
   }
-  if (!view.status.ok())
-    return Fail(view.status, {.tracker_answered = view.tracker_answered}, options.content, console);
+  if (!view.status.ok()) return Fail(view.status, options.content, console);
+  const tracking::ContentSummary& summary = view.swarm.content.summary;
+  // That no peer sends it is no failure: the trackers' answer is worth showing without.
+  interrupts.Catch();
+  DownloadOptions request;
+  request.content = summary.id;
+  request.trackers = options.trackers;
+  request.wait = kManifestPatience;
+  const absl::StatusOr<std::shared_ptr<const Manifest>> manifest = FetchManifest(request, interrupts);
+  if (interrupts.signal() != 0) return ExitCodeForSignal(interrupts.signal());
   if (options.json) {
-    console.Object(JsonInfo(view.swarm.content.summary, nullptr, &view.swarm));
-    return ExitCode::kOk;
+    console.Object(JsonInfo(summary, manifest.ok() ? manifest->get() : nullptr, nullptr, &view.swarm));
+    return console.End(ExitCode::kOk, true);
   }
-  PrintSummary(view.swarm.content.summary, console);
+  PrintSummary(summary, console);
+  if (manifest.ok()) {
+    PrintFiles(**manifest, console);
+    console.Say("");
+  } else {
+    console.Say(absl::StrCat("  files   not known: ", Printable(std::string(manifest.status().message()))));
+  }
   PrintPeers(view.swarm, console);
-  return ExitCode::kOk;
+  return console.End(ExitCode::kOk, true);
 }
 
 }  // namespace shoal::leecher

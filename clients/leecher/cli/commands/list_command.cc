@@ -1,11 +1,15 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
 #include "clients/leecher/cli/commands/tracker_queries.h"
 #include "clients/leecher/cli/terminal/console.h"
-#include "clients/leecher/cli/terminal/event_teller.h"
+#include "clients/leecher/cli/terminal/event_text.h"
 #include "clients/leecher/cli/terminal/summary.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
-#include "clients/leecher/cli/terminal/text_table.h"
 #include "clients/leecher/session/json_contents.h"
 #include "clients/leecher/session/json_events.h"
 #include "shoal/base/clock.h"
@@ -16,26 +20,36 @@ namespace {
 
 using Align = TextTable::Align;
 
-void PrintTable(const Listing& listing, Console& console) {
+void PrintTable(const Listing& listing, const std::string& name_contains, Console& console) {
   if (listing.contents.empty()) {
-    console.Say("nothing is shared there");
+    console.Say(name_contains.empty()
+                    ? "nothing is shared there"
+                    : absl::StrCat("no content has '", Printable(name_contains), "' in its name"));
     return;
   }
-  TextTable table({{"NAME", Align::kLeft, true},
-                   {"SIZE", Align::kRight},
-                   {"CHUNKS", Align::kRight},
-                   {"SEEDERS", Align::kRight},
-                   {"LEECHERS", Align::kRight},
-                   {"AGE", Align::kRight},
-                   {"ID", Align::kLeft}});
+  std::vector<TextTable::Column> columns = {{"NAME", Align::kLeft, true}, {"SIZE", Align::kRight},
+                                            {"CHUNKS", Align::kRight},    {"SEEDERS", Align::kRight},
+                                            {"LEECHERS", Align::kRight},  {"AGE", Align::kRight},
+                                            {"ID", Align::kLeft}};
+  // A column that is seldom of use.
+  const bool has_left_out =
+      std::any_of(listing.contents.begin(), listing.contents.end(),
+                  [](const tracking::ContentStatus& content) { return content.summary.left_out > 0; });
+  if (has_left_out) columns.insert(columns.end() - 1, {"LEFT OUT", Align::kRight});
+  TextTable table(std::move(columns));
   const absl::Time now = Clock::Real().Now();
   for (const tracking::ContentStatus& content : listing.contents) {
     const tracking::ContentSummary& summary = content.summary;
-    // On a terminal as much of the id as `get` needs; whole where a program may read it.
-    table.Add({Printable(summary.name), FormatBytes(summary.length_bytes), FormatCount(summary.chunk_count),
-               FormatCount(content.seeders), FormatCount(content.leechers),
-               FormatAge(content.first_seen, now),
-               console.live() ? summary.id.ShortHex() : summary.id.ToHex()});
+    // A terminal shows the digits that `get` needs; other programs read the whole id.
+    std::vector<std::string> row = {Printable(summary.name),
+                                    FormatBytes(summary.length_bytes),
+                                    FormatCount(summary.chunk_count),
+                                    FormatCount(content.seeders),
+                                    FormatCount(content.leechers),
+                                    FormatAge(content.first_seen, now),
+                                    console.live() ? summary.id.ShortHex() : summary.id.ToHex()};
+    if (has_left_out) row.insert(row.end() - 1, FormatCount(summary.left_out));
+    table.Add(std::move(row));
   }
   bool title = true;
   for (const std::string& line : table.Render(console.live() ? console.style().width : 0)) {
@@ -51,22 +65,22 @@ void PrintTable(const Listing& listing, Console& console) {
 }  // namespace
 
 ExitCode RunList(const ListOptions& options) {
-  Console console(options.json ? Console::Voice::kJson : Console::Voice::kNormal);
+  Console console(Console::VoiceFor(options.json, false));
   const Listing listing = ListContents(options.trackers, options.name_contains);
   for (const TrackerFailure& failure : listing.failures) {
-    console.Error(absl::StrCat("shoal-leecher: ", TellTracker(failure.tracker, failure.status)));
+    console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }
   if (!listing.tracker_answered) {
-    console.Object(JsonError(absl::UnavailableError("no tracker could be reached"), ExitCode::kNoTracker,
-                             Clock::Real().Now()));
-    return ExitCode::kNoTracker;
+    const absl::Status error = NoTrackerAnswered(listing.failures);
+    console.Object(JsonError(error, ExitCodeFor(error), Clock::Real().Now()));
+    return ExitCodeFor(error);
   }
   if (!options.json) {
-    PrintTable(listing, console);
-    return ExitCode::kOk;
+    PrintTable(listing, options.name_contains, console);
+    return console.End(ExitCode::kOk, true);
   }
   for (const tracking::ContentStatus& content : listing.contents) console.Object(JsonContent(content));
-  return ExitCode::kOk;
+  return console.End(ExitCode::kOk);
 }
 
 }  // namespace shoal::leecher

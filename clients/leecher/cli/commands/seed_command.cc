@@ -3,39 +3,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
-#include "clients/leecher/cli/commands/hashing.h"
 #include "clients/leecher/cli/commands/serving.h"
-#include "clients/leecher/cli/commands/tracker_messages.h"
 #include "clients/leecher/cli/terminal/console.h"
-#include "clients/leecher/cli/terminal/terminal_text.h"
 #include "clients/leecher/session/downloads.h"
-#include "clients/leecher/session/json_events.h"
-#include "shoal/base/clock.h"
 #include "shoal/content/publish/folder_source.h"
 
 namespace shoal::leecher {
-namespace {
-
-ExitCode Fail(const absl::Status& error, ExitCode code, Console& console) {
-  console.Error(absl::StrCat("shoal-leecher: ", Printable(std::string(error.message()))));
-  console.Object(JsonError(error, code, Clock::Real().Now()));
-  return code;
-}
-
-}  // namespace
 
 ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
-  Console console(options.json    ? Console::Voice::kJson
-                  : options.quiet ? Console::Voice::kQuiet
-                                  : Console::Voice::kNormal);
+  Console console(Console::VoiceFor(options.json, options.quiet));
   absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options.serve.grpc);
-  if (!health.ok()) return Fail(health.status(), ExitCode::kOther, console);
-  absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, std::nullopt, console);
-  if (!built.ok()) return Fail(built.status(), ExitCodeFor(built.status(), {}), console);
+  if (!health.ok()) return console.Fail(health.status(), ExitCode::kOther);
+  ManifestBuilderOptions builder;
+  builder.links = options.links;
+  absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, builder, console);
+  if (!built.ok()) return console.Fail(built.status(), ExitCodeFor(built.status()));
 
   TrackerMessages messages;
   absl::StatusOr<std::optional<Downloads::Serving>> serving = ServingFrom(options.serve, messages);
-  if (!serving.ok()) return Fail(serving.status(), ExitCode::kOther, console);
+  if (!serving.ok()) return console.Fail(serving.status(), ExitCode::kOther);
   Downloads::Options served;
   served.runtime.self = RandomPeerId();
   served.runtime.site = options.serve.site;
@@ -43,16 +29,20 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   served.runtime.make_tracker_client = tracking::MakeTrackerClient;
   served.serving = *std::move(serving);
   const absl::StatusOr<std::unique_ptr<Downloads>> downloads = Downloads::Start(std::move(served));
-  if (!downloads.ok()) return Fail(downloads.status(), ExitCode::kOther, console);
+  if (!downloads.ok()) return console.Fail(downloads.status(), ExitCode::kOther);
   Reseeder& reseeder = *(*downloads)->serving();
+  const auto http = StartHttp(options.serve.http, **downloads, console);
+  if (!http.ok()) return console.Fail(http.status(), ExitCode::kOther);
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));
   interrupts.Catch();
-  reseeder.Serve(std::make_shared<const FolderSource>(manifest, built->root, std::move(built->stamps)),
-                 options.trackers);
+  reseeder.Publish(
+      std::make_shared<const FolderSource>(manifest, built->root, std::move(built->stamps), Clock::Real(),
+                                           /*file_name=*/"", built->links, built->left_out.size()),
+      options.trackers);
   console.Say(absl::StrCat("id ", manifest->id().ToHex()));
-  ServeOn(reseeder, {manifest->name()}, options.duration, messages, console, interrupts);
-  return ExitCode::kOk;
+  const bool kept = ServeOn(reseeder, {manifest->name()}, options.duration, messages, console, interrupts);
+  return console.End(kept ? ExitCode::kOk : ExitCode::kOther);
 }
 
 }  // namespace shoal::leecher

@@ -6,10 +6,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "clients/leecher/cli/commands/serving_text.h"
+#include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/terminal/event_text.h"
+#include "clients/leecher/cli/terminal/progress_line.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
+#include "clients/leecher/session/json_events.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/units.h"
+#include "shoal/service/serving_pages.h"
+#include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
@@ -18,8 +24,52 @@ namespace {
 constexpr absl::Duration kServingRedraw = absl::Milliseconds(500);
 constexpr absl::Duration kJsonEvery = absl::Seconds(5);
 constexpr absl::Duration kServingLineEvery = absl::Seconds(30);
+constexpr absl::Duration kHealthCheckTimeout = absl::Seconds(2);
 
 }  // namespace
+
+std::function<void(const tracking::TrackerUrl&, const absl::Status&)> TrackerMessages::OnTracker() {
+  return [this](const tracking::TrackerUrl& tracker, const absl::Status& status) {
+    std::string text = DescribeTracker(tracker, status);
+    MutexLock lock(&mutex_);
+    messages_.push_back({std::move(text), true});
+  };
+}
+
+std::function<void(const tracking::ContentSummary&, const absl::Status&)> TrackerMessages::OnRejected() {
+  return [this](const tracking::ContentSummary& content, const absl::Status& why) {
+    std::string text = absl::StrCat(
+        "a tracker rejects ", Printable(content.name),
+        ", so peers that ask it do not find this process: ", Printable(std::string(why.message())));
+    MutexLock lock(&mutex_);
+    messages_.push_back({std::move(text), false});
+  };
+}
+
+std::function<void(const tracking::ContentSummary&, const absl::Status&)> TrackerMessages::OnBroken() {
+  return [this](const tracking::ContentSummary& content, const absl::Status& why) {
+    std::string text = absl::StrCat(
+        Printable(content.name),
+        " is no longer served, because it can't be read: ", Printable(std::string(why.message())));
+    MutexLock lock(&mutex_);
+    messages_.push_back({std::move(text), false});
+  };
+}
+
+void TrackerMessages::Print(Console& console, bool with_reachability) {
+  std::vector<Message> messages;
+  {
+    MutexLock lock(&mutex_);
+    messages.swap(messages_);
+  }
+  for (const Message& message : messages) {
+    if (!message.reachability) {
+      console.Error(message.text);
+    } else if (with_reachability) {
+      console.Say(message.text);
+    }
+  }
+}
 
 absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions& options,
                                                               TrackerMessages& messages) {
@@ -29,10 +79,12 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
   SHOAL_ASSIGN_OR_RETURN(serving->listen.ip, ResolveHost(options.listen->host));
   serving->listen.port = options.listen->port;
   if (!options.advertise.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(serving->advertise, ResolveHost(options.advertise));
+    SHOAL_ASSIGN_OR_RETURN(const std::vector<HostPort> hosts, tracking::ParseAdvertised(options.advertise));
+    SHOAL_ASSIGN_OR_RETURN(serving->advertise, tracking::ResolveAdvertised(hosts));
   }
   serving->on_tracker = messages.OnTracker();
   serving->on_rejected = messages.OnRejected();
+  serving->on_broken = messages.OnBroken();
   return serving;
 }
 
@@ -47,7 +99,23 @@ absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::
   return health;
 }
 
-void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, absl::Duration duration,
+absl::StatusOr<std::unique_ptr<service::HttpServer>> StartHttp(const std::optional<HostPort>& address,
+                                                               const Downloads& downloads, Console& console) {
+  if (!address.has_value()) return std::unique_ptr<service::HttpServer>();
+  service::HttpServer::Options options;
+  SHOAL_ASSIGN_OR_RETURN(options.listen.ip, ResolveHost(address->host));
+  options.listen.port = address->port;
+  SHOAL_ASSIGN_OR_RETURN(
+      std::unique_ptr<service::HttpServer> http,
+      service::HttpServer::Start(options, service::ServingPages("shoal_leecher", SHOAL_VERSION, [&downloads] {
+                                   return downloads.figures();
+                                 })));
+  console.Say(absl::StrCat("metrics and health on HTTP port ", http->port()));
+  console.Object(JsonHttp(http->port(), Clock::Real().Now()));
+  return http;
+}
+
+bool ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, absl::Duration duration,
              TrackerMessages& messages, Console& console, Interrupts& interrupts) {
   const Clock& clock = Clock::Real();
   const absl::Duration start = clock.Uptime();
@@ -83,12 +151,16 @@ void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
   for (const std::string& name : names) shown.push_back(Printable(name));
   console.Headline(absl::StrCat("Serving ", absl::StrJoin(shown, ", "), " on port ", reseeder.port(),
                                 console.live() ? " (Ctrl-C to stop)" : ""));
+  if (!reseeder.warning().empty()) console.Say(Printable(reseeder.warning()));
   absl::Duration reported = -absl::InfiniteDuration();
   std::string last_line;
+  bool broken = false;
   while (interrupts.signal() == 0 && clock.Uptime() - start < duration) {
     const absl::Duration passed = clock.Uptime() - start;
     messages.Print(console, true);
     const ServingStatus serving = observe();
+    broken = serving.contents == 0;
+    if (broken) break;
     std::optional<absl::Duration> left;
     if (duration != absl::InfiniteDuration()) left = duration - passed;
     const std::string text = ServingText(serving, left);
@@ -100,7 +172,7 @@ void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
         reported = passed;
       }
     } else if (passed - reported >= kServingLineEvery) {
-      // What does not change need not fill a log.
+      // A log gets a line when something has changed.
       const std::string line = ServingText(serving, std::nullopt);
       if (line != last_line) console.Say(absl::StrCat("serving: ", text));
       last_line = line;
@@ -110,8 +182,33 @@ void ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
   }
   const ServingStatus served = observe();
   console.EndDraw(false);
+  messages.Print(console, true);
   console.Say(ServedText(served, clock.Uptime() - start));
   console.Object(JsonServing(served, true, clock.Now()));
+  return !broken;
+}
+
+std::string ServingText(const ServingStatus& serving, std::optional<absl::Duration> left) {
+  std::vector<std::string> words = {Plural(serving.peers, "peer"), FormatBytes(serving.sent_bytes) + " sent",
+                                    FormatRate(serving.rate_bytes_per_second)};
+  if (serving.trackers_told < serving.trackers) {
+    words.push_back(
+        absl::StrCat("registered with ", serving.trackers_told, " of ", Plural(serving.trackers, "tracker")));
+  }
+  if (left.has_value()) words.push_back(FormatTimeLeft(*left));
+  return absl::StrJoin(words, ", ");
+}
+
+std::string ServedText(const ServingStatus& serving, absl::Duration took) {
+  return absl::StrCat("served for ", shoal::FormatDuration(took), ": ", FormatBytes(serving.sent_bytes),
+                      " in ", Plural(serving.sent_chunks, "chunk"));
+}
+
+ExitCode RunHealthCheck(const HealthCheckOptions& options) {
+  const absl::Status health = service::CheckHealth(options.target, kHealthCheckTimeout);
+  if (health.ok()) return ExitCode::kOk;
+  Console console(Console::Voice::kQuiet);
+  return console.Fail(health, ExitCode::kOther);
 }
 
 }  // namespace shoal::leecher

@@ -4,7 +4,11 @@
 #include <memory>
 #include <utility>
 
-#include "clients/leecher/cli/commands/content_argument.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "clients/leecher/cli/commands/arguments.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
@@ -12,10 +16,10 @@ namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
 constexpr uint32_t kPageSize = 1000;
-// More pages than any honest tracker has; a broken one must not keep us asking for ever.
+// More pages than any tracker has. Bounds the queries to a broken one.
 constexpr int kMaxPages = 10'000;
 
-// The same content as two trackers see it: their peers overlap, so the larger number is the better guess.
+// Merges the views of two trackers. Their peers overlap, so the larger number is the better estimate.
 void Merge(const tracking::ContentStatus& seen, tracking::ContentStatus& known) {
   known.first_seen = std::min(known.first_seen, seen.first_seen);
   known.seeders = std::max(known.seeders, seen.seeders);
@@ -65,6 +69,23 @@ void Add(const tracking::GetSwarmResponse& seen, bool first, tracking::GetSwarmR
 
 }  // namespace
 
+absl::Status NoTrackerAnswered(const std::vector<TrackerFailure>& failures) {
+  const bool refused = std::any_of(failures.begin(), failures.end(), [](const TrackerFailure& failure) {
+    return CauseOf(failure.status) == ErrorCause::kTrackerRefused;
+  });
+  if (refused) {
+    return WithCause(absl::UnavailableError("no tracker accepts the request"), ErrorCause::kTrackerRefused);
+  }
+  return WithCause(absl::UnavailableError("no tracker could be reached"), ErrorCause::kTrackerUnreachable);
+}
+
+absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
+  absl::StatusOr<ManifestFile> file = ManifestFile::Read(path);
+  // By the contract of ManifestFile::Read: the file is no .shoal file.
+  if (absl::IsInvalidArgument(file.status())) return WithCause(file.status(), ErrorCause::kUsage);
+  return file;
+}
+
 Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains) {
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
@@ -88,7 +109,6 @@ Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const st
 SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content) {
   SwarmView view;
   bool found = false;
-  bool ambiguous = false;
   for (const tracking::TrackerUrl& tracker : trackers) {
     const std::unique_ptr<tracking::TrackerClient> client = tracking::MakeTrackerClient(tracker);
     const absl::StatusOr<tracking::GetSwarmResponse> response = client->GetSwarm(content, kTimeout);
@@ -98,27 +118,49 @@ SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tra
       Add(*response, !found, view.swarm);
       found = true;
     } else if (absl::IsFailedPrecondition(response.status())) {
-      view.tracker_answered = ambiguous = true;
+      // By the contract of GetSwarm: several contents have the name. Lookup lists them.
       tracking::LookupRequest request;
       request.content = content;
       const absl::StatusOr<tracking::LookupResponse> named = client->Lookup(request, kTimeout);
-      if (named.ok()) {
-        for (const tracking::ContentStatus& candidate : named->contents) Add(candidate, view.candidates);
+      if (!named.ok() || named->contents.size() < 2) {
+        view.failures.push_back({tracker, named.ok() ? response.status() : named.status()});
+        continue;
       }
+      view.tracker_answered = true;
+      for (const tracking::ContentStatus& candidate : named->contents) Add(candidate, view.candidates);
     } else if (absl::IsNotFound(response.status())) {
       view.tracker_answered = true;
     } else {
       view.failures.push_back({tracker, response.status()});
     }
   }
-  if (ambiguous || view.candidates.size() > 1) {
-    view.status = absl::FailedPreconditionError("several contents have this name");
+  if (view.candidates.size() > 1) {
+    view.status = WithCause(absl::FailedPreconditionError("several contents have this name"),
+                            ErrorCause::kAmbiguousName);
   } else if (!found && view.tracker_answered) {
-    view.status = absl::NotFoundError("no tracker knows it");
+    view.status = WithCause(absl::NotFoundError("no tracker knows it"), ErrorCause::kUnknownContent);
   } else if (!found) {
-    view.status = absl::UnavailableError("no tracker could be reached");
+    view.status = NoTrackerAnswered(view.failures);
   }
   return view;
+}
+
+absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
+                                                   const std::vector<tracking::ContentStatus>& contents) {
+  const std::string digits = absl::AsciiStrToLower(prefix);
+  std::vector<ContentId> ids;
+  for (const tracking::ContentStatus& content : contents) {
+    if (content.summary.name == prefix) return tracking::ContentKey(prefix);
+    if (absl::StartsWith(content.summary.id.ToHex(), digits) &&
+        std::find(ids.begin(), ids.end(), content.summary.id) == ids.end()) {
+      ids.push_back(content.summary.id);
+    }
+  }
+  if (ids.empty()) return tracking::ContentKey(prefix);
+  if (ids.size() == 1) return tracking::ContentKey(ids.front());
+  std::string message = absl::StrCat(ids.size(), " ids begin with ", prefix, "; give more digits:");
+  for (const ContentId& id : ids) absl::StrAppend(&message, " ", id.ToHex());
+  return WithCause(absl::FailedPreconditionError(message), ErrorCause::kAmbiguousName);
 }
 
 absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,

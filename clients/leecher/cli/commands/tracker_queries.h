@@ -5,40 +5,56 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "shoal/content/manifest/manifest_file.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::leecher {
 
-// Questions that a person has for all trackers together. Each blocks until all have answered or failed.
+// Queries to all trackers of a command, with their answers merged. Each blocks until every tracker has
+// answered or failed. Thread safety: all functions are thread-safe.
 
 struct TrackerFailure {
   tracking::TrackerUrl tracker;
   absl::Status status;
 };
 
+// The error when no tracker gave an answer: kTrackerRefused when one refused, otherwise kTrackerUnreachable.
+absl::Status NoTrackerAnswered(const std::vector<TrackerFailure>& failures);
+
 struct Listing {
   std::vector<tracking::ContentStatus> contents;  // by name, then the newest first; each content once
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
-// All contents whose name contains `name_contains` (empty: all).
+// Lists the contents whose name contains `name_contains`; all contents when it is empty.
 Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains);
 
 struct SwarmView {
-  // OK when `swarm` is there; NOT_FOUND, FAILED_PRECONDITION (several have the name: `candidates`),
-  // UNAVAILABLE (no tracker answered).
+  // OK: `swarm` is set. Errors:
+  //   kUnknownContent  no tracker knows the content
+  //   kAmbiguousName   several contents have the name; `candidates` are these
+  //   as NoTrackerAnswered
   absl::Status status;
-  tracking::GetSwarmResponse swarm;  // of all trackers together, each peer once
+  tracking::GetSwarmResponse swarm;  // of all trackers, each peer once
   std::vector<tracking::ContentStatus> candidates;
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
 SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content);
 
-// What `word` (a name, an id, the beginning of one) means to these trackers; asks them only for what could be
-// the beginning of an id. FAILED_PRECONDITION when it begins several.
+// As ManifestFile::Read. A file that is no .shoal file has the cause kUsage.
+absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path);
+
+// Returns the content that `word` (a name, an id, or the beginning of an id) names. Asks the trackers only
+// when it can be the beginning of an id. Errors: those of ResolvePrefix.
 absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
                                             const std::vector<tracking::TrackerUrl>& trackers);
+
+// Returns the id that begins with `prefix` among the listed contents. Returns the prefix itself, as a name,
+// when a content has that name or no id begins so. Pure. Errors: kAmbiguousName with the ids when several
+// begin so.
+absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
+                                                   const std::vector<tracking::ContentStatus>& contents);
 
 }  // namespace shoal::leecher

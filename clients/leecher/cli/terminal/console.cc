@@ -11,6 +11,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "clients/leecher/cli/terminal/terminal_text.h"
+#include "clients/leecher/session/json_events.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/error_cause.h"
+#include "shoal/base/file_descriptor.h"
 
 namespace shoal::leecher {
 namespace {
@@ -37,13 +42,15 @@ winsize TerminalSize() {
   return size;
 }
 
-// The terminal writes "^C" behind the last live line when it is pressed; that must not wrap to the next one.
+// The terminal echoes "^C" behind the last live line; the echo must not wrap to the next line.
 constexpr int kFreeColumns = 3;
 
-// Lines longer than the terminal (it may have become narrower since) are cut by it instead of being wrapped:
-// wrapped lines could not be erased again.
+// Lines longer than the terminal, which may have become narrower, are cut by it. Wrapped lines could not be
+// erased again.
 constexpr char kWrapOff[] = "\x1b[?7l";
 constexpr char kWrapOn[] = "\x1b[?7h";
+
+constexpr size_t kMaxAnswerBytes = 1024;
 
 }  // namespace
 
@@ -74,14 +81,18 @@ void Console::Write(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // no reader any more; the work goes on
+    if (written <= 0) {
+      // The reader is gone or the disk is full; the command continues, and End reports it.
+      if (fd == STDOUT_FILENO && write_error_ == 0) write_error_ = errno;
+      return;
+    }
     bytes.remove_prefix(static_cast<size_t>(written));
   }
 }
 
 std::string Console::EraseSequence() const {
   if (drawn_.empty()) return "";
-  // To the first live line, then everything below goes.
+  // Moves to the first live line and erases everything below.
   return drawn_.size() == 1 ? "\r\x1b[J" : absl::StrCat("\r\x1b[", drawn_.size() - 1, "A\x1b[J");
 }
 
@@ -117,6 +128,21 @@ void Console::Error(absl::string_view line) {
   WriteAbove(STDERR_FILENO, line);
 }
 
+ExitCode Console::Fail(const absl::Status& error, ExitCode code) {
+  Error(absl::StrCat(ProgramName(), ": ", Printable(std::string(error.message()))));
+  Object(JsonError(error, code, Clock::Real().Now()));
+  return code;
+}
+
+ExitCode Console::End(ExitCode code, bool text_is_the_result) {
+  const bool counts = voice_ == Voice::kJson || (voice_ == Voice::kNormal && text_is_the_result);
+  if (write_error_ == 0 || !counts) return code;
+  const absl::Status failed =
+      WithCause(ErrnoStatus(write_error_, "cannot write to stdout"), ErrorCause::kWriteFailed);
+  Error(absl::StrCat(ProgramName(), ": ", std::string(failed.message())));
+  return code == ExitCode::kOk ? ExitCodeFor(failed) : code;
+}
+
 void Console::Draw(const std::vector<std::string>& lines) {
   if (!live_) return;
   std::string bytes = kWrapOff;
@@ -132,6 +158,29 @@ void Console::EndDraw(bool keep) {
   if (drawn_.empty()) return;
   Write(STDOUT_FILENO, keep ? std::string("\n") : EraseSequence());
   drawn_.clear();
+}
+
+const char* ProgramName() {
+  return absl::string_view(program_invocation_short_name) == "shoal" ? "shoal" : "shoal-leecher";
+}
+
+bool IsYes(absl::string_view answer) {
+  const absl::string_view word = absl::StripAsciiWhitespace(answer);
+  return absl::EqualsIgnoreCase(word, "y") || absl::EqualsIgnoreCase(word, "yes");
+}
+
+bool AskYesNo(Console& console, Interrupts& interrupts, absl::string_view question) {
+  console.Prompt(absl::StrCat(question, " [y/N] "));
+  std::string answer;
+  while (interrupts.signal() == 0 && answer.size() < kMaxAnswerBytes) {
+    if (!interrupts.Wait(absl::InfiniteDuration(), STDIN_FILENO)) continue;
+    char byte = 0;
+    if (::read(STDIN_FILENO, &byte, 1) != 1) break;
+    if (byte == '\n') return IsYes(answer);
+    answer.push_back(byte);
+  }
+  console.Say("");  // ends the line of the question
+  return false;
 }
 
 }  // namespace shoal::leecher

@@ -3,16 +3,20 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "clients/leecher/cli/terminal/interrupts.h"
 #include "clients/leecher/cli/terminal/progress_line.h"
+#include "clients/leecher/session/exit_code.h"
 
 namespace shoal::leecher {
 
-// Where a command prints. It alone knows whether a person looks at a terminal, how wide that is, and that
-// some lines at its bottom are redrawn in place. Text given to it must be printable already (see Printable).
-// One thread at a time.
+// The output of a command. Text for people goes to stdout and errors go to stderr; with JSON only objects go
+// to stdout. On a terminal the console keeps some lines at the bottom ("live lines") and redraws them in
+// place below everything else. It does not escape: text must be printable already (see Printable), except
+// where a method says otherwise.
 //
-// Text for people goes to stdout, errors go to stderr; with JSON nothing but objects goes to stdout.
+// Thread safety: one thread.
 class Console {
  public:
   enum class Voice {
@@ -20,44 +24,59 @@ class Console {
     kQuiet,  // errors only
     kJson,   // objects on stdout, errors on stderr
   };
+  // The voice of --json and --quiet. JSON comes first.
+  static Voice VoiceFor(bool json, bool quiet) {
+    if (json) return Voice::kJson;
+    return quiet ? Voice::kQuiet : Voice::kNormal;
+  }
 
-  // Looks at stdin, stdout, NO_COLOR, TERM and the locale's variables once.
+  // Reads the state of stdin and stdout, NO_COLOR, TERM and the variables of the locale once.
   explicit Console(Voice voice);
-  ~Console();  // ends the live lines
+  // Ends the live lines, which stay visible.
+  ~Console();
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
   Voice voice() const { return voice_; }
   bool json() const { return voice_ == Voice::kJson; }
-  // Lines can be redrawn: a terminal that is to show progress.
+  // Lines can be redrawn: stdout is a terminal, and the voice shows progress.
   bool live() const { return live_; }
-  // A person is there to answer a question.
+  // Both ends of the terminal are connected, so a question can be answered.
   bool can_ask() const { return can_ask_; }
-  // For lines as wide as the terminal is now (a few columns are left free); 80 columns where there is none.
+  // The style of a line that fills the present width of the terminal, less a few columns. 80 columns where
+  // there is no terminal.
   LineStyle style() const;
-  // Lines that can be redrawn without scrolling.
+  // The number of lines that can be redrawn without scrolling.
   int max_live_lines() const;
 
-  // A line for people, above the live lines. Nothing when quiet or JSON.
+  // Prints a line for people above the live lines. No effect with kQuiet and kJson.
   void Say(absl::string_view line);
-  // The same for what stands out: in bold where there are colours.
+  // As Say, in bold where there are colours.
   void Headline(absl::string_view line);
-  // The beginning of a line that a person is to end.
+  // Prints the beginning of a line that the answer completes.
   void Prompt(absl::string_view text);
-  // A line of JSON. Nothing without JSON, or when it is empty.
+  // Prints a line of JSON. No effect without kJson, or when `json` is empty.
   void Object(const std::string& json);
-  // On stderr, always.
+  // Prints a line on stderr, with any voice.
   void Error(absl::string_view line);
+  // Reports a failure that ends a command: Error with the name of the program and the escaped message, and
+  // JsonError. Returns `code`.
+  ExitCode Fail(const absl::Status& error, ExitCode code);
 
-  // Replaces the live lines. Nothing unless live().
+  // To be called at the end of a command: returns `code`, or reports that stdout did not take what was
+  // printed and returns kOther when that is the only failure. With kNormal that counts only when
+  // `text_is_the_result`: a download, for example, is not worth less when its progress can't be shown.
+  ExitCode End(ExitCode code, bool text_is_the_result = false);
+
+  // Replaces the live lines. No effect unless live().
   void Draw(const std::vector<std::string>& lines);
-  // The live lines stay where they are, as ordinary ones (`keep`), or go.
+  // Ends the live lines. With `keep` they stay as ordinary lines, otherwise they are erased.
   void EndDraw(bool keep);
 
  private:
   void Write(int fd, absl::string_view bytes);
   std::string EraseSequence() const;
-  // The live lines are erased, `line` is written, and they are drawn again.
+  // Erases the live lines, writes `line` and draws them again.
   void WriteAbove(int fd, absl::string_view line);
 
   const Voice voice_;
@@ -66,6 +85,17 @@ class Console {
   bool color_ = false;
   bool unicode_ = false;
   std::vector<std::string> drawn_;
+  int write_error_ = 0;  // errno of the first failure to write to stdout
 };
+
+// The name that this program was called by: "shoal" or "shoal-leecher". Errors and hints begin with it.
+const char* ProgramName();
+
+// Prints "QUESTION [y/N] " and reads one line from stdin. "y" and "yes" in any case mean yes; everything
+// else, the end of the input (Ctrl-D) and a signal mean no. Requires: console.can_ask().
+bool AskYesNo(Console& console, Interrupts& interrupts, absl::string_view question);
+
+// Returns true when `answer` means yes. Pure.
+bool IsYes(absl::string_view answer);
 
 }  // namespace shoal::leecher

@@ -14,7 +14,7 @@
 namespace shoal::leecher {
 namespace {
 
-// Stdout, stderr or stdin is another descriptor while this lives.
+// Redirects stdin, stdout or stderr to another descriptor for its lifetime.
 class Redirected {
  public:
   Redirected(int fd, int target) : fd_(fd), before_(::dup(fd)) { ::dup2(target, fd); }
@@ -35,7 +35,7 @@ std::string ReadThere(int fd) {
   return text;
 }
 
-// What `use` writes to the descriptors 1 and 2 of a program whose output is no terminal.
+// The bytes that `use` writes to stdout and stderr when neither is a terminal.
 struct Written {
   std::string out;
   std::string errors;
@@ -57,7 +57,7 @@ Written ToPipes(Console::Voice voice, Use use) {
   return written;
 }
 
-// What `use` writes to a terminal of 40 columns and 10 lines; "\n" comes as "\r\n" from it.
+// The bytes that `use` writes to a terminal of 40 columns and 10 lines, which turns "\n" into "\r\n".
 template <typename Use>
 std::string ToTerminal(Use use) {
   int master = -1;
@@ -70,8 +70,12 @@ std::string ToTerminal(Use use) {
     Console console(Console::Voice::kNormal);
     use(console);
   }
-  const std::string written = ReadThere(master);
+  // The system moves the bytes to the other end in its own time; all are there once this end is closed.
   ::close(slave);
+  std::string written;
+  char part[4096];
+  for (ssize_t count; (count = ::read(master, part, sizeof part)) > 0;)
+    written.append(part, static_cast<size_t>(count));
   ::close(master);
   return written;
 }
@@ -85,11 +89,11 @@ class ConsoleTest : public testing::Test {
   }
 };
 
-TEST_F(ConsoleTest, SeparatesWhatIsForPeopleFromErrors) {
+TEST_F(ConsoleTest, TextGoesToStdoutAndErrorsToStderr) {
   const Written written = ToPipes(Console::Voice::kNormal, [](Console& console) {
     EXPECT_FALSE(console.live());
     EXPECT_FALSE(console.can_ask());
-    console.Draw({"a bar"});  // nobody sees it redrawn
+    console.Draw({"a bar"});  // has no effect without a terminal
     console.Say("said");
     console.Headline("headed");
     console.Object("{}");
@@ -99,7 +103,7 @@ TEST_F(ConsoleTest, SeparatesWhatIsForPeopleFromErrors) {
   EXPECT_EQ(written.errors, "failed\n");
 }
 
-TEST_F(ConsoleTest, QuietSaysErrorsOnly) {
+TEST_F(ConsoleTest, QuietPrintsErrorsOnly) {
   const Written written = ToPipes(Console::Voice::kQuiet, [](Console& console) {
     console.Say("said");
     console.Object("{}");
@@ -109,7 +113,7 @@ TEST_F(ConsoleTest, QuietSaysErrorsOnly) {
   EXPECT_EQ(written.errors, "failed\n");
 }
 
-TEST_F(ConsoleTest, JsonHasNothingButObjectsOnStdout) {
+TEST_F(ConsoleTest, JsonPrintsOnlyObjectsOnStdout) {
   const Written written = ToPipes(Console::Voice::kJson, [](Console& console) {
     console.Say("said");
     console.Object(R"({"event":"start"})");
@@ -120,7 +124,7 @@ TEST_F(ConsoleTest, JsonHasNothingButObjectsOnStdout) {
   EXPECT_EQ(written.errors, "failed\n");
 }
 
-TEST_F(ConsoleTest, KnowsTheTerminal) {
+TEST_F(ConsoleTest, ReadsTheSizeAndKindOfTheTerminal) {
   ToTerminal([](Console& console) {
     EXPECT_TRUE(console.live());
     EXPECT_TRUE(console.can_ask());
@@ -133,7 +137,7 @@ TEST_F(ConsoleTest, KnowsTheTerminal) {
   ToTerminal([](Console& console) { EXPECT_FALSE(console.live()); });
 }
 
-TEST_F(ConsoleTest, SaysLinesAboveThoseThatLive) {
+TEST_F(ConsoleTest, LinesArePrintedAboveTheLiveLines) {
   const std::string written = ToTerminal([](Console& console) {
     console.Draw({"one", "two"});
     console.Say("said");
@@ -144,20 +148,57 @@ TEST_F(ConsoleTest, SaysLinesAboveThoseThatLive) {
   EXPECT_EQ(written, drawn + erased + "said\r\n" + drawn + erased);
 }
 
-TEST_F(ConsoleTest, LeavesTheLastLinesStanding) {
+TEST_F(ConsoleTest, LiveLinesStayVisibleAtTheEnd) {
   const std::string written = ToTerminal([](Console& console) { console.Draw({"done"}); });
   EXPECT_EQ(written,
             "\x1b[?7l"
             "done\x1b[K\x1b[?7h\r\n");
 }
 
-TEST_F(ConsoleTest, TakesAwayLinesThatAreNoMore) {
+TEST_F(ConsoleTest, DrawErasesLinesThatWereRemoved) {
   const std::string written = ToTerminal([](Console& console) {
     console.Draw({"one", "two"});
     console.Draw({"one"});
     console.EndDraw(false);
   });
   EXPECT_NE(written.find("\r\x1b[1Aone\x1b[K\x1b[J"), std::string::npos) << written;
+}
+
+TEST_F(ConsoleTest, AFailureIsAnErrorLineAndAnObject) {
+  const auto fail = [](Console& console) {
+    EXPECT_EQ(console.Fail(absl::NotFoundError("no \x1b file"), ExitCode::kNotFound), ExitCode::kNotFound);
+  };
+  const Written text = ToPipes(Console::Voice::kQuiet, fail);
+  EXPECT_EQ(text.out, "");
+  EXPECT_EQ(text.errors, "shoal-leecher: no \\x1b file\n");
+  EXPECT_NE(ToPipes(Console::Voice::kJson, fail).out.find("\"exit_code\":3"), std::string::npos);
+}
+
+TEST_F(ConsoleTest, OutputThatCannotBeWrittenIsAFailure) {
+  const FileDescriptor full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(full.valid());
+  const auto end = [&](Console::Voice voice, ExitCode code, bool text_is_the_result) {
+    const Redirected stdout_there(STDOUT_FILENO, full.get());
+    Console console(voice);
+    console.Say("said");
+    console.Object("{}");
+    return console.End(code, text_is_the_result);
+  };
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(end(Console::Voice::kJson, ExitCode::kOk, false), ExitCode::kOther);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "shoal-leecher: cannot write to stdout: No space left on device\n");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(end(Console::Voice::kJson, ExitCode::kNoPeer, false), ExitCode::kNoPeer);
+  EXPECT_EQ(end(Console::Voice::kNormal, ExitCode::kOk, true), ExitCode::kOther);
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(end(Console::Voice::kNormal, ExitCode::kOk, false), ExitCode::kOk);
+  EXPECT_EQ(end(Console::Voice::kQuiet, ExitCode::kOk, true), ExitCode::kOk);
+}
+
+TEST(QuestionTest, OnlyAYesIsAYes) {
+  for (const char* yes : {"y", "Y", "yes", "YES", " y \r"}) EXPECT_TRUE(IsYes(yes)) << yes;
+  for (const char* no : {"", "n", "no", "yo", "yes please", "ye"}) EXPECT_FALSE(IsYes(no)) << no;
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace shoal::leecher {
 
 Interrupts::Interrupts()
-    : waiter_({SIGINT, SIGTERM, SIGUSR1, SIGUSR2}),
+    : waiter_({SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { Run(); }) {}
 
@@ -34,8 +34,10 @@ void Interrupts::Run() {
       Nudge();
       continue;
     }
+    // The end of a terminal sends several: the kernel's and the shell's.
+    if (signal == SIGHUP && signal_ != 0) continue;
     if (!caught_ || signal_ != 0) {
-      // A new line, so that the shell's prompt does not stand behind a half line.
+      // Ends the line, so that the prompt of the shell starts a new one.
       if (::isatty(STDERR_FILENO) == 1) [[maybe_unused]]
         const ssize_t written = ::write(STDERR_FILENO, "\n", 1);
       ::_exit(128 + signal);

@@ -9,25 +9,26 @@
 
 namespace shoal::leecher {
 
-// Ctrl-C and SIGTERM, as a command wants them: at first each ends the process at once (nothing is lost:
-// whatever is on disk is good at any moment); once a command has called Catch(), the first one is only noted,
-// so that the command can stop in order, and the second ends the process at once. One per process, made
-// before any other thread.
+// SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 as state that a command reads. Until Catch() is
+// called, the first three end the process at once; that loses nothing, because what is on disk is consistent
+// at any moment. After Catch() the first one is recorded, so that the command can stop in order, and the
+// second one ends the process at once.
+//
+// Requires: one object per process, created before any other thread.
 class Interrupts {
  public:
   Interrupts();
   ~Interrupts();
 
   void Catch();
-  // The signal that was noted; 0: none yet. Thread-safe.
+  // The recorded SIGINT, SIGTERM or SIGHUP; 0 when there is none. Thread-safe.
   int signal() const { return signal_; }
-  // SIGUSR1 has come, and no SIGUSR2 since. Both are noted from the start on, whatever the command.
-  // Thread-safe.
+  // True from SIGUSR1 until SIGUSR2. Recorded with and without Catch(). Thread-safe.
   bool pause_wanted() const { return pause_wanted_; }
-  // Blocks until a signal is noted, Nudge is called, `other` (a descriptor, or -1) can be read, or `timeout`
-  // has passed. True: because of `other`.
+  // Blocks until a signal is recorded, Nudge is called, `other` (a descriptor, or -1) is readable, or
+  // `timeout` has passed. Returns true when `other` is readable.
   bool Wait(absl::Duration timeout, int other = -1);
-  // Ends a Wait, now or the next one. Thread-safe.
+  // Ends the present Wait or the next one. Thread-safe.
   void Nudge();
 
  private:

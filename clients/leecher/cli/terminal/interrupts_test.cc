@@ -9,13 +9,13 @@
 namespace shoal::leecher {
 namespace {
 
-// Each in a process of its own: signals are the process's.
+// Each test runs in a process of its own, because signals belong to the process.
 class InterruptsDeathTest : public testing::Test {
  protected:
   InterruptsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
 
-// Ends this process, with `then` as its code, when `signal` is noted.
+// Ends this process with code `then` when `signal` is recorded.
 void NoteOne(int signal, int then) {
   Interrupts interrupts;
   interrupts.Catch();
@@ -24,12 +24,27 @@ void NoteOne(int signal, int then) {
   ::_exit(interrupts.signal() == signal ? then : 1);
 }
 
-TEST_F(InterruptsDeathTest, TheFirstIsNotedWhenItIsCaught) {
+TEST_F(InterruptsDeathTest, TheFirstSignalIsRecordedAfterCatch) {
   EXPECT_EXIT(NoteOne(SIGINT, 7), testing::ExitedWithCode(7), "");
   EXPECT_EXIT(NoteOne(SIGTERM, 8), testing::ExitedWithCode(8), "");
+  EXPECT_EXIT(NoteOne(SIGHUP, 9), testing::ExitedWithCode(9), "");
 }
 
-TEST_F(InterruptsDeathTest, TheSecondEndsTheProcess) {
+TEST_F(InterruptsDeathTest, FurtherHangUpsDoNotEndTheProcess) {
+  const auto hang_up_twice = [] {
+    Interrupts interrupts;
+    interrupts.Catch();
+    ::kill(::getpid(), SIGHUP);
+    while (interrupts.signal() == 0) interrupts.Wait(absl::Hours(1));
+    ::kill(::getpid(), SIGHUP);
+    ::kill(::getpid(), SIGUSR1);  // taken after the hang-up
+    while (!interrupts.pause_wanted()) interrupts.Wait(absl::Hours(1));
+    ::_exit(9);
+  };
+  EXPECT_EXIT(hang_up_twice(), testing::ExitedWithCode(9), "");
+}
+
+TEST_F(InterruptsDeathTest, TheSecondSignalEndsTheProcess) {
   const auto interrupt_twice = [] {
     Interrupts interrupts;
     interrupts.Catch();
@@ -41,7 +56,7 @@ TEST_F(InterruptsDeathTest, TheSecondEndsTheProcess) {
   EXPECT_EXIT(interrupt_twice(), testing::ExitedWithCode(128 + SIGINT), "");
 }
 
-TEST_F(InterruptsDeathTest, NobodyCatchesIt) {
+TEST_F(InterruptsDeathTest, ASignalBeforeCatchEndsTheProcess) {
   const auto interrupt = [] {
     Interrupts interrupts;
     ::kill(::getpid(), SIGTERM);
@@ -50,8 +65,8 @@ TEST_F(InterruptsDeathTest, NobodyCatchesIt) {
   EXPECT_EXIT(interrupt(), testing::ExitedWithCode(128 + SIGTERM), "");
 }
 
-TEST_F(InterruptsDeathTest, PausesAndGoesOn) {
-  const auto pause_and_go_on = [] {
+TEST_F(InterruptsDeathTest, SIGUSR1PausesAndSIGUSR2Resumes) {
+  const auto pause_and_resume = [] {
     Interrupts interrupts;
     ::kill(::getpid(), SIGUSR1);
     while (!interrupts.pause_wanted()) interrupts.Wait(absl::Hours(1));
@@ -59,10 +74,10 @@ TEST_F(InterruptsDeathTest, PausesAndGoesOn) {
     while (interrupts.pause_wanted()) interrupts.Wait(absl::Hours(1));
     ::_exit(interrupts.signal() == 0 ? 9 : 1);
   };
-  EXPECT_EXIT(pause_and_go_on(), testing::ExitedWithCode(9), "");
+  EXPECT_EXIT(pause_and_resume(), testing::ExitedWithCode(9), "");
 }
 
-TEST_F(InterruptsDeathTest, WaitTellsWhyItEnded) {
+TEST_F(InterruptsDeathTest, WaitReturnsTrueForTheOtherDescriptorOnly) {
   const auto wait = [] {
     Interrupts interrupts;
     int ends[2];

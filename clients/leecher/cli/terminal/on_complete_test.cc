@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(OnCompleteTest, TheCommandIsToldWhatIsThere) {
+TEST(OnCompleteTest, TheEnvironmentNamesTheContent) {
   const std::string path = testing::TempDir() + "on_complete_test.out";
   const CompletedContent content{"/data/a \"b\" $c", "0123", "a \"b\" $c"};
   const std::string command =
@@ -23,14 +23,14 @@ TEST(OnCompleteTest, TheCommandIsToldWhatIsThere) {
   EXPECT_EQ(written.str(), "/data/a \"b\" $c|0123|a \"b\" $c");
 }
 
-TEST(OnCompleteTest, ItsFailureIsTold) {
+TEST(OnCompleteTest, AFailureNamesTheExitCodeOrTheSignal) {
   const absl::Status failed = RunOnComplete("exit 7", {}, true);
   EXPECT_EQ(failed.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(failed.message()), HasSubstr("exit code 7"));
   EXPECT_THAT(std::string(RunOnComplete("kill -KILL $$", {}, true).message()), HasSubstr("signal 9"));
 }
 
-TEST(OnCompleteTest, ItReadsNothing) {
+TEST(OnCompleteTest, StdinIsEmpty) {
   EXPECT_TRUE(RunOnComplete("! read line", {}, true).ok());
 }
 

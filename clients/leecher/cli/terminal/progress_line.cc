@@ -39,8 +39,8 @@ std::string Bar(double fraction, int cells, const LineStyle& style) {
   return bar;
 }
 
-// A cell of the line. Cells go in the order of `keep`, the smallest first, when the line is too narrow for
-// all.
+// A cell of the line. When the line is too narrow for all, cells are left out in the order of `keep`, the
+// smallest first.
 struct Cell {
   std::string text;
   int columns = 0;  // filled to this, from the left
@@ -49,7 +49,7 @@ struct Cell {
   int width() const { return std::max(columns, DisplayWidth(text)); }
 };
 
-// label, percentage, bar, cells. The label and the bar give way before a cell is left out.
+// Label, percentage, bar, cells. The label and the bar shrink before a cell is left out.
 std::string Compose(absl::string_view label, uint64_t done, uint64_t total, std::vector<Cell> cells,
                     const LineStyle& style) {
   const std::string shown = Printable(label);
@@ -61,7 +61,7 @@ std::string Compose(absl::string_view label, uint64_t done, uint64_t total, std:
   for (;;) {
     int fixed = DisplayWidth(percent) + 1;
     for (const Cell& cell : cells) fixed += cell.width() + 2;
-    const int room = style.width - fixed;  // for the label, the bar and the two blanks around the bar
+    const int room = style.width - fixed;  // for the label, the bar and the two spaces around the bar
     const bool last = cells.empty();
     if (room < std::min(wanted_label, kMinLabel) + kMinBar + 2 && !last) {
       const auto least = std::min_element(cells.begin(), cells.end(),
@@ -86,7 +86,7 @@ uint64_t Failures(const DownloadStatus& status) {
   return failures;
 }
 
-// What is being done while there is nothing to measure yet; empty while bytes are what counts.
+// The present activity while there is nothing to measure yet; empty while bytes are fetched.
 std::string Activity(const DownloadStatus& status, absl::string_view ellipsis) {
   if (status.paused) return "paused";
   if (!status.waiting_because.empty()) return absl::StrCat("waiting: ", Printable(status.waiting_because));
@@ -116,7 +116,7 @@ std::string Upload(const DownloadStatus& status) {
   return absl::StrCat("up ", FormatRate(status.send_rate_bytes_per_second));
 }
 
-// The reason needs the room that the bar has otherwise.
+// A line without a bar: the reason needs the room.
 std::string WaitingLine(const DownloadStatus& status, absl::string_view label, const std::string& activity,
                         const LineStyle& style) {
   const std::string shown = Printable(label);
@@ -150,7 +150,7 @@ std::string FormatBytesOf(uint64_t done_bytes, uint64_t total_bytes) {
 }
 
 std::string FormatTimeLeft(absl::Duration eta) {
-  // Tenths of a second are noise in a forecast.
+  // A forecast has no tenths of a second.
   if (eta < absl::Minutes(1)) return absl::StrCat(std::max<int64_t>(1, absl::ToInt64Seconds(eta)), "s left");
   return absl::StrCat(shoal::FormatDuration(eta), " left");
 }

@@ -30,7 +30,7 @@ DownloadStatus Fetching() {
   return status;
 }
 
-// The columns of a line that may be coloured.
+// The width of a line without its colour sequences.
 int VisibleWidth(const std::string& line) {
   std::string plain;
   for (size_t i = 0; i < line.size(); ++i) {
@@ -43,12 +43,12 @@ int VisibleWidth(const std::string& line) {
   return DisplayWidth(plain);
 }
 
-TEST(ProgressLineTest, SaysAllInOneLineOfATerminal) {
+TEST(ProgressLineTest, ShowsEverythingOnOneLine) {
   const std::string line = ProgressLine(Fetching(), "model.tar", {.width = 79});
   EXPECT_EQ(line, "model.tar  43% [======>         ]   430/1000 MiB  50.0 MiB/s  11s left  3 peers");
 }
 
-TEST(ProgressLineTest, FailuresAreCounted) {
+TEST(ProgressLineTest, ShowsTheNumberOfFailures) {
   DownloadStatus status = Fetching();
   status.peers.resize(2);
   status.peers[0].failures = 2;
@@ -57,7 +57,7 @@ TEST(ProgressLineTest, FailuresAreCounted) {
   EXPECT_THAT(ProgressLine(Fetching(), "m", {.width = 100}), Not(HasSubstr("failure")));
 }
 
-TEST(ProgressLineTest, PausedIsNotWaiting) {
+TEST(ProgressLineTest, APausedDownloadIsNotWaiting) {
   DownloadStatus status = Fetching();
   status.paused = true;
   status.waiting_because = "no peer is there";
@@ -66,7 +66,7 @@ TEST(ProgressLineTest, PausedIsNotWaiting) {
   EXPECT_EQ(ProgressText(status, "m"), "m: 43%, 430 MiB of 1000 MiB, paused, 3 peers");
 }
 
-TEST(ProgressLineTest, WhatGoesUpIsShownWhileItGoes) {
+TEST(ProgressLineTest, ShowsTheUploadRateWhileItUploads) {
   DownloadStatus status = Fetching();
   status.send_rate_bytes_per_second = 3.5 * kMiB;
   EXPECT_THAT(ProgressLine(status, "m", {.width = 100}), HasSubstr("11s left  up 3.50 MiB/s  3 peers"));
@@ -93,14 +93,14 @@ TEST(ProgressLineTest, NeverWiderThanTheTerminal) {
   }
 }
 
-TEST(ProgressLineTest, NarrowTerminalsLoseTheLeastImportantFirst) {
+TEST(ProgressLineTest, ANarrowLineDropsTheLeastImportantCells) {
   const std::string line = ProgressLine(Fetching(), "model.tar", {.width = 60});
   EXPECT_THAT(line, HasSubstr("43%"));
   EXPECT_THAT(line, HasSubstr("50.0 MiB/s"));
   EXPECT_THAT(line, Not(HasSubstr("peers")));
 }
 
-TEST(ProgressLineTest, SaysWhyItWaits) {
+TEST(ProgressLineTest, ShowsTheReasonToWait) {
   DownloadStatus status = Fetching();
   status.waiting_because = "no peer is there";
   const std::string line = ProgressLine(status, "model.tar", {.width = 79});
@@ -108,7 +108,7 @@ TEST(ProgressLineTest, SaysWhyItWaits) {
   EXPECT_THAT(line, Not(HasSubstr("left")));
 }
 
-TEST(ProgressLineTest, SaysWhatIsDoneBeforeTheTotalsAreKnown) {
+TEST(ProgressLineTest, ShowsTheActivityBeforeTheTotalsAreKnown) {
   DownloadStatus status;
   status.phase = DownloadStatus::Phase::kFetchingManifest;
   EXPECT_EQ(ProgressLine(status, "model.tar", {.width = 79}), "model.tar  fetching the manifest...");
@@ -120,7 +120,7 @@ TEST(ProgressLineTest, HostileNamesAreEscaped) {
   EXPECT_THAT(ProgressText(Fetching(), "a\x1b[2J"), StartsWith("a\\x1b[2J: "));
 }
 
-TEST(ProgressLineTest, WholeOnlyWhenWhole) {
+TEST(ProgressLineTest, Shows100PercentOnlyWhenComplete) {
   DownloadStatus status = Fetching();
   status.held_bytes = status.wanted_bytes - 1;
   EXPECT_THAT(ProgressLine(status, "m", {.width = 79}), HasSubstr(" 99% "));
@@ -129,19 +129,19 @@ TEST(ProgressLineTest, WholeOnlyWhenWhole) {
   EXPECT_THAT(ProgressLine(status, "m", {.width = 79}), HasSubstr("100% "));
 }
 
-TEST(ProgressLineTest, AnEmptyContentIsWhole) {
+TEST(ProgressLineTest, AnEmptyContentIsComplete) {
   DownloadStatus status;
   status.phase = DownloadStatus::Phase::kDone;
   EXPECT_THAT(ProgressLine(status, "empty", {.width = 79}), HasSubstr("100% "));
 }
 
-TEST(ProgressLineTest, ColourIsOnlyThereWhenAskedFor) {
+TEST(ProgressLineTest, HasColourOnlyWhenTheStyleSaysSo) {
   EXPECT_THAT(ProgressLine(Fetching(), "m", {.width = 79, .unicode = true}), Not(HasSubstr("\x1b")));
   EXPECT_THAT(ProgressLine(Fetching(), "m", {.width = 79, .unicode = true, .color = true}),
               HasSubstr("\x1b[0m"));
 }
 
-TEST(ProgressTextTest, IsASentenceForLogs) {
+TEST(ProgressTextTest, IsASentence) {
   EXPECT_EQ(ProgressText(Fetching(), "model.tar"),
             "model.tar: 43%, 430 MiB of 1000 MiB, 50.0 MiB/s, 11s left, 3 peers");
 }
@@ -157,7 +157,7 @@ TEST(ByteProgressLineTest, ShowsHashing) {
   EXPECT_THAT(line, HasSubstr("1s left"));
 }
 
-TEST(FormatBytesOfTest, OneUnitWhenItIsTheSame) {
+TEST(FormatBytesOfTest, EqualUnitsAreShownOnce) {
   EXPECT_EQ(FormatBytesOf(3 * kMiB, 12 * kMiB), "3.00/12.0 MiB");
   EXPECT_EQ(FormatBytesOf(0, 12 * kMiB), "0 B/12.0 MiB");
 }

@@ -4,10 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "clients/leecher/cli/terminal/event_teller.h"
+#include "clients/leecher/cli/terminal/console.h"
+#include "clients/leecher/cli/terminal/event_text.h"
 #include "clients/leecher/cli/terminal/progress_line.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
-#include "clients/leecher/cli/terminal/text_table.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/units.h"
 
 namespace shoal::leecher {
@@ -21,7 +22,7 @@ constexpr size_t kShownDigits = 16;
 
 void AppendPeers(const DownloadRecord& record, const DownloadStatus& status, int width,
                  std::vector<std::string>& lines) {
-  std::vector<Peer> peers;  // those worth a line: who only said hello is not
+  std::vector<Peer> peers;  // without those that only connected
   for (const Peer& peer : status.peers) {
     if (peer.chunks > 0 || peer.sent_bytes > 0 || peer.failures > 0 || !peer.dropped_because.empty())
       peers.push_back(peer);
@@ -63,7 +64,7 @@ void AppendPeers(const DownloadRecord& record, const DownloadStatus& status, int
 
 void AppendSent(const DownloadRecord& record, const DownloadStatus& status, std::vector<std::string>& lines) {
   if (status.sent_bytes == 0) return;
-  lines.push_back(absl::StrCat("  meanwhile ", FormatBytes(status.sent_bytes), " went to others, ",
+  lines.push_back(absl::StrCat("  sent ", FormatBytes(status.sent_bytes), " to other peers, ",
                                FormatRate(AverageRate(status.sent_bytes, record)), " on average"));
 }
 
@@ -73,13 +74,14 @@ void AppendTroubles(const DownloadRecord& record, const DownloadStatus& status,
     lines.push_back(absl::StrCat("  ", Plural(status.chunks_refetched, "chunk"),
                                  " refetched from another peer (wrong bytes, refused or lost)"));
   }
-  // When no tracker answered at all, that is the error itself.
+  // When no tracker answered, that is the error itself.
   if (!record.outcome().ok() && !record.tracker_answered()) return;
   for (const DownloadRecord::Outage& outage : record.outages()) {
-    lines.push_back(absl::StrCat("  tracker ", Printable(outage.tracker.ToString()), " was away ",
+    lines.push_back(absl::StrCat("  tracker ", Printable(outage.tracker.ToString()), " failed ",
                                  outage.times == 1 ? "once" : absl::StrCat(outage.times, " times"), ", for ",
-                                 shoal::FormatDuration(outage.away), outage.away_now ? ", and still is" : "",
-                                 ": ", WhyAway(outage.tracker, outage.why)));
+                                 shoal::FormatDuration(outage.away),
+                                 outage.away_now ? ", and still does" : "", ": ",
+                                 TrackerFailureReason(outage.tracker, outage.why)));
   }
 }
 
@@ -98,20 +100,19 @@ std::vector<std::string> SummaryLines(const DownloadRecord& record, const Downlo
   const std::string name = Printable(record.label());
   if (fetched == 0 && status.resumed_bytes > 0) {
     lines.push_back(absl::StrCat(name, ": nothing to fetch, all ", FormatBytes(status.wanted_bytes),
-                                 " were here already"));
+                                 " were there already"));
   } else {
     lines.push_back(absl::StrCat(name, ": ", FormatBytes(fetched), " in ",
                                  shoal::FormatDuration(record.took()), ", ",
                                  FormatRate(AverageRate(fetched, record)), " on average"));
     if (status.resumed_bytes > 0) {
       lines.push_back(absl::StrCat("  ", FormatBytes(status.resumed_bytes), " of ",
-                                   FormatBytes(status.wanted_bytes),
-                                   " were here already from an earlier run"));
+                                   FormatBytes(status.wanted_bytes), " came from an earlier run"));
     }
   }
   if (status.wanted_files < status.files) {
-    lines.push_back(absl::StrCat("  of ", Plural(status.files, "file"), " only ",
-                                 FormatCount(status.wanted_files), " were wanted, ",
+    lines.push_back(absl::StrCat("  selected: ", FormatCount(status.wanted_files), " of ",
+                                 Plural(status.files, "file"), ", ",
                                  FormatBytesOf(status.wanted_bytes, status.length_bytes)));
   }
   AppendPeers(record, status, width, lines);
@@ -137,10 +138,12 @@ std::vector<std::string> FailureLines(const DownloadRecord& record, const Downlo
   AppendPeers(record, status, width, lines);
   AppendSent(record, status, lines);
   AppendTroubles(record, status, lines);
-  if (status.chunks_held > 0 && !absl::IsAlreadyExists(record.outcome())) {
+  const ErrorCause cause = CauseOf(record.outcome());
+  if (cause == ErrorCause::kTargetGone) return lines;  // a later run finds none of it
+  if (status.chunks_held > 0 && cause != ErrorCause::kTargetExists) {
     lines.push_back(absl::StrCat(
         "  ", FormatCount(status.chunks_held), " of ", Plural(status.wanted_chunks, "chunk"), " are kept (",
-        Percent(status.held_bytes, status.wanted_bytes), "%): run the same command again to go on"));
+        Percent(status.held_bytes, status.wanted_bytes), "%): run the same command again to continue"));
   } else if (cancelled) {
     lines.push_back("  nothing was fetched yet: run the same command again");
   }
@@ -166,7 +169,7 @@ std::vector<std::string> CandidateLines(absl::string_view name, absl::string_vie
   for (const std::string& line : table.Render(width - 2)) lines.push_back(absl::StrCat("  ", line));
   lines.push_back(
       absl::StrCat("Say which one by its id, or the first ", kShownDigits, " digits of it, such as"));
-  lines.push_back(absl::StrCat("  shoal-leecher ", command, " ",
+  lines.push_back(absl::StrCat("  ", ProgramName(), " ", command, " ",
                                candidates.front().summary.id.ToHex().substr(0, kShownDigits)));
   return lines;
 }

@@ -10,24 +10,25 @@
 
 namespace shoal::leecher {
 
-// What a person reads when a download is over, as lines without their ends; escaped. Pure.
+// The report on a download that has ended, for people: lines without their ends, escaped for the terminal.
+// Tables are at most `width` columns wide; sentences may be longer. All functions are pure.
 
-// Where it lies, bytes, time, average rate, chunks per peer, and what went wrong on the way. For an outcome
-// that is OK.
+// Bytes, time, average rate, chunks per peer, failures on the way, and where the content lies.
+// Requires: an outcome that is OK.
 std::vector<std::string> SummaryLines(const DownloadRecord& record, const DownloadStatus& status, int width);
 
-// What went wrong, and what can be done about it. For an outcome that is not OK. The first line is the error
-// itself; `now` dates the contents of an ambiguous name.
+// The error, as the first line, then the peers, what is kept, and what to do next. `now` is used for the ages
+// of the contents when the name is ambiguous. Requires: an outcome that is not OK.
 std::vector<std::string> FailureLines(const DownloadRecord& record, const DownloadStatus& status,
                                       absl::Time now, int width);
 
-// A name that several contents have: what tells them apart, and how to name one of them to `command` ("get",
-// "info").
+// The contents that have the same name, what tells them apart, and how to name one of them to `command`
+// ("get", "info"). Requires: at least one candidate.
 std::vector<std::string> CandidateLines(absl::string_view name, absl::string_view command,
                                         const std::vector<tracking::ContentStatus>& candidates,
                                         absl::Time now, int width);
 
-// "3m", "4d03h": the time since `then`; "-" when it is not known.
+// The time since `then`, such as "3m" or "4d03h"; "-" when `then` is not known.
 std::string FormatAge(absl::Time then, absl::Time now);
 
 }  // namespace shoal::leecher

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shoal/base/error_cause.h"
 
 namespace shoal::leecher {
 namespace {
@@ -48,7 +49,7 @@ std::string Text(const std::vector<std::string>& lines) {
   return absl::StrJoin(lines, "\n");
 }
 
-TEST(SummaryTest, SaysWhatCameFromWhom) {
+TEST(SummaryTest, ShowsTheShareOfEachPeer) {
   EXPECT_THAT(SummaryLines(Record(absl::OkStatus()), Status(), 80),
               ElementsAre("model.tar: 400 MiB in 4.0s, 100 MiB/s on average",
                           "  PEER             CHUNKS  SHARE    BYTES        RATE  FAILURES",
@@ -58,7 +59,7 @@ TEST(SummaryTest, SaysWhatCameFromWhom) {
                           "  all 800 chunks checked: CRC-32 and SHA-256", "  in out/model.tar"));
 }
 
-TEST(SummaryTest, SaysWhatWentToWhom) {
+TEST(SummaryTest, ShowsTheUploads) {
   DownloadStatus status = Status();
   status.peers.resize(2);
   status.peers[1].chunks = 0;
@@ -69,20 +70,20 @@ TEST(SummaryTest, SaysWhatWentToWhom) {
                           "  PEER             CHUNKS   SHARE    BYTES        RATE      SENT  FAILURES",
                           "  127.0.0.1:40001     300  100.0%  150 MiB  37.5 MiB/s       0 B         0",
                           "  127.0.0.1:40002       0    0.0%      0 B       0 B/s  40.0 MiB         0",
-                          "  meanwhile 40.0 MiB went to others, 10.0 MiB/s on average",
+                          "  sent 40.0 MiB to other peers, 10.0 MiB/s on average",
                           "  all 800 chunks checked: CRC-32 and SHA-256", "  in out/model.tar"));
 }
 
-TEST(SummaryTest, SaysWhatWasNotWanted) {
+TEST(SummaryTest, ShowsTheSelection) {
   DownloadStatus status = Status();
   status.files = 1200;
   status.wanted_files = 3;
   status.length_bytes = 1000 * kMiB;
   EXPECT_THAT(Text(SummaryLines(Record(absl::OkStatus()), status, 80)),
-              HasSubstr("of 1,200 files only 3 were wanted, 400/1000 MiB"));
+              HasSubstr("selected: 3 of 1,200 files, 400/1000 MiB"));
 }
 
-TEST(SummaryTest, NamesWhatWentWrong) {
+TEST(SummaryTest, ShowsFailuresAndOutages) {
   DownloadRecord record("model.tar", {kTracker}, absl::ZeroDuration());
   record.Observe(TrackerChanged{kTracker, absl::UnavailableError("connection refused")}, absl::Seconds(1));
   record.Observe(TrackerChanged{kTracker, absl::OkStatus()}, absl::Seconds(3));
@@ -96,7 +97,7 @@ TEST(SummaryTest, NamesWhatWentWrong) {
   EXPECT_THAT(Text(lines), HasSubstr("2 chunks refetched from another peer"));
   EXPECT_THAT(Text(lines), HasSubstr("  127.0.0.1:40002 was dropped: sent bytes"));
   EXPECT_THAT(Text(lines),
-              HasSubstr("tracker grpc://tracker:50051 was away once, for 2.0s: connection refused"));
+              HasSubstr("tracker grpc://tracker:50051 failed once, for 2.0s: connection refused"));
   EXPECT_THAT(Text(lines), Not(HasSubstr("\x1b")));
 }
 
@@ -105,7 +106,7 @@ TEST(SummaryTest, AResumedDownloadCountsOnlyWhatItFetched) {
   status.resumed_bytes = 200 * kMiB;
   const std::string text = Text(SummaryLines(Record(absl::OkStatus()), status, 80));
   EXPECT_THAT(text, HasSubstr("200 MiB in 4.0s, 50.0 MiB/s"));
-  EXPECT_THAT(text, HasSubstr("200 MiB of 400 MiB were here already"));
+  EXPECT_THAT(text, HasSubstr("200 MiB of 400 MiB came from an earlier run"));
   status.resumed_bytes = status.length_bytes;
   EXPECT_THAT(Text(SummaryLines(Record(absl::OkStatus()), status, 80)), HasSubstr("nothing to fetch"));
 }
@@ -114,13 +115,24 @@ TEST(SummaryTest, AnEmptyContentHasASummary) {
   EXPECT_THAT(Text(SummaryLines(Record(absl::OkStatus()), DownloadStatus(), 80)), HasSubstr("0 B in 4.0s"));
 }
 
-TEST(FailureTest, AnInterruptedDownloadSaysHowToGoOn) {
+TEST(FailureTest, AnInterruptedDownloadSaysHowToContinue) {
   DownloadStatus status = Status();
   status.chunks_held = 344;
   status.held_bytes = 172 * kMiB;
   const std::string text = Text(FailureLines(Record(absl::CancelledError("")), status, kNow, 80));
   EXPECT_THAT(text, StartsWith("model.tar: stopped"));
-  EXPECT_THAT(text, HasSubstr("344 of 800 chunks are kept (43%): run the same command again to go on"));
+  EXPECT_THAT(text, HasSubstr("344 of 800 chunks are kept (43%): run the same command again to continue"));
+}
+
+TEST(FailureTest, NothingIsKeptInAFolderThatIsGone) {
+  DownloadStatus status = Status();
+  status.chunks_held = 344;
+  status.held_bytes = 172 * kMiB;
+  const absl::Status gone =
+      WithCause(absl::DataLossError("the output folder out was removed"), ErrorCause::kTargetGone);
+  const std::string text = Text(FailureLines(Record(gone), status, kNow, 80));
+  EXPECT_THAT(text, StartsWith("model.tar: the output folder out was removed"));
+  EXPECT_THAT(text, Not(HasSubstr("kept")));
 }
 
 TEST(FailureTest, AnAmbiguousNameListsAllOfThem) {

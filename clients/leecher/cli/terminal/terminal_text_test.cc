@@ -2,10 +2,13 @@
 
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace shoal::leecher {
 namespace {
+
+using ::testing::ElementsAre;
 
 TEST(PrintableTest, LeavesOrdinaryNamesAlone) {
   EXPECT_EQ(Printable("model-7b (final).bin"), "model-7b (final).bin");
@@ -19,7 +22,7 @@ TEST(PrintableTest, ControlCharactersCannotReachTheTerminal) {
   EXPECT_EQ(Printable(absl::string_view("a\0b", 3)), "a\\x00b");
 }
 
-TEST(PrintableTest, TheDirectionOfWritingCannotBeTurned) {
+TEST(PrintableTest, TheDirectionOfWritingCannotBeSwitched) {
   EXPECT_EQ(Printable("exe.\u202Efdp"), "exe.\\u202efdp");
   EXPECT_EQ(Printable("\u2066\u2028\ufeff"), "\\u2066\\u2028\\ufeff");
 }
@@ -31,7 +34,7 @@ TEST(PrintableTest, BytesThatAreNoUtf8AreShownAsBytes) {
   EXPECT_EQ(Printable("\xf0\x9f\x98"), "\\xf0\\x9f\\x98");  // cut short
 }
 
-TEST(PrintableTest, WhatItGivesIsPrintable) {
+TEST(PrintableTest, IsIdempotentAndHasNoControlCharacters) {
   for (int first = 0; first < 256; ++first) {
     for (int second = 0; second < 256; ++second) {
       const std::string shown =
@@ -87,6 +90,22 @@ TEST(CountTest, GroupsDigits) {
   EXPECT_EQ(Plural(1, "chunk"), "1 chunk");
   EXPECT_EQ(Plural(0, "peer"), "0 peers");
   EXPECT_EQ(Plural(2000, "chunk"), "2,000 chunks");
+}
+
+TEST(TextTableTest, AlignsColumns) {
+  TextTable table({{"NAME", TextTable::Align::kLeft},
+                   {"SIZE", TextTable::Align::kRight},
+                   {"ID", TextTable::Align::kLeft}});
+  table.Add({"文件", "1 B", "x"});
+  table.Add({"longer", "12.0 MiB", ""});
+  EXPECT_THAT(table.Render(0),
+              ElementsAre("NAME        SIZE  ID", "文件         1 B  x", "longer  12.0 MiB"));
+}
+
+TEST(TextTableTest, ShrinksTheColumnThatMayShrink) {
+  TextTable table({{"NAME", TextTable::Align::kLeft, true}, {"SIZE", TextTable::Align::kRight}});
+  table.Add({"model-00017-of-00042.safetensors", "12.0 MiB"});
+  for (const std::string& line : table.Render(24)) EXPECT_LE(DisplayWidth(line), 24) << line;
 }
 
 }  // namespace

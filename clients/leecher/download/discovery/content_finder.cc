@@ -4,19 +4,28 @@
 #include <utility>
 #include <variant>
 
+#include "shoal/tracking/messages/warm_up.h"
+
 namespace shoal::leecher {
 namespace {
 
 // How long to wait for the other trackers after the first one knew a name.
 constexpr absl::Duration kMomentForOthers = absl::Milliseconds(700);
 
+bool IsWarmingUp(const absl::StatusOr<tracking::LookupResponse>& response) {
+  const absl::Duration left = response.ok() ? response->warming_up : tracking::WarmUpOf(response.status());
+  return left > absl::ZeroDuration();
+}
+
 }  // namespace
 
-ContentFinder::ContentFinder(tracking::ContentKey wanted, size_t trackers, absl::Duration patience,
+ContentFinder::ContentFinder(tracking::ContentKey wanted, size_t trackers, const FindingPatience& patience,
                              absl::Duration now)
     : by_name_(std::holds_alternative<std::string>(wanted)),
-      give_up_at_(now + patience),
-      heard_(trackers, Heard::kNothing) {}
+      patience_(patience),
+      began_(now),
+      heard_(trackers, Heard::kNothing),
+      peers_(trackers) {}
 
 void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response,
                            absl::Duration now) {
@@ -26,7 +35,7 @@ void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::Lookup
     return;
   }
   if (!response.ok() || response->contents.empty()) {
-    heard_[tracker] = Heard::kUnknown;
+    heard_[tracker] = IsWarmingUp(response) ? Heard::kWarmingUp : Heard::kUnknown;
     return;
   }
   heard_[tracker] = Heard::kKnown;
@@ -47,7 +56,7 @@ void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::Lookup
             [](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
               return a.first_seen > b.first_seen;
             });
-  peers_.insert(peers_.end(), response->peers.begin(), response->peers.end());
+  peers_[tracker] = response->peers;
 }
 
 ContentFinder::Verdict ContentFinder::Decide(absl::Duration now) const {
@@ -56,10 +65,26 @@ ContentFinder::Verdict ContentFinder::Decide(absl::Duration now) const {
     if (by_name_ && !all_heard && now < *first_known_ + kMomentForOthers) return Verdict::kOpen;
     return candidates_.size() == 1 ? Verdict::kFound : Verdict::kAmbiguous;
   }
-  const bool some_unknown = std::find(heard_.begin(), heard_.end(), Heard::kUnknown) != heard_.end();
-  if (some_unknown && all_heard) return Verdict::kNotFound;
-  if (now < give_up_at_) return Verdict::kOpen;
-  return some_unknown ? Verdict::kNotFound : Verdict::kUnreachable;
+  const bool unknown = trackers_unknowing() > 0;
+  absl::Duration patience = patience_.unreachable;
+  if (unknown) patience = trackers_warming_up() > 0 ? patience_.warming_up : patience_.unknown;
+  // Without patience all have their one chance: each lookup ends with a response or a timeout.
+  const bool impatient = patience_.unreachable == absl::ZeroDuration();
+  if (!all_heard && (impatient || now < began_ + patience_.unreachable)) return Verdict::kOpen;
+  if (now < began_ + patience) return Verdict::kOpen;
+  return unknown ? Verdict::kNotFound : Verdict::kUnreachable;
+}
+
+uint32_t ContentFinder::trackers_unknowing() const {
+  return Count(Heard::kUnknown) + Count(Heard::kWarmingUp);
+}
+
+uint32_t ContentFinder::trackers_warming_up() const {
+  return Count(Heard::kWarmingUp);
+}
+
+uint32_t ContentFinder::Count(Heard heard) const {
+  return static_cast<uint32_t>(std::count(heard_.begin(), heard_.end(), heard));
 }
 
 }  // namespace shoal::leecher

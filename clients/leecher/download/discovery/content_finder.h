@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,13 @@
 
 namespace shoal::leecher {
 
+// How long to keep asking before a lookup has failed. Zero: not at all; absl::InfiniteDuration(): for ever.
+struct FindingPatience {
+  absl::Duration unknown;     // every tracker that responds says that it does not know the content
+  absl::Duration warming_up;  // the same, but one of them started a moment ago and may not know its peers yet
+  absl::Duration unreachable;  // no tracker responds
+};
+
 // Combines the responses of all trackers to a lookup by name or by id. An id is found as soon as one tracker
 // knows it. A name is found when every tracker has responded or failed once (or a moment after the first one
 // that knew it, so that an unreachable tracker causes no delay), and all mean the same content.
@@ -25,28 +33,36 @@ class ContentFinder {
     kOpen,         // not known yet
     kFound,        // found(): the content, with the peers reported so far
     kAmbiguous,    // candidates(): several contents have that name
-    kNotFound,     // every reachable tracker says so
+    kNotFound,     // every reachable tracker says so, and the patience is over
     kUnreachable,  // no tracker responded within the patience
   };
 
-  ContentFinder(tracking::ContentKey wanted, size_t trackers, absl::Duration patience, absl::Duration now);
+  ContentFinder(tracking::ContentKey wanted, size_t trackers, const FindingPatience& patience,
+                absl::Duration now);
 
   void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response, absl::Duration now);
   Verdict Decide(absl::Duration now) const;
 
+  // The trackers that said last that they do not know the content, and those of them that are warming up.
+  uint32_t trackers_unknowing() const;
+  uint32_t trackers_warming_up() const;
   const tracking::ContentSummary& found() const { return candidates_.front().summary; }
   const std::vector<tracking::ContentStatus>& candidates() const { return candidates_; }  // newest first
-  const std::vector<tracking::PeerInfo>& peers() const { return peers_; }
+  // Of found(), as a tracker reported them.
+  const std::vector<tracking::PeerInfo>& peers(size_t tracker) const { return peers_[tracker]; }
   const absl::Status& last_failure() const { return last_failure_; }
 
  private:
-  enum class Heard { kNothing, kFailure, kUnknown, kKnown };
+  enum class Heard { kNothing, kFailure, kUnknown, kWarmingUp, kKnown };
+
+  uint32_t Count(Heard heard) const;
 
   const bool by_name_;
-  const absl::Duration give_up_at_;
+  const FindingPatience patience_;
+  const absl::Duration began_;
   std::vector<Heard> heard_;
   std::vector<tracking::ContentStatus> candidates_;
-  std::vector<tracking::PeerInfo> peers_;
+  std::vector<std::vector<tracking::PeerInfo>> peers_;  // by tracker
   std::optional<absl::Duration> first_known_;
   absl::Status last_failure_;
 };

@@ -5,11 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "shoal/tracking/messages/warm_up.h"
+
 namespace shoal::leecher {
 namespace {
 
 constexpr absl::Duration kStart = absl::Seconds(1000);
 constexpr absl::Duration kPatience = absl::Seconds(10);
+constexpr absl::Duration kWarmUp = absl::Seconds(30);
+// Of a person who gave no time to wait.
+const FindingPatience kUsual = {
+    .unknown = absl::ZeroDuration(), .warming_up = kWarmUp, .unreachable = kPatience};
 using Verdict = ContentFinder::Verdict;
 
 ContentId IdOf(uint8_t n) {
@@ -31,6 +37,8 @@ absl::StatusOr<tracking::LookupResponse> Knows(std::vector<uint8_t> contents) {
   return response;
 }
 const absl::StatusOr<tracking::LookupResponse> kUnknown = absl::NotFoundError("unknown");
+const absl::StatusOr<tracking::LookupResponse> kWarmingUp =
+    tracking::WithWarmUp(absl::NotFoundError("unknown"), absl::Seconds(20));
 const absl::StatusOr<tracking::LookupResponse> kAway = absl::UnavailableError("away");
 
 struct Heard {
@@ -66,31 +74,63 @@ TEST(ContentFinder, Decides) {
        Verdict::kAmbiguous},
       {"one knows it, one does not", true, 2, {{0, kUnknown}, {1, Knows({1})}}, soon, Verdict::kFound},
       {"one knows it, one is away", true, 2, {{0, kAway}, {1, Knows({1})}}, soon, Verdict::kFound},
-      {"nobody knows it", true, 2, {{0, kUnknown}, {1, kUnknown}}, soon, Verdict::kNotFound},
-      {"an id that nobody knows", false, 1, {{0, kUnknown}}, soon, Verdict::kNotFound},
+      {"no tracker knows it", true, 2, {{0, kUnknown}, {1, kUnknown}}, soon, Verdict::kNotFound},
+      {"an id that no tracker knows", false, 1, {{0, kUnknown}}, soon, Verdict::kNotFound},
       {"one does not know it, one is silent", false, 2, {{0, kUnknown}}, soon, Verdict::kOpen},
       {"one does not know it, one is away", false, 2, {{0, kUnknown}, {1, kAway}}, soon, Verdict::kNotFound},
       {"all away", false, 2, {{0, kAway}, {1, kAway}}, soon, Verdict::kOpen},
       {"all away for long", false, 2, {{0, kAway}, {1, kAway}}, kPatience, Verdict::kUnreachable},
       {"all silent for long", false, 1, {}, kPatience, Verdict::kUnreachable},
       {"away first, back in time", false, 1, {{0, kAway}, {0, Knows({1})}}, soon, Verdict::kFound},
+      {"a tracker that has just started", true, 1, {{0, kWarmingUp}}, kPatience, Verdict::kOpen},
+      {"it has had its time", true, 1, {{0, kWarmingUp}}, kWarmUp, Verdict::kNotFound},
+      {"it has warmed up", true, 1, {{0, kWarmingUp}, {0, kUnknown}}, soon, Verdict::kNotFound},
+      {"it knows it by now", true, 1, {{0, kWarmingUp}, {0, Knows({1})}}, soon, Verdict::kFound},
+      {"one of two has just started", true, 2, {{0, kUnknown}, {1, kWarmingUp}}, soon, Verdict::kOpen},
       {"an empty answer is as none", true, 1, {{0, Knows({})}}, soon, Verdict::kNotFound},
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(test.what);
     ContentFinder finder(
         test.by_name ? tracking::ContentKey(std::string("name")) : tracking::ContentKey(IdOf(1)),
-        test.trackers, kPatience, kStart);
+        test.trackers, kUsual, kStart);
     for (const Heard& heard : test.heard) finder.Answer(heard.tracker, heard.response, kStart);
     EXPECT_EQ(finder.Decide(kStart + test.after), test.expected);
   }
 }
 
+TEST(ContentFinder, WithoutPatienceEachTrackerIsHeardOnce) {
+  const FindingPatience none = {absl::ZeroDuration(), absl::ZeroDuration(), absl::ZeroDuration()};
+  ContentFinder finder(tracking::ContentKey(IdOf(1)), 2, none, kStart);
+  EXPECT_EQ(finder.Decide(kStart), Verdict::kOpen);
+  finder.Answer(0, kAway, kStart);
+  EXPECT_EQ(finder.Decide(kStart + kPatience), Verdict::kOpen);
+  finder.Answer(1, kAway, kStart);
+  EXPECT_EQ(finder.Decide(kStart), Verdict::kUnreachable);
+  finder.Answer(1, kWarmingUp, kStart);
+  EXPECT_EQ(finder.Decide(kStart), Verdict::kNotFound);
+}
+
+TEST(ContentFinder, WithEndlessPatienceItNeverFails) {
+  const absl::Duration forever = absl::InfiniteDuration();
+  ContentFinder finder(tracking::ContentKey(IdOf(1)), 2, {forever, forever, forever}, kStart);
+  for (const auto& answer : {kAway, kUnknown, kWarmingUp}) {
+    for (const size_t tracker : {0u, 1u}) finder.Answer(tracker, answer, kStart);
+    EXPECT_EQ(finder.Decide(kStart + absl::Hours(1000)), Verdict::kOpen);
+  }
+  EXPECT_EQ(finder.trackers_unknowing(), 2u);
+  EXPECT_EQ(finder.trackers_warming_up(), 2u);
+  finder.Answer(1, Knows({1}), kStart);
+  EXPECT_EQ(finder.Decide(kStart + absl::Hours(1000)), Verdict::kFound);
+}
+
 TEST(ContentFinder, GathersPeersAndCandidates) {
-  ContentFinder finder(tracking::ContentKey(std::string("name")), 3, kPatience, kStart);
+  ContentFinder finder(tracking::ContentKey(std::string("name")), 3, kUsual, kStart);
   finder.Answer(0, Knows({1}), kStart);
   finder.Answer(1, Knows({1}), kStart);
-  EXPECT_EQ(finder.peers().size(), 2u);
+  EXPECT_EQ(finder.peers(0).size(), 1u);
+  EXPECT_EQ(finder.peers(1).size(), 1u);
+  EXPECT_TRUE(finder.peers(2).empty());
   finder.Answer(2, Knows({1, 5}), kStart);
   ASSERT_EQ(finder.candidates().size(), 2u);
   EXPECT_EQ(finder.candidates()[0].summary.id, IdOf(5)) << "the newest first";

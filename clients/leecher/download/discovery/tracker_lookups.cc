@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "shoal/base/clock.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::leecher {
 
@@ -22,6 +23,26 @@ struct TrackerLookups::Subscription::State {
   bool hurried = false;  // peers began to lack while it was in flight
   bool stopped = false;
 };
+
+namespace {
+
+// Names that are looked up at once: enough that a round trip is a small part of what each takes, and few
+// enough for one connection.
+constexpr size_t kMaxNamesAtOnce = 100;
+
+bool IsById(const TrackerLookups::Query& query) {
+  return std::holds_alternative<ContentId>(query.content);
+}
+
+bool TravelTogether(const TrackerLookups::Query& a, const TrackerLookups::Query& b) {
+  return IsById(a) == IsById(b) && (!IsById(a) || a.max_peers == b.max_peers);
+}
+
+size_t MostTogether(const TrackerLookups::Query& query) {
+  return IsById(query) ? tracking::kMaxContentsPerLookup : kMaxNamesAtOnce;
+}
+
+}  // namespace
 
 absl::Duration NextLookupInterval(absl::Duration last, bool lacking, absl::Duration min, absl::Duration max) {
   if (last < min) return std::min(last * 2, min);
@@ -96,16 +117,8 @@ TrackerLookups::States TrackerLookups::TakeDue() {
     for (const auto& state : subscribed_) {
       next = std::min(next, state->due);
       if (state->due > now) continue;
-      const bool by_id = std::holds_alternative<ContentId>(state->query.content);
-      if (!due.empty()) {
-        const Query& first = due.front()->query;
-        const bool together = by_id && std::holds_alternative<ContentId>(first.content) &&
-                              first.max_peers == state->query.max_peers &&
-                              due.size() < tracking::kMaxContentsPerLookup;
-        if (!together) continue;
-      }
-      due.push_back(state);
-      if (!by_id) break;
+      if (!due.empty() && !TravelTogether(due.front()->query, state->query)) continue;
+      if (due.size() < MostTogether(state->query)) due.push_back(state);
     }
     if (!due.empty()) {
       for (const auto& state : due) {
@@ -124,27 +137,33 @@ TrackerLookups::States TrackerLookups::TakeDue() {
 
 std::vector<absl::StatusOr<tracking::LookupResponse>> TrackerLookups::LookUp(tracking::TrackerClient& client,
                                                                              const States& due) {
-  tracking::LookupRequest one;
+  std::vector<tracking::LookupRequest> each;
   tracking::LookupManyRequest many;
   absl::Duration timeout;
   {
     MutexLock lock(&mutex_);
     const Query& first = due.front()->query;
     timeout = first.timeout;
-    if (due.size() == 1) {
-      one = {first.content, options_.self, first.max_peers, options_.site};
-    } else {
+    // A name may have become an id since they were taken.
+    if (due.size() > 1 &&
+        std::all_of(due.begin(), due.end(), [](const auto& state) { return IsById(state->query); })) {
       many = {{}, options_.self, first.max_peers, options_.site};
       for (const auto& state : due) many.contents.push_back(std::get<ContentId>(state->query.content));
+    } else {
+      for (const auto& state : due) {
+        each.push_back({state->query.content, options_.self, state->query.max_peers, options_.site});
+      }
     }
   }
-  if (due.size() == 1) return {client.Lookup(one, timeout)};
+  if (each.size() == 1) return {client.Lookup(each.front(), timeout)};
+  if (!each.empty()) return client.LookupEach(each, timeout);
   absl::StatusOr<tracking::LookupManyResponse> response = client.LookupMany(many, timeout);
   if (!response.ok()) return {due.size(), response.status()};
   std::vector<absl::StatusOr<tracking::LookupResponse>> answers;
   for (tracking::LookupResponse& result : response->results) {
     if (result.contents.empty()) {
-      answers.emplace_back(absl::NotFoundError("the tracker does not know this content"));
+      answers.emplace_back(tracking::WithWarmUp(absl::NotFoundError("the tracker does not know this content"),
+                                                response->warming_up));
     } else {
       answers.emplace_back(std::move(result));
     }

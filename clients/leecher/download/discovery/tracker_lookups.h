@@ -19,7 +19,8 @@ namespace shoal::leecher {
 
 // Looks contents up at one tracker, again and again, on one thread for all downloads of the process: often
 // while a download lacks peers, and at growing intervals otherwise. Lookups by id that are due together
-// travel in one message. Each answer, good or bad, goes to the subscriber; what it means is not decided here.
+// travel in one message; lookups by name that are due together are under way at once. Each answer, good or
+// bad, goes to the subscriber; what it means is not decided here.
 //
 // Thread safety: all methods are thread-safe. The destructor waits for a lookup in flight; all subscriptions
 // must be gone by then.
@@ -79,7 +80,7 @@ class TrackerLookups {
   void Run();
   // Waits until lookups are due and returns those that travel together; empty at the end.
   States TakeDue();
-  // Makes the lookups of `due`, which are one, or several by id.
+  // Makes the lookups of `due`, which are all by name or all by id.
   std::vector<absl::StatusOr<tracking::LookupResponse>> LookUp(tracking::TrackerClient& client,
                                                                const States& due);
   void Deliver(const States& due, const std::vector<absl::StatusOr<tracking::LookupResponse>>& answers);

@@ -3,18 +3,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "shoal/base/error_cause.h"
+
 namespace shoal::leecher {
 
 TrackerPolls::TrackerPolls(net::LoopScope& loop, const DownloadOptions& options, LookupsAt lookups_at,
-                           const DownloadObserver& observer, Listener listener)
+                           const EventSink& tell, Listener listener)
     : loop_(loop),
       options_(options),
       lookups_at_(std::move(lookups_at)),
-      observer_(observer),
+      tell_(tell),
       listener_(std::move(listener)),
-      away_(options.trackers.size(), false) {}
+      asks_alternative_(options.trackers.size(), false),
+      heard_(options.trackers.size(), false),
+      states_(options.trackers.size(), State::kThere) {}
 
 void TrackerPolls::Begin(const tracking::ContentKey& content) {
+  content_ = content;
+  alternative_.reset();
+  stopped_ = false;
+  lacking_ = true;
+  subscriptions_.clear();
   for (size_t i = 0; i < options_.trackers.size(); ++i) {
     TrackerLookups::Query query;
     query.content = content;
@@ -31,16 +40,30 @@ void TrackerPolls::Begin(const tracking::ContentKey& content) {
 void TrackerPolls::Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
   if (stopped_) return;
   const bool there = response.ok() || absl::IsNotFound(response.status());
+  const bool refused = CauseOf(response.status()) == ErrorCause::kTrackerRefused;
+  const State state = there ? State::kThere : refused ? State::kRefusing : State::kAway;
   answered_ = answered_ || there;
-  if (away_[tracker] == there) {
-    away_[tracker] = !there;
-    observer_(TrackerChanged{options_.trackers[tracker], there ? absl::OkStatus() : response.status()});
+  heard_[tracker] = true;
+  if (states_[tracker] != state) {
+    states_[tracker] = state;
+    tell_(TrackerChanged{options_.trackers[tracker], there ? absl::OkStatus() : response.status()});
   }
   listener_(tracker, response);
+  if (stopped_ || !alternative_.has_value()) return;
+  asks_alternative_[tracker] = !asks_alternative_[tracker];
+  subscriptions_[tracker]->SetContent(asks_alternative_[tracker] ? *alternative_ : content_);
 }
 
 void TrackerPolls::SetContent(const ContentId& content) {
+  content_ = content;
   for (const auto& subscription : subscriptions_) subscription->SetContent(content);
+}
+
+void TrackerPolls::SetAlternative(const std::optional<tracking::ContentKey>& key) {
+  if (key == alternative_) return;
+  alternative_ = key;
+  asks_alternative_.assign(asks_alternative_.size(), false);
+  for (const auto& subscription : subscriptions_) subscription->SetContent(content_);
 }
 
 void TrackerPolls::SetLacking(bool lacking) {
@@ -54,8 +77,12 @@ void TrackerPolls::Stop() {
   for (const auto& subscription : subscriptions_) subscription->Stop();
 }
 
-uint32_t TrackerPolls::away() const {
-  return static_cast<uint32_t>(std::count(away_.begin(), away_.end(), true));
+bool TrackerPolls::all_heard() const {
+  return std::find(heard_.begin(), heard_.end(), false) == heard_.end();
+}
+
+uint32_t TrackerPolls::Count(State state) const {
+  return static_cast<uint32_t>(std::count(states_.begin(), states_.end(), state));
 }
 
 }  // namespace shoal::leecher

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,8 +16,8 @@
 namespace shoal::leecher {
 
 // The trackers of one download: subscribes to the lookups of each, brings the answers to the download's loop,
-// and notifies the observer of trackers that went away or came back. It does not interpret the answers. All
-// calls come on the download's loop; no answer comes after Stop.
+// and reports trackers that went away, refuse, or came back. It does not interpret the answers. All calls come
+// on the download's loop; no answer comes after Stop.
 class TrackerPolls {
  public:
   // Every answer, good or bad, by the tracker's place in DownloadOptions::trackers.
@@ -26,33 +27,47 @@ class TrackerPolls {
   // The lookups of a tracker, for all downloads of the process.
   using LookupsAt = std::function<TrackerLookups&(const tracking::TrackerUrl& tracker)>;
 
-  // All must outlive this. NOT_FOUND is the answer of a tracker that is reachable.
+  // All must outlive this. `tell` receives the TrackerChanged. NOT_FOUND is the answer of a tracker that is
+  // reachable.
   TrackerPolls(net::LoopScope& loop, const DownloadOptions& options, LookupsAt lookups_at,
-               const DownloadObserver& observer, Listener listener);
+               const EventSink& tell, Listener listener);
 
-  // Begins to ask for `content`.
+  // Begins to ask for `content`; also once more, after Stop.
   void Begin(const tracking::ContentKey& content);
   // What to ask for from now on: a name turns into an id once it is known which content it means.
   void SetContent(const ContentId& content);
+  // Each tracker is asked in turn for the content and for `key`, until this is called with nothing. So a
+  // download by name learns that the name means another content by now.
+  void SetAlternative(const std::optional<tracking::ContentKey>& key);
   // Peers are lacking (or not any more): the trackers are asked more often.
   void SetLacking(bool lacking);
   void Stop();
 
   // At least one tracker has answered so far.
   bool answered() const { return answered_; }
-  // Those that did not answer the last time.
-  uint32_t away() const;
+  // Each tracker has answered, or failed to, at least once.
+  bool all_heard() const;
+  // Those that did not answer the last time, and those that answered with an error.
+  uint32_t away() const { return Count(State::kAway); }
+  uint32_t refusing() const { return Count(State::kRefusing); }
 
  private:
+  enum class State { kThere, kAway, kRefusing };
+
   void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response);
+  uint32_t Count(State state) const;
 
   net::LoopScope& loop_;
   const DownloadOptions& options_;
   const LookupsAt lookups_at_;
-  const DownloadObserver& observer_;
+  const EventSink& tell_;
   const Listener listener_;
   std::vector<std::unique_ptr<TrackerLookups::Subscription>> subscriptions_;
-  std::vector<bool> away_;
+  tracking::ContentKey content_;
+  std::optional<tracking::ContentKey> alternative_;
+  std::vector<bool> asks_alternative_;  // this is the alternative's turn, by tracker
+  std::vector<bool> heard_;
+  std::vector<State> states_;
   bool answered_ = false;
   bool lacking_ = true;
   bool stopped_ = false;

@@ -2,14 +2,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "clients/leecher/download/model/download_status.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/manifest.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -79,18 +82,35 @@ struct PausedChanged {
   bool paused = false;
 };
 
-// The download is over. `candidates` is set when the outcome is FAILED_PRECONDITION because several contents
-// have the name.
+// The name means another content by now, which no peer of the first one has: the download starts over, and
+// DownloadStarted follows for the other one. `discarded_bytes`: of the first content, held so far.
+struct ContentReplaced {
+  ContentId content_id;  // of the first
+  uint64_t discarded_bytes = 0;
+};
+
+// Something that people should know and that is no error, such as a target file system without locks.
+struct DownloadWarning {
+  std::string text;
+};
+
+// The download is over. `candidates` is set when the cause of the outcome is kAmbiguousName.
 struct DownloadFinished {
   absl::Status outcome;
   std::string target_path;
   std::vector<tracking::ContentStatus> candidates;
+  std::shared_ptr<const Manifest> manifest = nullptr;  // null when it never arrived
 };
 
-using DownloadEvent = std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved,
-                                   TrackerChanged, Waiting, PausedChanged, DownloadFinished>;
+using DownloadEvent =
+    std::variant<DownloadStarted, PeerConnected, PeerLost, ChunkRejected, ChunksMoved, TrackerChanged,
+                 Waiting, PausedChanged, ContentReplaced, DownloadWarning, DownloadFinished>;
 
-// Called on the download's event loop, in order; must not block for long. The last event is DownloadFinished.
-using DownloadObserver = std::function<void(const DownloadEvent&)>;
+// Receives each event of a download with its status at that time. Called on the download's event loop, in
+// order; must not block for long. The last event is DownloadFinished.
+using DownloadObserver = std::function<void(const DownloadEvent& event, const DownloadStatus& status)>;
+
+// Receives the events of a part of a download, which does not know the status.
+using EventSink = std::function<void(const DownloadEvent& event)>;
 
 }  // namespace shoal::leecher

@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "clients/leecher/download/model/download_tuning.h"
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/stream/upload/upload_ledger.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -32,14 +35,29 @@ struct DownloadOptions {
   std::shared_ptr<const Manifest> manifest;    // null: fetched from the first peer that sends a valid one
   std::vector<tracking::TrackerUrl> trackers;  // at least one
   std::string output_folder;
-  uint16_t listen_port = 0;  // of this process's chunk server; 0: it has none
-  uint32_t max_peers = 32;   // concurrent connections
-  bool verify_all = false;   // verify every chunk that an earlier run left
-  bool sequential = false;   // fetch chunks in order, for a reader that follows the download
-  SelectionRules selection;  // which files, and which first
+  // The path of a content that is a single file, instead of its name in `output_folder`. Empty: none.
+  std::string output_file;
+  uint16_t listen_port = 0;    // of this process's chunk server; 0: it has none
+  uint32_t max_peers = 32;     // concurrent connections
+  bool manifest_only = false;  // end with OK once the manifest is there; no file is made
+  bool verify_all = false;     // verify every chunk that an earlier run left
+  bool repair = false;         // use and replace a target with other bytes
+  bool sequential = false;     // fetch chunks in order, for a reader that follows the download
+  SelectionRules selection;    // which files, and which first
+
+  // How long the download may go without receiving a byte before it fails. Zero: it fails as soon as nothing
+  // can be received; absl::InfiniteDuration(): never. A tracker that started a moment ago and does not know the
+  // content yet is waited for as well.
+  absl::Duration wait = absl::Minutes(1);
+  // How long it waits at its start for a content that no tracker knows, or for a tracker that responds.
+  absl::Duration wait_for_content = absl::Seconds(10);
 
   // The callbacks are called on the download's loop and must not block. Each may be empty.
 
+  // The store is open: what it holds, to be served to others. Called before each DownloadStarted.
+  std::function<void(std::shared_ptr<const ChunkSource> source)> on_opened;
+  // What on_opened received is about to be removed from the disk. Called after ContentReplaced.
+  std::function<void(const std::shared_ptr<const ChunkSource>& source)> on_discarded;
   // Chunks that source() holds from now on, so that a chunk server can announce them. Called often.
   std::function<void(const ContentId& content, const std::vector<ChunkIndex>& gained)> on_gained;
   // A peer misbehaved: it sent bytes that are not the content's (kLying, reported once), or it was
@@ -47,6 +65,8 @@ struct DownloadOptions {
   // one).
   std::function<void(const ContentId& content, const PeerId& peer, tracking::PeerReport::Reason reason)>
       on_bad_peer;
+  // A peer requested a chunk of source(), which failed to read it.
+  std::function<void(const ContentId& content, const absl::Status& why)> on_source_failure;
   // Returns what the chunk server that serves source() has sent of the content so far. Called often.
   std::function<stream::ContentTotals(const ContentId& content)> uploads;
   DownloadTuning tuning;

@@ -63,6 +63,7 @@ struct DownloadStatus {
     uint32_t failures = 0;
     bool connected = false;
     std::string dropped_because;  // empty unless it was dropped for good
+    uint32_t chunks_held = 0;     // by it, while it is connected; 0: unknown
   };
   std::vector<Peer> peers;  // all that ever sent or received something, or failed
 };

@@ -25,8 +25,6 @@ struct DownloadTuning {
   absl::Duration min_poll = absl::Seconds(1);
   absl::Duration max_poll = absl::Seconds(10);
   absl::Duration lookup_timeout = absl::Seconds(3);
-  // How long trackers may be unreachable at the start before the download fails.
-  absl::Duration start_patience = absl::Seconds(10);
 
   // After this long without a byte the observer is notified that nothing is received, and why.
   absl::Duration waiting_after = absl::Seconds(2);

@@ -35,10 +35,10 @@ absl::StatusOr<std::shared_ptr<const Manifest>> ManifestFetch::Take(PeerLink& li
                                                                     const std::string& canonical,
                                                                     absl::Duration now) {
   absl::StatusOr<Manifest> manifest = Manifest::DecodeAs(content, AsBytes(canonical));
-  if (!manifest.ok()) {
+  if (absl::IsPermissionDenied(manifest.status())) {
     roster_.End(link, PeerRoster::Ending::kForGood, "it sent a manifest that is not the content's", now);
-    return manifest.status();
   }
+  if (!manifest.ok()) return manifest.status();
   return std::make_shared<const Manifest>(*std::move(manifest));
 }
 

@@ -22,7 +22,8 @@ class ManifestFetch {
   // A request is outstanding.
   bool waiting() const;
   // Verifies a manifest that arrived over `link` against `content`; if it does not match, the link's peer is
-  // dropped for good.
+  // dropped for good. Errors: PERMISSION_DENIED: not the content's; another peer may have it. UNIMPLEMENTED
+  // and others of Manifest::Decode: it is the content's, and can't be used here, from whichever peer.
   absl::StatusOr<std::shared_ptr<const Manifest>> Take(PeerLink& link, const ContentId& content,
                                                        const std::string& canonical, absl::Duration now);
 

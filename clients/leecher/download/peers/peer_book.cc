@@ -3,16 +3,56 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace shoal::leecher {
 namespace {
 
-constexpr size_t kMaxEndpointsPerPeer = 4;
+// The part of a peer's words that is shown.
+constexpr size_t kMaxShownReason = 200;
+
+uint64_t BitOf(size_t tracker) {
+  return uint64_t{1} << (tracker % PeerBook::kMaxTrackers);
+}
 
 }  // namespace
 
-void PeerBook::Seen(const tracking::PeerInfo& peer, absl::Duration now) {
-  if (peer.id == self_ || peer.endpoint.port == 0) return;
-  if (dropped_.contains(peer.id) || dropped_endpoints_.contains(peer.endpoint)) return;
+std::string DescribeFailures(const std::vector<PeerFailure>& failures, size_t known) {
+  if (failures.empty()) return "";
+  std::string text = known == 1 ? "the one known peer" : absl::StrCat("the ", known, " known peers");
+  for (size_t i = 0; i < failures.size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? ": " : "; ", failures[i].endpoint.ToString(), " (",
+                    failures[i].why.substr(0, kMaxShownReason), ")");
+  }
+  if (known > failures.size()) absl::StrAppend(&text, " and ", known - failures.size(), " more");
+  absl::StrAppend(&text,
+                  ". Is a firewall between here and there? A peer that others reach at another address than "
+                  "trackers see is started with --advertise=HOST");
+  return text;
+}
+
+void PeerBook::Seen(const std::vector<tracking::PeerInfo>& peers, size_t tracker, bool whole,
+                    absl::Duration now) {
+  if (whole) {
+    absl::flat_hash_set<PeerId> named;
+    for (const tracking::PeerInfo& peer : peers) named.insert(peer.id);
+    absl::erase_if(known_, [&](auto& entry) {
+      if (!named.contains(entry.first)) entry.second.named_by &= ~BitOf(tracker);
+      return entry.second.broken && entry.second.named_by == 0;
+    });
+  }
+  for (const tracking::PeerInfo& peer : peers) Learn(peer, tracker, now);
+}
+
+void PeerBook::Learn(const tracking::PeerInfo& peer, size_t tracker, absl::Duration now) {
+  if (peer.id == self_ || dropped_.contains(peer.id)) return;
+  std::vector<Endpoint> usable;
+  const auto use = [&](const Endpoint& endpoint) {
+    if (endpoint.port != 0 && !barred_endpoints_.contains(endpoint)) usable.push_back(endpoint);
+  };
+  use(peer.endpoint);
+  for (const Endpoint& endpoint : peer.other_endpoints) use(endpoint);
+  if (usable.empty()) return;
   auto found = known_.find(peer.id);
   if (found == known_.end()) {
     if (known_.size() >= kMaxKnown) Forget(now);
@@ -21,10 +61,13 @@ void PeerBook::Seen(const tracking::PeerInfo& peer, absl::Duration now) {
   }
   Known& known = found->second;
   known.last_seen = now;
-  auto& endpoints = known.endpoints;
-  if (std::find(endpoints.begin(), endpoints.end(), peer.endpoint) != endpoints.end()) return;
-  if (endpoints.size() == kMaxEndpointsPerPeer) endpoints.pop_back();
-  endpoints.push_back(peer.endpoint);
+  known.named_by |= BitOf(tracker);
+  for (const Endpoint& endpoint : usable) {
+    auto& endpoints = known.endpoints;
+    if (std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end()) continue;
+    if (endpoints.size() == kMaxEndpoints) endpoints.pop_back();
+    endpoints.push_back(endpoint);
+  }
 }
 
 std::optional<PeerBook::Call> PeerBook::Next(absl::Duration now) {
@@ -45,8 +88,23 @@ std::optional<PeerBook::Call> PeerBook::Next(absl::Duration now) {
   known.connected = true;
   known.left_alone = false;
   ++connected_;
-  connected_endpoints_.insert(known.endpoints.front());
-  return Call{best->first, known.endpoints.front(), known.on_probation, known.failures > 0};
+  for (const Endpoint& endpoint : known.endpoints) {
+    if (IsFree(endpoint)) known.dialled.push_back(endpoint);
+  }
+  connected_endpoints_.insert(known.dialled.begin(), known.dialled.end());
+  return Call{best->first, known.dialled, known.on_probation, known.failures > 0};
+}
+
+void PeerBook::Reached(const PeerId& peer, const Endpoint& endpoint) {
+  const auto found = known_.find(peer);
+  if (found == known_.end() || !found->second.connected) return;
+  Known& known = found->second;
+  Release(known);
+  known.dialled = {endpoint};
+  connected_endpoints_.insert(endpoint);
+  // The next time it is tried first, unless the connection fails.
+  const auto place = std::find(known.endpoints.begin(), known.endpoints.end(), endpoint);
+  if (place != known.endpoints.end()) std::rotate(known.endpoints.begin(), place, place + 1);
 }
 
 void PeerBook::Proved(const PeerId& peer) {
@@ -55,30 +113,61 @@ void PeerBook::Proved(const PeerId& peer) {
   if (found == known_.end() || !found->second.connected) return;
   found->second.failures = 0;
   found->second.silences = 0;
+  found->second.misses = 0;
   found->second.on_probation = false;
+  found->second.why.clear();
 }
 
-void PeerBook::Ended(const PeerId& peer, absl::Duration now) {
-  Known* known = Disconnect(peer);
+void PeerBook::Ended(const PeerId& peer, absl::Duration now, const std::string& why) {
+  Known* known = Disconnect(peer, why);
   if (known == nullptr) return;
   const absl::Duration most = std::min(
       limits_.max_backoff, limits_.first_backoff * (int64_t{1} << std::min<uint32_t>(known->failures, 20)));
   // At random between half and the whole of it, so that a crowd does not come back at one moment.
   known->not_before = now + most * (0.5 + 0.5 * std::uniform_real_distribution<double>()(random_));
   ++known->failures;
-  std::rotate(known->endpoints.begin(), known->endpoints.begin() + 1, known->endpoints.end());
 }
 
-void PeerBook::Frozen(const PeerId& peer, absl::Duration now) {
-  Ended(peer, now);
+void PeerBook::Frozen(const PeerId& peer, absl::Duration now, const std::string& why) {
+  Ended(peer, now, why);
   if (const auto found = known_.find(peer); found != known_.end()) found->second.on_probation = true;
 }
 
-void PeerBook::LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait) {
-  Known* known = Disconnect(peer);
+void PeerBook::LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait,
+                         const std::string& why) {
+  Known* known = Disconnect(peer, why);
   if (known == nullptr) return;
   known->not_before = now + wait;
   known->left_alone = true;
+}
+
+void PeerBook::Leaving(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why) {
+  Known* known = Disconnect(peer, why);
+  if (known == nullptr) return;
+  known->not_before = now + wait;
+  known->named_by = 0;
+}
+
+void PeerBook::NotThere(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why) {
+  Known* known = Disconnect(peer, why);
+  if (known == nullptr) return;
+  const bool last_endpoint = ++known->misses % known->endpoints.size() == 0;
+  known->not_before = now + (last_endpoint ? wait : std::min(wait, limits_.first_backoff));
+}
+
+void PeerBook::Broken(const PeerId& peer, const std::string& why) {
+  if (Known* known = Disconnect(peer, why)) known->broken = true;
+}
+
+void PeerBook::IsSelf(const PeerId& peer, const Endpoint& endpoint, absl::Duration now) {
+  barred_endpoints_.insert(endpoint);
+  Disconnect(peer, "");
+  absl::erase_if(known_, [&](auto& entry) {
+    if (entry.second.connected) return false;  // its own connection will tell
+    std::erase(entry.second.endpoints, endpoint);
+    return entry.second.endpoints.empty();
+  });
+  if (const auto found = known_.find(peer); found != known_.end()) found->second.not_before = now;
 }
 
 bool PeerBook::FoundSilent(const PeerId& peer) {
@@ -86,12 +175,10 @@ bool PeerBook::FoundSilent(const PeerId& peer) {
   return found != known_.end() && ++found->second.silences == kDeadAfter;
 }
 
-void PeerBook::DropForGood(const PeerId& peer) {
+void PeerBook::DropForGood(const PeerId& peer, const Endpoint& endpoint) {
   dropped_.insert(peer);
-  if (const Known* known = Disconnect(peer); known != nullptr) {
-    dropped_endpoints_.insert(known->endpoints.begin(), known->endpoints.end());
-    known_.erase(peer);
-  }
+  barred_endpoints_.insert(endpoint);
+  if (Disconnect(peer, "") != nullptr) known_.erase(peer);
 }
 
 bool PeerBook::HasSpare(absl::Duration now) const {
@@ -104,8 +191,32 @@ uint32_t PeerBook::left_alone(absl::Duration now) const {
   }));
 }
 
+size_t PeerBook::named() const {
+  return static_cast<size_t>(std::count_if(known_.begin(), known_.end(), [](const auto& entry) {
+    return entry.second.connected || entry.second.named_by != 0;
+  }));
+}
+
+uint32_t PeerBook::broken() const {
+  return static_cast<uint32_t>(
+      std::count_if(known_.begin(), known_.end(), [](const auto& entry) { return entry.second.broken; }));
+}
+
+std::vector<PeerFailure> PeerBook::Failures(size_t most) const {
+  std::vector<PeerFailure> failures;
+  for (const auto& [id, known] : known_) {
+    if (!known.connected && !known.why.empty()) failures.push_back({known.endpoints.front(), known.why});
+  }
+  std::sort(failures.begin(), failures.end(),
+            [](const PeerFailure& a, const PeerFailure& b) { return a.endpoint < b.endpoint; });
+  if (failures.size() > most) failures.resize(most);
+  return failures;
+}
+
 bool PeerBook::Due(const Known& peer, absl::Duration now) const {
-  return !peer.connected && peer.not_before <= now && !connected_endpoints_.contains(peer.endpoints.front());
+  return !peer.connected && !peer.broken && peer.not_before <= now &&
+         std::any_of(peer.endpoints.begin(), peer.endpoints.end(),
+                     [this](const Endpoint& endpoint) { return IsFree(endpoint); });
 }
 
 void PeerBook::Forget(absl::Duration now) {
@@ -114,15 +225,23 @@ void PeerBook::Forget(absl::Duration now) {
   });
 }
 
-PeerBook::Known* PeerBook::Disconnect(const PeerId& peer) {
+void PeerBook::Release(Known& peer) {
+  for (const Endpoint& endpoint : peer.dialled) connected_endpoints_.erase(endpoint);
+  peer.dialled.clear();
+}
+
+PeerBook::Known* PeerBook::Disconnect(const PeerId& peer, const std::string& why) {
   const auto found = known_.find(peer);
   if (found == known_.end()) return nullptr;
-  if (found->second.connected) {
-    found->second.connected = false;
+  Known& known = found->second;
+  if (known.connected) {
+    known.connected = false;
     --connected_;
-    connected_endpoints_.erase(found->second.endpoints.front());
+    Release(known);
+    std::rotate(known.endpoints.begin(), known.endpoints.begin() + 1, known.endpoints.end());
   }
-  return &found->second;
+  known.why = why;
+  return &known;
 }
 
 }  // namespace shoal::leecher

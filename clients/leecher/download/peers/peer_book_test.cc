@@ -1,11 +1,18 @@
 #include "clients/leecher/download/peers/peer_book.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+#include <vector>
 
 namespace shoal::leecher {
 namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr absl::Duration kStart = absl::Seconds(1000);
 
@@ -22,64 +29,69 @@ tracking::PeerInfo Peer(uint8_t n, uint16_t port = 0) {
   return peer;
 }
 
+// One tracker names this peer, perhaps among others.
+void Seen(PeerBook& book, const tracking::PeerInfo& peer, absl::Duration now) {
+  book.Seen({peer}, 0, /*whole=*/false, now);
+}
+
 PeerBook Book(uint32_t max_connected = 16) {
   PeerBook::Limits limits;
   limits.max_connected = max_connected;
   return PeerBook(IdOf(255), limits, 1);
 }
 
-TEST(PeerBook, CallsEachKnownPeerOnce) {
+TEST(PeerBook, DialsEachKnownPeerOnce) {
   PeerBook book = Book();
-  for (uint8_t n = 1; n <= 3; ++n) book.Seen(Peer(n), kStart);
+  for (uint8_t n = 1; n <= 3; ++n) Seen(book, Peer(n), kStart);
   std::set<PeerId> called;
   while (const auto call = book.Next(kStart)) EXPECT_TRUE(called.insert(call->peer).second);
   EXPECT_EQ(called.size(), 3u);
   EXPECT_EQ(book.connected(), 3u);
 }
 
-TEST(PeerBook, NeverCallsItselfOrNowhere) {
+TEST(PeerBook, NeverDialsItselfNorAPeerWithoutAPort) {
   PeerBook book = Book();
-  book.Seen(Peer(255), kStart);
+  Seen(book, Peer(255), kStart);
   tracking::PeerInfo nowhere = Peer(1);
   nowhere.endpoint.port = 0;
-  book.Seen(nowhere, kStart);
+  Seen(book, nowhere, kStart);
   EXPECT_FALSE(book.Next(kStart).has_value());
 }
 
 TEST(PeerBook, StaysWithinItsConnections) {
   PeerBook book = Book(/*max_connected=*/2);
-  for (uint8_t n = 1; n <= 5; ++n) book.Seen(Peer(n), kStart);
+  for (uint8_t n = 1; n <= 5; ++n) Seen(book, Peer(n), kStart);
   const auto first = book.Next(kStart);
   EXPECT_TRUE(book.Next(kStart).has_value());
   EXPECT_FALSE(book.Next(kStart).has_value());
   EXPECT_TRUE(book.HasSpare(kStart));
-  book.Ended(first->peer, kStart);
+  book.Ended(first->peer, kStart, "lost");
   EXPECT_TRUE(book.Next(kStart).has_value());
 }
 
 TEST(PeerBook, LeavesAFailedPeerAloneForTwiceAsLongEachTime) {
   PeerBook book = Book();
-  book.Seen(Peer(1), kStart);
+  Seen(book, Peer(1), kStart);
   absl::Duration now = kStart;
   for (const int most : {1, 2, 4, 8, 16, 32, 60, 60}) {
     SCOPED_TRACE(most);
     ASSERT_TRUE(book.Next(now).has_value());
-    book.Ended(IdOf(1), now);
+    book.Ended(IdOf(1), now, "lost");
     EXPECT_FALSE(book.Next(now + absl::Seconds(most) * 0.499).has_value());
     now += absl::Seconds(most);
   }
   ASSERT_TRUE(book.Next(now).has_value());
   book.Proved(IdOf(1));
-  book.Ended(IdOf(1), now);
+  book.Ended(IdOf(1), now, "lost");
   EXPECT_TRUE(book.Next(now + absl::Seconds(1)).has_value()) << "forgiven, so the first backoff again";
 }
 
-TEST(PeerBook, PrefersThoseWhoNeverFailed) {
+TEST(PeerBook, PrefersPeersThatNeverFailed) {
   PeerBook book = Book();
-  book.Seen(Peer(1), kStart);
+  Seen(book, Peer(1), kStart);
   book.Next(kStart);
-  book.Ended(IdOf(1), kStart);
-  book.Seen(Peer(2), kStart);
+  book.Ended(IdOf(1), kStart, "lost");
+  Seen(book, Peer(2), kStart);
   const absl::Duration later = kStart + absl::Seconds(5);
   EXPECT_EQ(book.Next(later)->peer, IdOf(2));
   EXPECT_EQ(book.Next(later)->peer, IdOf(1));
@@ -87,9 +99,9 @@ TEST(PeerBook, PrefersThoseWhoNeverFailed) {
 
 TEST(PeerBook, AFrozenPeerComesBackOnProbation) {
   PeerBook book = Book();
-  book.Seen(Peer(1), kStart);
+  Seen(book, Peer(1), kStart);
   EXPECT_FALSE(book.Next(kStart)->on_probation);
-  book.Frozen(IdOf(1), kStart);
+  book.Frozen(IdOf(1), kStart, "lost");
   const auto again = book.Next(kStart + absl::Seconds(1));
   ASSERT_TRUE(again.has_value());
   EXPECT_TRUE(again->on_probation);
@@ -99,7 +111,7 @@ TEST(PeerBook, AFrozenPeerComesBackOnProbation) {
 TEST(PeerBook, APeerIsFoundDeadOnceUntilItProvesGood) {
   PeerBook book = Book();
   EXPECT_FALSE(book.FoundSilent(IdOf(1))) << "not known";
-  book.Seen(Peer(1), kStart);
+  Seen(book, Peer(1), kStart);
   for (const int round : {1, 2}) {
     SCOPED_TRACE(round);
     for (uint32_t silence = 1; silence <= 2 * PeerBook::kDeadAfter; ++silence) {
@@ -107,15 +119,15 @@ TEST(PeerBook, APeerIsFoundDeadOnceUntilItProvesGood) {
     }
     ASSERT_TRUE(book.Next(kStart).has_value());
     book.Proved(IdOf(1));
-    book.LeftAlone(IdOf(1), kStart, absl::ZeroDuration());
+    book.LeftAlone(IdOf(1), kStart, absl::ZeroDuration(), "busy");
   }
 }
 
 TEST(PeerBook, ABusyPeerIsNoFailure) {
   PeerBook book = Book();
-  book.Seen(Peer(1), kStart);
+  Seen(book, Peer(1), kStart);
   book.Next(kStart);
-  book.LeftAlone(IdOf(1), kStart, absl::Seconds(2));
+  book.LeftAlone(IdOf(1), kStart, absl::Seconds(2), "busy");
   EXPECT_EQ(book.left_alone(kStart), 1u);
   EXPECT_FALSE(book.Next(kStart + absl::Seconds(1.9)).has_value());
   const auto again = book.Next(kStart + absl::Seconds(2));
@@ -125,37 +137,129 @@ TEST(PeerBook, ABusyPeerIsNoFailure) {
 
 TEST(PeerBook, ADroppedPeerIsGoneForGood) {
   PeerBook book = Book();
-  book.Seen(Peer(1), kStart);
+  Seen(book, Peer(1), kStart);
   book.Next(kStart);
-  book.DropForGood(IdOf(1));
+  book.DropForGood(IdOf(1), Peer(1).endpoint);
   EXPECT_EQ(book.connected(), 0u);
   EXPECT_EQ(book.known(), 0u);
   EXPECT_EQ(book.dropped(), 1u);
-  book.Seen(Peer(1), kStart);        // the same again
-  book.Seen(Peer(1, 2000), kStart);  // under another address
-  book.Seen(Peer(2, 1001), kStart);  // under another id
+  Seen(book, Peer(1), kStart);        // the same again
+  Seen(book, Peer(1, 2000), kStart);  // under another address
+  Seen(book, Peer(2, 1001), kStart);  // under another id
   EXPECT_FALSE(book.Next(kStart + absl::Hours(1)).has_value());
+}
+
+Endpoint At(uint16_t port) {
+  return Peer(1, port).endpoint;
+}
+
+tracking::PeerInfo PeerAt(uint8_t n, const std::vector<uint16_t>& ports) {
+  tracking::PeerInfo peer = Peer(n, ports.front());
+  for (size_t i = 1; i < ports.size(); ++i) peer.other_endpoints.push_back(At(ports[i]));
+  return peer;
 }
 
 TEST(PeerBook, HoldsOneConnectionPerPeerAndPerEndpoint) {
   PeerBook book = Book();
-  book.Seen(Peer(1, 2000), kStart);
-  book.Seen(Peer(1, 2001), kStart);  // another tracker sees it elsewhere
-  book.Seen(Peer(2, 2000), kStart);  // it was restarted and has a new id
+  Seen(book, Peer(1, 2000), kStart);
+  Seen(book, Peer(1, 2001), kStart);  // another tracker sees it elsewhere
   const auto call = book.Next(kStart);
   ASSERT_TRUE(call.has_value());
+  EXPECT_THAT(call->endpoints, ElementsAre(At(2000), At(2001)));
+  Seen(book, Peer(2, 2000), kStart);  // it was restarted and has a new id
+  EXPECT_FALSE(book.Next(kStart).has_value());
+  // The others are free once it is known which one it is.
+  book.Reached(IdOf(1), At(2001));
   const auto second = book.Next(kStart);
-  EXPECT_TRUE(!second.has_value() || second->endpoint != call->endpoint);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_THAT(second->endpoints, ElementsAre(At(2000)));
+}
+
+TEST(PeerBook, OnlyFreeEndpointsOfAPeerAreDialled) {
+  PeerBook book = Book();
+  Seen(book, Peer(1, 2000), kStart);
+  ASSERT_TRUE(book.Next(kStart).has_value());
+  Seen(book, PeerAt(2, {2000, 2001}), kStart);  // two networks have a machine at 2000
+  const auto call = book.Next(kStart);
+  ASSERT_TRUE(call.has_value());
+  EXPECT_THAT(call->endpoints, ElementsAre(At(2001)));
+}
+
+TEST(PeerBook, StartsWithTheNextEndpointOfAPeerThatFailed) {
+  PeerBook book = Book();
+  Seen(book, PeerAt(1, {2000, 2001, 2002}), kStart);
+  EXPECT_THAT(book.Next(kStart)->endpoints, ElementsAre(At(2000), At(2001), At(2002)));
+  book.Reached(IdOf(1), At(2001));
+  book.Ended(IdOf(1), kStart, "lost");
+  EXPECT_THAT(book.Next(kStart + absl::Seconds(1))->endpoints, ElementsAre(At(2000), At(2002), At(2001)));
+}
+
+TEST(PeerBook, TriesTheOtherEndpointsOfAPeerThatIsNotThere) {
+  PeerBook book = Book();
+  Seen(book, PeerAt(1, {2000, 2001}), kStart);
+  absl::Duration now = kStart;
+  ASSERT_TRUE(book.Next(now).has_value());
+  book.Reached(IdOf(1), At(2000));
+  book.NotThere(IdOf(1), now, absl::Minutes(5), "not served here");
+  now += absl::Seconds(1);
+  EXPECT_THAT(book.Next(now)->endpoints, ElementsAre(At(2001), At(2000)));
+  book.Reached(IdOf(1), At(2001));
+  book.NotThere(IdOf(1), now, absl::Minutes(5), "not served here");
+  EXPECT_FALSE(book.Next(now + absl::Minutes(4)).has_value()) << "each has had its chance";
+  EXPECT_TRUE(book.Next(now + absl::Minutes(5)).has_value());
+}
+
+TEST(PeerBook, NeverDialsItsOwnEndpointAgain) {
+  PeerBook book = Book();
+  Seen(book, PeerAt(1, {2000, 2001}), kStart);
+  ASSERT_TRUE(book.Next(kStart).has_value());
+  Seen(book, Peer(2, 2000), kStart);
+  book.IsSelf(IdOf(1), At(2000), kStart);
+  const auto call = book.Next(kStart);
+  ASSERT_TRUE(call.has_value());
+  EXPECT_EQ(call->peer, IdOf(1));
+  EXPECT_THAT(call->endpoints, ElementsAre(At(2001)));
+  Seen(book, Peer(2, 2000), kStart);
   EXPECT_FALSE(book.Next(kStart).has_value());
 }
 
-TEST(PeerBook, TriesAnotherEndpointOfAPeerThatFailed) {
+TEST(PeerBook, ABrokenPeerComesBackOnceNoTrackerHasNamedIt) {
   PeerBook book = Book();
-  book.Seen(Peer(1, 2000), kStart);
-  book.Seen(Peer(1, 2001), kStart);
-  EXPECT_EQ(book.Next(kStart)->endpoint.port, 2000);
-  book.Ended(IdOf(1), kStart);
-  EXPECT_EQ(book.Next(kStart + absl::Seconds(1))->endpoint.port, 2001);
+  book.Seen({Peer(1)}, 0, /*whole=*/true, kStart);
+  book.Seen({Peer(1)}, 1, /*whole=*/true, kStart);
+  ASSERT_TRUE(book.Next(kStart).has_value());
+  book.Broken(IdOf(1), "it can't read");
+  EXPECT_EQ(book.broken(), 1u);
+  const absl::Duration later = kStart + absl::Hours(1);
+  book.Seen({}, 0, /*whole=*/true, later);
+  book.Seen({}, 1, /*whole=*/false, later);  // it may be among those that were left out
+  book.Seen({Peer(1)}, 1, /*whole=*/true, later);
+  EXPECT_FALSE(book.Next(later).has_value());
+  book.Seen({}, 0, /*whole=*/true, later);
+  book.Seen({}, 1, /*whole=*/true, later);
+  EXPECT_EQ(book.broken(), 0u);
+  book.Seen({Peer(1)}, 1, /*whole=*/true, later);
+  EXPECT_TRUE(book.Next(later).has_value());
+}
+
+TEST(PeerBook, RemembersWhyPeersAreNotConnected) {
+  PeerBook book = Book();
+  for (const uint8_t n : {3, 1, 2}) Seen(book, Peer(n), kStart);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(book.Next(kStart).has_value());
+  EXPECT_TRUE(book.Failures(8).empty());
+  book.Ended(IdOf(1), kStart, "refused");
+  book.LeftAlone(IdOf(2), kStart, absl::Seconds(1), "busy");
+  const std::vector<PeerFailure> failures = book.Failures(8);
+  ASSERT_EQ(failures.size(), 2u);
+  EXPECT_EQ(failures[0].endpoint, Peer(1).endpoint);
+  EXPECT_EQ(failures[0].why, "refused");
+  EXPECT_EQ(failures[1].why, "busy");
+  EXPECT_EQ(book.Failures(1).size(), 1u);
+
+  const std::string text = DescribeFailures(book.Failures(1), 3);
+  EXPECT_THAT(text, StartsWith("the 3 known peers: 127.0.0.1:1001 (refused) and 2 more. "));
+  EXPECT_THAT(text, HasSubstr("--advertise"));
+  EXPECT_EQ(DescribeFailures({}, 0), "");
 }
 
 TEST(PeerBook, ForgetsOldPeersForNewOnes) {
@@ -167,11 +271,11 @@ TEST(PeerBook, ForgetsOldPeersForNewOnes) {
     bytes[3] = 1;
     tracking::PeerInfo peer = Peer(1);
     peer.id = PeerId(bytes);
-    book.Seen(peer, kStart);
+    Seen(book, peer, kStart);
   }
-  book.Seen(Peer(9), kStart + absl::Minutes(1));
+  Seen(book, Peer(9), kStart + absl::Minutes(1));
   EXPECT_EQ(book.known(), PeerBook::kMaxKnown);
-  book.Seen(Peer(9), kStart + PeerBook::kForgetAfter + absl::Minutes(1));
+  Seen(book, Peer(9), kStart + PeerBook::kForgetAfter + absl::Minutes(1));
   EXPECT_EQ(book.known(), 1u);
 }
 

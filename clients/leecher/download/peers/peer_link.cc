@@ -1,16 +1,43 @@
 #include "clients/leecher/download/peers/peer_link.h"
 
+#include <memory>
 #include <utility>
+#include <vector>
+
+#include "shoal/net/transport/first_transport.h"
 
 namespace shoal::leecher {
+namespace {
 
-PeerLink::PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events)
+// Dials all endpoints of one peer, whichever a session names.
+class AnyOf final : public net::TransportFactory {
+ public:
+  AnyOf(const net::TransportFactory& transports, const std::vector<Endpoint>& endpoints,
+        const net::DialTiming& timing)
+      : transports_(transports), endpoints_(endpoints), timing_(timing) {}
+
+  std::unique_ptr<net::Transport> Accept(net::EventLoop& loop, FileDescriptor socket) const override {
+    return transports_.Accept(loop, std::move(socket));
+  }
+  std::unique_ptr<net::Transport> Dial(net::EventLoop& loop, const Endpoint&) const override {
+    return net::DialFirst(loop, transports_, endpoints_, timing_);
+  }
+
+ private:
+  const net::TransportFactory& transports_;
+  const std::vector<Endpoint>& endpoints_;
+  const net::DialTiming timing_;
+};
+
+}  // namespace
+
+PeerLink::PeerLink(PeerSlot slot, const PeerBook::Call& call)
     : slot_(slot),
       peer_(call.peer),
-      endpoint_(call.endpoint),
+      endpoints_(net::AlternateFamilies(call.endpoints)),
+      endpoint_(endpoints_.front()),
       on_probation_(call.on_probation),
-      failed_before_(call.failed_before),
-      events_(events) {}
+      failed_before_(call.failed_before) {}
 
 PeerLink::~PeerLink() {
   Close();
@@ -20,13 +47,22 @@ void PeerLink::Dial(net::EventLoop& loop, const net::TransportFactory& transport
                     const stream::SessionTerms& terms, const stream::SessionLimits& limits,
                     std::shared_ptr<const ChunkSource> source) {
   offered_ = source != nullptr;
-  session_ = stream::ChunkSession::Dial(loop, transports, endpoint_, terms, limits, std::move(source), this);
+  net::DialTiming timing;
+  // A moment before the session gives up, so that each attempt has its reason.
+  timing.timeout = limits.connect_timeout * 0.95;
+  session_ = stream::ChunkSession::Dial(loop, AnyOf(transports, endpoints_, timing), endpoint_, terms, limits,
+                                        std::move(source), this);
 }
 
 void PeerLink::Close() {
   if (session_ == nullptr) return;
   const std::shared_ptr<stream::ChunkSession> session = std::exchange(session_, nullptr);
   session->Close(/*tell=*/false);
+}
+
+void PeerLink::NoteReady(const stream::Hello& theirs) {
+  hello_ = theirs;
+  endpoint_ = session_->remote();
 }
 
 bool PeerLink::NoteGained(const stream::Have& have) {
@@ -64,52 +100,6 @@ void PeerLink::AskManifest(absl::Duration now) {
 
 void PeerLink::Resume() {
   if (session_ != nullptr) session_->ResumeReading();
-}
-
-void PeerLink::OnReady(const stream::Hello& theirs) {
-  hello_ = theirs;
-  events_->LinkReady(*this);
-}
-
-void PeerLink::OnManifest(std::string canonical) {
-  events_->LinkManifest(*this, std::move(canonical));
-}
-
-void PeerLink::OnHave(const stream::Have& have) {
-  events_->LinkGained(*this, have);
-}
-
-bool PeerLink::WantsChunk(ChunkIndex chunk, uint32_t length_bytes) {
-  return events_->LinkChunkBegan(*this, chunk, length_bytes);
-}
-
-ChunkBuffer PeerLink::BufferFor(ChunkIndex, uint32_t length_bytes) {
-  return events_->LinkBuffer(*this, length_bytes);
-}
-
-void PeerLink::OnProgress(ChunkIndex chunk, uint32_t bytes) {
-  events_->LinkProgress(*this, chunk, bytes);
-}
-
-void PeerLink::OnChunk(ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) {
-  events_->LinkChunk(*this, chunk, std::move(bytes), crc32);
-}
-
-void PeerLink::OnCorruptFrame(ChunkIndex chunk) {
-  events_->LinkCorrupt(*this, chunk);
-}
-
-void PeerLink::OnRefused(const stream::Refuse& refuse) {
-  events_->LinkRefused(*this, refuse);
-}
-
-void PeerLink::OnNothingFresh() {
-  events_->LinkNothingFresh(*this);
-}
-
-void PeerLink::OnClosed(const absl::Status& why) {
-  session_.reset();
-  events_->LinkClosed(*this, why);
 }
 
 }  // namespace shoal::leecher

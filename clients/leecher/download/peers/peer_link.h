@@ -15,38 +15,18 @@
 
 namespace shoal::leecher {
 
-class PeerLink;
-
-// Receives the events of all connections of a download. Called on its loop.
-class LinkEvents {
+// A download's end of one connection: the session, the peer's hello, and what was asked of the peer. It makes
+// no decisions: what happens on the session is handled by the subclass, the SessionDelegate of the download.
+// Used on the download's loop; the connection ends when this is destroyed.
+class PeerLink : public stream::SessionDelegate {
  public:
-  virtual void LinkReady(PeerLink& link) = 0;
-  virtual void LinkManifest(PeerLink& link, std::string canonical) = 0;
-  virtual void LinkGained(PeerLink& link, const stream::Have& have) = 0;
-  // The peer starts to send a chunk, or continues after a pause. Returns false if the chunk is not needed or
-  // has the wrong length.
-  virtual bool LinkChunkBegan(PeerLink& link, ChunkIndex chunk, uint32_t length_bytes) = 0;
-  // Returns memory for it; an empty buffer pauses the link until Resume.
-  virtual ChunkBuffer LinkBuffer(PeerLink& link, uint32_t length_bytes) = 0;
-  virtual void LinkProgress(PeerLink& link, ChunkIndex chunk, uint32_t bytes) = 0;
-  virtual void LinkChunk(PeerLink& link, ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) = 0;
-  virtual void LinkCorrupt(PeerLink& link, ChunkIndex chunk) = 0;
-  virtual void LinkRefused(PeerLink& link, const stream::Refuse& refuse) = 0;
-  virtual void LinkNothingFresh(PeerLink& link) = 0;
-  virtual void LinkClosed(PeerLink& link, const absl::Status& why) = 0;
-
- protected:
-  ~LinkEvents() = default;
-};
-
-// A download's end of one connection: the session, and the peer's hello. Makes no decisions. Used on the
-// download's loop; the connection ends when this is destroyed.
-class PeerLink final : public stream::SessionDelegate {
- public:
-  PeerLink(PeerSlot slot, const PeerBook::Call& call, LinkEvents* events);
+  PeerLink(PeerSlot slot, const PeerBook::Call& call);
   ~PeerLink() override;
+  PeerLink(const PeerLink&) = delete;
+  PeerLink& operator=(const PeerLink&) = delete;
 
-  // `source`: the chunks held here, which are announced to the peer; null before the store is open.
+  // Dials all endpoints of the call, one soon after the other; the first that connects is used.
+  // `transports` must outlive the connection. `source`: the chunks held here, which are announced to the peer; null before the store is open.
   void Dial(net::EventLoop& loop, const net::TransportFactory& transports, const stream::SessionTerms& terms,
             const stream::SessionLimits& limits, std::shared_ptr<const ChunkSource> source);
   // No event follows. Must not be destroyed within one of its own events.
@@ -54,6 +34,7 @@ class PeerLink final : public stream::SessionDelegate {
 
   PeerSlot slot() const { return slot_; }
   const PeerId& peer() const { return peer_; }
+  // Where it is connected, or the first endpoint that was dialled.
   const Endpoint& endpoint() const { return endpoint_; }
   bool on_probation() const { return on_probation_; }
   bool failed_before() const { return failed_before_; }
@@ -87,26 +68,18 @@ class PeerLink final : public stream::SessionDelegate {
   // Resumes reading after an empty buffer.
   void Resume();
 
-  // SessionDelegate
-  void OnReady(const stream::Hello& theirs) override;
-  void OnManifest(std::string canonical) override;
-  void OnHave(const stream::Have& have) override;
-  bool WantsChunk(ChunkIndex chunk, uint32_t length_bytes) override;
-  ChunkBuffer BufferFor(ChunkIndex chunk, uint32_t length_bytes) override;
-  void OnProgress(ChunkIndex chunk, uint32_t bytes) override;
-  void OnChunk(ChunkIndex chunk, ChunkBuffer bytes, uint32_t crc32) override;
-  void OnCorruptFrame(ChunkIndex chunk) override;
-  void OnRefused(const stream::Refuse& refuse) override;
-  void OnNothingFresh() override;
-  void OnClosed(const absl::Status& why) override;
+ protected:
+  // For OnReady and OnClosed.
+  void NoteReady(const stream::Hello& theirs);
+  void NoteClosed() { session_.reset(); }
 
  private:
   const PeerSlot slot_;
   const PeerId peer_;
-  const Endpoint endpoint_;
+  const std::vector<Endpoint> endpoints_;
+  Endpoint endpoint_;
   const bool on_probation_;
   const bool failed_before_;
-  LinkEvents* const events_;
   std::shared_ptr<stream::ChunkSession> session_;  // null once closed
   std::optional<stream::Hello> hello_;
   std::vector<ChunkRange> noted_gains_;

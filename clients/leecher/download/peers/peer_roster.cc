@@ -11,27 +11,21 @@ namespace {
 
 using Reason = stream::Refuse::Reason;
 
-// By then a peer whose files have changed, or that speaks another version, may have been repaired.
+// By then a peer that does not serve the content, or that speaks another version, may have been repaired.
 constexpr absl::Duration kMendingWait = absl::Minutes(5);
 constexpr absl::Duration kRestartWait = absl::Seconds(3);
 
 }  // namespace
 
-PeerRoster::PeerRoster(net::LoopScope& loop, const Options& options, LinkEvents* events,
-                       DownloadObserver observer)
+PeerRoster::PeerRoster(net::LoopScope& loop, const Options& options, const EventSink& tell)
     : loop_(loop),
       options_(options),
-      events_(events),
-      observer_(std::move(observer)),
+      tell_(tell),
       book_(options.self,
             PeerBook::Limits{options.max_peers, options.tuning.first_backoff, options.tuning.max_backoff},
             std::random_device{}()) {}
 
 PeerRoster::~PeerRoster() = default;
-
-void PeerRoster::Learn(const std::vector<tracking::PeerInfo>& peers, absl::Duration now) {
-  for (const tracking::PeerInfo& peer : peers) book_.Seen(peer, now);
-}
 
 void PeerRoster::CallPeers(absl::Duration now) {
   if (content_.is_zero()) return;
@@ -40,7 +34,7 @@ void PeerRoster::CallPeers(absl::Duration now) {
   terms.self = options_.self;
   terms.listen_port = options_.listen_port;
   while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
-    links_.push_back(std::make_unique<PeerLink>(PeerSlot(next_slot_++), *call, events_));
+    links_.push_back(options_.make_link(PeerSlot(next_slot_++), *call));
     links_.back()->Dial(loop_.loop(), *options_.transports, terms, options_.tuning.session, source_);
   }
 }
@@ -56,9 +50,10 @@ void PeerRoster::Announce(const std::vector<ChunkIndex>& gained) {
 
 void PeerRoster::Welcome(PeerLink& link) {
   ready_.push_back(&link);
+  book_.Reached(link.peer(), link.endpoint());
   if (source_ != nullptr) link.Offer(source_);
   tally_.Connected(link.peer(), link.endpoint());
-  observer_(PeerConnected{link.peer(), link.endpoint()});
+  tell_(PeerConnected{link.peer(), link.endpoint()});
 }
 
 void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl::Duration now,
@@ -76,13 +71,25 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
   if (ending == Ending::kFailed || ending == Ending::kFrozen) tally_.Failed(link.peer(), link.endpoint());
   switch (ending) {
     case Ending::kFailed:
-      book_.Ended(link.peer(), now);
+      book_.Ended(link.peer(), now, why);
       break;
     case Ending::kFrozen:
-      book_.Frozen(link.peer(), now);
+      book_.Frozen(link.peer(), now, why);
       break;
     case Ending::kNotNow:
-      book_.LeftAlone(link.peer(), now, wait);
+      book_.LeftAlone(link.peer(), now, wait, why);
+      break;
+    case Ending::kLeaving:
+      book_.Leaving(link.peer(), now, wait, why);
+      break;
+    case Ending::kNotThere:
+      book_.NotThere(link.peer(), now, wait, why);
+      break;
+    case Ending::kBroken:
+      book_.Broken(link.peer(), why);
+      break;
+    case Ending::kSelf:
+      book_.IsSelf(link.peer(), link.endpoint(), now);
       break;
     case Ending::kForGood:
       Condemn(link.peer(), link.endpoint(), why);
@@ -92,15 +99,15 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
   if (silent && book_.FoundSilent(link.peer())) ReportBad(link.peer(), tracking::PeerReport::Reason::kDead);
   // Repeated failures to reach a peer are not reported.
   if (link.hello_seen() || !link.failed_before()) {
-    observer_(PeerLost{link.peer(), link.endpoint(), why, /*for_good=*/false});
+    tell_(PeerLost{link.peer(), link.endpoint(), why, /*for_good=*/false});
   }
 }
 
 void PeerRoster::Condemn(const PeerId& peer, const Endpoint& endpoint, const std::string& why) {
-  book_.DropForGood(peer);
+  book_.DropForGood(peer, endpoint);
   tally_.Failed(peer, endpoint);
   tally_.Dropped(peer, why);
-  observer_(PeerLost{peer, endpoint, why, /*for_good=*/true});
+  tell_(PeerLost{peer, endpoint, why, /*for_good=*/true});
   ReportBad(peer, tracking::PeerReport::Reason::kLying);
 }
 
@@ -108,11 +115,12 @@ void PeerRoster::ReportBad(const PeerId& peer, tracking::PeerReport::Reason reas
   if (options_.on_bad_peer != nullptr) options_.on_bad_peer(content_, peer, reason);
 }
 
-void PeerRoster::CloseAll() {
+void PeerRoster::CloseAll(absl::Duration now) {
   ready_.clear();
   for (auto& link : links_) {
     link->Close();
     tally_.Disconnected(link->peer());
+    book_.LeftAlone(link->peer(), now, absl::ZeroDuration(), "");
     ended_.push_back(std::move(link));
   }
   links_.clear();
@@ -147,10 +155,16 @@ Refusal JudgeRefusal(const stream::Refuse& refuse, const DownloadTuning& tuning)
     case Reason::kBusy:
       break;
     case Reason::kShuttingDown:
+      refusal.ending = PeerRoster::Ending::kLeaving;
       refusal.wait = std::max(refuse.retry_after, kRestartWait);
       break;
     case Reason::kReadFailed:
+      refusal.ending = PeerRoster::Ending::kBroken;
+      break;
     case Reason::kUnknownContent:
+      refusal.ending = PeerRoster::Ending::kNotThere;
+      refusal.wait = std::max(refuse.retry_after, kMendingWait);
+      break;
     case Reason::kVersion:
       refusal.wait = std::max(refuse.retry_after, kMendingWait);
       break;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,16 +19,20 @@
 namespace shoal::leecher {
 
 // The connections of a download: dials peers from the book while there is room, owns the links, ends them and
-// records the consequence for the peer, notifies the observer of peers that connect and leave, and reports
-// misbehaving peers. It does not decide which chunks are requested. Used on the download's loop.
+// records the consequence for the peer, tells of peers that connect and leave, and reports misbehaving peers.
+// It does not decide which chunks are requested. Used on the download's loop.
 class PeerRoster {
  public:
   // How a link ends, and the consequence for the peer.
   enum class Ending {
-    kFailed,   // dialled again after a backoff that doubles
-    kFrozen,   // as kFailed, and on probation
-    kNotNow,   // not its fault; dialled again after `wait`
-    kForGood,  // never dialled again
+    kFailed,  // dialled again after a backoff that doubles
+    kFrozen,  // as kFailed, and on probation
+    kNotNow,  // not its fault; dialled again after `wait`
+    kLeaving,  // it says that it ends; as kNotNow, and it counts as named by no tracker until one names it again
+    kNotThere,  // it does not serve the content there; dialled at its other endpoints, and after `wait`
+    kBroken,    // it can't read what it offers; dialled again once it has registered again
+    kSelf,      // it is this process; this endpoint is not dialled again
+    kForGood,   // never dialled again
   };
 
   struct Options {
@@ -37,12 +42,18 @@ class PeerRoster {
     uint32_t max_peers = 32;
     DownloadTuning tuning;
     decltype(DownloadOptions::on_bad_peer) on_bad_peer;
+    // Makes the links, not yet dialled. Required.
+    std::function<std::unique_ptr<PeerLink>(PeerSlot slot, const PeerBook::Call& call)> make_link;
   };
 
-  PeerRoster(net::LoopScope& loop, const Options& options, LinkEvents* events, DownloadObserver observer);
+  // `tell` receives PeerConnected and PeerLost. Both references must outlive this.
+  PeerRoster(net::LoopScope& loop, const Options& options, const EventSink& tell);
   ~PeerRoster();
 
-  void Learn(const std::vector<tracking::PeerInfo>& peers, absl::Duration now);
+  // See PeerBook::Seen.
+  void Learn(const std::vector<tracking::PeerInfo>& peers, size_t tracker, bool whole, absl::Duration now) {
+    book_.Seen(peers, tracker, whole, now);
+  }
   // The content is known: peers are dialled from now on.
   void Begin(const ContentId& content) { content_ = content; }
   void CallPeers(absl::Duration now);
@@ -57,7 +68,8 @@ class PeerRoster {
            absl::Duration wait = absl::ZeroDuration());
   // Drops a peer for good, connected or not. The caller must end its link, if there is one.
   void Condemn(const PeerId& peer, const Endpoint& endpoint, const std::string& why);
-  void CloseAll();
+  // Closes all links; the peers can be dialled again at once.
+  void CloseAll(absl::Duration now);
 
   // The links whose hellos were exchanged, in order of connection. Valid until a link begins or ends.
   const std::vector<PeerLink*>& ready() const { return ready_; }
@@ -66,14 +78,14 @@ class PeerRoster {
   uint32_t connecting() const { return static_cast<uint32_t>(links_.size() - ready_.size()); }
   PeerBook& book() { return book_; }
   PeerTally& tally() { return tally_; }
+  const PeerTally& tally() const { return tally_; }
 
  private:
   void ReportBad(const PeerId& peer, tracking::PeerReport::Reason reason);
 
   net::LoopScope& loop_;
   const Options options_;
-  LinkEvents* const events_;
-  const DownloadObserver observer_;
+  const EventSink& tell_;
   ContentId content_;
   std::shared_ptr<const ChunkSource> source_;  // null before the store is open
   PeerBook book_;

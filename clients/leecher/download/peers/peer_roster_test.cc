@@ -27,9 +27,9 @@ TEST(Refusal, SaysWhatBecomesOfTheConnection) {
       {Reason::kTooManyRequests, true, absl::ZeroDuration(), true, false, Ending::kNotNow, absl::Seconds(60)},
       {Reason::kTooManyRequests, false, absl::Seconds(2), false, false, Ending::kNotNow, absl::Seconds(2)},
       {Reason::kBusy, false, absl::Seconds(2), false, false, Ending::kNotNow, absl::Seconds(2)},
-      {Reason::kShuttingDown, false, absl::ZeroDuration(), false, false, Ending::kNotNow, absl::Seconds(3)},
-      {Reason::kReadFailed, true, absl::ZeroDuration(), false, false, Ending::kNotNow, absl::Minutes(5)},
-      {Reason::kUnknownContent, false, absl::Minutes(9), false, false, Ending::kNotNow, absl::Minutes(9)},
+      {Reason::kShuttingDown, false, absl::ZeroDuration(), false, false, Ending::kLeaving, absl::Seconds(3)},
+      {Reason::kReadFailed, true, absl::ZeroDuration(), false, false, Ending::kBroken, absl::Seconds(60)},
+      {Reason::kUnknownContent, false, absl::Minutes(9), false, false, Ending::kNotThere, absl::Minutes(9)},
       {Reason::kVersion, false, absl::ZeroDuration(), false, false, Ending::kNotNow, absl::Minutes(5)},
       {Reason::kUnspecified, false, absl::Minutes(9), false, false, Ending::kFailed, absl::ZeroDuration()},
   };

@@ -23,6 +23,7 @@ void PeerTally::Connected(const PeerId& peer, const Endpoint& endpoint) {
 void PeerTally::Disconnected(const PeerId& peer) {
   if (Entry* entry = Find(peer); entry != nullptr) {
     entry->peer.connected = false;
+    entry->peer.chunks_held = 0;
     entry->rate.reset();
   }
 }
@@ -35,8 +36,19 @@ void PeerTally::Received(const PeerId& peer, absl::Duration now, uint64_t bytes)
   entry->peer.received_bytes += bytes;
 }
 
-void PeerTally::Stored(const PeerId& peer) {
-  if (Entry* entry = Find(peer); entry != nullptr) ++entry->peer.chunks;
+uint16_t PeerTally::Stored(const PeerId& peer) {
+  Entry* entry = Find(peer);
+  if (entry == nullptr) return 0;
+  ++entry->peer.chunks;
+  if (entry->number == 0 && senders_.size() < UINT16_MAX) {
+    senders_.push_back({peer, entry->peer.endpoint});
+    entry->number = static_cast<uint16_t>(senders_.size());
+  }
+  return entry->number;
+}
+
+void PeerTally::Holds(const PeerId& peer, uint32_t chunks) {
+  if (Entry* entry = Find(peer); entry != nullptr) entry->peer.chunks_held = chunks;
 }
 
 void PeerTally::Sent(const stream::ContentTotals& totals, absl::Duration now) {

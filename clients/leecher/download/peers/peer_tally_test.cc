@@ -9,6 +9,7 @@
 namespace shoal::leecher {
 namespace {
 
+using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -37,6 +38,31 @@ TEST(PeerTallyTest, CountsBothWaysForOnePeer) {
   EXPECT_DOUBLE_EQ(report[0].send_rate_bytes_per_second, 300);
 }
 
+TEST(PeerTallyTest, NumbersThePeersThatSentChunks) {
+  PeerTally tally;
+  const PeerId first = RandomPeerId();
+  const PeerId second = RandomPeerId();
+  const Endpoint elsewhere = *Endpoint::Parse("10.0.0.2:8");
+  tally.Connected(first, kEndpoint);
+  tally.Connected(second, elsewhere);
+  EXPECT_EQ(tally.Stored(second), 1u);
+  EXPECT_EQ(tally.Stored(first), 2u);
+  tally.Disconnected(second);
+  EXPECT_EQ(tally.Stored(second), 1u) << "its last chunk may be stored after it went";
+  EXPECT_EQ(tally.Stored(RandomPeerId()), 0u);
+  EXPECT_THAT(tally.senders(), ElementsAre(ChunkSender{second, elsewhere}, ChunkSender{first, kEndpoint}));
+}
+
+TEST(PeerTallyTest, WhatAPeerHoldsIsKnownWhileItIsConnected) {
+  PeerTally tally;
+  const PeerId peer = RandomPeerId();
+  tally.Connected(peer, kEndpoint);
+  tally.Holds(peer, 17);
+  EXPECT_EQ(tally.Report(kNow)[0].chunks_held, 17u);
+  tally.Disconnected(peer);
+  EXPECT_EQ(tally.Report(kNow)[0].chunks_held, 0u);
+}
+
 TEST(PeerTallyTest, ConnectionsThatComeAndGoAddUp) {
   PeerTally tally;
   const PeerId peer = RandomPeerId();
@@ -49,7 +75,7 @@ TEST(PeerTallyTest, ConnectionsThatComeAndGoAddUp) {
     return report.empty() ? 0 : report[0].sent_bytes;
   };
   EXPECT_EQ(sent({}, {Upload(peer, 0)}), 0u);
-  EXPECT_THAT(tally.Report(kNow), IsEmpty()) << "who got nothing is not worth a line";
+  EXPECT_THAT(tally.Report(kNow), IsEmpty()) << "a peer that got nothing is not worth a line";
   EXPECT_EQ(sent({}, {Upload(peer, 100)}), 100u);
   EXPECT_EQ(sent({}, {Upload(peer, 100)}), 100u);
   EXPECT_EQ(sent({}, {Upload(peer, 150), Upload(peer, 50)}), 200u);

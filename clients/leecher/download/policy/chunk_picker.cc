@@ -153,6 +153,14 @@ bool ChunkPicker::Claim(PeerSlot slot, ChunkIndex chunk) {
   return true;
 }
 
+bool ChunkPicker::Take(PeerSlot slot, ChunkIndex index) {
+  const uint32_t chunk = index.value();
+  if (!Holds(slot, index) || IsHeld(chunk) || IsUnderWay(chunk)) return false;
+  if (chunks_.place[chunk] != RarityOrder::kNowhere) Unwant(chunk);
+  asked_[index] = {slot};
+  return true;
+}
+
 std::span<const PeerSlot> ChunkPicker::AskedOf(ChunkIndex chunk) const {
   const auto entry = asked_.find(chunk);
   if (entry == asked_.end()) return {};
@@ -162,6 +170,24 @@ std::span<const PeerSlot> ChunkPicker::AskedOf(ChunkIndex chunk) const {
 bool ChunkPicker::Holds(PeerSlot slot, ChunkIndex chunk) const {
   const auto peer = peers_.find(slot);
   return peer != peers_.end() && chunk.value() < chunk_count_ && Holds(peer->second, chunk.value());
+}
+
+uint32_t ChunkPicker::CountOf(PeerSlot slot) const {
+  const auto peer = peers_.find(slot);
+  return peer == peers_.end() ? 0 : peer->second.count;
+}
+
+void ChunkPicker::ForEachHolders(const std::function<void(ChunkIndex, uint32_t)>& visit) const {
+  const auto complete = static_cast<uint32_t>(
+      std::count_if(peers_.begin(), peers_.end(), [](const auto& peer) { return peer.second.complete; }));
+  for (uint32_t chunk = 0; chunk < chunk_count_; ++chunk) {
+    visit(ChunkIndex(chunk), complete + chunks_.holders[chunk]);
+  }
+}
+
+void ChunkPicker::ForEachUnderWay(const std::function<void(ChunkIndex)>& visit) const {
+  for (const auto& [chunk, slots] : asked_) visit(chunk);
+  for (const ChunkIndex chunk : arrived_) visit(chunk);
 }
 
 bool ChunkPicker::Copy(PeerSlot slot, ChunkIndex chunk) {

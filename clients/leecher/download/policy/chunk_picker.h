@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <span>
@@ -59,6 +60,12 @@ class ChunkPicker {
   // sequential.
   bool indifferent() const;
 
+  // Counts `chunk` as requested from `peer`, whatever its priority is; skipped chunks too. Returns false (no
+  // effect) unless the chunk is missing, requested from no peer, and `peer` holds it.
+  bool Take(PeerSlot peer, ChunkIndex chunk);
+  // Neither held nor verified at the moment, though it may be requested.
+  bool IsMissing(ChunkIndex chunk) const { return !IsHeld(chunk.value()) && !arrived_.contains(chunk); }
+
   // Returns the next chunk to request from `peer`, which counts as asked from now on; none if the peer holds
   // nothing that is wanted.
   std::optional<ChunkIndex> Pick(PeerSlot peer);
@@ -74,6 +81,12 @@ class ChunkPicker {
   // The peers from which `chunk` is requested.
   std::span<const PeerSlot> AskedOf(ChunkIndex chunk) const;
   bool Holds(PeerSlot peer, ChunkIndex chunk) const;
+  // How many chunks `peer` holds; 0 for an unknown one.
+  uint32_t CountOf(PeerSlot peer) const;
+  // Calls `visit` for each chunk, in ascending order, with the number of peers that hold it.
+  void ForEachHolders(const std::function<void(ChunkIndex, uint32_t holders)>& visit) const;
+  // Calls `visit` for each chunk that is requested or being verified, in no order.
+  void ForEachUnderWay(const std::function<void(ChunkIndex)>& visit) const;
 
   // `peer` will not send `chunk`. Returns true if no other peer owes it, so that it is wanted again.
   bool Return(PeerSlot peer, ChunkIndex chunk);
@@ -83,6 +96,7 @@ class ChunkPicker {
   void Stored(ChunkIndex chunk);
   void Rejected(ChunkIndex chunk);
 
+  uint32_t size() const { return chunk_count_; }  // chunks in the content
   // Numbers of chunks. A skipped chunk is not wanted, but may be held.
   uint32_t wanted() const { return wanted_; }
   uint32_t asked() const { return static_cast<uint32_t>(asked_.size()); }

@@ -54,11 +54,11 @@ TEST(ChunkPicker, PicksTheRarestFirst) {
   const RarityCase cases[] = {
       {"two levels", {{0, 1, 2}, {0, 1, 2, 3, 4}}, {{3, 4}, {0, 1, 2}}},
       {"three levels", {{0}, {0, 1}, {0, 1, 2}}, {{2}, {1}, {0}}},
-      {"what nobody else has", {{1, 2, 3}, {0, 1, 2, 3}}, {{0}, {1, 2, 3}}},
+      {"what no other peer has", {{1, 2, 3}, {0, 1, 2, 3}}, {{0}, {1, 2, 3}}},
   };
   for (const RarityCase& test : cases) {
     SCOPED_TRACE(test.what);
-    ChunkPicker picker(ChunkSet(6), 1);  // chunk 5 is nobody's, so that no peer is complete
+    ChunkPicker picker(ChunkSet(6), 1);  // no peer holds chunk 5, so that no peer is complete
     uint32_t slot = 0;
     for (const auto& holds : test.peers) {
       ChunkSet set(6);
@@ -110,7 +110,7 @@ TEST(ChunkPicker, CopiesToOneMorePeer) {
   picker.AddPeer(kA, ChunkSet::All(2));
   picker.AddPeer(kB, SetOf(2, {0}));
   picker.AddPeer(kC, ChunkSet::All(2));
-  EXPECT_FALSE(picker.Copy(kB, ChunkIndex(0))) << "nobody was asked";
+  EXPECT_FALSE(picker.Copy(kB, ChunkIndex(0))) << "no peer was asked";
   EXPECT_EQ(PickAll(picker, kA).size(), 2u);
   EXPECT_FALSE(picker.Copy(kA, ChunkIndex(0))) << "it is the one that was asked";
   EXPECT_FALSE(picker.Copy(kB, ChunkIndex(1))) << "it does not hold it";

@@ -65,7 +65,7 @@ TEST(PeerCredit, CountsBytesWhateverTheChunks) {
   EXPECT_NEAR(static_cast<double>(small.window_bytes()), static_cast<double>(large.window_bytes()), kChunk);
 }
 
-TEST(PeerCredit, ChunksThatComeMakeRoomBitByBit) {
+TEST(PeerCredit, ArrivingBytesMakeRoom) {
   PeerCredit credit(CreditLimits{}, /*on_probation=*/false, kStart);
   EXPECT_TRUE(credit.HasRoom());
   credit.Asked(kStart, kChunk);

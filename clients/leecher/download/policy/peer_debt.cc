@@ -78,13 +78,30 @@ std::deque<PeerDebt::Owed>::iterator PeerDebt::Place(ChunkIndex chunk) {
   return std::find_if(owed_.begin(), owed_.end(), [chunk](const Owed& owed) { return owed.chunk == chunk; });
 }
 
+absl::Duration PeerDebt::TimeToBring(uint32_t length_bytes, absl::Duration now) {
+  const uint64_t credit_bytes = std::min(credit_.owed_bytes(), uint64_t{credits_} * chunk_bytes_);
+  return credit_.TimeToBring(credit_.owed_bytes() - credit_bytes + length_bytes, now);
+}
+
 // A peer that serves many in turn brings little in a second, but a chunk that it has begun comes at its full
 // rate; so such a chunk is judged by itself.
+absl::Duration PeerDebt::TimeUntil(const Owed& owed, uint64_t ahead_bytes, absl::Duration now) {
+  return owed.begun ? TimeToEnd(owed, now) : credit_.TimeToBring(ahead_bytes, now);
+}
+
+absl::Duration PeerDebt::TimeUntil(ChunkIndex chunk, absl::Duration now) {
+  uint64_t ahead_bytes = 0;
+  for (auto owed = owed_.begin();; ++owed) {
+    ahead_bytes += owed->left_bytes;
+    if (owed->chunk == chunk) return TimeUntil(*owed, ahead_bytes, now);
+  }
+}
+
 void PeerDebt::CollectLate(absl::Duration now, LateChunks* late) {
   uint64_t ahead_bytes = 0;
   for (const Owed& owed : owed_) {
     ahead_bytes += owed.left_bytes;
-    late->Add(owed.chunk, owed.begun ? TimeToEnd(owed, now) : credit_.TimeToBring(ahead_bytes, now));
+    late->Add(owed.chunk, TimeUntil(owed, ahead_bytes, now));
   }
 }
 

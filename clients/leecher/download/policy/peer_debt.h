@@ -99,6 +99,11 @@ class PeerDebt {
   PeerCredit& credit() { return credit_; }
   const PeerCredit& credit() const { return credit_; }
 
+  // Returns the expected time until a further chunk of `length_bytes` arrives, if it is requested by index now:
+  // peers send what is requested by index before what they choose themselves.
+  absl::Duration TimeToBring(uint32_t length_bytes, absl::Duration now);
+  // Returns the expected time until a chunk that is owed arrives. Requires: it is owed.
+  absl::Duration TimeUntil(ChunkIndex chunk, absl::Duration now);
   // Adds the chunks that are owed by index, with the time until each arrives.
   void CollectLate(absl::Duration now, LateChunks* late);
   // Sends the queued requests, credits and cancellations.
@@ -106,6 +111,8 @@ class PeerDebt {
 
  private:
   std::deque<Owed>::iterator Place(ChunkIndex chunk);
+  // `ahead_bytes`: owed up to the end of this chunk.
+  absl::Duration TimeUntil(const Owed& owed, uint64_t ahead_bytes, absl::Duration now);
 
   PeerCredit credit_;
   uint32_t chunk_bytes_;

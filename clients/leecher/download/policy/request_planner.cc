@@ -22,6 +22,13 @@ constexpr double kFarSlower = 0.1;
 // at most, also when thousands of small chunks are owed.
 constexpr absl::Duration kPausePerLateChunk = absl::Microseconds(3);
 
+// So many urgent chunks are known, and so many that no peer takes are looked at in one plan, so that a plan
+// takes bounded time.
+constexpr size_t kMaxUrgent = 1024;
+constexpr size_t kUntakenPerPlan = 32;
+// Between two looks at urgent chunks that were requested already.
+constexpr absl::Duration kPauseOfUrgent = absl::Milliseconds(20);
+
 bool IsIn(ChunkIndex chunk, const std::vector<ChunkRange>& ranges) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const ChunkRange& range) {
     return chunk >= range.first && chunk.value() - range.first.value() < range.count;
@@ -159,6 +166,7 @@ void RequestPlanner::SetPaused(bool paused, absl::Duration now) {
 // --- Planning
 
 void RequestPlanner::Plan(absl::Duration now, RequestSink& sink) {
+  if (!paused_ && first_urgent_ < urgent_.size()) DealUrgent(now);
   if (!paused_ && !picker_.done()) {
     if (picker_.wanted() > 0) Deal(now);
     CopyLate(now);
@@ -178,6 +186,92 @@ void RequestPlanner::Deal(absl::Duration now) {
   }
   rotation_.Deal(std::span<Peer*>(takers_),
                  [&](Peer* peer) { return MayOweMore(*peer, share_bytes) && GiveOne(*peer, now); });
+}
+
+void RequestPlanner::SetUrgent(std::vector<DueChunk> chunks) {
+  urgent_ = std::move(chunks);
+  std::erase_if(urgent_, [this](const DueChunk& due) { return due.chunk.value() >= picker_.size(); });
+  if (urgent_.size() > kMaxUrgent) urgent_.resize(kMaxUrgent);
+  first_urgent_ = 0;
+}
+
+void RequestPlanner::DealUrgent(absl::Duration now) {
+  while (first_urgent_ < urgent_.size() && !picker_.IsMissing(urgent_[first_urgent_].chunk)) ++first_urgent_;
+  const bool look_at_asked = now >= next_look_at_urgent_;
+  if (look_at_asked) next_look_at_urgent_ = now + kPauseOfUrgent;
+  size_t untaken = 0;
+  for (size_t at = first_urgent_; at < urgent_.size() && untaken < kUntakenPerPlan; ++at) {
+    const DueChunk& urgent = urgent_[at];
+    if (!picker_.IsMissing(urgent.chunk)) continue;
+    if (picker_.AskedOf(urgent.chunk).empty()) {
+      if (!AskUrgent(urgent, now)) ++untaken;
+    } else if (look_at_asked) {
+      CopyUrgent(urgent, now);
+    }
+  }
+}
+
+// What must not wait may be requested beyond the window, by as much again, and by a chunk at least.
+bool RequestPlanner::MayOverdraw(const Peer& peer) const {
+  const PeerCredit& credit = peer.debt.credit();
+  return !peer.blocked && peer.debt.chunks() < options_.credit.max_chunks &&
+         credit.owed_bytes() <
+             credit.window_bytes() + std::max<uint64_t>(credit.window_bytes(), options_.chunk_bytes);
+}
+
+// A chunk goes to the peer that will send it first, or to one with room that will be in time: it would come too
+// late from a slow peer that happens to have room.
+bool RequestPlanner::AskUrgent(const DueChunk& urgent, absl::Duration now) {
+  Peer* first = nullptr;
+  Peer* roomy = nullptr;
+  absl::Duration time_of_first;
+  absl::Duration time_of_roomy;
+  for (Peer* peer : order_) {
+    PeerDebt& debt = peer->debt;
+    const bool has_room = HasRoom(*peer) && debt.chunks() < options_.credit.max_chunks;
+    // How soon a peer is that owes something and has sent nothing cannot be said.
+    const bool is_judged = debt.chunks() == 0 || debt.credit().BytesPerSecond(now) > 0;
+    if ((!has_room && !is_judged) || !picker_.Holds(peer->slot, urgent.chunk)) continue;
+    const absl::Duration time = debt.TimeToBring(Length(urgent.chunk), now);
+    if (first == nullptr || time < time_of_first) {
+      first = peer;
+      time_of_first = time;
+    }
+    if (has_room && (roomy == nullptr || time < time_of_roomy)) {
+      roomy = peer;
+      time_of_roomy = time;
+    }
+  }
+  if (first == nullptr) return false;
+  const absl::Duration left = urgent.due - now;
+  Peer* taker = nullptr;
+  if (roomy != nullptr && (time_of_roomy <= time_of_first || time_of_roomy <= left)) {
+    taker = roomy;
+  } else if (MayOverdraw(*first) && kClearlySooner * time_of_first + options_.credit.margin >= left) {
+    taker = first;
+  }
+  if (taker == nullptr || !picker_.Take(taker->slot, urgent.chunk)) return false;
+  Ask(*taker, urgent.chunk, now);
+  return true;
+}
+
+void RequestPlanner::CopyUrgent(const DueChunk& urgent, absl::Duration now) {
+  const std::span<const PeerSlot> asked = picker_.AskedOf(urgent.chunk);
+  Peer* owing = asked.size() == 1 ? Find(asked[0]) : nullptr;
+  if (owing == nullptr || owing->debt.Find(urgent.chunk) == nullptr) return;
+  const absl::Duration theirs = owing->debt.TimeUntil(urgent.chunk, now);
+  if (now + theirs <= urgent.due) return;
+  Peer* first = nullptr;
+  absl::Duration time_of_first;
+  for (Peer* peer : order_) {
+    if (peer == owing || !MayOverdraw(*peer) || !picker_.Holds(peer->slot, urgent.chunk)) continue;
+    const absl::Duration time = peer->debt.TimeToBring(Length(urgent.chunk), now);
+    if (first != nullptr && time >= time_of_first) continue;
+    first = peer;
+    time_of_first = time;
+  }
+  if (first == nullptr || kClearlySooner * time_of_first + options_.credit.margin >= theirs) return;
+  if (picker_.Copy(first->slot, urgent.chunk)) Ask(*first, urgent.chunk, now);
 }
 
 // Small chunks are asked for many at a time, so that not each of them costs a message.

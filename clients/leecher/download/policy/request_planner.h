@@ -14,6 +14,7 @@
 #include "clients/leecher/download/policy/chunk_picker.h"
 #include "clients/leecher/download/policy/peer_credit.h"
 #include "clients/leecher/download/policy/peer_debt.h"
+#include "clients/leecher/download/policy/read_ahead.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 
@@ -49,6 +50,11 @@ class RequestRotation {
 //
 // - Which chunk: ChunkPicker (rarest first, by priority, or in order). How much from one peer: PeerCredit.
 //   What was requested from one peer and has not arrived: PeerDebt.
+// - What readers need soon (SetUrgent) is requested before everything else, in the order in which it is due, by
+//   index, each from the peer that is expected to send it first, whatever its share; a slower one gets it if it
+//   will be in time. What would be late otherwise is requested beyond a peer's window too, and what a peer owes
+//   and will send too late is also requested from a second one that is clearly sooner. The rest is distributed
+//   as if there were no readers:
 // - Requests are distributed round-robin over the peers that have room, so that equal peers get equal shares.
 // - A peer that serves_any is given credits and chooses itself what it has sent least. It is sent requests by
 //   index, as the others are, once it says NothingFresh, and while indices matter here (priorities, skipped
@@ -61,7 +67,8 @@ class RequestRotation {
 //
 // Pure: no sockets, no threads; `now` is Clock::Uptime() (or a simulator's) and never goes back; the
 // randomness comes from the seed. A Plan costs O(peers), and O(outstanding chunks) more when a peer has
-// nothing else to send. One thread.
+// nothing else to send; while there are urgent chunks, O(urgent chunks) more, and O(peers) for each that is
+// requested. One thread.
 class RequestPlanner {
  public:
   struct Options {
@@ -114,6 +121,8 @@ class RequestPlanner {
   void SetPriority(ChunkRange chunks, FilePriority priority) { picker_.SetPriority(chunks, priority); }
   // Chunks are requested in order (within one priority) instead of rarest first.
   void SetSequential(bool sequential) { picker_.SetSequential(sequential); }
+  // Exactly these are needed soon, in this order; skipped ones too. Chunks beyond the content are ignored.
+  void SetUrgent(std::vector<DueChunk> chunks);
   // Nothing is requested while paused.
   void SetPaused(bool paused, absl::Duration now);
 
@@ -127,6 +136,10 @@ class RequestPlanner {
   // is far slower than the others.
   std::optional<PeerSlot> Useless(absl::Duration now);
 
+  // Not held, and not being verified. Requires: chunk < the content's number of chunks.
+  bool IsMissing(ChunkIndex chunk) const { return picker_.IsMissing(chunk); }
+  // For viewers.
+  const ChunkPicker& picker() const { return picker_; }
   bool done() const { return picker_.done(); }          // all that is not skipped is held
   uint32_t held() const { return picker_.held(); }      // chunks
   uint32_t wanted() const { return picker_.wanted(); }  // requested from no peer
@@ -153,9 +166,13 @@ class RequestPlanner {
   void Ask(Peer& peer, ChunkIndex chunk, absl::Duration now);
   bool IsAskedAny(const Peer& peer) const { return peer.serves_any && picker_.indifferent(); }
   static bool HasRoom(const Peer& peer);
+  bool MayOverdraw(const Peer& peer) const;
   bool MayOweMore(const Peer& peer, uint64_t share_bytes) const;
   bool GiveOne(Peer& peer, absl::Duration now);
   void Deal(absl::Duration now);
+  void DealUrgent(absl::Duration now);
+  bool AskUrgent(const DueChunk& urgent, absl::Duration now);
+  void CopyUrgent(const DueChunk& urgent, absl::Duration now);
   void CopyLate(absl::Duration now);
 
   const Options options_;
@@ -166,6 +183,9 @@ class RequestPlanner {
   RequestRotation rotation_;
   std::vector<Peer*> takers_;  // these two are members only to reuse their memory
   LateChunks late_;
+  std::vector<DueChunk> urgent_;
+  size_t first_urgent_ = 0;  // those of urgent_ before it are held
+  absl::Duration next_look_at_urgent_ = -absl::InfiniteDuration();
   absl::Duration next_look_at_late_ = -absl::InfiniteDuration();
 };
 

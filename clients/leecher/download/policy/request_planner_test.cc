@@ -216,7 +216,7 @@ TEST_F(RequestPlannerTest, StealsFromABusyPeerAndCancelsAtTheFirstByte) {
   EXPECT_TRUE(planner_->Arrived(kB, chunk, now_));
 }
 
-TEST_F(RequestPlannerTest, WhoeverBeganKeepsItAndTheRaceEndsAtTheFirstArrival) {
+TEST_F(RequestPlannerTest, ThePeerThatBeganKeepsTheChunkUntilTheFirstArrival) {
   Start(ChunkSet(1));
   Join(kA, ChunkSet::All(1));
   Join(kB, ChunkSet::All(1));
@@ -361,7 +361,7 @@ TEST_F(RequestPlannerTest, AsksOthersForWhatIsWrong) {
   EXPECT_EQ(Only(requested_, kB), chunk);
 }
 
-TEST_F(RequestPlannerTest, WhatALeaverOwedIsWantedAgain) {
+TEST_F(RequestPlannerTest, ChunksOfAPeerThatLeftAreWantedAgain) {
   Start(ChunkSet(3));
   Join(kA, ChunkSet::All(3));
   Plan();
@@ -372,7 +372,7 @@ TEST_F(RequestPlannerTest, WhatALeaverOwedIsWantedAgain) {
   EXPECT_EQ(Only(requested_, kB), chunk);
 }
 
-TEST_F(RequestPlannerTest, TellsWhoIsFrozen) {
+TEST_F(RequestPlannerTest, NamesTheFrozenPeers) {
   Start(ChunkSet(100));
   Join(kA, ChunkSet::All(100));
   Join(kB, ChunkSet::All(100));

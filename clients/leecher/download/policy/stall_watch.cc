@@ -12,11 +12,31 @@ std::string Count(uint32_t n, const char* one, const char* many) {
 }
 
 std::string AboutTrackers(const StallFacts& facts) {
+  if (facts.trackers_away == 0 && facts.trackers_refusing > 0) {
+    return absl::StrCat("; ", Count(facts.trackers_refusing, "tracker refuses", "trackers refuse"),
+                        " to answer");
+  }
   if (facts.trackers_away == 0) return "";
   if (facts.trackers_away == facts.trackers) {
     return facts.trackers == 1 ? "; the tracker does not answer" : "; no tracker answers";
   }
   return absl::StrCat("; ", Count(facts.trackers_away, "tracker does", "trackers do"), " not answer");
+}
+
+std::string AboutContent(const StallFacts& facts) {
+  if (facts.trackers_unknowing == 0) {
+    if (facts.trackers_refusing > 0) return "no tracker accepts the request";
+    return facts.trackers == 1 ? "the tracker does not answer" : "no tracker answers";
+  }
+  if (facts.trackers == 1) {
+    return facts.trackers_warming_up > 0 ? "the tracker started a moment ago and does not know it yet"
+                                         : "the tracker does not know it yet";
+  }
+  if (facts.trackers_warming_up > 0) {
+    return absl::StrCat("no tracker knows it yet; ", Count(facts.trackers_warming_up, "tracker", "trackers"),
+                        " started a moment ago", AboutTrackers(facts));
+  }
+  return "no tracker knows it yet" + AboutTrackers(facts);
 }
 
 std::string AboutPeers(const StallFacts& facts) {
@@ -34,9 +54,17 @@ std::string AboutPeers(const StallFacts& facts) {
   if (facts.peers_connecting > 0) {
     return absl::StrCat("connecting to ", Count(facts.peers_connecting, "peer", "peers"));
   }
+  if (facts.peers_known > 0 && facts.peers_named == 0) {
+    return facts.peers_known == 1 ? "the peer that had it is gone"
+                                  : absl::StrCat("the ", facts.peers_known, " peers that had it are gone");
+  }
   if (facts.peers_busy > 0 && facts.peers_busy == facts.peers_known) {
     return absl::StrCat(Count(facts.peers_busy, "known peer is", "known peers are"),
                         " busy; trying again soon");
+  }
+  if (facts.peers_broken > 0 && facts.peers_broken == facts.peers_known) {
+    return absl::StrCat(Count(facts.peers_broken, "known peer", "known peers"),
+                        " can't read the file any more");
   }
   if (facts.peers_known > 0) {
     return absl::StrCat(Count(facts.peers_known, "known peer", "known peers"),
@@ -55,8 +83,10 @@ constexpr absl::Duration kBetweenReasons = absl::Seconds(5);
 }  // namespace
 
 std::string StallReason(const StallFacts& facts) {
-  if (!facts.content_found) return facts.trackers == 1 ? "the tracker does not answer" : "no tracker answers";
-  return AboutPeers(facts) + AboutTrackers(facts);
+  if (!facts.content_found) return AboutContent(facts);
+  std::string reason = AboutPeers(facts) + AboutTrackers(facts);
+  if (facts.replaced) absl::StrAppend(&reason, "; its name means another content by now");
+  return reason;
 }
 
 StallWatch::StallWatch(absl::Duration patience, absl::Duration now,

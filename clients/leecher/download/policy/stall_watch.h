@@ -11,15 +11,22 @@ namespace shoal::leecher {
 // The facts about a download that receives nothing.
 struct StallFacts {
   bool content_found = false;
+  uint32_t trackers_unknowing = 0;   // that do not know the content
+  uint32_t trackers_warming_up = 0;  // of these: that started a moment ago
   bool have_manifest = false;
   uint32_t trackers = 0;
   uint32_t trackers_away = 0;
-  uint32_t peers_known = 0;    // not dropped for good
-  uint32_t peers_dropped = 0;  // for good
+  uint32_t trackers_refusing = 0;  // they answered with an error
+  uint32_t peers_known = 0;        // not dropped for good
+  uint32_t peers_named = 0;        // of these: connected, or returned by the last lookup of some tracker
+  uint32_t peers_dropped = 0;      // for good
   uint32_t peers_connecting = 0;
   uint32_t peers_ready = 0;
-  uint32_t peers_owing = 0;  // ready, silent, with requests outstanding
-  uint32_t peers_busy = 0;   // refused temporarily
+  uint32_t peers_owing = 0;   // ready, silent, with requests outstanding
+  uint32_t peers_busy = 0;    // refused temporarily
+  uint32_t peers_broken = 0;  // can't read what they offer
+  // The name that was asked for means another content by now.
+  bool replaced = false;
   bool disk_behind = false;  // chunks wait for the disk
 };
 

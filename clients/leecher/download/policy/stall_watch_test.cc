@@ -28,7 +28,7 @@ class StallWatchTest : public testing::Test {
   StallFacts facts_ = {.content_found = true, .have_manifest = true, .trackers = 1};
 };
 
-TEST_F(StallWatchTest, TellsOnceWhyNothingMovesAndOnceThatItMoves) {
+TEST_F(StallWatchTest, ReportsAReasonOnceAndItsEndOnce) {
   StallWatch watch = Watch();
   Check(watch, absl::Seconds(1.9));
   EXPECT_THAT(told_, IsEmpty());
@@ -43,7 +43,7 @@ TEST_F(StallWatchTest, TellsOnceWhyNothingMovesAndOnceThatItMoves) {
   EXPECT_EQ(watch.because(), "");
 }
 
-TEST_F(StallWatchTest, AnEventThatMovesThingsIsToldAtOnce) {
+TEST_F(StallWatchTest, ProgressIsReportedAtOnce) {
   StallWatch watch = Watch();
   Check(watch, absl::Seconds(3));
   watch.Moved(kStart + absl::Seconds(3));
@@ -77,14 +77,39 @@ TEST(StallReason, SaysWhatIsMissing) {
   facts.trackers = 2;
   EXPECT_EQ(StallReason(facts), "no tracker answers");
 
+  facts.trackers_unknowing = 1;
+  facts.trackers_away = 1;
+  EXPECT_EQ(StallReason(facts), "no tracker knows it yet; 1 tracker does not answer");
+  facts.trackers_unknowing = 2;
+  facts.trackers_away = 0;
+  EXPECT_EQ(StallReason(facts), "no tracker knows it yet");
+  facts.trackers_warming_up = 1;
+  EXPECT_EQ(StallReason(facts), "no tracker knows it yet; 1 tracker started a moment ago");
+  facts.trackers = 1;
+  facts.trackers_unknowing = 1;
+  EXPECT_EQ(StallReason(facts), "the tracker started a moment ago and does not know it yet");
+  facts.trackers_warming_up = 0;
+  EXPECT_EQ(StallReason(facts), "the tracker does not know it yet");
+
   facts = Fetching();
   EXPECT_EQ(StallReason(facts), "no peer has it at the moment");
+  facts.replaced = true;
+  EXPECT_EQ(StallReason(facts), "no peer has it at the moment; its name means another content by now");
+  facts.replaced = false;
   facts.trackers_away = 1;
   EXPECT_EQ(StallReason(facts), "no peer has it at the moment; the tracker does not answer");
 
   facts = Fetching();
   facts.peers_known = 2;
+  EXPECT_EQ(StallReason(facts), "the 2 peers that had it are gone");
+  facts.peers_known = 1;
+  EXPECT_EQ(StallReason(facts), "the peer that had it is gone");
+  facts.peers_known = 2;
+  facts.peers_named = 1;
   EXPECT_EQ(StallReason(facts), "2 known peers can't be reached; trying again soon");
+  facts.peers_broken = 2;
+  EXPECT_EQ(StallReason(facts), "2 known peers can't read the file any more");
+  facts.peers_broken = 0;
   facts.peers_busy = 2;
   EXPECT_EQ(StallReason(facts), "2 known peers are busy; trying again soon");
   facts.peers_connecting = 1;

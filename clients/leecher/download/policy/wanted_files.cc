@@ -1,12 +1,31 @@
 #include "clients/leecher/download/policy/wanted_files.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
-#include <fnmatch.h>
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "shoal/content/manifest/content_path.h"
 
 namespace shoal::leecher {
 namespace {
+
+// The path inside the content that the link names, without following any other link.
+std::string LeadsTo(const LinkEntry& link) {
+  std::vector<std::string> components = absl::StrSplit(FolderOf(link.path), '/', absl::SkipEmpty());
+  for (const absl::string_view component : absl::StrSplit(link.target, '/', absl::SkipEmpty())) {
+    if (component == ".") continue;
+    if (component != "..") {
+      components.emplace_back(component);
+    } else if (!components.empty()) {
+      components.pop_back();
+    }
+  }
+  return absl::StrJoin(components, "/");
+}
 
 bool AnyMatches(const std::vector<std::string>& globs, const std::string& path) {
   return std::any_of(globs.begin(), globs.end(),
@@ -31,6 +50,16 @@ FilePriority SelectionRules::PriorityOf(const std::string& path) const {
   return last == priorities.rend() ? FilePriority::kNormal : last->priority;
 }
 
+bool SelectionRules::WantsEntry(const std::string& path) const {
+  const std::string as_folder = path + "/";
+  if (!include.empty() && !AnyMatches(include, path) && !AnyMatches(include, as_folder)) return false;
+  if (AnyMatches(exclude, path) || AnyMatches(exclude, as_folder)) return false;
+  const auto last = std::find_if(priorities.rbegin(), priorities.rend(), [&](const Priority& rule) {
+    return GlobMatches(rule.glob, path) || GlobMatches(rule.glob, as_folder);
+  });
+  return last == priorities.rend() || last->priority != FilePriority::kSkip;
+}
+
 WantedFiles::WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules)
     : manifest_(std::move(manifest)) {
   priorities_.reserve(manifest_->files().size());
@@ -38,6 +67,29 @@ WantedFiles::WantedFiles(std::shared_ptr<const Manifest> manifest, const Selecti
     const FileIndex index(static_cast<uint32_t>(priorities_.size()));
     priorities_.push_back(rules.everything() ? FilePriority::kNormal : rules.PriorityOf(file.path));
     if (wanted(index)) Count(index, true);
+  }
+  if (!rules.include.empty()) IncludeTargetsOfLinks(rules);
+}
+
+void WantedFiles::IncludeTargetsOfLinks(const SelectionRules& rules) {
+  std::unordered_map<std::string, const LinkEntry*> links;
+  for (const LinkEntry& link : manifest_->links()) links.emplace(link.path, &link);
+  const std::vector<FileEntry>& files = manifest_->files();
+  for (const LinkEntry& link : manifest_->links()) {
+    const FilePriority priority = rules.PriorityOf(link.path);
+    if (priority == FilePriority::kSkip) continue;
+    std::string path = link.path;
+    int followed = 0;
+    for (auto next = links.find(path); next != links.end() && followed < kMaxLinksFollowed;
+         next = links.find(path), ++followed) {
+      path = LeadsTo(*next->second);
+    }
+    const auto file = std::lower_bound(
+        files.begin(), files.end(), path,
+        [](const FileEntry& entry, const std::string& wanted_path) { return entry.path < wanted_path; });
+    if (file == files.end() || file->path != path || AnyMatches(rules.exclude, path)) continue;
+    const FileIndex index(static_cast<uint32_t>(file - files.begin()));
+    if (!wanted(index)) Set(index, priority);
   }
 }
 
@@ -116,6 +168,11 @@ void WantedProgress::Gained(ChunkIndex chunk) {
   ++chunks_held_;
   held_bytes_ += LengthOf(chunk);
   AdvanceInOrder();
+}
+
+void WantedProgress::SetHeld(ChunkSet held) {
+  held_ = std::move(held);
+  Want(ChunkSet(wanted_));
 }
 
 void WantedProgress::AdvanceInOrder() {

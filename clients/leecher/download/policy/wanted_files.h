@@ -38,10 +38,14 @@ struct SelectionRules {
 
   bool everything() const { return include.empty() && exclude.empty() && priorities.empty(); }
   FilePriority PriorityOf(const std::string& path) const;
+  // Returns: whether the empty folder or symbolic link at `path` is wanted, by the same rules; a glob that
+  // ends in a slash matches the folder itself as well.
+  bool WantsEntry(const std::string& path) const;
 };
 
 // The priority of each file of a content, and of its chunks: chunks never span two files, so a chunk has its
-// file's priority. Pure; one thread, or immutable.
+// file's priority. A symbolic link that is included includes the file that it leads to, unless that is
+// excluded. Pure; one thread, or immutable.
 class WantedFiles {
  public:
   WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules);
@@ -67,6 +71,7 @@ class WantedFiles {
 
  private:
   void Count(FileIndex file, bool in);
+  void IncludeTargetsOfLinks(const SelectionRules& rules);
 
   const std::shared_ptr<const Manifest> manifest_;
   std::vector<FilePriority> priorities_;  // per file
@@ -85,6 +90,8 @@ class WantedProgress {
   // Only these are wanted from now on. Linear in the chunks.
   void Want(ChunkSet wanted);
   void Gained(ChunkIndex chunk);
+  // Exactly these are held from now on. Linear in the chunks.
+  void SetHeld(ChunkSet held);
 
   uint32_t chunks_held() const { return chunks_held_; }
   uint64_t held_bytes() const { return held_bytes_; }

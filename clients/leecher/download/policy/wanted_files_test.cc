@@ -75,6 +75,48 @@ ChunkRange Chunks(uint32_t first, uint32_t count) {
   return {ChunkIndex(first), count};
 }
 
+TEST(SelectionRules, CoverEmptyFoldersAndLinks) {
+  SelectionRules rules;
+  EXPECT_TRUE(rules.WantsEntry("a/b"));
+  rules.include = {"a/", "*.link"};
+  EXPECT_TRUE(rules.WantsEntry("a"));
+  EXPECT_TRUE(rules.WantsEntry("a/b"));
+  EXPECT_TRUE(rules.WantsEntry("c/x.link"));
+  EXPECT_FALSE(rules.WantsEntry("c"));
+  rules.exclude = {"a/b/"};
+  EXPECT_TRUE(rules.WantsEntry("a/c"));
+  EXPECT_FALSE(rules.WantsEntry("a/b"));
+  rules.priorities = {{"a/c", kSkip}};
+  EXPECT_FALSE(rules.WantsEntry("a/c"));
+}
+
+TEST(WantedFilesTest, AnIncludedLinkIncludesItsFile) {
+  // Laid out like a model cache.
+  const auto manifest = std::make_shared<const Manifest>(
+      Manifest::Create(Manifest::Kind::kFolder, "cache", kChunk,
+                       {{"blobs/1", 0, false}, {"blobs/2", 0, false}, {"blobs/3", 0, false}}, {}, {},
+                       {{"snapshots/a/again", "./config"},
+                        {"snapshots/a/config", "../../blobs/1"},
+                        {"snapshots/a/nothing", "../nothing"},
+                        {"snapshots/b/model", "../../blobs/2"}})
+          .value());
+  const auto wanted = [&](const SelectionRules& rules) {
+    const WantedFiles files(manifest, rules);
+    std::vector<bool> result;
+    for (uint32_t i = 0; i < 3; ++i) result.push_back(files.wanted(FileIndex(i)));
+    return result;
+  };
+  SelectionRules rules;
+  rules.include = {"snapshots/a/"};
+  EXPECT_THAT(wanted(rules), ElementsAre(true, false, false));
+  rules.include = {"again"};
+  EXPECT_THAT(wanted(rules), ElementsAre(true, false, false));
+  rules.include = {"snapshots/"};
+  EXPECT_THAT(wanted(rules), ElementsAre(true, true, false));
+  rules.exclude = {"blobs/2"};
+  EXPECT_THAT(wanted(rules), ElementsAre(true, false, false));
+}
+
 TEST(WantedFilesTest, WithoutRulesEverythingIsNormal) {
   const WantedFiles wanted(Folder(), SelectionRules());
   EXPECT_TRUE(wanted.everything());

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -10,6 +11,7 @@
 #include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "clients/leecher/download/storage/disk_pipeline.h"
+#include "shoal/content/manifest/file_selection.h"
 #include "shoal/content/store/chunk_store.h"
 #include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
@@ -22,7 +24,12 @@ class WantedStoreEvents {
   virtual void StoreOpened(const absl::Status& status) = 0;
   // The store has the new selection; an error leaves it unchanged.
   virtual void StoreSelected(const absl::Status& status) = 0;
+  // ABORTED: another program damaged chunks, which are no longer held; they must be fetched again before the
+  // next Finish.
   virtual void StoreFinished(const absl::Status& status) = 0;
+  virtual void StoreDiscarded(const absl::Status& status) = 0;
+  // Something that people should know and that is no error.
+  virtual void StoreWarned(const std::string& warning) = 0;
 
  protected:
   ~WantedStoreEvents() = default;
@@ -36,6 +43,8 @@ class WantedStore {
   // All outlive this.
   WantedStore(net::LoopScope& loop, DiskPipeline& disk, std::shared_ptr<SyncThread> sync_thread,
               const DownloadOptions& options, WantedStoreEvents* events);
+  // Closes the store, which those who serve it may hold for longer.
+  ~WantedStore();
 
   // Errors: INVALID_ARGUMENT (no effect) when no file is wanted. Otherwise StoreOpened follows.
   absl::Status Open(std::shared_ptr<const Manifest> manifest);
@@ -43,8 +52,14 @@ class WantedStore {
   // store is being opened.
   void SetFilePriority(FileIndex file, FilePriority priority);
   void SetFilePriority(const std::string& glob, FilePriority priority);
+  // These files are read, which makes room for those of them that are skipped, though they stay skipped. If that
+  // changes anything, StoreSelected follows; when there is no room for them, StoreWarned comes before it.
+  // Requires: the store is open.
+  void SetRead(const std::vector<FileIndex>& files);
   // StoreFinished follows. Requires: the store is open and not busy.
   void Finish();
+  // See ChunkStore::Discard. StoreDiscarded follows. Requires: the store is open and not busy.
+  void Discard();
 
   // An operation is in progress, and an event will follow.
   bool busy() const { return busy_; }
@@ -53,6 +68,12 @@ class WantedStore {
   // Both require: Open() returned OK.
   const Manifest& manifest() const { return *manifest_; }
   const WantedFiles& wanted() const { return *wanted_; }
+  // There was no room for this file when it was last given to SetRead.
+  bool Refuses(FileIndex file) const;
+  // A skipped file is read: the store can't be finished.
+  bool reads_skipped() const;
+  // The store has room for the file, so that its chunks can be put. Requires: is_open().
+  bool Takes(FileIndex file) const { return taken_.Wants(file); }
 
   // Requires: is_open().
   void Gained(ChunkIndex chunk) { progress_->Gained(chunk); }
@@ -62,6 +83,10 @@ class WantedStore {
  private:
   void Changed();
   void Select();
+  // The wanted files, and those that are read.
+  FileSelection Selection() const;
+  // Which empty folders and links are wanted, by the rules of the selection.
+  ContentEntries::Wants WantsEntry() const;
   // The store was opened, or has the new selection.
   void Settle(const absl::Status& status);
 
@@ -70,14 +95,18 @@ class WantedStore {
   const std::shared_ptr<SyncThread> sync_thread_;
   const DownloadOptions& options_;
   WantedStoreEvents* const events_;
-  SelectionRules rules_;  // before there is a manifest
+  SelectionRules rules_;
   std::shared_ptr<const Manifest> manifest_;
   std::optional<WantedFiles> wanted_;  // once there is one
   std::shared_ptr<ChunkStore> store_;
   std::optional<WantedProgress> progress_;
   bool opening_ = true;  // until StoreOpened was called
   bool busy_ = false;
-  bool changed_ = false;  // wanted_ differs from the store's selection
+  bool changed_ = false;            // wanted_ or read_ differs from the store's selection
+  std::vector<FileIndex> read_;     // the skipped ones
+  std::vector<FileIndex> refused_;  // of those
+  FileSelection asked_;             // what the operation in progress selects
+  FileSelection taken_;             // what the store has selected
 };
 
 }  // namespace shoal::leecher

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "clients/leecher/cli/commands/arguments.h"
+#include "clients/leecher/cli/terminal/interrupts.h"
+#include "clients/leecher/download/model/download_options.h"
+#include "clients/leecher/session/exit_code.h"
+#include "shoal/content/manifest/manifest.h"
+
+namespace shoal::leecher {
+
+// Fetches the manifest of a content from the first peer that sends a valid one, and nothing else: no file is
+// made. `request` says what to look up, at which trackers, and how long to wait. Blocks until the manifest is
+// there, the waiting is over, or a signal comes. Errors:
+//   kUnknownContent, kTrackerUnreachable, kTrackerRefused
+//   kAmbiguousName  the message lists the ids
+//   kNoPeer         no peer sent it in time
+//   CANCELLED       by a signal
+absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
+                                                              Interrupts& interrupts);
+
+// `get --dry-run`: shows for each content what `get` would do, and changes nothing. Returns the exit code
+// that `get` would fail with before it fetches a chunk; kOk when it would begin.
+ExitCode RunDryRun(const GetOptions& options, Interrupts& interrupts);
+
+}  // namespace shoal::leecher

@@ -1,0 +1,51 @@
+#include "clients/leecher/cli/commands/tracker_queries.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "shoal/base/error_cause.h"
+
+namespace shoal::leecher {
+namespace {
+
+using ::testing::HasSubstr;
+
+tracking::ContentStatus Content(const std::string& hex_beginning, const std::string& name) {
+  tracking::ContentStatus content;
+  content.summary.id = *ContentId::FromHex(hex_beginning + std::string(64 - hex_beginning.size(), '0'));
+  content.summary.name = name;
+  return content;
+}
+
+TEST(ResolvePrefixTest, APrefixOfOneIdIsThatId) {
+  const std::vector<tracking::ContentStatus> contents = {Content("deadbeef01", "a"),
+                                                         Content("deadbeef02", "b")};
+  const auto key = ResolvePrefix("DEADBEEF02", contents);
+  ASSERT_TRUE(key.ok());
+  EXPECT_EQ(std::get<ContentId>(*key), contents[1].summary.id);
+}
+
+TEST(ResolvePrefixTest, ANameComesFirst) {
+  const auto key = ResolvePrefix("deadbeef", {Content("deadbeef01", "a"), Content("11", "deadbeef")});
+  ASSERT_TRUE(key.ok());
+  EXPECT_EQ(std::get<std::string>(*key), "deadbeef");
+}
+
+TEST(ResolvePrefixTest, APrefixOfNoIdIsAName) {
+  EXPECT_EQ(std::get<std::string>(*ResolvePrefix("deadbeef", {})), "deadbeef");
+}
+
+TEST(ResolvePrefixTest, APrefixOfSeveralIdsIsAnError) {
+  const auto key = ResolvePrefix("deadbeef", {Content("deadbeef01", "a"), Content("deadbeef02", "b")});
+  EXPECT_EQ(key.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CauseOf(key.status()), ErrorCause::kAmbiguousName);
+  EXPECT_THAT(std::string(key.status().message()), HasSubstr("deadbeef02"));
+}
+
+TEST(ResolvePrefixTest, TheSameContentAtTwoTrackersIsOne) {
+  EXPECT_TRUE(ResolvePrefix("deadbeef", {Content("deadbeef01", "a"), Content("deadbeef01", "a")}).ok());
+}
+
+}  // namespace
+}  // namespace shoal::leecher

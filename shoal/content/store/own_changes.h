@@ -1,0 +1,85 @@
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/mutex.h"
+#include "shoal/content/manifest/ids.h"
+#include "shoal/content/publish/file_stamp.h"
+
+namespace shoal {
+
+// Tells files that only this store has changed from files that another program touched. It remembers how each
+// file looked (its FileStamp) after the store's last change; a file that looks otherwise at the
+// next look was touched, even if its mtime was set back. It reads no bytes: what a touched file holds must be
+// checked by its owner.
+//
+// The stamp can't tell another program's write from a write of the store that overlaps it. The kernel's word
+// that another program closed the file after writing (inotify) does, as long as the store keeps the file
+// open; the kernel reports nothing when it has no watch to give. On a file system whose server keeps the times
+// (NFS, SMB, 9P) only length and inode are compared.
+//
+// Thread safety: all methods are thread-safe.
+class OwnChanges {
+ public:
+  // The end of a watch takes the kernel up to 20 ms, which is more than a small download takes. So a file is
+  // watched once the store has had it open for so long.
+  static constexpr absl::Duration kWatchAfter = absl::Milliseconds(250);
+
+  // `files`: their number. `times_are_local`: see above.
+  OwnChanges(size_t files, bool times_are_local, absl::Duration watch_after = kWatchAfter);
+
+  // The file looks like `info` now, and its bytes are accounted for.
+  void Accept(FileIndex file, const struct stat& info);
+  // How the file looks is unknown: it counts as touched until it is accepted.
+  void Doubt(FileIndex file);
+
+  // The store has opened the file for writing as `fd`, which it keeps open. A file that is opened a second
+  // time is judged by its stamp alone: the first descriptor's end can't be told from another program's.
+  void Opened(FileIndex file, int fd);
+
+  // The store writes to the open file `fd` between Begin and End; writes may overlap.
+  void Begin(FileIndex file, int fd);
+  void End(FileIndex file, int fd);
+
+  // Frees the kernel's watches. From now on every file is judged by its stamp alone.
+  void StopWatching();
+
+  // `is_open`: the descriptor of the only Opened is open still.
+  // Returns: whether the file, which looks like `now`, was touched since it was accepted or written.
+  bool IsTouched(FileIndex file, const struct stat& now, bool is_open = false);
+
+ private:
+  struct State {
+    FileStamp stamp;
+    uint16_t writers = 0;
+    bool known = false;
+    bool touched = false;
+    absl::Duration opened_at = absl::InfiniteDuration();  // infinite: it was not opened
+    bool watched = false;
+    bool reopened = false;
+    bool closed_by_another = false;  // or by the store, unless the file is open and was not reopened
+  };
+  bool Differs(const State& state, const struct stat& now) const;
+  static void Note(const struct stat& info, State& state);
+  void Watch(FileIndex file, int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadCloses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const bool times_are_local_;
+  const absl::Duration watch_after_;
+  Mutex mutex_;
+  std::vector<State> states_ ABSL_GUARDED_BY(mutex_);                    // per file
+  FileDescriptor inotify_ ABSL_GUARDED_BY(mutex_);                       // not valid before the first watch
+  absl::flat_hash_map<int, FileIndex> watched_ ABSL_GUARDED_BY(mutex_);  // by inotify's watch descriptor
+};
+
+// Returns: whether the times of the files in the open folder `fd` are kept by this machine's kernel.
+bool TimesAreLocal(int fd);
+
+}  // namespace shoal

@@ -1,0 +1,125 @@
+// The control API of an agent, over HTTP: unary calls by the rules of the Connect protocol, and the stream of
+// changes as Server-Sent Events.
+
+import { addressOf, answerOf } from '../parts/answers.js';
+
+const SERVICE = 'api/shoal.leecher.v1.DownloadsService';
+const TOKEN = 'shoal.token';
+
+let token = '';
+try { token = sessionStorage.getItem(TOKEN) ?? ''; } catch { /* asked for again in each page */ }
+
+export function setToken(value) {
+  token = value;
+  try { sessionStorage.setItem(TOKEN, value); } catch { /* see above */ }
+}
+
+let onDenied = () => {};
+// `handler` is called when an answer says that a token is missing or wrong.
+export function whenDenied(handler) { onDenied = handler; }
+
+// Calls a method. Returns its response; throws ApiError.
+export async function call(method, request = {}, signal = undefined) {
+  const headers = { 'Content-Type': 'application/json' };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  try {
+    return await answerOf(fetch(`${SERVICE}/${method}`, { method: 'POST', headers, body: JSON.stringify(request), signal, cache: 'no-store' }));
+  } catch (error) {
+    if (error.code === 'unauthenticated') onDenied();
+    throw error;
+  }
+}
+
+// EventSource and links can't set headers, so they carry the token in the query.
+function withToken(address, query = {}) {
+  return addressOf(address, { ...query, access_token: token });
+}
+
+// The address of a file of a content, complete or not.
+export function contentAddress(hex, path, save = false) {
+  const encoded = path.split('/').map(encodeURIComponent).join('/');
+  return withToken(`content/${hex}/${encoded}`, save ? { download: 1 } : {});
+}
+
+export function toBase64(buffer) {
+  const all = new Uint8Array(buffer);
+  let text = '';
+  for (let at = 0; at < all.length; at += 0x8000) text += String.fromCharCode(...all.subarray(at, at + 0x8000));
+  return btoa(text);
+}
+
+export function randomId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((value) => value.toString(16).padStart(2, '0')).join('');
+}
+
+const FIRST_PAUSE_MS = 400;
+const LONGEST_PAUSE_MS = 4000;
+
+// The stream of changes. It is opened again whenever it breaks; each time, its first message is a snapshot.
+export class Watch {
+  // `message(json)`: one WatchResponse. `phase(name)`: "live", "lost" or "denied".
+  constructor(message, phase) {
+    this.message = message;
+    this.phase = phase;
+    this.details = undefined;
+    this.pause = FIRST_PAUSE_MS;
+    addEventListener('online', () => this.#now());
+    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.#now(); });
+    addEventListener('pagehide', () => this.#close());
+    addEventListener('pageshow', (event) => { if (event.persisted) this.open(this.details); });
+  }
+
+  // Begins, or begins again with the details of a download. The old stream lives until the new one speaks, so
+  // that what is shown does not pause in between.
+  open(details = undefined) {
+    this.details = details;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const before = this.source;
+    const source = new EventSource(withToken(`${SERVICE}/Watch`, { detailsOf: details }));
+    this.source = source;
+    source.onmessage = (event) => {
+      if (this.source !== source) return;
+      before?.close();
+      this.pause = FIRST_PAUSE_MS;
+      this.phase('live');
+      this.message(JSON.parse(event.data));
+    };
+    source.onerror = () => {
+      before?.close();
+      if (this.source !== source) return;
+      this.#close();
+      this.phase('lost');
+      this.#later();
+    };
+    if (before) before.onmessage = before.onerror = null;
+  }
+
+  #close() {
+    this.source?.close();
+    this.source = undefined;
+  }
+
+  #now() {
+    if (this.timer === undefined) return;
+    clearTimeout(this.timer);
+    this.#ask();
+  }
+
+  #later() {
+    this.timer = setTimeout(() => this.#ask(), this.pause);
+    this.pause = Math.min(LONGEST_PAUSE_MS, this.pause * 1.6);
+  }
+
+  // EventSource does not say why it failed. A call does: no answer, or a token that is missing.
+  async #ask() {
+    this.timer = undefined;
+    try {
+      await call('Get', { id: '0' });
+    } catch (error) {
+      if (error.code === 'unauthenticated') return this.phase('denied');
+      if (error.code === 'unreachable' || error.code === 'unavailable') return this.#later();
+    }
+    if (this.source === undefined) this.open(this.details);
+  }
+}
