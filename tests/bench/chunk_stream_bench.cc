@@ -62,9 +62,8 @@ Cost Bare(const FileChunkSource& source) {
   const uint32_t count = source.manifest()->chunk_count();
   RawListener listener;
   FileDescriptor receiver(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = RawConnection::Loopback(listener.port());
-  if (::connect(receiver.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    std::abort();
+  const net::SocketAddress address = RawConnection::Loopback(listener.port());
+  if (::connect(receiver.get(), address.get(), address.size) != 0) std::abort();
   const FileDescriptor sender = listener.AcceptSocket();
   const Clockwork clock;
   Cost cost;

@@ -14,7 +14,9 @@
 
 #include "services/tracker/bittorrent/bep15.h"
 #include "services/tracker/tables/random_source.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/sockaddr.h"
 #include "tests/bench/bep15_load.h"
 
 namespace shoal::tracker {
@@ -79,9 +81,7 @@ void DatagramFlood::Send(uint16_t port, double per_second, const std::string& ki
     std::exit(2);
   }
   RandomSource random(99);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  net::SocketAddress to = net::ToSocketAddress({IpAddress::V4({127, 0, 0, 1}), 0});
   // Made before, so that the flood costs the load's core little: only the sources are drawn anew.
   constexpr size_t kPayloads = 3 * kFloodBatch;
   std::array<std::string, kPayloads> packets;
@@ -94,8 +94,8 @@ void DatagramFlood::Send(uint16_t port, double per_second, const std::string& ki
     vectors[i] = {packets[i].data(), packets[i].size()};
     messages[i].msg_hdr.msg_iov = &vectors[i];
     messages[i].msg_hdr.msg_iovlen = 1;
-    messages[i].msg_hdr.msg_name = &to;
-    messages[i].msg_hdr.msg_namelen = sizeof(to);
+    messages[i].msg_hdr.msg_name = to.get();
+    messages[i].msg_hdr.msg_namelen = to.size;
   }
   const auto began = std::chrono::steady_clock::now();
   for (size_t first = 0; !stop_; first = (first + kFloodBatch) % kPayloads) {

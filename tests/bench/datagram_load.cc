@@ -1,6 +1,5 @@
 #include "tests/bench/datagram_load.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -9,6 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
+
+#include "shoal/base/endpoint.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal::tracker {
 namespace {
@@ -49,13 +51,10 @@ DatagramLoad::~DatagramLoad() = default;
 
 FileDescriptor DatagramLoad::Connected(uint16_t port) {
   FileDescriptor fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const net::SocketAddress to = net::ToSocketAddress({IpAddress::V4({127, 0, 0, 1}), port});
   const int bytes = 4 << 20;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
+  if (::connect(fd.get(), to.get(), to.size) != 0) {
     std::perror("socket");
     std::exit(2);
   }

@@ -8,7 +8,6 @@
 //   steered_sockets_bench [PEERS [SWARMS [ROUNDS]]]      one JSON line of medians
 
 #include <linux/filter.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -26,6 +25,7 @@
 #include "services/tracker/udp/bep15_datagrams.h"
 #include "services/tracker/udp/datagram_server.h"
 #include "shoal/base/clock.h"
+#include "shoal/net/sockaddr.h"
 #include "tests/bench/bep15_load.h"
 #include "tests/bench/datagram_load.h"
 
@@ -40,10 +40,11 @@ class Bep15Handler final : public DatagramHandler {
   explicit Bep15Handler(BitTorrentSwarms* swarms) : datagrams_(swarms, &ids_, &limiter_) {}
   void Answer(std::span<IncomingDatagram> batch, bool overloaded) const override {
     const absl::Duration now = Clock::Real().Uptime();
-    for (IncomingDatagram& datagram : batch) datagrams_.Answer(now, overloaded, &datagram);
+    for (IncomingDatagram& datagram : batch) datagrams_.Answer(now, overloaded, addresses_, &datagram);
   }
 
  private:
+  const PeerAddresses addresses_{std::vector<IpAddress>()};
   const ConnectionIds ids_{SipHashKey{1}};
   RateLimiter limiter_{{}, 1};
   const Bep15Datagrams datagrams_;
@@ -60,12 +61,9 @@ void SteerByInfoHash(uint16_t port) {
       BPF_STMT(BPF_RET | BPF_A, 0),
   };
   const sock_fprog program{std::size(steps), steps};
-  // The server keeps its sockets to itself; any of the group takes the program for all.
+  // The server does not expose its sockets; the program applies to the group of any of them.
   for (int fd = 0; fd < 1024; ++fd) {
-    sockaddr_in address{};
-    socklen_t length = sizeof(address);
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
-    if (address.sin_family != AF_INET || ntohs(address.sin_port) != port) continue;
+    if (net::LocalPort(fd) != port) continue;
     if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0) return;
   }
   std::perror("SO_ATTACH_REUSEPORT_CBPF");

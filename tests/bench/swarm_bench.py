@@ -20,8 +20,9 @@ DOWN_MBPS = 200
 
 
 class Profile:
-    def __init__(self, leechers, seeder_mbps=20, leecher_mbps=20, late=0):
+    def __init__(self, leechers, seeder_mbps=20, leecher_mbps=20, late=0, down_mbps=DOWN_MBPS):
         self.leechers, self.seeder_mbps, self.leecher_mbps, self.late = leechers, seeder_mbps, leecher_mbps, late
+        self.down_mbps = down_mbps
 
     def bound(self, length, late_at=0.0):
         """Seconds. The uplinks of the late ones count from their joining."""
@@ -29,7 +30,7 @@ class Profile:
         copies = self.leechers + self.late
         together = self.seeder_mbps + copies * self.leecher_mbps
         missed = self.late * late_at * self.leecher_mbps
-        return max(megabits / self.seeder_mbps, late_at + megabits / DOWN_MBPS, (copies * megabits + missed) / together)
+        return max(megabits / self.seeder_mbps, late_at + megabits / self.down_mbps, (copies * megabits + missed) / together)
 
 
 PROFILES = {
@@ -39,13 +40,15 @@ PROFILES = {
     "equal32": Profile(32),
     "fast8": Profile(8, seeder_mbps=80),
     "late16": Profile(16, late=1),
+    "agents8": Profile(8, seeder_mbps=50, leecher_mbps=50),
+    "symmetric8": Profile(8, seeder_mbps=50, leecher_mbps=50, down_mbps=50),
 }
 
 
 def one_round(profile, length, seed, chunk_size):
     with CappedNetwork() as network, Swarm(host=network.add_host()) as swarm:
-        seeder_host = network.add_host(profile.seeder_mbps, DOWN_MBPS)
-        hosts = [network.add_host(profile.leecher_mbps, DOWN_MBPS) for _ in range(profile.leechers + profile.late)]
+        seeder_host = network.add_host(profile.seeder_mbps, profile.down_mbps)
+        hosts = [network.add_host(profile.leecher_mbps, profile.down_mbps) for _ in range(profile.leechers + profile.late)]
         shared = swarm.share("shared", {"content": random_bytes(length, seed)})
         if chunk_size:
             swarm.leecher("make", shared / "content", "-o", shared / "content.shoal", f"--chunk-size={chunk_size}").check_returncode()

@@ -9,12 +9,15 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 import grpc
 
@@ -22,7 +25,8 @@ from swarm import MEBIBYTE, random_bytes, sha256
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAME = f"shoal-test-{os.getpid()}"
-PROGRAMS = ("tracker", "seeder", "leecher")
+PROGRAMS = ("tracker", "seeder", "leecher", "agent")
+IMAGES = (*PROGRAMS, "downloads")
 SEEDERS = ("seeder1", "seeder2", "seeder3")
 PATIENCE = 180
 
@@ -30,8 +34,14 @@ PATIENCE = 180
 SLOW_LEECHER = "services: {leecher: {cpus: 0.05}}\n"
 
 
+def fresh_shell():
+    """The environment of a shell in which nothing was set for the images."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith(("SHOAL_", "COMPOSE_")) and name not in ("BASE_IMAGE", "BINARIES")}
+
+
 def run(*command, environment=None, **options):
-    result = subprocess.run([*map(str, command)], cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True, text=True,
+    result = subprocess.run([*map(str, command)], cwd=ROOT, env={**fresh_shell(), **(environment or {})}, capture_output=True, text=True,
                             errors="replace", check=False, **options)
     if result.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))} ended with {result.returncode}:\n{result.stdout[-8000:]}{result.stderr[-4000:]}")
@@ -64,7 +74,7 @@ class ContainersTest(unittest.TestCase):
     @classmethod
     def build_images(cls):
         """The whole Dockerfile: the stage that compiles under a tag of its own, then the images that share it."""
-        for target in ("build", *PROGRAMS):
+        for target in ("build", *IMAGES):
             tag = f"{NAME}-build" if target == "build" else f"shoal-{target}:{NAME}"
             started = time.monotonic()
             run("docker", "build", "-q", "-f", "docker/Dockerfile", "--target", target, "-t", tag, "--build-arg",
@@ -74,7 +84,7 @@ class ContainersTest(unittest.TestCase):
 
     @classmethod
     def remove_images(cls):
-        tags = [f"shoal-{program}:{NAME}" for program in PROGRAMS] + [f"{NAME}-build"]
+        tags = [f"shoal-{image}:{NAME}" for image in IMAGES] + [f"{NAME}-build"]
         if "BASE_IMAGE" not in os.environ:
             tags.append(f"{NAME}-base")
         for tag in tags:
@@ -94,7 +104,6 @@ class ContainersTest(unittest.TestCase):
         (self.folder / "slow.yaml").write_text(SLOW_LEECHER, encoding="utf-8")
         self.environment = {
             "COMPOSE_PROJECT_NAME": NAME,
-            "BASE_IMAGE": self.base,
             "SHOAL_TAG": NAME,
             "SHOAL_SAMPLE": "sample.bin",
             "SHOAL_SHARED": str(self.folder / "shared"),
@@ -104,6 +113,7 @@ class ContainersTest(unittest.TestCase):
             "SHOAL_GRPC_PORT": "0",
             "SHOAL_UDP_PORT": "0",
             "SHOAL_HTTP_PORT": "0",
+            "SHOAL_AGENT_PORT": "0",
         }
 
     def compose(self, *arguments, slow=False):
@@ -113,12 +123,15 @@ class ContainersTest(unittest.TestCase):
     def run_compose(self, *arguments):
         return run(*self.compose(*arguments), environment=self.environment, timeout=600)
 
+    def inspect(self, service, what):
+        container = self.run_compose("ps", "-q", service).strip()
+        return json.loads(run("docker", "inspect", "-f", f"{{{{json {what}}}}}", container))
+
     def await_healthy(self, *services):
         deadline = time.monotonic() + PATIENCE
         for service in services:
             while True:
-                container = self.run_compose("ps", "-q", service).strip()
-                state = json.loads(run("docker", "inspect", "-f", "{{json .State}}", container))
+                state = self.inspect(service, ".State")
                 if state["Health"]["Status"] == "healthy":
                     break
                 if time.monotonic() > deadline:
@@ -138,6 +151,13 @@ class ContainersTest(unittest.TestCase):
     def check_copy(self, name):
         self.assertEqual(sha256(self.folder / "shared" / name), sha256(self.folder / "downloads" / name))
 
+    def await_sample(self):
+        deadline = time.monotonic() + PATIENCE
+        while not (self.folder / "downloads" / "sample.bin").exists():
+            self.assertLess(time.monotonic(), deadline, self.run_compose("logs", "leecher"))
+            time.sleep(0.2)
+        self.check_copy("sample.bin")
+
     def check_tracker_from_outside(self):
         """By reflection and health alone, without a proto file, as grpcurl would."""
         address = self.run_compose("port", "tracker", "50051").strip().replace("0.0.0.0", "127.0.0.1")
@@ -152,12 +172,12 @@ class ContainersTest(unittest.TestCase):
         command = self.compose("run", "--rm", "-T", "leecher", "get", "large.bin", "--json", "--seed=no", slow=True)
         stopped_at = None
         finished = None
-        with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+        with subprocess.Popen(command, cwd=ROOT, env={**fresh_shell(), **self.environment}, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fetch:
             for line in fetch.stdout:
                 event = json.loads(line) if line.startswith("{") else {}
                 if event.get("event") == "progress" and stopped_at is None and event["bytes"] > 0:
-                    stopped_at = event["bytes"] / event["total_bytes"]
+                    stopped_at = event["bytes"] / event["length_bytes"]
                     self.run_compose("kill", "seeder1")
                 if event.get("event") == "finished":
                     finished = event
@@ -174,13 +194,51 @@ class ContainersTest(unittest.TestCase):
             self.check_tracker_from_outside()
             self.run_compose("up", "-d", "--no-build", "leecher")
             self.await_healthy("leecher")
-            deadline = time.monotonic() + PATIENCE
-            while not (self.folder / "downloads" / "sample.bin").exists():
-                self.assertLess(time.monotonic(), deadline, self.run_compose("logs", "leecher"))
-                time.sleep(0.2)
-            self.check_copy("sample.bin")
+            self.await_sample()
             self.fetch_while_a_seeder_stops()
             self.check_copy("large.bin")
+            self.use_the_agent()
+            self.restart_everything()
+            self.check_agent_after_restart()
+
+    def use_the_agent(self):
+        (self.folder / "shared" / "by-agent.bin").write_bytes(random_bytes(5 * MEBIBYTE, 3))
+        self.run_compose("up", "-d", "--no-build", "agent")
+        self.await_healthy("agent")
+        deadline = time.monotonic() + PATIENCE
+        self.run_compose("exec", "-T", "agent", "shoal", "add", "by-agent.bin")
+        while not (self.folder / "downloads" / "by-agent.bin").exists():
+            self.assertLess(time.monotonic(), deadline, self.run_compose("exec", "-T", "agent", "shoal", "status"))
+            time.sleep(0.2)
+        self.check_copy("by-agent.bin")
+        token = re.search(r"\btoken=(\w+)", self.run_compose("logs", "--no-color", "agent"))[1]
+        self.assertEqual(self.call_agent_page(None), 401)
+        self.assertEqual(self.call_agent_page(token), 200)
+
+    def call_agent_page(self, token):
+        """The HTTP status of a call to the API, at the port that is published."""
+        address = self.run_compose("port", "agent", "7433").strip()
+        self.assertTrue(address.startswith("127.0.0.1:"), address)
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        call = urllib.request.Request(f"http://{address}/api/shoal.leecher.v1.DownloadsService/List", b"{}", headers)
+        try:
+            with urllib.request.urlopen(call, timeout=PATIENCE) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def check_agent_after_restart(self):
+        listed = json.loads(self.run_compose("exec", "-T", "agent", "shoal", "status", "--json"))
+        self.assertEqual([download["name"] for download in listed["downloads"]], ["by-agent.bin"])
+
+    def restart_everything(self):
+        """All at once and in no order; then each serves again, without having failed and started anew on the way."""
+        (self.folder / "downloads" / "sample.bin").unlink()
+        self.run_compose("restart", "--timeout", "5")
+        self.await_healthy("tracker", *SEEDERS, "leecher", "agent")
+        self.await_sample()
+        for service in ("tracker", *SEEDERS, "leecher", "agent"):
+            self.assertEqual(self.inspect(service, ".RestartCount"), 0, service)
 
     def test_up_fetch_down_twice(self):
         for number in (1, 2):
@@ -189,11 +247,15 @@ class ContainersTest(unittest.TestCase):
                 for copy in (self.folder / "downloads").iterdir():
                     copy.unlink()
 
+    def test_only_images_that_are_built_here_are_run(self):
+        images = re.findall(r"^ +image: +(\S+)$", self.run_compose("config"), re.MULTILINE)
+        self.assertEqual(set(images), {f"shoal-{image}:{NAME}" for image in IMAGES})
+
     def test_images_hold_one_program_each_and_run_without_root(self):
         for program in PROGRAMS:
             config = json.loads(run("docker", "image", "inspect", "-f", "{{json .Config}}", f"shoal-{program}:{NAME}"))
             self.assertEqual(config["User"], "1000:1000")
-            self.assertIn("--health-check", config["Healthcheck"]["Test"])
+            self.assertRegex(config["Healthcheck"]["Test"][2], "^--health-check")
             shell = subprocess.run(["docker", "run", "--rm", "--entrypoint", "/bin/sh", f"shoal-{program}:{NAME}", "-c", "true"],
                                    capture_output=True, check=False)
             self.assertNotEqual(shell.returncode, 0, "there is a shell in the image")

@@ -88,6 +88,11 @@ class Daemon:
                 if self._over or not self._news.wait(deadline - time.monotonic()):
                     raise AssertionError(f"{self.name} never said {pattern!r} but:\n" + "\n".join(self.lines[-30:]))
 
+    def time_of(self, pattern, after=0):
+        """As `expect`; returns when (time.monotonic) the line came."""
+        self.expect(pattern, after)
+        return next(when for line, when in zip(self.lines[after:], self.times[after:]) if re.search(pattern, line))
+
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
 
@@ -133,7 +138,7 @@ class Fetch(Daemon):
     def fraction(self):
         """The fraction of the content that is there, from 0 to 1, by the last progress event."""
         progress = self.events("progress")
-        return progress[-1]["bytes"] / max(progress[-1]["total_bytes"], 1) if progress else 0.0
+        return progress[-1]["bytes"] / max(progress[-1]["length_bytes"], 1) if progress else 0.0
 
     def pace_until(self, fraction):
         """Lets it run in short spells until at least so much is there, and leaves it stopped.
@@ -167,10 +172,11 @@ class Fetch(Daemon):
 class Swarm:
     """A tracker, its seeders and leechers, below a temporary folder. A context manager."""
 
-    def __init__(self, scheme="grpc", host=LOOPBACK):
-        """`host`: the tracker's."""
+    def __init__(self, scheme="grpc", host=LOOPBACK, tracker_flags=()):
+        """`host`: the tracker's. `tracker_flags`: more flags of it; `{root}` in one is the temporary folder."""
         self.scheme = scheme
         self.host = host
+        self.tracker_flags = tracker_flags
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="shoal-e2e-"))
         self.daemons = []
         self.ports = {"grpc": 0, "udp": 0, "http": 0}
@@ -210,15 +216,15 @@ class Swarm:
         """Starts the tracker, on the ports that it had before, if any."""
         self.tracker = self.keep(Daemon(
             "shoal-tracker", "--lease=10s", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
-            host=self.host))
+            *(flag.format(root=self.root) for flag in self.tracker_flags), host=self.host))
         for protocol in self.ports:
             self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}://\S*:(\d+)").group(1))
 
-    def start_seeder(self, folder, *flags, host=LOOPBACK):
-        """Returns when the tracker knows what is in `folder`."""
+    def start_seeder(self, folder, *flags, host=LOOPBACK, state=None):
+        """Returns when the tracker knows what is in `folder`. `state`: the name of the folder of its hashes, if not a new one."""
         seeder = self.keep(Daemon(
             "shoal-seeder", f"--tracker={self.tracker_url}", f"--share={folder}", f"--listen={host.address}:0",
-            f"--advertise={host.address}", f"--state={self.folder('state') / str(len(self.daemons))}", *flags, host=host))
+            f"--advertise={host.address}", f"--state={self.folder('state') / (state or str(len(self.daemons)))}", *flags, host=host))
         seeder.port = int(seeder.expect(r"seeder listens.*\bport=(\d+)").group(1))
         seeder.expect(r"\bready\b.*trackers_told=1")
         return seeder

@@ -33,7 +33,7 @@ class SeederTest : public ::testing::Test {
     options.share = share_.path();
     options.trackers = *tracking::TrackerUrl::ParseList("tracker-a:1,tracker-b:1");
     options.listen = *Endpoint::Parse("127.0.0.1:0");
-    options.advertise = *IpAddress::Parse("127.0.0.1");
+    options.advertise = {{*IpAddress::Parse("127.0.0.1"), 0}};
     options.settle = absl::Milliseconds(20);
     options.state_folder = state_.path();
     options.connect_tracker = [this](const tracking::TrackerUrl& url) {

@@ -3,12 +3,15 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "services/tracker/tracker.h"
 #include "shoal/base/mutex.h"
+#include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/announce/announcer.h"
 #include "shoal/tracking/messages/sample_messages.h"
 
@@ -197,6 +200,72 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
   announcer.reset();
   const auto left = client->Lookup({tracking::sample::Content(1), {}, 10}, kPatience);
   EXPECT_TRUE(!left.ok() || left->peers.empty());
+}
+
+TEST_P(TrackerClientTest, EachOfManyLookupsHasItsOwnOutcome) {
+  const auto client = tracking::MakeTrackerClient(Url());
+  std::vector<tracking::LookupRequest> requests;
+  for (uint8_t i = 0; i < 30; ++i) {
+    const std::string name = "content-" + std::to_string(i);
+    requests.push_back({name, tracking::sample::Peer(9), 10});
+    if (i % 3 == 0) continue;
+    tracking::RegisterRequest one = tracking::sample::Register();
+    one.content = tracking::sample::Summary(i, name);
+    ASSERT_TRUE(client->Register(one, kPatience).ok());
+  }
+  for (const size_t many : {2u, 30u}) {  // few are datagrams where there are any
+    const auto outcomes = client->LookupEach({requests.begin(), requests.begin() + many}, kPatience);
+    ASSERT_EQ(outcomes.size(), many);
+    for (size_t i = 0; i < many; ++i) {
+      if (i % 3 == 0) {
+        EXPECT_EQ(outcomes[i].status().code(), absl::StatusCode::kNotFound);
+      } else {
+        ASSERT_TRUE(outcomes[i].ok()) << outcomes[i].status();
+        ASSERT_EQ(outcomes[i]->contents.size(), 1u);
+        EXPECT_EQ(tracking::ContentKey(outcomes[i]->contents[0].summary.name), requests[i].content);
+      }
+    }
+  }
+}
+
+// Answers lookups only when `expected` of them are under way.
+class CrowdTracker final : public tracker::v1::TrackerService::Service {
+ public:
+  explicit CrowdTracker(int expected) : expected_(expected) {}
+
+  grpc::Status Lookup(grpc::ServerContext*, const tracker::v1::LookupRequest*,
+                      tracker::v1::LookupResponse*) override {
+    MutexLock lock(&mutex_);
+    ++under_way_;
+    changed_.NotifyAll();
+    while (under_way_ < expected_) changed_.Wait(&mutex_);
+    return {grpc::StatusCode::NOT_FOUND, "unknown"};
+  }
+
+ private:
+  const int expected_;
+  Mutex mutex_;
+  CondVar changed_;
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+TEST(GrpcTrackerClientTest, ManyLookupsAreUnderWayAtOnce) {
+  constexpr int kLookups = 40;
+  CrowdTracker service(kLookups);
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  ASSERT_NE(server, nullptr);
+
+  const auto client = tracking::MakeTrackerClient(
+      {tracking::TrackerUrl::Protocol::kGrpc, {"127.0.0.1", static_cast<uint16_t>(port)}});
+  const std::vector<tracking::LookupRequest> requests(kLookups, {std::string("name"), {}, 10});
+  for (const auto& outcome : client->LookupEach(requests, kPatience)) {
+    EXPECT_EQ(outcome.status().code(), absl::StatusCode::kNotFound);
+  }
+  server->Shutdown();
 }
 
 INSTANTIATE_TEST_SUITE_P(Protocols, TrackerClientTest,

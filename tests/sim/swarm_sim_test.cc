@@ -44,7 +44,7 @@ TEST(SwarmSimTest, CarriesTwoHundred) {
   EXPECT_LE(report.LastRatio(), 3) << report.ToString();
 }
 
-TEST(SwarmSimTest, WhoJoinsLateDoesNotHoldUpTheRest) {
+TEST(SwarmSimTest, ALateLeecherDoesNotHoldUpTheRest) {
   Scenario scenario{.leechers = 17};
   scenario.late_joins = {scenario.FluidBound() / 2};
   const SwarmReport report = RunOf(scenario);
@@ -52,7 +52,7 @@ TEST(SwarmSimTest, WhoJoinsLateDoesNotHoldUpTheRest) {
   EXPECT_LE(report.LastRatio(), 1.2) << report.ToString();
 }
 
-TEST(SwarmSimTest, OutlivesThoseWhoVanishAndFreeze) {
+TEST(SwarmSimTest, SurvivesLeechersThatVanishOrFreeze) {
   Scenario scenario{.leechers = 16, .chunk_count = 128};
   const absl::Duration third = scenario.FluidBound() / 3;
   scenario.troubles = {{.leecher = 0, .at = third, .frozen = true},

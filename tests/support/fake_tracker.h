@@ -11,7 +11,7 @@
 
 namespace shoal {
 
-// A tracker in the test's own process: remembers who registered what, and can be away. Thread-safe.
+// A tracker in the process of the test: records registrations, and can be made unavailable. Thread-safe.
 class FakeTracker : public std::enable_shared_from_this<FakeTracker> {
  public:
   struct State {
@@ -33,7 +33,7 @@ class FakeTracker : public std::enable_shared_from_this<FakeTracker> {
   void SetAway(bool away) {
     Change([&](State& state) { state.away = away; });
   }
-  // Blocks until `done` says so of the state, and gives a copy of it.
+  // Blocks until `done` returns true for the state, and returns a copy of it.
   State Wait(const std::function<bool(const State&)>& done) {
     MutexLock lock(&mutex_);
     while (!done(state_)) changed_.Wait(&mutex_);

@@ -18,8 +18,8 @@
 
 namespace shoal {
 
-// A content of random bytes in an unnamed temporary file, with the levers that a test of whoever serves it
-// needs. Thread-safe.
+// A content of random bytes in an unnamed temporary file, for tests of the code that serves it: the file can
+// be changed, and Open can be made to fail. Thread-safe.
 class FileChunkSource final : public ChunkSource {
  public:
   static std::shared_ptr<FileChunkSource> Make(size_t length_bytes, uint32_t chunk_size_bytes,
@@ -56,7 +56,7 @@ class FileChunkSource final : public ChunkSource {
         std::make_shared<const Manifest>(*std::move(manifest)), std::move(file), std::move(bytes)));
   }
 
-  // What a receiver must have got.
+  // Returns the bytes that a receiver must get.
   ByteView BytesOf(ChunkIndex index) const {
     const ChunkPlace place = manifest_->PlaceOf(index);
     return AsBytes(bytes_).subspan(place.offset_bytes, place.length_bytes);
@@ -66,7 +66,7 @@ class FileChunkSource final : public ChunkSource {
     MutexLock lock(&mutex_);
     held_ = std::move(held);
   }
-  // Open of this chunk says so from now on.
+  // Makes Open of this chunk return `status` from now on.
   void FailToOpen(ChunkIndex index, absl::Status status) {
     MutexLock lock(&mutex_);
     failures_[index] = std::move(status);

@@ -11,7 +11,7 @@
 
 namespace shoal {
 
-// A file that has no name, with a region of it.
+// An unnamed file, and regions of it.
 class RegionFile {
  public:
   explicit RegionFile(const std::string& bytes) {

@@ -12,7 +12,7 @@
 
 namespace shoal {
 
-// One end of a chunk stream in the hand of a test, which may send any bytes.
+// One end of a chunk stream that a test controls, and over which it may send any bytes.
 class FrameConnection : public RawConnection {
  public:
   struct Frame {
@@ -37,7 +37,7 @@ class FrameConnection : public RawConnection {
     return std::string(bytes.begin(), bytes.end()) + body;
   }
 
-  // Nothing at the end of the stream.
+  // Returns nothing at the end of the stream.
   std::optional<Frame> ReadFrame() {
     const std::string head = Read(stream::kFrameHeaderBytes);
     if (head.size() < stream::kFrameHeaderBytes) return std::nullopt;
@@ -48,7 +48,7 @@ class FrameConnection : public RawConnection {
     if (frame.body.size() < header->length_bytes) return std::nullopt;
     return frame;
   }
-  // The next frame that is of this type, past others.
+  // Returns the next frame of this type, and drops those before it.
   std::optional<Frame> ReadFrame(stream::FrameType type) {
     for (;;) {
       std::optional<Frame> frame = ReadFrame();

@@ -1,13 +1,14 @@
 #pragma once
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstdint>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal {
 
@@ -15,16 +16,13 @@ namespace shoal {
 class LoopbackClient {
  public:
   explicit LoopbackClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    const net::SocketAddress address = net::ToSocketAddress({IpAddress::V4({127, 0, 0, 1}), port});
+    EXPECT_EQ(connect(socket_.get(), address.get(), address.size), 0);
   }
 
   void Send(const std::string& text) const { send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL); }
 
-  // Until the other end hangs up.
+  // Reads until the other end closes.
   std::string ReadAll() const {
     std::string text;
     while (ReadSome(&text)) {
@@ -32,7 +30,7 @@ class LoopbackClient {
     return text;
   }
 
-  // Until `end` was read, or the other end hangs up.
+  // Reads until `end` was read, or the other end closes.
   std::string ReadUntil(const std::string& end) const {
     std::string text;
     while (text.find(end) == std::string::npos && ReadSome(&text)) {

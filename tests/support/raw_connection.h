@@ -1,7 +1,5 @@
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -10,11 +8,13 @@
 #include <string>
 #include <utility>
 
+#include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal {
 
-// One end of a TCP connection in the hand of a test. Blocks; a read that nothing answers for a minute fails, so
+// One end of a TCP connection that a test controls. Blocks; a read that gets no byte for a minute fails, so
 // that a broken test ends.
 class RawConnection {
  public:
@@ -25,32 +25,27 @@ class RawConnection {
 
   static RawConnection To(uint16_t port) {
     FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const sockaddr_in address = Loopback(port);
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      socket.Close();
+    const net::SocketAddress address = Loopback(port);
+    if (::connect(socket.get(), address.get(), address.size) != 0) socket.Close();
     return RawConnection(std::move(socket));
   }
 
-  static sockaddr_in Loopback(uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
+  static net::SocketAddress Loopback(uint16_t port) {
+    return net::ToSocketAddress({IpAddress::V4({127, 0, 0, 1}), port});
   }
 
   bool Send(const std::string& bytes) {
     return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
-  // Exactly `size` bytes; fewer at the end of the stream.
+  // Returns exactly `size` bytes, or fewer at the end of the stream.
   std::string Read(size_t size) {
     std::string bytes(size, '\0');
     const ssize_t count = size == 0 ? 0 : ::recv(socket_.get(), bytes.data(), size, MSG_WAITALL);
     bytes.resize(count < 0 ? 0 : static_cast<size_t>(count));
     return bytes;
   }
-  // Reads until the other end closes; whether it did.
+  // Reads until the other end closes. Returns whether it did.
   bool ReadToEnd() {
     char bytes[4096];
     for (;;) {
@@ -65,16 +60,14 @@ class RawConnection {
   FileDescriptor socket_;
 };
 
-// Where a transport can dial to and meet a RawConnection.
+// A listener that hands out its connections as RawConnections.
 class RawListener {
  public:
   RawListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = RawConnection::Loopback(0);
-    socklen_t length = sizeof address;
-    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return;
+    const net::SocketAddress address = RawConnection::Loopback(0);
+    if (::bind(socket_.get(), address.get(), address.size) != 0) return;
     if (::listen(socket_.get(), 8) != 0) return;
-    ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &length);
-    port_ = ntohs(address.sin_port);
+    port_ = net::LocalPort(socket_.get());
   }
   uint16_t port() const { return port_; }
   FileDescriptor AcceptSocket() {

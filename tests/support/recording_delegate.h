@@ -17,32 +17,33 @@
 
 namespace shoal {
 
-// A delegate that writes down what it is told, and lets a test's thread wait for it. Thread-safe.
+// A SessionDelegate that records all events, and lets the test's thread wait for them. Thread-safe.
 class RecordingDelegate final : public stream::SessionDelegate {
  public:
   struct Record {
     std::optional<stream::Hello> hello;
     std::optional<std::string> manifest;
     std::vector<ChunkRange> have;
-    std::vector<std::pair<ChunkIndex, std::string>> chunks;  // in the order of coming
+    std::vector<std::pair<ChunkIndex, std::string>> chunks;  // in the order of arrival
     std::vector<ChunkIndex> corrupt;
     std::vector<stream::Refuse> refused;
     uint32_t nothing_fresh = 0;  // times
+    std::vector<absl::Status> source_failures;
     std::optional<absl::Status> closed;
     uint64_t progress_bytes = 0;
-    uint32_t pauses = 0;  // times that no buffer was there
+    uint32_t pauses = 0;  // times that no buffer was free
   };
 
   explicit RecordingDelegate(size_t buffer_bytes = 1024 * 1024, size_t max_buffers = 4)
       : pool_(ChunkBufferPool::Create(buffer_bytes, buffer_bytes * max_buffers)) {}
 
-  // Before the session starts: what to do in OnReady, and which chunks not to want.
+  // Set before the session starts: an action for OnReady, and the chunks that are not wanted.
   std::function<void()> on_ready;
   std::set<ChunkIndex> unwanted;
-  // Keep the buffers of chunks that have come, until Release().
+  // Keeps the buffers of the chunks that arrived, until Release().
   bool keep_buffers = false;
 
-  // Blocks until `done` says so of the record, and gives a copy of it.
+  // Blocks until `done` returns true for the record, and returns a copy of it.
   Record Wait(const std::function<bool(const Record&)>& done) {
     MutexLock lock(&mutex_);
     while (!done(record_)) changed_.Wait(&mutex_);
@@ -97,9 +98,12 @@ class RecordingDelegate final : public stream::SessionDelegate {
   void OnNothingFresh() override {
     Note([](Record& record) { ++record.nothing_fresh; });
   }
+  // Both record a new Status, not a copy, which shares its memory with the original: ThreadSanitizer does not
+  // see the counting in Abseil's library, and would take the last one's delete for a race.
+  void OnSourceFailure(const absl::Status& why) override {
+    Note([&](Record& record) { record.source_failures.emplace_back(why.code(), why.message()); });
+  }
   void OnClosed(const absl::Status& why) override {
-    // Not a copy, which shares its memory with the original: ThreadSanitizer does not see the counting in
-    // Abseil's library, and would take the last one's delete for a race.
     Note([&](Record& record) { record.closed = absl::Status(why.code(), why.message()); });
   }
 

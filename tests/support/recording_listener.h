@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,15 @@
 
 namespace shoal::seeder {
 
-// A listener of tests: writes down what it is told, and lets a test's thread wait for it. Thread-safe.
+// A CatalogListener for tests: records all events, and lets the test's thread wait for them. Thread-safe.
 class RecordingListener final : public CatalogListener {
  public:
   struct Record {
-    std::vector<std::string> events;  // "published NAME", "withdrawn NAME", "problem ENTRY", "first scan N"
+    std::vector<std::string> events;  // "published NAME", "withdrawn NAME", "problem ENTRY", ...
     std::map<std::string, std::shared_ptr<const OfferedSource>> published;  // those that are now, by name
-    std::map<std::string, bool> from_cache;        // of the last publication, by name
-    std::map<std::string, absl::Status> problems;  // by entry
+    std::map<std::string, bool> from_cache;                // of the last publication, by name
+    std::map<std::string, absl::Status> problems;          // by entry
+    std::map<std::string, std::vector<LeftOut>> left_out;  // by entry
     bool first_scan_done = false;
 
     size_t Count(const std::string& event) const {
@@ -29,7 +31,7 @@ class RecordingListener final : public CatalogListener {
     }
   };
 
-  // Blocks until `done` says so of the record, and gives a copy of it.
+  // Blocks until `done` returns true for the record, and returns a copy of it.
   Record Wait(const std::function<bool(const Record&)>& done) {
     MutexLock lock(&mutex_);
     while (!done(record_)) changed_.Wait(&mutex_);
@@ -56,6 +58,15 @@ class RecordingListener final : public CatalogListener {
   void OnHashing(const std::string&, uint64_t, uint64_t) override {}
   void OnProblem(const std::string& entry, const absl::Status& why) override {
     Note(absl::StrCat("problem ", entry), [&](Record& record) { record.problems[entry] = why; });
+  }
+  void OnProblemOver(const std::string& entry, const std::string& message) override {
+    Note(absl::StrCat("problem over ", entry), [&](Record& record) {
+      const auto found = record.problems.find(entry);
+      if (found != record.problems.end() && found->second.message() == message) record.problems.erase(found);
+    });
+  }
+  void OnLeftOut(const std::string& entry, const std::vector<LeftOut>& left_out) override {
+    Note(absl::StrCat("left out of ", entry), [&](Record& record) { record.left_out[entry] = left_out; });
   }
   void OnFirstScanDone(size_t contents) override {
     Note(absl::StrCat("first scan ", contents), [](Record& record) { record.first_scan_done = true; });

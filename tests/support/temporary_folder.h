@@ -11,7 +11,7 @@
 
 namespace shoal {
 
-// A folder of a test's own that goes, with all that is in it, when this dies.
+// A folder that is removed with all its contents on destruction.
 class TemporaryFolder {
  public:
   TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "shoal-test-XXXXXX").string()) {
@@ -27,7 +27,7 @@ class TemporaryFolder {
   const std::string& path() const { return path_; }
   std::string Path(const std::string& below) const { return path_ + "/" + below; }
 
-  // Writes a file, and makes the folders on the way to it. Returns its full path.
+  // Writes a file, and creates the folders above it. Returns its full path.
   std::string Write(const std::string& below, const std::string& bytes, bool executable = false) const {
     const std::string full = Path(below);
     std::filesystem::create_directories(std::filesystem::path(full).parent_path());
