@@ -20,6 +20,7 @@ import time
 CHUNK = 64 * 1024  # of a content under 32 MiB
 MEBIBYTE = 1024 * 1024
 PATIENCE = 120  # seconds; most waits take a fraction of one, but the machine may be busy
+PACED = "--limit-down=96MiB"  # for Fetch.pace_until
 
 
 def program(name):
@@ -143,7 +144,8 @@ class Fetch(Daemon):
     def pace_until(self, fraction):
         """Lets it run in short spells until at least so much is there, and leaves it stopped.
 
-        A loopback moves everything in a blink; what a test does next then happens in the middle of the transfer.
+        What a test does next then happens in the middle of the transfer, if the fetch is PACED: over a loopback one spell
+        that a busy machine stretches would move the rest of any file.
         """
         deadline = time.monotonic() + PATIENCE
         while self.fraction() < fraction:

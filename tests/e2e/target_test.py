@@ -5,7 +5,7 @@ import os
 import shutil
 import unittest
 
-from swarm import MEBIBYTE, Swarm, random_bytes, sha256
+from swarm import MEBIBYTE, PACED, Swarm, random_bytes, sha256
 
 SIZE = 64 * MEBIBYTE
 
@@ -62,8 +62,7 @@ class DisturbedTargetTest(unittest.TestCase):
         with Swarm() as swarm:
             shared = swarm.share("shared", {"model.bin": random_bytes(256 * MEBIBYTE, 5)})
             swarm.start_seeder(shared)
-            # So long that the file is watched.
-            fetch = swarm.fetch("model.bin", "copy", "--limit-down=128MiB")
+            fetch = swarm.fetch("model.bin", "copy", PACED)
             fetch.pace_until(0.3)
             data, = (swarm.root / "copy").glob(".*.shoal-tmp")
             with open(data, "r+b") as file:
@@ -79,7 +78,7 @@ class DisturbedTargetTest(unittest.TestCase):
         with Swarm() as swarm:
             swarm.start_seeder(swarm.share("shared", {"model.bin": random_bytes(256 * MEBIBYTE, 6)}))
             for how in ("removed", "renamed"):
-                fetch = swarm.fetch("model.bin", "copy")
+                fetch = swarm.fetch("model.bin", "copy", PACED)
                 fetch.pace_until(0.2)
                 if how == "removed":
                     shutil.rmtree(swarm.root / "copy")

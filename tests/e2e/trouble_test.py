@@ -4,7 +4,7 @@
 import signal
 import unittest
 
-from swarm import MEBIBYTE, Swarm, random_bytes, sha256
+from swarm import MEBIBYTE, PACED, Swarm, random_bytes, sha256
 
 SIZE = 256 * MEBIBYTE
 
@@ -24,7 +24,7 @@ class TroubleTest(unittest.TestCase):
             first = swarm.start_seeder(shared)
             swarm.start_seeder(own)
             swarm.start_seeder(shared)
-            fetch = swarm.fetch("model.bin", "copy")
+            fetch = swarm.fetch("model.bin", "copy", PACED)
             fetch.pace_until(0.1)
             first.stop(signal.SIGKILL)
             fetch.pace_until(0.25)
@@ -50,7 +50,7 @@ class TroubleTest(unittest.TestCase):
         with Swarm() as swarm:
             shared = swarm.share("shared", {"model.bin": self.content})
             first = swarm.start_seeder(shared)
-            fetch = swarm.fetch("model.bin", "copy")
+            fetch = swarm.fetch("model.bin", "copy", PACED)
             fetch.pace_until(0.2)
             first.stop(signal.SIGKILL)
             late = swarm.start_seeder(shared)
@@ -64,7 +64,7 @@ class TroubleTest(unittest.TestCase):
             shared = swarm.share("shared", {"model.bin": self.content})
             frozen = swarm.start_seeder(shared)
             swarm.start_seeder(shared)
-            fetch = swarm.fetch("model.bin", "copy")
+            fetch = swarm.fetch("model.bin", "copy", PACED)
             fetch.pace_until(0.2)
             frozen.freeze()
             fetch.go_on()
@@ -86,7 +86,7 @@ class InterruptionTest(unittest.TestCase):
             shared = swarm.share("shared", {"model.bin": random_bytes(SIZE, 3)})
             swarm.start_seeder(shared)
             for number, at in ((signal.SIGINT, 0.3), (signal.SIGKILL, 0.6)):
-                fetch = swarm.fetch("model.bin", "copy")
+                fetch = swarm.fetch("model.bin", "copy", PACED)
                 fetch.pace_until(at)
                 code = fetch.stop(number)
                 self.assertEqual(code, 130 if number == signal.SIGINT else -signal.SIGKILL)
