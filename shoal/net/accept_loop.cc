@@ -6,19 +6,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
 #include <future>
+#include <span>
 #include <utility>
 #include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/net/sockaddr.h"
 
 namespace shoal::net {
 namespace {
 
 using boost::system::error_code;
+using Steady = std::chrono::steady_clock;
 
 // How long accepting pauses after an error that an immediate attempt would repeat, and while the bound is
 // reached. Keeps a flood from costing a count of all connections per attempt.
@@ -38,17 +46,43 @@ uint64_t CookieOf(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
+// What one owner of a network can choose addresses from.
+IpAddress NetworkOf(const IpAddress& address) {
+  if (address.is_v4()) return address;
+  std::array<uint8_t, 16> bytes = address.bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
+  return IpAddress(bytes);
+}
+
+// The bytes that a TCP connection has carried in both directions, without those that the peer has not
+// acknowledged.
+uint64_t MovedBytes(int socket) {
+  // The structure of the kernel (since 4.1) goes on where that of libc ends.
+  struct {
+    tcp_info known;
+    uint64_t pacing_rate;
+    uint64_t max_pacing_rate;
+    uint64_t bytes_acked;
+    uint64_t bytes_received;
+  } info{};
+  static_assert(sizeof(tcp_info) == 104);
+  socklen_t size = sizeof(info);
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.bytes_received + info.bytes_acked;
+}
+
 }  // namespace
 
 // Lives on the loop; held by the AcceptLoop and by what waits on the loop.
 class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acceptor> {
  public:
-  Acceptor(EventLoop& loop, FileDescriptor listener, uint32_t max_connections, Take take)
+  Acceptor(EventLoop& loop, FileDescriptor listener, uint32_t max_connections, Take take,
+           Steady::duration safe_for)
       : listener_(loop.context(), listener.Release()),
         rest_(loop.context()),
         take_(std::move(take)),
         spare_(OpenSpare()),
-        open_(max_connections) {}
+        open_(max_connections, safe_for) {}
 
   void Arm() {
     listener_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -66,33 +100,76 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
 
  private:
-  // Counts how many of the sockets that were passed on are still open, without a report from their new owner:
-  // the kernel gives each socket a cookie that is never used again, so a descriptor that was closed, or
-  // closed and reused, is recognised.
+  // The sockets that were passed on and are still open, without a report from their new owner: the kernel gives
+  // each socket a cookie that is never used again, so a descriptor that was closed, or closed and reused, is
+  // recognised.
   class OpenSockets {
    public:
-    explicit OpenSockets(size_t max) : max_(max) {}
+    OpenSockets(size_t max, Steady::duration safe_for) : max_(max), safe_for_(safe_for) {}
 
     // Whether there is room for one more. Counts again only when the list is full, O(max) system calls.
     bool HasRoom() {
       if (sockets_.size() < max_) return true;
-      std::erase_if(sockets_, [](const auto& known) { return CookieOf(known.first) != known.second; });
+      std::erase_if(sockets_, [](const Socket& known) { return CookieOf(known.descriptor) != known.cookie; });
       return sockets_.size() < max_;
     }
     // Called before the socket is handed over.
     void Add(int socket) {
-      if (max_ != AcceptLoop::kUnbounded) sockets_.emplace_back(socket, CookieOf(socket));
+      if (max_ == AcceptLoop::kUnbounded) return;
+      sockets_.push_back({socket, CookieOf(socket), NetworkOf(RemoteOf(socket).ip), Steady::now()});
+    }
+    // Requires: HasRoom() has just returned false. Returns: how many sockets were shut down.
+    size_t MakeRoom() {
+      absl::flat_hash_map<IpAddress, size_t> counts;
+      for (const Socket& known : sockets_) ++counts[known.network];
+      const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.second, a.first) < std::pair(b.second, b.first);
+      });
+      if (most->second <= max_ / kFairPart) return 0;
+
+      const Steady::time_point now = Steady::now();
+      std::vector<std::pair<double, const Socket*>> by_rate;
+      for (const Socket& known : sockets_) {
+        const Steady::duration age = now - known.accepted;
+        if (known.network != most->first || age < safe_for_) continue;
+        by_rate.emplace_back(static_cast<double>(MovedBytes(known.descriptor)) /
+                                 (std::chrono::duration<double>(age).count() + 1),
+                             &known);
+      }
+      const size_t count = std::min(by_rate.size(), max_ / kRoomPart + 1);
+      std::nth_element(by_rate.begin(), by_rate.begin() + static_cast<std::ptrdiff_t>(count), by_rate.end());
+      for (const auto& [rate, socket] : std::span(by_rate).first(count)) {
+        // Its owner may close it at this moment, and its descriptor name another socket by the next line. That
+        // one would be lost as if its network had failed, which any connection must bear.
+        if (CookieOf(socket->descriptor) == socket->cookie) shutdown(socket->descriptor, SHUT_RDWR);
+      }
+      return count;
     }
 
    private:
+    struct Socket {
+      int descriptor;
+      uint64_t cookie;
+      IpAddress network;
+      Steady::time_point accepted;
+    };
+    // An address above this part of all places gives way, and this part of all places is freed at a time: a
+    // look at all sockets is worth that many.
+    static constexpr size_t kFairPart = 16;
+    static constexpr size_t kRoomPart = 64;
+
     const size_t max_;
-    std::vector<std::pair<int, uint64_t>> sockets_;  // descriptor and cookie
+    const Steady::duration safe_for_;
+    std::vector<Socket> sockets_;
   };
 
   void AcceptAll() {
     for (int i = 0; i < kMaxAcceptsInARow; ++i) {
       if (!open_.HasRoom()) {
-        RefuseWaiting();
+        // Those that were shut down leave once their owner has closed them: what waits now gets their places.
+        const size_t made = open_.MakeRoom();
+        shed_.fetch_add(made, std::memory_order_relaxed);
+        if (made == 0) RefuseWaiting();
         return Rest();
       }
       FileDescriptor connection(
@@ -158,11 +235,12 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   std::atomic<uint64_t> shed_ = 0;
 };
 
-AcceptLoop::AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take)
+AcceptLoop::AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take,
+                       std::chrono::milliseconds safe_for)
     : port_(listener.port),
       loop_(loop),
-      acceptor_(
-          std::make_shared<Acceptor>(loop, std::move(listener.socket), max_connections, std::move(take))) {
+      acceptor_(std::make_shared<Acceptor>(loop, std::move(listener.socket), max_connections, std::move(take),
+                                           safe_for)) {
   loop_.Post([acceptor = acceptor_] { acceptor->Arm(); });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,8 +16,13 @@ namespace shoal::net {
 // accept through this class. It is not responsible for what happens on a connection.
 //
 // When the process runs out of descriptors it closes new connections, by means of one descriptor that it
-// keeps in reserve, instead of leaving them in the backlog and spinning. It can bound how many of the
-// connections that it passed on are open.
+// keeps in reserve, instead of leaving them in the backlog and spinning.
+//
+// It can bound how many of the connections that it passed on are open. One remote address (a /64 of IPv6) can't
+// keep others out: when no place is left, and one address has more than a 16th of all places, then those of its
+// connections that moved the fewest bytes per second since they were accepted are shut down, a few at a time.
+// Their owner sees the end of the stream. A connection younger than `safe_for` is never shut down. If there is
+// none to shut down, new connections are closed.
 //
 // Thread safety: shed() is thread-safe; the other methods are called on one thread, which is not the loop's.
 class AcceptLoop {
@@ -25,9 +31,10 @@ class AcceptLoop {
   using Take = std::function<void(FileDescriptor connection)>;
   static constexpr uint32_t kUnbounded = UINT32_MAX;
 
-  // `max_connections` bounds the connections that are open at a time, whichever end closes them; further ones
-  // are closed at once. kUnbounded: `take` bounds them itself. `loop` must outlive this.
-  AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take);
+  // `max_connections` bounds the connections that are open at a time, whichever end closes them. kUnbounded:
+  // `take` bounds them itself. `loop` must outlive this.
+  AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take,
+             std::chrono::milliseconds safe_for = std::chrono::seconds(2));
   ~AcceptLoop();  // Stop()
   AcceptLoop(const AcceptLoop&) = delete;
   AcceptLoop& operator=(const AcceptLoop&) = delete;
@@ -36,7 +43,8 @@ class AcceptLoop {
   // Closes the listening socket and waits until `take` can't be called again. Connections that were passed on
   // stay open. Idempotent.
   void Stop();
-  // Returns the number of connections that were closed because there were too many, or no descriptors.
+  // Returns the number of connections that were closed or shut down because there were too many, or no
+  // descriptors.
   uint64_t shed() const;
 
  private:

@@ -1,11 +1,16 @@
 #include "shoal/net/accept_loop.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <chrono>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "shoal/base/mutex.h"
+#include "shoal/net/sockaddr.h"
 #include "tests/support/loopback_client.h"
 
 namespace shoal::net {
@@ -24,6 +29,37 @@ class Taker {
   void Await(size_t count) {
     MutexLock lock(&mutex_);
     while (connections_.size() < count) changed_.Wait(&mutex_);
+  }
+  // Receives `text` from `client` on the newest connection.
+  void Exchange(const LoopbackClient& client, const std::string& text) {
+    MutexLock lock(&mutex_);
+    client.Send(text);
+    std::string received(text.size(), '\0');
+    size_t size = 0;
+    while (size < text.size()) {
+      const ssize_t more = recv(connections_.back().get(), received.data() + size, text.size() - size, 0);
+      if (more > 0) size += static_cast<size_t>(more);
+    }
+    EXPECT_EQ(received, text);
+  }
+  // Closes the connections whose streams have ended, as their owner would.
+  void CloseWhatEnded() {
+    MutexLock lock(&mutex_);
+    std::erase_if(connections_, [](const FileDescriptor& connection) {
+      char byte = 0;
+      return recv(connection.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    });
+  }
+  // How many connections come from each of `remotes`.
+  std::vector<size_t> RemotesOf(const std::vector<IpAddress>& remotes) {
+    MutexLock lock(&mutex_);
+    std::vector<size_t> counts;
+    for (const IpAddress& remote : remotes) {
+      counts.push_back(static_cast<size_t>(std::count_if(
+          connections_.begin(), connections_.end(),
+          [&](const FileDescriptor& connection) { return RemoteOf(connection.get()).ip == remote; })));
+    }
+    return counts;
   }
   void LetGo() {
     MutexLock lock(&mutex_);
@@ -65,6 +101,30 @@ TEST(AcceptLoopTest, ExcessConnectionsAreClosedUntilOthersEnd) {
   taker.LetGo();
   const LoopbackClient d(loop.port());
   taker.Await(1);
+}
+
+TEST(AcceptLoopTest, TheAddressWithMostConnectionsGivesWay) {
+  Taker taker;
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), 4, taker.Take(), std::chrono::milliseconds(0));
+  const IpAddress many = IpAddress::V4({127, 0, 0, 2});
+  const IpAddress one = IpAddress::V4({127, 0, 0, 3});
+  const LoopbackClient busy(loop.port(), many);
+  taker.Await(1);
+  taker.Exchange(busy, std::string(1000, 'x'));
+  const LoopbackClient idle(loop.port(), many);
+  taker.Await(2);
+  const LoopbackClient other(loop.port(), one);
+  const LoopbackClient busy_too(loop.port(), many);
+  taker.Await(4);
+  taker.Exchange(busy_too, std::string(1000, 'x'));
+
+  const LoopbackClient further(loop.port(), IpAddress::V4({127, 0, 0, 4}));
+  EXPECT_EQ(idle.ReadAll(), "");  // returns once it was shut down
+  EXPECT_EQ(loop.shed(), 1u);
+  taker.CloseWhatEnded();
+  taker.Await(4);
+  EXPECT_EQ(taker.RemotesOf({many, one, IpAddress::V4({127, 0, 0, 4})}), (std::vector<size_t>{2, 1, 1}));
 }
 
 TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {

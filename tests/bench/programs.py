@@ -109,6 +109,7 @@ class ShoalPair:
         self.port = int(self.url.rsplit(":", 1)[1])
         self.seeder = start(programs / "shoal-seeder", f"--tracker={self.url}", f"--share={shared}",
                             "--listen=127.0.0.1:0", "--settle=0s", "--state=none")
+        self.seeder_port = int(wait_for_line(self.seeder, r"seeder listens port=(\d+)")[1])
         wait_for_line(self.seeder, r"ready .*trackers_told=1")
 
     def __enter__(self):

@@ -15,7 +15,11 @@ namespace shoal {
 // A blocking TCP connection to a port of this machine, for tests of listeners.
 class LoopbackClient {
  public:
-  explicit LoopbackClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `from`: the address of the client's end, in 127.0.0.0/8.
+  explicit LoopbackClient(uint16_t port, const IpAddress& from = IpAddress::V4({127, 0, 0, 1}))
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const net::SocketAddress local = net::ToSocketAddress({from, 0});
+    EXPECT_EQ(bind(socket_.get(), local.get(), local.size), 0);
     const net::SocketAddress address = net::ToSocketAddress({IpAddress::V4({127, 0, 0, 1}), port});
     EXPECT_EQ(connect(socket_.get(), address.get(), address.size), 0);
   }
