@@ -7,7 +7,8 @@ usage() {
 Usage: docker/image_root.sh BIN_FOLDER OUTPUT_FOLDER
 
 Writes OUTPUT_FOLDER/shoal-{tracker,seeder,leecher} and OUTPUT_FOLDER/root, which their images have in common: the shared
-libraries that the programs name, a user, the order of name look-ups and the folders that are written to. Writes
+libraries that the programs name, the bill of materials, a user, the order of name look-ups and the folders that are written
+to. BIN_FOLDER lies in the build's folder. Writes
 OUTPUT_FOLDER/downloads, the whole of an image: this system's chmod and its libraries.
 
   docker/image_root.sh build/release/bin docker/context     before building with --build-arg BINARIES=prebuilt
@@ -36,6 +37,8 @@ for program in shoal-tracker shoal-seeder shoal-leecher; do
   strip -o "$output/$program" "$programs/$program"
 done
 copy_libraries "$output/root" "$programs"/shoal-{tracker,seeder,leecher}
+
+/usr/bin/python3 "$(dirname "$0")/../packaging/generate/sbom.py" "$programs/.." "$output/root/usr/share/doc/shoal/shoal.spdx.json"
 
 mkdir -p "$output/downloads/bin"
 cp --dereference "$(command -v chmod)" "$output/downloads/bin/chmod"

@@ -3,17 +3,21 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -76,13 +80,13 @@ uint64_t MovedBytes(int socket) {
 // Lives on the loop; held by the AcceptLoop and by what waits on the loop.
 class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acceptor> {
  public:
-  Acceptor(EventLoop& loop, FileDescriptor listener, uint32_t max_connections, Take take,
-           Steady::duration safe_for)
+  Acceptor(EventLoop& loop, FileDescriptor listener, const Bounds& bounds, Take take)
       : listener_(loop.context(), listener.Release()),
         rest_(loop.context()),
         take_(std::move(take)),
+        bounds_(bounds),
         spare_(OpenSpare()),
-        open_(max_connections, safe_for) {}
+        open_(bounds.max_connections, bounds.safe_for) {}
 
   void Arm() {
     listener_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -95,6 +99,7 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     error_code ignored;
     listener_.close(ignored);
     rest_.cancel();
+    for (const auto& [socket, silent] : std::exchange(silent_, {})) silent->Close();
     take_ = nullptr;
   }
   uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
@@ -118,14 +123,14 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       if (max_ == AcceptLoop::kUnbounded) return;
       sockets_.push_back({socket, CookieOf(socket), NetworkOf(RemoteOf(socket).ip), Steady::now()});
     }
-    // Requires: HasRoom() has just returned false. Returns: how many sockets were shut down.
-    size_t MakeRoom() {
+    // Requires: HasRoom() has just returned false. Returns: the descriptors of the sockets that were shut down.
+    std::vector<int> MakeRoom() {
       absl::flat_hash_map<IpAddress, size_t> counts;
       for (const Socket& known : sockets_) ++counts[known.network];
       const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
         return std::pair(a.second, a.first) < std::pair(b.second, b.first);
       });
-      if (most->second <= max_ / kFairPart) return 0;
+      if (most->second <= max_ / kFairPart) return {};
 
       const Steady::time_point now = Steady::now();
       std::vector<std::pair<double, const Socket*>> by_rate;
@@ -138,12 +143,15 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       }
       const size_t count = std::min(by_rate.size(), max_ / kRoomPart + 1);
       std::nth_element(by_rate.begin(), by_rate.begin() + static_cast<std::ptrdiff_t>(count), by_rate.end());
+      std::vector<int> shut_down;
       for (const auto& [rate, socket] : std::span(by_rate).first(count)) {
         // Its owner may close it at this moment, and its descriptor name another socket by the next line. That
         // one would be lost as if its network had failed, which any connection must bear.
-        if (CookieOf(socket->descriptor) == socket->cookie) shutdown(socket->descriptor, SHUT_RDWR);
+        if (CookieOf(socket->descriptor) != socket->cookie) continue;
+        shutdown(socket->descriptor, SHUT_RDWR);
+        shut_down.push_back(socket->descriptor);
       }
-      return count;
+      return shut_down;
     }
 
    private:
@@ -163,14 +171,54 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     std::vector<Socket> sockets_;
   };
 
+  // A connection whose peer has not said enough yet.
+  struct Silent {
+    Silent(const boost::asio::any_io_executor& executor, FileDescriptor connection)
+        : socket(executor, connection.Release()), patience(executor) {}
+    void Close() {
+      error_code ignored;
+      socket.close(ignored);
+      patience.cancel();
+    }
+
+    boost::asio::posix::stream_descriptor socket;
+    boost::asio::steady_timer patience;
+  };
+
+  // The kernel reports the socket as readable once enough has come, or its stream has ended.
+  void AwaitFirstBytes(FileDescriptor connection) {
+    const int enough = static_cast<int>(bounds_.first_bytes);
+    setsockopt(connection.get(), SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+    const int socket = connection.get();
+    auto silent = std::make_shared<Silent>(listener_.get_executor(), std::move(connection));
+    silent_.emplace(socket, silent);
+    silent->socket.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [self = shared_from_this(), silent](const error_code& error) {
+                                if (!error && !self->closed_) self->EndWaiting(silent);
+                              });
+    silent->patience.expires_after(bounds_.first_bytes_within);
+    silent->patience.async_wait([self = shared_from_this(), silent](const error_code& error) {
+      if (!error && !self->closed_) self->EndWaiting(silent);
+    });
+  }
+  void EndWaiting(std::shared_ptr<Silent> silent) {
+    if (!silent->socket.is_open()) return;  // by its other handler
+    silent_.erase(silent->socket.native_handle());
+    silent->patience.cancel();
+    FileDescriptor connection(silent->socket.release());
+    int arrived = 0;
+    if (ioctl(connection.get(), FIONREAD, &arrived) != 0 || std::cmp_less(arrived, bounds_.first_bytes))
+      return;
+    const int any = 1;
+    setsockopt(connection.get(), SOL_SOCKET, SO_RCVLOWAT, &any, sizeof(any));
+    take_(std::move(connection));
+  }
+
   void AcceptAll() {
     for (int i = 0; i < kMaxAcceptsInARow; ++i) {
       if (!open_.HasRoom()) {
-        // Those that were shut down leave once their owner has closed them: what waits now gets their places.
-        const size_t made = open_.MakeRoom();
-        shed_.fetch_add(made, std::memory_order_relaxed);
-        if (made == 0) RefuseWaiting();
-        return Rest();
+        if (!SomeoneWaits()) break;
+        if (!MakeRoom()) return Rest();
       }
       FileDescriptor connection(
           accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -178,7 +226,11 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
         const int one = 1;
         setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         open_.Add(connection.get());
-        take_(std::move(connection));
+        if (bounds_.first_bytes == 0) {
+          take_(std::move(connection));
+        } else {
+          AwaitFirstBytes(std::move(connection));
+        }
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         break;
       } else if (errno == EMFILE || errno == ENFILE) {
@@ -189,6 +241,23 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       // ECONNABORTED, EINTR and the network errors of accept(2) concern one connection: the next may be fine.
     }
     Arm();
+  }
+
+  bool SomeoneWaits() {
+    pollfd listener{listener_.native_handle(), POLLIN, 0};
+    return poll(&listener, 1, 0) > 0;
+  }
+
+  // Returns whether there is room now. Connections that were passed on leave once their owner has closed them:
+  // then what waits now gets their places.
+  bool MakeRoom() {
+    const std::vector<int> shut_down = open_.MakeRoom();
+    shed_.fetch_add(shut_down.size(), std::memory_order_relaxed);
+    if (shut_down.empty()) RefuseWaiting();
+    for (const int socket : shut_down) {
+      if (const auto silent = silent_.find(socket); silent != silent_.end()) EndWaiting(silent->second);
+    }
+    return open_.HasRoom();
   }
 
   // Accepts the waiting connections and closes them: there is no room.
@@ -229,18 +298,18 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   boost::asio::posix::stream_descriptor listener_;
   boost::asio::steady_timer rest_;
   Take take_;
+  const Bounds bounds_;
+  absl::flat_hash_map<int, std::shared_ptr<Silent>> silent_;  // by descriptor
   FileDescriptor spare_;  // given up for a moment to shed a connection when there are no descriptors left
   OpenSockets open_;
   bool closed_ = false;
   std::atomic<uint64_t> shed_ = 0;
 };
 
-AcceptLoop::AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take,
-                       std::chrono::milliseconds safe_for)
+AcceptLoop::AcceptLoop(EventLoop& loop, Listener listener, const Bounds& bounds, Take take)
     : port_(listener.port),
       loop_(loop),
-      acceptor_(std::make_shared<Acceptor>(loop, std::move(listener.socket), max_connections, std::move(take),
-                                           safe_for)) {
+      acceptor_(std::make_shared<Acceptor>(loop, std::move(listener.socket), bounds, std::move(take))) {
   loop_.Post([acceptor = acceptor_] { acceptor->Arm(); });
 }
 

@@ -13,7 +13,7 @@
 namespace shoal::net {
 
 // Accepts connections on an event loop and passes them to their new owner. All TCP servers of a process
-// accept through this class. It is not responsible for what happens on a connection.
+// accept through this class. It is not responsible for what happens on a connection afterwards.
 //
 // When the process runs out of descriptors it closes new connections, by means of one descriptor that it
 // keeps in reserve, instead of leaving them in the backlog and spinning.
@@ -21,8 +21,8 @@ namespace shoal::net {
 // It can bound how many of the connections that it passed on are open. One remote address (a /64 of IPv6) can't
 // keep others out: when no place is left, and one address has more than a 16th of all places, then those of its
 // connections that moved the fewest bytes per second since they were accepted are shut down, a few at a time.
-// Their owner sees the end of the stream. A connection younger than `safe_for` is never shut down. If there is
-// none to shut down, new connections are closed.
+// Their owner sees the end of the stream. A connection younger than Bounds::safe_for is never shut down. If
+// there is none to shut down, new connections are closed.
 //
 // Thread safety: shed() is thread-safe; the other methods are called on one thread, which is not the loop's.
 class AcceptLoop {
@@ -31,10 +31,19 @@ class AcceptLoop {
   using Take = std::function<void(FileDescriptor connection)>;
   static constexpr uint32_t kUnbounded = UINT32_MAX;
 
-  // `max_connections` bounds the connections that are open at a time, whichever end closes them. kUnbounded:
-  // `take` bounds them itself. `loop` must outlive this.
-  AcceptLoop(EventLoop& loop, Listener listener, uint32_t max_connections, Take take,
-             std::chrono::milliseconds safe_for = std::chrono::seconds(2));
+  struct Bounds {
+    // Connections that are open at a time, whichever end closes them, those that wait for their first bytes
+    // included. kUnbounded: `take` bounds them itself.
+    uint32_t max_connections = kUnbounded;
+    std::chrono::milliseconds safe_for = std::chrono::seconds(2);
+    // A connection is passed on once its peer has sent so many bytes, which stay in the socket, and is closed
+    // when they don't come in time. So connections that say nothing, or a byte now and then, cost their new
+    // owner nothing. 0: it is passed on at once.
+    uint32_t first_bytes = 0;
+    std::chrono::milliseconds first_bytes_within = std::chrono::seconds(10);
+  };
+  // `loop` must outlive this.
+  AcceptLoop(EventLoop& loop, Listener listener, const Bounds& bounds, Take take);
   ~AcceptLoop();  // Stop()
   AcceptLoop(const AcceptLoop&) = delete;
   AcceptLoop& operator=(const AcceptLoop&) = delete;

@@ -30,17 +30,17 @@ class Taker {
     MutexLock lock(&mutex_);
     while (connections_.size() < count) changed_.Wait(&mutex_);
   }
-  // Receives `text` from `client` on the newest connection.
-  void Exchange(const LoopbackClient& client, const std::string& text) {
+  // Sends `text` from `client` and expects `all` on the newest connection.
+  void Exchange(const LoopbackClient& client, const std::string& text, const std::string& all) {
     MutexLock lock(&mutex_);
     client.Send(text);
-    std::string received(text.size(), '\0');
+    std::string received(all.size(), '\0');
     size_t size = 0;
-    while (size < text.size()) {
-      const ssize_t more = recv(connections_.back().get(), received.data() + size, text.size() - size, 0);
+    while (size < all.size()) {
+      const ssize_t more = recv(connections_.back().get(), received.data() + size, all.size() - size, 0);
       if (more > 0) size += static_cast<size_t>(more);
     }
-    EXPECT_EQ(received, text);
+    EXPECT_EQ(received, all);
   }
   // Closes the connections whose streams have ended, as their owner would.
   void CloseWhatEnded() {
@@ -61,6 +61,10 @@ class Taker {
     }
     return counts;
   }
+  size_t Count() {
+    MutexLock lock(&mutex_);
+    return connections_.size();
+  }
   void LetGo() {
     MutexLock lock(&mutex_);
     connections_.clear();
@@ -79,7 +83,7 @@ Listener OnLoopback() {
 TEST(AcceptLoopTest, PassesConnectionsOn) {
   Taker taker;
   EventLoop thread("accept");
-  AcceptLoop loop(thread, OnLoopback(), 100, taker.Take());
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 100}, taker.Take());
   const LoopbackClient a(loop.port());
   const LoopbackClient b(loop.port());
   taker.Await(2);
@@ -91,7 +95,7 @@ TEST(AcceptLoopTest, PassesConnectionsOn) {
 TEST(AcceptLoopTest, ExcessConnectionsAreClosedUntilOthersEnd) {
   Taker taker;
   EventLoop thread("accept");
-  AcceptLoop loop(thread, OnLoopback(), 2, taker.Take());
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 2}, taker.Take());
   const LoopbackClient a(loop.port());
   const LoopbackClient b(loop.port());
   taker.Await(2);
@@ -106,18 +110,19 @@ TEST(AcceptLoopTest, ExcessConnectionsAreClosedUntilOthersEnd) {
 TEST(AcceptLoopTest, TheAddressWithMostConnectionsGivesWay) {
   Taker taker;
   EventLoop thread("accept");
-  AcceptLoop loop(thread, OnLoopback(), 4, taker.Take(), std::chrono::milliseconds(0));
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 4, .safe_for = std::chrono::milliseconds(0)},
+                  taker.Take());
   const IpAddress many = IpAddress::V4({127, 0, 0, 2});
   const IpAddress one = IpAddress::V4({127, 0, 0, 3});
   const LoopbackClient busy(loop.port(), many);
   taker.Await(1);
-  taker.Exchange(busy, std::string(1000, 'x'));
+  taker.Exchange(busy, std::string(1000, 'x'), std::string(1000, 'x'));
   const LoopbackClient idle(loop.port(), many);
   taker.Await(2);
   const LoopbackClient other(loop.port(), one);
   const LoopbackClient busy_too(loop.port(), many);
   taker.Await(4);
-  taker.Exchange(busy_too, std::string(1000, 'x'));
+  taker.Exchange(busy_too, std::string(1000, 'x'), std::string(1000, 'x'));
 
   const LoopbackClient further(loop.port(), IpAddress::V4({127, 0, 0, 4}));
   EXPECT_EQ(idle.ReadAll(), "");  // returns once it was shut down
@@ -127,10 +132,57 @@ TEST(AcceptLoopTest, TheAddressWithMostConnectionsGivesWay) {
   EXPECT_EQ(taker.RemotesOf({many, one, IpAddress::V4({127, 0, 0, 4})}), (std::vector<size_t>{2, 1, 1}));
 }
 
+TEST(AcceptLoopTest, PassesAConnectionOnWithItsFirstBytes) {
+  Taker taker;
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 4, .first_bytes = 3}, taker.Take());
+  LoopbackClient hasty(loop.port());
+  const LoopbackClient slow(loop.port(), IpAddress::V4({127, 0, 0, 2}));
+  const LoopbackClient fast(loop.port(), IpAddress::V4({127, 0, 0, 3}));
+  slow.Send("ab");
+  fast.Send("abc");
+  taker.Await(1);
+  EXPECT_EQ(taker.RemotesOf({IpAddress::V4({127, 0, 0, 3})}), std::vector<size_t>{1});
+  taker.Exchange(fast, "d", "abcd");
+  slow.Send("c");
+  taker.Await(2);
+  taker.Exchange(slow, "", "abc");
+  hasty.Send("a");
+  hasty.Close();
+  const LoopbackClient late(loop.port());
+  late.Send("abc");
+  taker.Await(3);
+  taker.Exchange(late, "", "abc");
+  loop.Stop();
+}
+
+TEST(AcceptLoopTest, ClosesAConnectionWhoseFirstBytesDoNotCome) {
+  Taker taker;
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(),
+                  {.first_bytes = 3, .first_bytes_within = std::chrono::milliseconds(1)}, taker.Take());
+  const LoopbackClient slow(loop.port());
+  slow.Send("ab");
+  EXPECT_EQ(slow.ReadAll(), "");
+  EXPECT_EQ(taker.Count(), 0u);
+}
+
+TEST(AcceptLoopTest, StopClosesConnectionsWhoseFirstBytesAreAwaited) {
+  Taker taker;
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), {.first_bytes = 3}, taker.Take());
+  const LoopbackClient silent(loop.port());
+  const LoopbackClient later(loop.port());
+  later.Send("abc");
+  taker.Await(1);  // so the silent one was accepted
+  loop.Stop();
+  EXPECT_EQ(silent.ReadAll(), "");
+}
+
 TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
   Taker taker;
   EventLoop thread("accept");
-  AcceptLoop loop(thread, OnLoopback(), 1000, taker.Take());
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 1000}, taker.Take());
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   {
@@ -166,7 +218,7 @@ TEST(ListenerTest, AnUnspecifiedAddressTakesIpv4AndAPortIsNotShared) {
     same.port = listener->port;
     EXPECT_EQ(Listener::Open(same).status().code(), absl::StatusCode::kUnavailable);
     EventLoop thread("accept");
-    AcceptLoop loop(thread, *std::move(listener), 10, taker.Take());
+    AcceptLoop loop(thread, *std::move(listener), {.max_connections = 10}, taker.Take());
     const LoopbackClient client(loop.port());
     taker.Await(1);
   }

@@ -15,6 +15,7 @@
 #include "shoal/net/listener.h"
 #include "shoal/net/transport/transport.h"
 #include "shoal/stream/transport_session.h"
+#include "shoal/stream/wire/frame.h"
 
 namespace shoal::stream {
 namespace {
@@ -24,6 +25,8 @@ namespace {
 constexpr size_t kMaxWaiting = 64;
 // Beyond these the loops are behind with closing, and further ones are closed at once.
 constexpr size_t kMaxClosing = 1024;
+// Connections beyond all these that may wait with less than the header of a frame, outside of any session.
+constexpr size_t kMaxSilent = 1024;
 
 // The state that the server's coroutines, its sessions and its owner share. Lives as long as the last of
 // them.
@@ -337,12 +340,20 @@ std::vector<std::pair<ContentId, ContentTotals>> Connections::all_content_totals
   return all;
 }
 
+net::AcceptLoop::Bounds BoundsOf(uint32_t max_sessions) {
+  net::AcceptLoop::Bounds bounds;
+  bounds.max_connections = static_cast<uint32_t>(max_sessions + kMaxWaiting + kMaxClosing + kMaxSilent);
+  bounds.first_bytes = kFrameHeaderBytes;
+  return bounds;
+}
+
 class TcpChunkServer final : public ChunkServer {
  public:
-  TcpChunkServer(std::shared_ptr<Connections> connections, net::EventLoopGroup& loops, net::Listener listener)
+  TcpChunkServer(std::shared_ptr<Connections> connections, net::EventLoopGroup& loops, net::Listener listener,
+                 uint32_t max_sessions)
       : connections_(std::move(connections)),
         accept_loop_(
-            *loops.loops().front(), std::move(listener), net::AcceptLoop::kUnbounded,
+            *loops.loops().front(), std::move(listener), BoundsOf(max_sessions),
             [connections = connections_, &loops](FileDescriptor socket) {
               // Each connection stays on the loop that it is given to.
               net::EventLoop& loop = loops.Next();
@@ -382,7 +393,8 @@ absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
     const Options& options, net::EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
   auto connections = std::make_shared<Connections>(options, std::move(contents));
   SHOAL_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(options.listen));
-  return std::make_unique<TcpChunkServer>(std::move(connections), loops, std::move(listener));
+  return std::make_unique<TcpChunkServer>(std::move(connections), loops, std::move(listener),
+                                          options.max_sessions);
 }
 
 }  // namespace shoal::stream

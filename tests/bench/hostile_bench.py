@@ -4,8 +4,8 @@
     tests/bench/hostile_bench.py [--programs build/release/bin] [--connections 10000] [--rounds 5] [--mebibytes 512]
 
 The connections come from four addresses of the loopback. Half of them send nothing, half send one byte of a beginning a second;
-each that is ended comes back, 500 a second at most. The figures with and without the crowd come from one run. The crowd itself takes
-CPU time from the programs, which share the machine with it.
+each that is ended comes back, 500 a second at most. The crowd itself takes CPU time from the programs, which share the machine with
+it: so the figures without it are measured while a crowd of the same size bothers another program, which accepts and does nothing.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 
 import grpc
 
-from programs import ShoalPair, sha256, status_of, stop, wait_for_line, write_random
+from programs import ShoalPair, sha256, start, status_of, stop, wait_for_line, write_random
 
 ADDRESSES = [f"127.0.9.{number}" for number in range(1, 5)]
 COME_BACK_PER_SECOND = 500
@@ -71,8 +71,7 @@ class Crowd:
 
 
 def be_a_crowd(target, port, count):
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_descriptor_limit()
     crowd = Crowd(port, count, BEGINNINGS[target])
     crowd.go_on()
     print("here", flush=True)
@@ -113,33 +112,56 @@ def call_rate(pair):
         return calls / (time.monotonic() - began)
 
 
-def compare(name, unit, process, measure, rounds, make_crowd):
-    """Prints the rates without and with the crowd."""
-    measure()
-    without = [measure() for _ in range(rounds)]
-    crowd = make_crowd()
+def be_a_sink():
+    raise_descriptor_limit()
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        print(listener.getsockname()[1], flush=True)
+        accepted = []
+        while True:
+            accepted.append(listener.accept()[0])
+
+
+def raise_descriptor_limit():
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def measured_beside(crowd, measure):
     try:
         time.sleep(3)
-        with_crowd = [measure() for _ in range(rounds)]
-        memory = status_of(process, "VmRSS") / 1024
+        return statistics.median(measure() for _ in range(3))
     finally:
         stop(crowd)
-    alone, beside = statistics.median(without), statistics.median(with_crowd)
-    print(f"{name}: {alone:.0f} -> {beside:.0f} {unit} ({beside / alone:.2f}; least {min(with_crowd):.0f}), "
-          f"memory {memory:.0f} MiB, at most {status_of(process, 'VmHWM') / 1024:.0f}", flush=True)
+
+
+def compare(name, unit, process, measure, rounds, make_crowd):
+    """Prints the rates with a crowd elsewhere and with one at `process`. `make_crowd`: port -> crowd; None: the process's own."""
+    measure()
+    sink = start(sys.executable, __file__, "--sink")
+    sink_port = int(sink.stdout.readline())
+    elsewhere, here, memory = [], [], 0.0
+    for _ in range(rounds):
+        elsewhere.append(measured_beside(make_crowd(sink_port), measure))
+        here.append(measured_beside(make_crowd(None), measure))
+        memory = max(memory, status_of(process, "VmRSS") / 1024)
+    stop(sink)
+    ratios = [mine / other for mine, other in zip(here, elsewhere)]
+    print(f"{name}: {statistics.median(elsewhere):.0f} -> {statistics.median(here):.0f} {unit}, of a round {statistics.median(ratios):.2f} "
+          f"({min(ratios):.2f}-{max(ratios):.2f}); memory {memory:.0f} MiB", flush=True)
 
 
 def main():
     if sys.argv[1:2] == ["--crowd"]:
         return be_a_crowd(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    if sys.argv[1:2] == ["--sink"]:
+        return be_a_sink()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, default="build/release/bin")
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mebibytes", type=int, default=512)
     options = parser.parse_args()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="shoal-hostile-") as work:
         work = pathlib.Path(work)
         (work / "shared").mkdir()
@@ -149,9 +171,10 @@ def main():
                 threading.Thread(target=daemon.stdout.read, daemon=True).start()  # a full pipe would stop its log
             compare(f"{options.connections} connections to the seeder, get of {options.mebibytes} MiB", "MiB/s", pair.seeder,
                     lambda: transfer_rate(pair, work, digest), options.rounds,
-                    lambda: start_crowd("seeder", pair.seeder_port, options.connections))
+                    lambda port: start_crowd("seeder", port or pair.seeder_port, options.connections))
             compare(f"{options.connections} connections to the tracker, ListContents", "calls/s", pair.tracker,
-                    lambda: call_rate(pair), options.rounds, lambda: start_crowd("tracker", pair.port, options.connections))
+                    lambda: call_rate(pair), options.rounds,
+                    lambda port: start_crowd("tracker", port or pair.port, options.connections))
     return None
 
 

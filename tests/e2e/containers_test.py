@@ -259,6 +259,15 @@ class ContainersTest(unittest.TestCase):
             shell = subprocess.run(["docker", "run", "--rm", "--entrypoint", "/bin/sh", f"shoal-{program}:{NAME}", "-c", "true"],
                                    capture_output=True, check=False)
             self.assertNotEqual(shell.returncode, 0, "there is a shell in the image")
+            self.assertIn("libgrpc++-dev", self.file_of(f"shoal-{program}:{NAME}", "/usr/share/doc/shoal/shoal.spdx.json"))
+
+    def file_of(self, image, path):
+        """The text of a file in an image."""
+        container = run("docker", "create", image).strip()
+        try:
+            return run("sh", "-c", f"docker cp {container}:{path} - | tar -xO")
+        finally:
+            run("docker", "rm", container)
 
 
 if __name__ == "__main__":

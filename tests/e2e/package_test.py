@@ -7,6 +7,7 @@ names a tar of one as MINIMAL_DEBIAN.
 
 import configparser
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -183,8 +184,10 @@ class PackageTest(unittest.TestCase):
         self.folder.chmod(0o755)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def unpack(self):
-        run("dpkg-deb", "-R", self.package, self.folder / "package")
+    def unpacked(self):
+        """The folder with the package's files, below DEBIAN its control files."""
+        if not (self.folder / "package").exists():
+            run("dpkg-deb", "-R", self.package, self.folder / "package")
         return self.folder / "package"
 
     def field(self, name):
@@ -192,7 +195,7 @@ class PackageTest(unittest.TestCase):
 
     def newer_package(self):
         """The same package of a later version, with another default in the configuration."""
-        folder = self.unpack()
+        folder = self.unpacked()
         control = folder / "DEBIAN/control"
         control.write_text(control.read_text().replace(f"Version: {self.field('Version')}", "Version: 99.0"))
         for name in ("tracker", "seeder", "agent"):
@@ -208,8 +211,45 @@ class PackageTest(unittest.TestCase):
         for dependency in self.field("Depends").split(", "):
             self.assertRegex(dependency, r"^lib")
 
+    def test_programs_are_hardened(self):
+        for name in ("shoal", "shoal-tracker", "shoal-seeder"):
+            shown = run("readelf", "--wide", "--file-header", "--program-headers", "--dynamic", "--dyn-syms",
+                        self.unpacked() / "usr/bin" / name)
+            self.assertRegex(shown, r"Type: +DYN", "a fixed address")
+            self.assertIn("GNU_RELRO", shown)
+            self.assertRegex(shown, r"FLAGS_1\) .*NOW.*PIE")
+            self.assertRegex(shown, r"GNU_STACK .* RW +0x", "a stack that can be executed")
+            self.assertNotRegex(shown, r"LOAD .* RWE ", "memory that can be written and executed")
+            self.assertNotRegex(shown, r"\((RPATH|RUNPATH|TEXTREL)\)")
+            for function in ("__stack_chk_fail", "__memcpy_chk"):
+                self.assertRegex(shown, rf"UND {function}\b")
+            if os.uname().machine == "x86_64":
+                entries = re.findall(r"^\s*[0-9a-f]+:\s+endbr64", run("objdump", "--disassemble", "--no-show-raw-insn",
+                                                                      self.unpacked() / "usr/bin" / name), re.MULTILINE)
+                self.assertGreater(len(entries), 1000, "not compiled for control-flow enforcement")
+
+    def test_bill_of_materials(self):
+        bill = json.loads((self.unpacked() / "usr/share/doc/shoal/shoal.spdx.json").read_text(encoding="utf-8"))
+        self.assertEqual(bill["spdxVersion"], "SPDX-2.3")
+        packages = {package["SPDXID"]: package["name"] for package in bill["packages"]}
+        self.assertEqual(len(packages), len(bill["packages"]))
+        used = {}
+        for relationship in bill["relationships"]:
+            ends = {relationship["spdxElementId"], relationship["relatedSpdxElement"]} - {"SPDXRef-DOCUMENT"}
+            self.assertLessEqual(ends, set(packages))
+            for end in ends - {"SPDXRef-shoal"}:
+                used.setdefault(relationship["relationshipType"], set()).add(packages[end])
+        self.assertLessEqual({"libgrpc-dev", "libgrpc++-dev", "libssl-dev", "libprotobuf-dev", "zlib1g-dev"}, used["STATIC_LINK"])
+        self.assertLessEqual({"libboost1.81-dev", "libcli11-dev"}, used["BUILD_DEPENDENCY_OF"])
+        # What the package depends on is in it; libc and the compiler's libraries are what every program has.
+        for dependency in self.field("Depends").split(", "):
+            library = dependency.split()[0]
+            if not re.match(r"libc6|libgcc|libstdc\+\+", library):
+                self.assertTrue(any(library.startswith(re.sub(r"-dev$|[\d.]+$", "", name)) for name in used["DYNAMIC_LINK"]),
+                                (dependency, used["DYNAMIC_LINK"]))
+
     def test_services_are_confined(self):
-        units = self.unpack() / "usr/lib/systemd/system"
+        units = self.unpacked() / "usr/lib/systemd/system"
         for name in UNITS:
             shown = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={MOST_EXPOSURE * 10:.0f}",
                         units / f"{name}.service")
@@ -221,14 +261,14 @@ class PackageTest(unittest.TestCase):
             self.assertEqual(service["StateDirectory"], name)
 
     def test_systemd_understands_each_line_of_the_units(self):
-        folder = self.unpack()
+        folder = self.unpacked()
         # It ends with an error, because the targets of a whole system are not there.
         shown = subprocess.run(["systemd-analyze", "verify", "--man=no", f"--root={folder}", *(f"{name}.service" for name in UNITS)],
                                capture_output=True, text=True, check=False).stderr
         self.assertEqual(re.findall(r"^.*\.service:\d+:.*$", shown, re.MULTILINE), [])
 
     def test_man_pages_have_no_faults(self):
-        pages = sorted((self.unpack() / "usr/share/man/man1").iterdir())
+        pages = sorted((self.unpacked() / "usr/share/man/man1").iterdir())
         names = {page.name.removesuffix(".1.gz") for page in pages}
         self.assertLessEqual({"shoal", "shoal-leecher", "shoal-get", "shoal-list", "shoal-serve", "shoal-tracker", "shoal-seeder"}, names)
         for page in pages:

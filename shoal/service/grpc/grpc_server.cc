@@ -44,6 +44,9 @@ constexpr size_t kMaxMemoryBytes = 256 * 1024 * 1024;
 // A connection whose first HTTP/2 frames have not arrived in this time is closed.
 constexpr int kHandshakeTimeoutMs = 10'000;
 // A connection without calls is closed after this; clients connect again when they need to.
+// The preface of HTTP/2 (RFC 9113, 3.4). gRPC would give each connection memory and a timer before, and work
+// for each byte of it that comes alone.
+constexpr uint32_t kFirstBytes = 24;
 constexpr int kMaxIdleMs = 15 * 60 * 1000;
 // Detect a peer that vanished without closing the connection.
 constexpr int kKeepaliveTimeMs = 60'000;
@@ -138,14 +141,16 @@ class ExternallyFedServer final : public GrpcServer {
     if (server_ == nullptr) return absl::InternalError("gRPC did not start its server");
     calls_->Start();
     if (!listener_.has_value()) return absl::OkStatus();
-    accept_loop_.emplace(accept_thread_, *std::move(listener_), options.max_connections,
-                         [this](FileDescriptor connection) {
-                           connections_.Add(connection.get());
-                           Acceptor::NewConnectionParameters handed_over;
-                           handed_over.listener_fd = -1;
-                           handed_over.fd = connection.Release();
-                           acceptor_->HandleNewConnection(&handed_over);
-                         });
+    net::AcceptLoop::Bounds bounds;
+    bounds.max_connections = options.max_connections;
+    bounds.first_bytes = kFirstBytes;
+    accept_loop_.emplace(accept_thread_, *std::move(listener_), bounds, [this](FileDescriptor connection) {
+      connections_.Add(connection.get());
+      Acceptor::NewConnectionParameters handed_over;
+      handed_over.listener_fd = -1;
+      handed_over.fd = connection.Release();
+      acceptor_->HandleNewConnection(&handed_over);
+    });
     return absl::OkStatus();
   }
 

@@ -289,6 +289,8 @@ TEST_F(GrpcServerTest, ConnectionsAreBoundedAndFreedAgain) {
   Start("127.0.0.1:0", 2);
   const LoopbackClient a(server_->port());
   LoopbackClient b(server_->port());
+  a.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  b.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   a.ReadUntil(std::string(1, '\x04'));  // the server's SETTINGS frame: it has the connection
   b.ReadUntil(std::string(1, '\x04'));
   const LoopbackClient c(server_->port());

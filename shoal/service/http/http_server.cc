@@ -140,7 +140,7 @@ class BeastHttpServer final : public HttpServer {
       : options_(std::move(options)),
         routes_(std::move(routes)),
         loop_reference_(std::make_shared<LoopReference>(&loop_)),
-        accept_loop_(loop_, std::move(listener), net::AcceptLoop::kUnbounded,
+        accept_loop_(loop_, std::move(listener), net::AcceptLoop::Bounds{},
                      [this](FileDescriptor connection) { Take(std::move(connection)); }) {}
   ~BeastHttpServer() override { Stop(); }
 

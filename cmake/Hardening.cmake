@@ -1,0 +1,18 @@
+# What the compiler and the linker can do against errors of memory, in the programs that are shipped: canaries before return
+# addresses, bounds of known objects checked in libc's functions, a stack that can't jump over its guard page, code at a random
+# address, jumps only to where jumps may go, and tables of functions that can't be written to after the start.
+# tests/e2e/package_test.py checks them in the package.
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  return()
+endif()
+
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES CXX)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(-fcf-protection=full)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  add_compile_options(-mbranch-protection=standard)
+endif()
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
