@@ -364,7 +364,7 @@ absl::Status AgentJournal::Append(const std::vector<AgentChange>& changes) {
   if (written.ok() && fdatasync(file_.get()) != 0) written = ErrnoStatus(errno, "fdatasync");
   if (!written.ok()) {
     // What was written of it must not be read later. If even that fails, the next append overwrites it.
-    static_cast<void>(ftruncate(file_.get(), static_cast<off_t>(end_bytes_)));
+    [[maybe_unused]] const int shortened = ftruncate(file_.get(), static_cast<off_t>(end_bytes_));
     return Annotate(absl::StrCat("cannot write ", path_), written);
   }
   end_bytes_ += bytes.size();
