@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -47,6 +48,10 @@ constexpr uint32_t kMaxHeadBytes = 8 * 1024;
 constexpr uint32_t kReadBytes = 64 * 1024;
 constexpr uint32_t kMaxLargeBodies = 2;
 constexpr std::chrono::seconds kTimeout{10};
+// No request is shorter than its line: "GET / HTTP/1.1". Connections that have sent less are no connections of
+// the server yet; so many of them may wait.
+constexpr uint32_t kFirstBytes = 14;
+constexpr uint32_t kMaxSilent = 1024;
 constexpr std::chrono::seconds kStreamTimeout{60};
 // A large body may take longer: as long as a slow link needs for it.
 constexpr std::chrono::seconds kLargeBodyTimeout{300};
@@ -134,13 +139,20 @@ class IdleGuard {
   const std::shared_ptr<State> state_;
 };
 
+net::AcceptLoop::Bounds BoundsOf(const HttpServer::Options& options) {
+  net::AcceptLoop::Bounds bounds;
+  bounds.max_connections = options.max_connections + kMaxSilent;
+  bounds.first_bytes = kFirstBytes;
+  return bounds;
+}
+
 class BeastHttpServer final : public HttpServer {
  public:
   BeastHttpServer(Options options, Routes routes, net::Listener listener)
       : options_(std::move(options)),
         routes_(std::move(routes)),
         loop_reference_(std::make_shared<LoopReference>(&loop_)),
-        accept_loop_(loop_, std::move(listener), net::AcceptLoop::Bounds{},
+        accept_loop_(loop_, std::move(listener), BoundsOf(options_),
                      [this](FileDescriptor connection) { Take(std::move(connection)); }) {}
   ~BeastHttpServer() override { Stop(); }
 
@@ -172,6 +184,9 @@ class BeastHttpServer final : public HttpServer {
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     error_code ignored;
     socket.non_blocking(true, ignored);
+    // What is left unread at the close makes the system send a reset, which can overtake the answer.
+    std::array<char, kMaxHeadBytes> unread;
+    socket.read_some(asio::buffer(unread), ignored);
     socket.write_some(asio::buffer(kBusy, sizeof(kBusy) - 1), ignored);
   }
 

@@ -96,6 +96,7 @@ TEST_F(HttpServerTest, ExcessConnectionsAreAnsweredWith503) {
   first.Send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
   first.ReadUntil("GET /hello?");
   const LoopbackClient second(server_->port());
+  second.Send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(second.ReadAll(), StartsWith("HTTP/1.1 503 "));
 }
 
