@@ -340,20 +340,22 @@ std::vector<std::pair<ContentId, ContentTotals>> Connections::all_content_totals
   return all;
 }
 
-net::AcceptLoop::Bounds BoundsOf(uint32_t max_sessions) {
+net::AcceptLoop::Bounds BoundsOf(const ChunkServer::Options& options) {
   net::AcceptLoop::Bounds bounds;
-  bounds.max_connections = static_cast<uint32_t>(max_sessions + kMaxWaiting + kMaxClosing + kMaxSilent);
+  bounds.max_connections =
+      static_cast<uint32_t>(options.max_sessions + kMaxWaiting + kMaxClosing + kMaxSilent);
   bounds.first_bytes = kFrameHeaderBytes;
+  bounds.first_bytes_within = absl::ToChronoMilliseconds(options.limits.hello_timeout);
   return bounds;
 }
 
 class TcpChunkServer final : public ChunkServer {
  public:
   TcpChunkServer(std::shared_ptr<Connections> connections, net::EventLoopGroup& loops, net::Listener listener,
-                 uint32_t max_sessions)
+                 const ChunkServer::Options& options)
       : connections_(std::move(connections)),
         accept_loop_(
-            *loops.loops().front(), std::move(listener), BoundsOf(max_sessions),
+            *loops.loops().front(), std::move(listener), BoundsOf(options),
             [connections = connections_, &loops](FileDescriptor socket) {
               // Each connection stays on the loop that it is given to.
               net::EventLoop& loop = loops.Next();
@@ -393,8 +395,7 @@ absl::StatusOr<std::unique_ptr<ChunkServer>> ChunkServer::Start(
     const Options& options, net::EventLoopGroup& loops, std::shared_ptr<const ContentDirectory> contents) {
   auto connections = std::make_shared<Connections>(options, std::move(contents));
   SHOAL_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(options.listen));
-  return std::make_unique<TcpChunkServer>(std::move(connections), loops, std::move(listener),
-                                          options.max_sessions);
+  return std::make_unique<TcpChunkServer>(std::move(connections), loops, std::move(listener), options);
 }
 
 }  // namespace shoal::stream

@@ -203,8 +203,23 @@ TEST_F(ChunkServerTest, AConnectionThatWaitsForAChunkDoesNotMakeRoom) {
   EXPECT_EQ(RefusalOn(further).reason, Refuse::Reason::kBusy);
 }
 
-TEST_F(ChunkServerTest, ConnectionsThatSayNothingMakeRoom) {
+TEST_F(ChunkServerTest, ConnectionsThatNeverEndTheirHelloMakeRoom) {
   options_.max_sessions = 1;
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  const std::string hello = FrameConnection::FrameBytes(FrameType::kHello, std::string(100, 'x'));
+  std::vector<FrameConnection> silent;
+  for (int i = 0; i < 200; ++i) {
+    silent.push_back(FrameConnection::To((*server)->port()));
+    ASSERT_TRUE(silent.back().Send(hello.substr(0, hello.size() - 1)));
+  }
+  Meet(**server);
+  EXPECT_TRUE(silent.front().ReadToEnd());
+}
+
+TEST_F(ChunkServerTest, ConnectionsThatSayNothingTakeNoPlace) {
+  options_.max_sessions = 1;
+  options_.limits.hello_timeout = absl::Seconds(1);
   auto server = Start();
   ASSERT_TRUE(server.ok());
   std::vector<FrameConnection> silent;
