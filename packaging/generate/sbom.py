@@ -34,16 +34,17 @@ def files_of_the_build(folder):
     found = {path for path in inputs if path.endswith(".a") or ".so" in path}
     for start in range(0, len(objects), PER_CALL):
         found.update(line.strip() for line in run(*ninja, "deps", *objects[start:start + PER_CALL]).splitlines() if line.startswith("    "))
-    return sorted(path for path in found if path.startswith("/usr/"))
+    # What the linker names without a path, too.
+    for program in PROGRAMS:
+        found.update(re.findall(r"(/\S+) \(0x", run("ldd", str(folder / "bin" / program))))
+    return sorted(path for path in map(os.path.realpath, found) if path.startswith("/usr/"))
 
 
 def packages_of(files):
     """Package -> its files among `files`."""
-    known = set(files)
-    # One file may have two paths: with and without links in it.
-    for path in files:
-        known.add(os.path.realpath(path))
-    paths = sorted(known)
+    # A package may have been built for a system on which /lib was no link to /usr/lib.
+    paths = sorted({*files, *(path.removeprefix("/usr") for path in files if path.startswith("/usr/lib"))})
+    known = set(paths)
     packages = {}
     for start in range(0, len(paths), PER_CALL):
         for line in run("dpkg-query", "--search", *paths[start:start + PER_CALL]).splitlines():

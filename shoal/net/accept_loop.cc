@@ -115,8 +115,17 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     // Whether there is room for one more. Counts again only when the list is full, O(max) system calls.
     bool HasRoom() {
       if (sockets_.size() < max_) return true;
-      std::erase_if(sockets_, [](const Socket& known) { return CookieOf(known.descriptor) != known.cookie; });
+      EraseClosed();
       return sockets_.size() < max_;
+    }
+    // Whether an eighth of all places is taken. Counts again after as many changes as there are sockets, so the
+    // answer may lag behind.
+    bool Crowded() {
+      if (sockets_.size() >= recount_at_) {
+        EraseClosed();
+        recount_at_ = std::max(max_ / kCrowdPart, 2 * sockets_.size());
+      }
+      return sockets_.size() >= max_ / kCrowdPart;
     }
     // Called before the socket is handed over.
     void Add(int socket) {
@@ -165,10 +174,16 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     // look at all sockets is worth that many.
     static constexpr size_t kFairPart = 16;
     static constexpr size_t kRoomPart = 64;
+    static constexpr size_t kCrowdPart = 8;
+
+    void EraseClosed() {
+      std::erase_if(sockets_, [](const Socket& known) { return CookieOf(known.descriptor) != known.cookie; });
+    }
 
     const size_t max_;
     const Steady::duration safe_for_;
     std::vector<Socket> sockets_;
+    size_t recount_at_ = 0;
   };
 
   // A connection whose peer has not said enough yet.
@@ -225,11 +240,12 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       if (connection.valid()) {
         const int one = 1;
         setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        const bool crowded = open_.Crowded();
         open_.Add(connection.get());
-        if (bounds_.first_bytes == 0) {
-          take_(std::move(connection));
-        } else {
+        if (crowded && bounds_.first_bytes > 0) {
           AwaitFirstBytes(std::move(connection));
+        } else {
+          take_(std::move(connection));
         }
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         break;

@@ -36,9 +36,10 @@ class AcceptLoop {
     // included. kUnbounded: `take` bounds them itself.
     uint32_t max_connections = kUnbounded;
     std::chrono::milliseconds safe_for = std::chrono::seconds(2);
-    // A connection is passed on once its peer has sent so many bytes, which stay in the socket, and is closed
-    // when they don't come in time. So connections that say nothing, or a byte now and then, cost their new
-    // owner nothing. 0: it is passed on at once.
+    // While an eighth of all places is taken, a connection is passed on once its peer has sent so many bytes,
+    // which stay in the socket, and is closed when they don't come in time. So a crowd that says nothing, or a
+    // byte now and then, costs the new owner nothing. Not before: some clients say nothing at first.
+    // 0: connections are passed on at once.
     uint32_t first_bytes = 0;
     std::chrono::milliseconds first_bytes_within = std::chrono::seconds(10);
   };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -156,11 +157,26 @@ TEST(AcceptLoopTest, PassesAConnectionOnWithItsFirstBytes) {
   loop.Stop();
 }
 
+TEST(AcceptLoopTest, PassesASilentConnectionOnWhileMostPlacesAreFree) {
+  Taker taker;
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 16, .first_bytes = 3}, taker.Take());
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<LoopbackClient>(loop.port()));
+  clients.push_back(std::make_unique<LoopbackClient>(loop.port(), IpAddress::V4({127, 0, 0, 2})));
+  clients.back()->Send("abc");
+  taker.Await(3);  // two, and the one that spoke
+  EXPECT_EQ(taker.RemotesOf({IpAddress::V4({127, 0, 0, 1}), IpAddress::V4({127, 0, 0, 2})}),
+            (std::vector<size_t>{2, 1}));
+}
+
 TEST(AcceptLoopTest, ClosesAConnectionWhoseFirstBytesDoNotCome) {
   Taker taker;
   EventLoop thread("accept");
-  AcceptLoop loop(thread, OnLoopback(),
-                  {.first_bytes = 3, .first_bytes_within = std::chrono::milliseconds(1)}, taker.Take());
+  AcceptLoop loop(
+      thread, OnLoopback(),
+      {.max_connections = 4, .first_bytes = 3, .first_bytes_within = std::chrono::milliseconds(1)},
+      taker.Take());
   const LoopbackClient slow(loop.port());
   slow.Send("ab");
   EXPECT_EQ(slow.ReadAll(), "");
@@ -170,7 +186,7 @@ TEST(AcceptLoopTest, ClosesAConnectionWhoseFirstBytesDoNotCome) {
 TEST(AcceptLoopTest, StopClosesConnectionsWhoseFirstBytesAreAwaited) {
   Taker taker;
   EventLoop thread("accept");
-  AcceptLoop loop(thread, OnLoopback(), {.first_bytes = 3}, taker.Take());
+  AcceptLoop loop(thread, OnLoopback(), {.max_connections = 4, .first_bytes = 3}, taker.Take());
   const LoopbackClient silent(loop.port());
   const LoopbackClient later(loop.port());
   later.Send("abc");

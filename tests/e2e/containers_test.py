@@ -30,9 +30,6 @@ IMAGES = (*PROGRAMS, "downloads")
 SEEDERS = ("seeder1", "seeder2", "seeder3")
 PATIENCE = 180
 
-# The leecher gets a small share of a processor, so that there is a middle of the transfer in which to stop a seeder.
-SLOW_LEECHER = "services: {leecher: {cpus: 0.05}}\n"
-
 
 def fresh_shell():
     """The environment of a shell in which nothing was set for the images."""
@@ -101,7 +98,6 @@ class ContainersTest(unittest.TestCase):
         (self.folder / "downloads").mkdir()
         (self.folder / "shared" / "sample.bin").write_bytes(random_bytes(3 * MEBIBYTE, 1))
         (self.folder / "shared" / "large.bin").write_bytes(random_bytes(128 * MEBIBYTE, 2))
-        (self.folder / "slow.yaml").write_text(SLOW_LEECHER, encoding="utf-8")
         self.environment = {
             "COMPOSE_PROJECT_NAME": NAME,
             "SHOAL_TAG": NAME,
@@ -116,9 +112,8 @@ class ContainersTest(unittest.TestCase):
             "SHOAL_AGENT_PORT": "0",
         }
 
-    def compose(self, *arguments, slow=False):
-        files = ["-f", "compose.yaml", *(["-f", str(self.folder / "slow.yaml")] if slow else [])]
-        return [*compose_command(), "--project-directory", str(ROOT), *files, *arguments]
+    def compose(self, *arguments):
+        return [*compose_command(), "--project-directory", str(ROOT), "-f", "compose.yaml", *arguments]
 
     def run_compose(self, *arguments):
         return run(*self.compose(*arguments), environment=self.environment, timeout=600)
@@ -168,25 +163,33 @@ class ContainersTest(unittest.TestCase):
             services = next(ask(iter([b"\x3a\x00"]), timeout=PATIENCE))  # list_services = ""
             self.assertIn(b"shoal.tracker.v1.TrackerService", services)
 
-    def fetch_while_a_seeder_stops(self):
-        command = self.compose("run", "--rm", "-T", "leecher", "get", "large.bin", "--json", "--seed=no", slow=True)
-        stopped_at = None
+    def fetch_through_chaos(self):
+        """One seeder is killed, one is frozen, one loses its network, until none is left; then they come back."""
+        seeders = [self.run_compose("ps", "-q", service).strip() for service in SEEDERS]
+        network = f"{NAME}_default"
+        steps = [(0.1, ("kill", seeders[0])), (0.25, ("pause", seeders[1])), (0.4, ("network", "disconnect", network, seeders[2])),
+                 (0.4, ("unpause", seeders[1])), (0.6, ("network", "connect", network, seeders[2])), (0.75, ("pause", seeders[1])),
+                 (0.9, ("unpause", seeders[1]))]
+        command = self.compose("run", "--rm", "-T", "leecher", "get", "large.bin", "--json", "--seed=no", "--limit-down=12MiB")
         finished = None
+        left = list(steps)
         with subprocess.Popen(command, cwd=ROOT, env={**fresh_shell(), **self.environment}, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fetch:
-            for line in fetch.stdout:
-                event = json.loads(line) if line.startswith("{") else {}
-                if event.get("event") == "progress" and stopped_at is None and event["bytes"] > 0:
-                    stopped_at = event["bytes"] / event["length_bytes"]
-                    self.run_compose("kill", "seeder1")
-                if event.get("event") == "finished":
-                    finished = event
-            errors = fetch.stderr.read()
+            try:
+                for line in fetch.stdout:
+                    event = json.loads(line) if line.startswith("{") else {}
+                    if event.get("event") == "progress" and event["length_bytes"] > 0:
+                        while left and event["bytes"] >= left[0][0] * event["length_bytes"]:
+                            run("docker", *left.pop(0)[1])
+                    if event.get("event") == "finished":
+                        finished = event
+                errors = fetch.stderr.read()
+            finally:
+                fetch.kill()
+                subprocess.run(["docker", "unpause", seeders[1]], capture_output=True, check=False)  # a frozen one can't be stopped
         self.assertEqual(fetch.returncode, 0, f"{finished}\n{errors}")
-        self.assertIsNotNone(stopped_at, "there was no middle of the transfer")
-        self.assertLess(stopped_at, 1)
-        self.assertGreaterEqual(len(finished["peers"]), 2, finished)
-        print(f"seeder1 was killed at {stopped_at:.0%}", file=sys.stderr)
+        self.assertEqual(left, [], "the transfer was over too soon")
+        self.assertGreaterEqual(len([peer for peer in finished["peers"] if peer["chunks"] > 0]), 3, finished)
 
     def round(self):
         with self.up():
@@ -195,7 +198,7 @@ class ContainersTest(unittest.TestCase):
             self.run_compose("up", "-d", "--no-build", "leecher")
             self.await_healthy("leecher")
             self.await_sample()
-            self.fetch_while_a_seeder_stops()
+            self.fetch_through_chaos()
             self.check_copy("large.bin")
             self.use_the_agent()
             self.restart_everything()

@@ -241,12 +241,9 @@ class PackageTest(unittest.TestCase):
                 used.setdefault(relationship["relationshipType"], set()).add(packages[end])
         self.assertLessEqual({"libgrpc-dev", "libgrpc++-dev", "libssl-dev", "libprotobuf-dev", "zlib1g-dev"}, used["STATIC_LINK"])
         self.assertLessEqual({"libboost1.81-dev", "libcli11-dev"}, used["BUILD_DEPENDENCY_OF"])
-        # What the package depends on is in it; libc and the compiler's libraries are what every program has.
-        for dependency in self.field("Depends").split(", "):
-            library = dependency.split()[0]
-            if not re.match(r"libc6|libgcc|libstdc\+\+", library):
-                self.assertTrue(any(library.startswith(re.sub(r"-dev$|[\d.]+$", "", name)) for name in used["DYNAMIC_LINK"]),
-                                (dependency, used["DYNAMIC_LINK"]))
+        # "libspdlog1.10-fmt9" is a virtual package: the library as it was built with that version of another.
+        depended = {re.sub(r"-fmt\d+$", "", dependency.split()[0]) for dependency in self.field("Depends").split(", ")}
+        self.assertLessEqual(depended, used["DYNAMIC_LINK"])
 
     def test_services_are_confined(self):
         units = self.unpacked() / "usr/lib/systemd/system"

@@ -47,6 +47,8 @@ constexpr int kHandshakeTimeoutMs = 10'000;
 // The preface of HTTP/2 (RFC 9113, 3.4). gRPC would give each connection memory and a timer before, and work
 // for each byte of it that comes alone.
 constexpr uint32_t kFirstBytes = 24;
+// A client of gRPC in C++ on which no call waits looks at its connection each five seconds.
+constexpr std::chrono::seconds kFirstBytesWithin{20};
 constexpr int kMaxIdleMs = 15 * 60 * 1000;
 // Detect a peer that vanished without closing the connection.
 constexpr int kKeepaliveTimeMs = 60'000;
@@ -144,6 +146,7 @@ class ExternallyFedServer final : public GrpcServer {
     net::AcceptLoop::Bounds bounds;
     bounds.max_connections = options.max_connections;
     bounds.first_bytes = kFirstBytes;
+    bounds.first_bytes_within = kFirstBytesWithin;
     accept_loop_.emplace(accept_thread_, *std::move(listener_), bounds, [this](FileDescriptor connection) {
       connections_.Add(connection.get());
       Acceptor::NewConnectionParameters handed_over;
