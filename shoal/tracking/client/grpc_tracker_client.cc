@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -23,6 +24,7 @@ constexpr int kMaxReconnectMs = 5000;
 // Detects a tracker that vanished silently in less than a minute, even without calls.
 constexpr int kKeepaliveTimeMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr absl::Duration kReconnectHelp = absl::Milliseconds(500);
 
 std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url) {
   grpc::ChannelArguments arguments;
@@ -50,7 +52,7 @@ std::string ReasonIn(const std::string& message) {
 class GrpcTrackerClient final : public TrackerClient {
  public:
   explicit GrpcTrackerClient(const TrackerUrl& url)
-      : url_(url), stub_(pb::TrackerService::NewStub(MakeChannel(url))) {}
+      : url_(url), channel_(MakeChannel(url)), stub_(pb::TrackerService::NewStub(channel_)) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
     return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
@@ -94,7 +96,9 @@ class GrpcTrackerClient final : public TrackerClient {
       grpc::Status status;
       std::unique_ptr<grpc::ClientAsyncResponseReader<pb::LookupResponse>> reader;
     };
-    const auto deadline = std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout);
+    const auto now = std::chrono::system_clock::now();
+    HelpReconnecting(now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
+    const auto deadline = now + absl::ToChronoMilliseconds(timeout);
     grpc::CompletionQueue queue;
     std::vector<Pending> calls(requests.size());
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -139,11 +143,20 @@ class GrpcTrackerClient final : public TrackerClient {
       -> decltype(FromProto(std::declval<ProtoResponse>())) {
     ProtoRequest proto_request;
     ToProto(request, &proto_request);
+    const auto now = std::chrono::system_clock::now();
+    HelpReconnecting(now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
+    context.set_deadline(now + absl::ToChronoMilliseconds(timeout));
     ProtoResponse proto_response;
     const grpc::Status status = ((*stub_).*method)(&context, proto_request, &proto_response);
     return Outcome(context, status, proto_response);
+  }
+
+  // After an outage gRPC connects again, but looks at the new connection once in five seconds while no call
+  // waits for it, and a call fails at once until it is there. So a call first waits a moment for the connection.
+  void HelpReconnecting(std::chrono::system_clock::time_point until) const {
+    const grpc_connectivity_state state = channel_->GetState(true);
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) channel_->WaitForConnected(until);
   }
 
   // Requires: the call has ended.
@@ -197,6 +210,7 @@ class GrpcTrackerClient final : public TrackerClient {
   }
 
   const TrackerUrl url_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<pb::TrackerService::Stub> stub_;
 };
 
