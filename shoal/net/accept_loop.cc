@@ -132,8 +132,8 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       if (max_ == AcceptLoop::kUnbounded) return;
       sockets_.push_back({socket, CookieOf(socket), NetworkOf(RemoteOf(socket).ip), Steady::now()});
     }
-    // Requires: HasRoom() has just returned false. Returns: the descriptors of the sockets that were shut down.
-    std::vector<int> MakeRoom() {
+    // Requires: HasRoom() has just returned false. Returns: the descriptors of the sockets that should make room.
+    std::vector<int> LeastUseful() const {
       absl::flat_hash_map<IpAddress, size_t> counts;
       for (const Socket& known : sockets_) ++counts[known.network];
       const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
@@ -152,15 +152,11 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       }
       const size_t count = std::min(by_rate.size(), max_ / kRoomPart + 1);
       std::nth_element(by_rate.begin(), by_rate.begin() + static_cast<std::ptrdiff_t>(count), by_rate.end());
-      std::vector<int> shut_down;
+      std::vector<int> least;
       for (const auto& [rate, socket] : std::span(by_rate).first(count)) {
-        // Its owner may close it at this moment, and its descriptor name another socket by the next line. That
-        // one would be lost as if its network had failed, which any connection must bear.
-        if (CookieOf(socket->descriptor) != socket->cookie) continue;
-        shutdown(socket->descriptor, SHUT_RDWR);
-        shut_down.push_back(socket->descriptor);
+        if (CookieOf(socket->descriptor) == socket->cookie) least.push_back(socket->descriptor);
       }
-      return shut_down;
+      return least;
     }
 
    private:
@@ -267,10 +263,13 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   // Returns whether there is room now. Connections that were passed on leave once their owner has closed them:
   // then what waits now gets their places.
   bool MakeRoom() {
-    const std::vector<int> shut_down = open_.MakeRoom();
-    shed_.fetch_add(shut_down.size(), std::memory_order_relaxed);
-    if (shut_down.empty()) RefuseWaiting();
-    for (const int socket : shut_down) {
+    const std::vector<int> least = open_.LeastUseful();
+    if (least.empty()) RefuseWaiting();
+    for (const int socket : least) {
+      shed_.fetch_add(1, std::memory_order_relaxed);
+      // Its owner may have closed it a moment ago, and its descriptor name another socket now. That one is then
+      // lost as if its network had failed, which any connection must bear.
+      shutdown(socket, SHUT_RDWR);
       if (const auto silent = silent_.find(socket); silent != silent_.end()) EndWaiting(silent->second);
     }
     return open_.HasRoom();
