@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/endpoint.h"
+#include "shoal/base/file_descriptor.h"
+
+namespace shoal::net {
+
+// The TCP connection below a transport: connecting, waiting, turns among the connections of a loop, and the bound
+// of the unsent bytes (see TcpTransports).
+//
+// Errors and thread safety: those of Transport.
+class TcpSocket {
+ public:
+  using Wait = boost::asio::ip::tcp::socket::wait_type;
+  static constexpr Wait kReadable = boost::asio::ip::tcp::socket::wait_read;
+  static constexpr Wait kWritable = boost::asio::ip::tcp::socket::wait_write;
+  // After so many bytes without a wait a call lets the loop's other connections have their turn.
+  static constexpr size_t kTurnBytes = 1024 * 1024;
+
+  // An accepted connection, which is non-blocking.
+  TcpSocket(boost::asio::io_context& context, FileDescriptor socket);
+  // A connection that Connect() makes.
+  TcpSocket(boost::asio::io_context& context, const Endpoint& peer) : socket_(context), remote_(peer) {}
+  TcpSocket(const TcpSocket&) = delete;
+  TcpSocket& operator=(const TcpSocket&) = delete;
+
+  // Does nothing for an accepted connection.
+  boost::asio::awaitable<absl::Status> Connect();
+  boost::asio::awaitable<absl::Status> Ready(Wait what);
+  // Sends all of `bytes`; `flags` are those of send(2).
+  boost::asio::awaitable<absl::Status> Send(std::span<const uint8_t> bytes, int flags);
+  // Count what was sent, or received, without Send, and let others have their turn when it is time.
+  boost::asio::awaitable<absl::Status> Sent(size_t count);
+  boost::asio::awaitable<void> Received(size_t count);
+  void EndWriting();
+  // Ends all pending calls with CANCELLED. Idempotent.
+  void Close();
+
+  int descriptor() { return socket_.native_handle(); }
+  bool closed() const { return closed_; }
+  const Endpoint& remote() const { return remote_; }
+  uint64_t received_bytes() const { return received_bytes_; }
+  uint64_t sent_bytes() const { return sent_bytes_; }
+
+  static absl::Status Closed() { return absl::CancelledError("closed here"); }
+  static absl::Status Gone(absl::string_view what, int error);
+
+ private:
+  void SetOptions();
+  void BoundUnsent(size_t bytes);
+  void AdjustUnsent(size_t count);
+
+  boost::asio::ip::tcp::socket socket_;
+  Endpoint remote_;
+  bool open_ = false;
+  bool closed_ = false;
+  size_t read_turn_bytes_ = 0;
+  size_t write_turn_bytes_ = 0;
+  uint64_t received_bytes_ = 0;
+  uint64_t sent_bytes_ = 0;
+  size_t unsent_bytes_ = 0;  // the bound that is set; zero: none
+  size_t looked_bytes_ = 0;  // sent since looked_at_
+  absl::Duration looked_at_ = Clock::Real().Uptime();
+};
+
+}  // namespace shoal::net
