@@ -5,6 +5,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -16,9 +17,11 @@
 #include "clients/leecher/cli/terminal/interrupts.h"
 #include "clients/leecher/session/exit_code.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/status_macros.h"
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/log/log.h"
+#include "shoal/service/tls_flags.h"
 
 namespace shoal::leecher {
 namespace {
@@ -58,6 +61,12 @@ constexpr char kSeedFooter[] =
     "\nExamples:\n"
     "  shoal seed model.tar --tracker=tracker.example:50051\n"
     "  shoal seed dataset/ --listen=0.0.0.0:6881 --advertise=files.example --for=8h\n";
+constexpr char kCertsFooter[] =
+    "\nExamples:\n"
+    "  shoal certs ./tls --host=tracker.example --host=192.0.2.7\n"
+    "  shoal get model.tar --tracker=tracker.example:50051 --tls-cert=tls/cert.pem --tls-key=tls/key.pem "
+    "--tls-ca=tls/ca.pem\n"
+    "\nFor tries and tests: all machines share one certificate, and its CA's key lies beside it.\n";
 constexpr char kServeFooter[] =
     "\nExamples:\n"
     "  shoal serve --tracker=tracker.example:50051 -o /data\n"
@@ -207,6 +216,8 @@ void AddGet(CLI::App& app, const std::string& program, Words& words) {
   get.add_flag("--dry-run", words.dry_run, "Show what would be fetched, and fetch nothing but the manifest");
   AddJson(get, words);
   AddQuiet(get, words);
+  service::AddTlsFlags(get, &words.tls);
+  service::AddTlsHttpFlag(get, &words.tls);
   get.footer(Footer(kGetFooter, program) + ExitCodeTable());
 }
 
@@ -216,6 +227,7 @@ void AddList(CLI::App& app, const std::string& program, Words& words) {
   list.add_option("text", words.subject, "Only names that contain this")->type_name("TEXT");
   AddTrackers(list, words);
   AddJson(list, words);
+  service::AddTlsFlags(list, &words.tls);
   list.footer(Footer(kListFooter, program));
 }
 
@@ -227,6 +239,7 @@ void AddInfo(CLI::App& app, const std::string& program, Words& words) {
       ->required();
   AddTrackers(info, words);
   AddJson(info, words);
+  service::AddTlsFlags(info, &words.tls);
   info.footer(Footer(kInfoFooter, program));
 }
 
@@ -271,6 +284,7 @@ void AddSave(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("DURATION|forever");
   AddJson(save, words);
   AddQuiet(save, words);
+  service::AddTlsFlags(save, &words.tls);
   save.footer(Footer(kSaveFooter, program));
 }
 
@@ -288,7 +302,26 @@ void AddSeed(CLI::App& app, const std::string& program, Words& words) {
       ->capture_default_str();
   AddJson(seed, words);
   AddQuiet(seed, words);
+  service::AddTlsFlags(seed, &words.tls);
+  service::AddTlsHttpFlag(seed, &words.tls);
   seed.footer(Footer(kSeedFooter, program));
+}
+
+void AddCerts(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& certs = *app.add_subcommand("certs", "Make a CA and a certificate, to try TLS");
+  certs.parse_complete_callback([&words] { words.command = CommandName::kCerts; });
+  certs.add_option("dir", words.subject, "The folder to write to; it is made if need be")
+      ->type_name("DIR")
+      ->required();
+  certs
+      .add_option("--host", words.hosts,
+                  "Names and addresses of the machines that will use it, besides localhost and this one")
+      ->type_name("NAME[,NAME...]")
+      ->delimiter(',');
+  certs.add_flag("--if-missing", words.if_missing,
+                 "Succeed, and change nothing, when certificates are there");
+  AddQuiet(certs, words);
+  certs.footer(Footer(kCertsFooter, program));
 }
 
 void AddSocket(CLI::App& command, Words& words) {
@@ -389,6 +422,8 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
       ->envname("SHOAL_LOG_FORMAT")
       ->type_name("text|json")
       ->capture_default_str();
+  service::AddTlsFlags(serve, &words.tls);
+  service::AddTlsHttpFlag(serve, &words.tls);
   service::AddConfigFile(serve);
   serve.footer(Footer(kServeFooter, program));
 }
@@ -459,6 +494,20 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   add("top", Action::kTop, "Watch the downloads in the terminal");
 }
 
+// Reads the files of a command that connects to others.
+absl::Status ReadCertificates(const net::TlsFiles& files, Command* command) {
+  const auto read = [&files](auto& options) -> absl::Status {
+    using Options = std::decay_t<decltype(options)>;
+    if constexpr (requires { options.tls; }) {
+      constexpr bool only_asks = std::is_same_v<Options, ListOptions>;
+      const auto role = only_asks ? service::TlsRole::kClient : service::TlsRole::kPeer;
+      SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(files, role));
+    }
+    return absl::OkStatus();
+  };
+  return std::visit(read, *command);
+}
+
 // Gives --seed and --health-check the value that they have alone, so that they do not take the word behind
 // them.
 std::vector<std::string> CommandWords(int argc, char** argv) {
@@ -494,6 +543,7 @@ ExitCode Run(const Command& command) {
     ExitCode operator()(const AgentCommandOptions& options) const {
       return RunAgentCommand(options, interrupts);
     }
+    ExitCode operator()(const CertsOptions& options) const { return RunCerts(options); }
     ExitCode operator()(const HealthCheckOptions& options) const { return RunHealthCheck(options); }
   };
   return std::visit(Runner{interrupts}, command);
@@ -516,6 +566,7 @@ int Main(int argc, char** argv) {
   AddSave(app, program.name, words);
   AddSeed(app, program.name, words);
   AddServe(app, program.name, words);
+  AddCerts(app, program.name, words);
   AddAgentCommands(app, program.name, words);
   app.add_option("--health-check", words.health_check,
                  "Exit 0 if the health service there says SERVING, else 1; an agent has it at its socket")
@@ -534,9 +585,10 @@ int Main(int argc, char** argv) {
     std::cerr << app.help();
     return service::kUsageExitCode;
   }
-  const absl::StatusOr<Command> command = Interpret(words);
-  if (!command.ok()) {
-    std::cerr << program.name << ": " << command.status().message() << "\n";
+  absl::StatusOr<Command> command = Interpret(words);
+  const absl::Status usable = command.ok() ? ReadCertificates(words.tls, &*command) : command.status();
+  if (!usable.ok()) {
+    std::cerr << program.name << ": " << usable.message() << "\n";
     return service::kUsageExitCode;
   }
   return static_cast<int>(Run(*command));

@@ -26,6 +26,7 @@
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
+#include "shoal/service/tls_flags.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -50,6 +51,7 @@ Examples:
   shoal-seeder --tracker=grpc://a:50051,udp://b:6969 --share=. --listen=0.0.0.0:7000 --advertise=seed1.example
   shoal-seeder --tracker=tracker:50051 --share=/data --limit-up=100Mbit --parallel-uploads=2
   shoal-seeder --tracker=tracker:50051 --share=/data --grpc=0.0.0.0:50052 --http=0.0.0.0:8080
+  shoal-seeder --tracker=tracker:50051 --share=/data --tls-cert=cert.pem --tls-key=key.pem --tls-ca=ca.pem
   shoal-seeder --health-check=localhost:50052
 
 Every flag can also come from the environment: SHOAL_TRACKER, SHOAL_SHARE, SHOAL_MAX_UPLOADS and so on.
@@ -79,6 +81,7 @@ struct Flags {
   std::string health_check;
   std::string log_level = "info";
   std::string log_format = "text";
+  net::TlsFiles tls;
 };
 
 void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
@@ -169,6 +172,8 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
       ->type_name("text|json")
       ->capture_default_str()
       ->envname("SHOAL_LOG_FORMAT");
+  service::AddTlsFlags(app, &flags.tls);
+  service::AddTlsHttpFlag(app, &flags.tls);
   service::AddConfigFile(app);
   app.footer(kFooter);
 }
@@ -247,7 +252,8 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   if (!http.ok()) return Wrong("--http", http.status());
   options.http = *http;
   options.version = SHOAL_VERSION;
-  options.connect_tracker = tracking::MakeTrackerClient;
+  SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(flags.tls, service::TlsRole::kPeer));
+  options.connect_tracker = tracking::TrackerClientsOver(options.tls);
   options.open_health_endpoint = service::OpenHealthEndpoint;
   return options;
 }
@@ -299,12 +305,16 @@ int Run(const Flags& flags) {
     if (!advertise.ok()) return Complain(Wrong("--advertise", advertise.status()), kExitRuntime);
     options->advertise = *advertise;
   }
+  const std::shared_ptr<net::TlsContext> tls = options->tls;
   absl::StatusOr<std::unique_ptr<Seeder>> seeder = Seeder::Start(*std::move(options));
   if (!seeder.ok()) return Complain(seeder.status(), kExitRuntime);
   // Contents that are hashed for the first time can take hours. They are published one by one, by a service
   // that runs.
   NoteNotice(service::NotifyReady());
-  const int signal = signals.Wait();
+  int signal = signals.Wait();
+  // Without certificates to read again SIGHUP has its usual meaning: the terminal is gone.
+  for (; signal == SIGHUP && tls != nullptr; signal = signals.Wait())
+    (void)tls->Reload();  // logs the outcome
   service::LogInfo("stopping", {{"signal", service::SignalName(signal)}});
   NoteNotice(service::NotifyStopping());
   (*seeder)->Stop();

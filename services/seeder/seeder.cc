@@ -25,6 +25,7 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/transport/tls_transport.h"
 #include "shoal/service/http/http_server.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/serving_pages.h"
@@ -118,6 +119,7 @@ absl::Status SeederImpl::Open() {
   stream::ChunkServer::Options serving;
   serving.listen = options_.listen;
   serving.self = self_;
+  if (options_.tls != nullptr) serving.transports = net::TlsTransports(options_.tls);
   serving.max_sessions = options_.max_uploads;
   serving.parallel_uploads = options_.parallel_uploads;
   serving.on_source_failure = [catalog = catalog_](const ContentId& id, const absl::Status& why) {
@@ -171,6 +173,7 @@ absl::Status SeederImpl::OpenHttp() {
   if (!options_.http.has_value()) return absl::OkStatus();
   service::HttpServer::Options serving;
   serving.listen = *options_.http;
+  serving.tls = options_.tls;
   service::HttpServer::Routes routes = SeederPages({.record = &record_,
                                                     .server = server_.get(),
                                                     .clock = &Clock::Real(),

@@ -12,6 +12,7 @@
 #include "services/seeder/catalog.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/net/rate_limit.h"
+#include "shoal/net/tls/tls_context.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -42,6 +43,8 @@ class Seeder {
     std::string version;                          // for /metrics and the page
     std::optional<Endpoint> http;                 // the page, health and metrics; unset: none
     std::optional<Endpoint> grpc;                 // health; unset: none
+    // Of the chunk stream and HTTP; has a certificate and authorities. Null: without TLS.
+    std::shared_ptr<net::TlsContext> tls;
 
     std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)>
         connect_tracker;                                  // required

@@ -20,6 +20,7 @@
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
+#include "shoal/service/tls_flags.h"
 
 namespace {
 
@@ -48,6 +49,8 @@ Examples:
       keeps its peers over a restart; SIGHUP reads the limits file again
   shoal-tracker --rate-per-address=200 --max-leases=1000000
       limits the calls of one address, and the number of leases
+  shoal-tracker --tls-cert=cert.pem --tls-key=key.pem --tls-ca=ca.pem
+      TLS everywhere, for peers with a certificate of that CA; `shoal certs` makes some to try it
   shoal-tracker --health-check
       asks the tracker on this machine for its health; for containers
 
@@ -69,6 +72,9 @@ struct Flags {
   std::string log_level = "info";
   std::string log_format = "text";
   std::string health_check;
+  shoal::net::TlsFiles tls;
+  bool plain_udp = false;
+  bool udp_is_default = true;
 };
 
 absl::Status Named(const char* flag, const absl::Status& status) {
@@ -86,7 +92,13 @@ absl::StatusOr<shoal::Endpoint> ParseListen(const char* flag, const std::string&
 absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
   Tracker::Options options;
   SHOAL_ASSIGN_OR_RETURN(options.grpc, ParseListen("--grpc", flags.grpc));
-  if (flags.udp != "none") {
+  SHOAL_ASSIGN_OR_RETURN(options.tls, shoal::service::LoadTls(flags.tls, shoal::service::TlsRole::kServer));
+  const bool udp_is_closed = options.tls != nullptr && !flags.plain_udp;
+  if (flags.udp != "none" && !(udp_is_closed && flags.udp_is_default)) {
+    if (udp_is_closed) {
+      return absl::InvalidArgumentError(
+          "--udp: datagrams are not encrypted, so with --tls-cert they need --tls-plain-udp as well");
+    }
     SHOAL_ASSIGN_OR_RETURN(options.udp, ParseListen("--udp", flags.udp));
   }
   if (flags.http != "none") {
@@ -155,7 +167,9 @@ absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
 int RunHealthCheck(const Flags& flags) {
   const auto address = HealthAddress(flags);
   if (!address.ok()) return Fail(address.status(), kExitUsage);
-  const absl::Status health = shoal::service::CheckHealth(address->ToString(), kHealthTimeout);
+  const auto tls = shoal::service::LoadTls(flags.tls, shoal::service::TlsRole::kServer);
+  if (!tls.ok()) return Fail(tls.status(), kExitUsage);
+  const absl::Status health = shoal::service::CheckHealth(address->ToString(), kHealthTimeout, *tls);
   if (!health.ok()) return Fail(health, kExitFailed);
   if (flags.log_format == "json") {
     shoal::service::LogInfo("serving", {{"address", address->ToString()}});
@@ -181,14 +195,16 @@ void TellListeners(const Flags& flags, const Tracker::Options& options, const Tr
         "tracker listens", {{"version", SHOAL_VERSION},
                             {"grpc", options.grpc.ip.ToString()},
                             {"grpc_port", tracker.grpc_port()},
+                            {"tls", options.tls != nullptr},
                             {"udp_port", port_or_none(options.udp.has_value(), tracker.udp_port())},
                             {"http_port", port_or_none(options.http.has_value(), tracker.http_port())}});
   }
   std::printf("shoal-tracker %s\n", SHOAL_VERSION);
-  PrintListener("grpc", options.grpc, tracker.grpc_port(), "seeders, leechers, grpcurl");
+  PrintListener("grpc", options.grpc, tracker.grpc_port(),
+                options.tls == nullptr ? "seeders, leechers, grpcurl" : "seeders, leechers, grpcurl; TLS");
   if (options.udp) PrintListener("udp", *options.udp, tracker.udp_port(), "the same in datagrams");
   if (options.http) {
-    PrintListener("http", *options.http, tracker.http_port(),
+    PrintListener(options.tls == nullptr ? "http" : "https", *options.http, tracker.http_port(),
                   "page for browsers, /metrics, /healthz, /readyz");
   }
   std::fflush(stdout);
@@ -234,8 +250,10 @@ int RunTracker(const Flags& flags) {
 
   int signal = signals.Wait();
   // Without a file to read again SIGHUP has its usual meaning: the terminal is gone.
-  for (; signal == SIGHUP && !flags.limits_file.empty(); signal = signals.Wait()) {
-    ReloadLimits(flags, tracker->get());
+  const bool reloads = !flags.limits_file.empty() || options->tls != nullptr;
+  for (; signal == SIGHUP && reloads; signal = signals.Wait()) {
+    if (!flags.limits_file.empty()) ReloadLimits(flags, tracker->get());
+    if (options->tls != nullptr) (void)options->tls->Reload();  // logs the outcome
   }
   shoal::service::LogInfo("stopping", {{"signal", shoal::service::SignalName(signal)}});
   NoteNotice(shoal::service::NotifyStopping());
@@ -259,10 +277,10 @@ int main(int argc, char** argv) {
       ->envname("SHOAL_GRPC")
       ->type_name("ADDRESS:PORT")
       ->capture_default_str();
-  app.add_option("--udp", flags.udp, "Address of the datagram listener")
-      ->envname("SHOAL_UDP")
-      ->type_name("ADDRESS:PORT|none")
-      ->capture_default_str();
+  const auto* udp = app.add_option("--udp", flags.udp, "Address of the datagram listener")
+                        ->envname("SHOAL_UDP")
+                        ->type_name("ADDRESS:PORT|none")
+                        ->capture_default_str();
   app.add_option("--http", flags.http, "Address of the HTTP listener: page, health, metrics")
       ->envname("SHOAL_HTTP")
       ->type_name("ADDRESS:PORT|none")
@@ -316,12 +334,20 @@ int main(int argc, char** argv) {
                      "whether it serves")
           ->expected(0, 1)
           ->type_name("[=HOST:PORT]");
+  shoal::service::AddTlsFlags(app, &flags.tls);
+  shoal::service::AddTlsHttpFlag(app, &flags.tls);
+  app.add_flag(
+         "--tls-plain-udp", flags.plain_udp,
+         "Open the datagram listener beside TLS, too: what is sent there can be read and changed on the way")
+      ->envname("SHOAL_TLS_PLAIN_UDP")
+      ->group("TLS");
   shoal::service::AddConfigFile(app);
   app.footer(kExamples);
   const std::optional<int> end = shoal::service::ParseCommandLine(
       app, {"shoal-tracker", SHOAL_VERSION, format == shoal::service::LogFormat::kJson},
       {argv + std::min(argc, 1), argv + argc});
   if (end.has_value()) return *end;
+  flags.udp_is_default = udp->count() == 0;
   if (const absl::Status log = BeginLog(flags); !log.ok()) return Fail(log, kExitUsage);
   return health_check->count() > 0 ? RunHealthCheck(flags) : RunTracker(flags);
 }

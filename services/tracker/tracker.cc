@@ -111,11 +111,12 @@ class RunningTracker final : public Tracker {
     service::GrpcServer::Options grpc;
     grpc.listen = options.grpc;
     grpc.threads = std::min(net::UsableCores(), kMostGrpcThreads);
+    grpc.tls = options.tls;
     service::GrpcMethods methods;
     service_->AddTo(Listener::kGrpc, &methods);
     SHOAL_ASSIGN_OR_RETURN(grpc_, service::GrpcServer::Start(grpc, std::move(methods)));
     if (options.udp) SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets));
-    if (options.http) SHOAL_RETURN_IF_ERROR(OpenHttp(*options.http));
+    if (options.http) SHOAL_RETURN_IF_ERROR(OpenHttp(*options.http, options.tls));
     expiry_ =
         std::make_unique<PeriodicThread>(state_.registry()->advance_interval(), [this] { state_.Advance(); });
     address_refresh_ =
@@ -196,13 +197,14 @@ class RunningTracker final : public Tracker {
     return udp_->Start();
   }
 
-  absl::Status OpenHttp(const Endpoint& listen) {
+  absl::Status OpenHttp(const Endpoint& listen, const std::shared_ptr<net::TlsContext>& tls) {
     service_->AddTo(Listener::kHttp, &http_methods_);
     service::HttpServer::Routes routes =
         TrackerPages({&state_, &metrics_, &listener_metrics_, &limiter_, clock_, &ready_, version_});
     routes[kApiPrefix] = service::ReadOnlyApi(&http_methods_, kApiPrefix);
     service::HttpServer::Options options;
     options.listen = listen;
+    options.tls = tls;
     SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(options, std::move(routes)));
     return absl::OkStatus();
   }

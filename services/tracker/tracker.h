@@ -10,6 +10,7 @@
 #include "services/tracker/tracker_limits.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/net/tls/tls_context.h"
 
 namespace shoal::tracker {
 
@@ -27,8 +28,9 @@ class Tracker {
     // Keeps the state from one run to the next; empty: it is not kept. A file that can't be used is logged
     // and renamed (".unusable" is appended), and the tracker starts empty.
     std::string state_file;
-    std::string version;       // for people
-    uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
+    std::string version;                   // for people
+    std::shared_ptr<net::TlsContext> tls;  // of gRPC and HTTP, needs a certificate; null: without TLS
+    uint32_t udp_sockets = 0;              // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
 

@@ -102,13 +102,14 @@ def run_sampled(command, interval, sample):
 class ShoalPair:
     """A tracker, and a seeder of the files in a folder. A context manager."""
 
-    def __init__(self, programs, shared):
+    def __init__(self, programs, shared, *flags):
+        """`flags`: of both."""
         self.programs = programs
-        self.tracker = start(programs / "shoal-tracker", "--grpc=127.0.0.1:0", "--udp=none", "--http=none")
+        self.tracker = start(programs / "shoal-tracker", "--grpc=127.0.0.1:0", "--udp=none", "--http=none", *flags)
         self.url = wait_for_line(self.tracker, r"(grpc://\S+)")[1]
         self.port = int(self.url.rsplit(":", 1)[1])
         self.seeder = start(programs / "shoal-seeder", f"--tracker={self.url}", f"--share={shared}",
-                            "--listen=127.0.0.1:0", "--settle=0s", "--state=none")
+                            "--listen=127.0.0.1:0", "--settle=0s", "--state=none", *flags)
         self.seeder_port = int(wait_for_line(self.seeder, r"seeder listens port=(\d+)")[1])
         wait_for_line(self.seeder, r"ready .*trackers_told=1")
 

@@ -26,6 +26,7 @@ absl::StatusOr<std::unique_ptr<Downloads>> Downloads::Start(Options options) {
     reseeder.site = runtime.site();
     reseeder.limit_up = runtime.limits().up;
     reseeder.loops = &runtime.loops();
+    reseeder.transports = runtime.transports();
     reseeder.make_tracker_client = [&runtime](const tracking::TrackerUrl& tracker) {
       return runtime.ClientAt(tracker);
     };

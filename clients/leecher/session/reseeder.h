@@ -13,6 +13,7 @@
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/rate_limit.h"
+#include "shoal/net/transport/transport.h"
 #include "shoal/service/metrics/serving_metrics.h"
 #include "shoal/stream/upload/upload_ledger.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -34,6 +35,8 @@ class Reseeder {
     PeerId self;
     std::string site;                          // where it stands; empty: nowhere
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
+    // Makes the transports of connections from peers.
+    std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     // On which connections are served; must outlive the Reseeder. Null: loops of its own.
     net::EventLoopGroup* loops = nullptr;
     // Makes or finds the client of a tracker. Required.

@@ -134,6 +134,7 @@ absl::StatusOr<std::shared_ptr<const TlsCredentials>> CredentialsIn(const TlsFil
   if (context == nullptr) return absl::InternalError(absl::StrCat("no TLS: ", TakeOpenSslErrors()));
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(context, kCipherSuites);
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   // A connection is seldom made twice: no tickets, no cache.
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

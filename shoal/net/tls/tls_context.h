@@ -16,11 +16,12 @@ struct ssl_ctx_st;  // SSL_CTX of OpenSSL
 
 namespace shoal::net {
 
-// The PEM files of a process that speaks TLS.
+// The PEM files of a process that speaks TLS, and whom it demands certificates of.
 struct TlsFiles {
-  std::string certificate;  // the own certificate, then those between it and its CA
-  std::string key;          // the private key of the certificate, without a passphrase
-  std::string authorities;  // the certificates of the CAs that others must have theirs from
+  std::string certificate;    // the own certificate, then those between it and its CA
+  std::string key;            // the private key of the certificate, without a passphrase
+  std::string authorities;    // the certificates of the CAs that others must have theirs from
+  bool browsers_too = false;  // others: those that come over HTTP as well
 
   bool any() const { return !certificate.empty() || !key.empty() || !authorities.empty(); }
 };

@@ -30,6 +30,7 @@
 #include "shoal/service/grpc/grpc_connections.h"
 #include "shoal/service/grpc/grpc_health.h"
 #include "shoal/service/grpc/grpc_reflection.h"
+#include "shoal/service/grpc/grpc_tls.h"
 #include "shoal/service/log/log.h"
 
 namespace shoal::service {
@@ -109,10 +110,11 @@ class ExternallyFedServer final : public GrpcServer {
   ~ExternallyFedServer() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Open(const Options& options) {
+    credentials_ =
+        options.tls == nullptr ? grpc::InsecureServerCredentials() : TlsServerCredentials(options.tls);
     grpc::ServerBuilder builder;
     acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials());
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentStreams);
@@ -176,6 +178,7 @@ class ExternallyFedServer final : public GrpcServer {
   GrpcMethods methods_;
   GrpcHealth health_;
   GrpcConnections connections_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // outlive the server, which calls them
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<GrpcCalls> calls_;  // outlives the server, which gives back calls that were armed
   std::unique_ptr<grpc::Server> server_;

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/net/tls/tls_context.h"
 #include "shoal/service/grpc/grpc_methods.h"
 
 namespace grpc {
@@ -33,6 +34,8 @@ class GrpcServer {
     // Threads that take calls and answer them. One of them polls at a time; each additional thread makes
     // every event more expensive.
     uint32_t threads = 1;
+    // For the TCP port: TLS 1.3 with these credentials, which need a certificate. Null: without TLS.
+    std::shared_ptr<net::TlsContext> tls = nullptr;
   };
 
   // What the methods refer to must outlive the server. Health is reported for the server as a whole ("") and

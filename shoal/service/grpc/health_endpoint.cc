@@ -31,6 +31,19 @@ class GrpcHealthEndpoint final : public HealthEndpoint {
 
 constexpr uint32_t kMaxHealthConnections = 100;
 
+// Credentials to call a process that has the same files.
+std::shared_ptr<grpc::ChannelCredentials> CredentialsForOneself(net::TlsContext& tls,
+                                                                grpc::ChannelArguments* arguments) {
+  const auto own = tls.Current();
+  // The address of this machine need not be in the certificate.
+  if (!own->dns_names.empty()) arguments->SetSslTargetNameOverride(own->dns_names.front());
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = own->demands_certificates() ? own->authorities : own->certificate;
+  options.pem_private_key = own->key;
+  options.pem_cert_chain = own->certificate;
+  return grpc::SslCredentials(options);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoint& listen) {
@@ -41,11 +54,14 @@ absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoin
   return std::make_unique<GrpcHealthEndpoint>(std::move(server));
 }
 
-absl::Status CheckHealth(const std::string& target, absl::Duration timeout) {
+absl::Status CheckHealth(const std::string& target, absl::Duration timeout,
+                         const std::shared_ptr<net::TlsContext>& tls) {
   RouteLibraryLogs();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  grpc::GenericStub stub(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+  const auto credentials =
+      tls == nullptr ? grpc::InsecureChannelCredentials() : CredentialsForOneself(*tls, &arguments);
+  grpc::GenericStub stub(grpc::CreateCustomChannel(target, credentials, arguments));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
   grpc::CompletionQueue queue;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/net/tls/tls_context.h"
 
 namespace shoal::service {
 
@@ -34,7 +35,8 @@ absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoin
 
 // The client: calls grpc.health.v1.Health/Check, for the server as a whole, at `target`, which
 // is HOST:PORT or "unix:" and the path of a socket. Returns OK when it is SERVING, UNAVAILABLE otherwise. `--health-check` uses it, so that a container without a shell can check
-// itself.
-absl::Status CheckHealth(const std::string& target, absl::Duration timeout);
+// itself: with `tls` it presents the certificate of the process that it checks, and expects that one.
+absl::Status CheckHealth(const std::string& target, absl::Duration timeout,
+                         const std::shared_ptr<net::TlsContext>& tls = nullptr);
 
 }  // namespace shoal::service

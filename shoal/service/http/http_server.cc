@@ -1,7 +1,9 @@
 #include "shoal/service/http/http_server.h"
 
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -35,6 +37,7 @@
 #include "shoal/net/event_loop.h"
 #include "shoal/net/listener.h"
 #include "shoal/net/sockaddr.h"
+#include "shoal/service/http/http_connection.h"
 
 namespace shoal::service {
 namespace {
@@ -57,6 +60,8 @@ constexpr std::chrono::seconds kStreamTimeout{60};
 constexpr std::chrono::seconds kLargeBodyTimeout{300};
 // Written at a time, so that a slow client is judged by its progress.
 constexpr size_t kWriteBytes = 256 * 1024;
+// Of a file, read and encrypted at a time.
+constexpr size_t kEncryptBytes = 64 * 1024;
 
 using Response = http::response<http::string_body>;
 using Header = http::response<http::empty_body>;
@@ -172,9 +177,14 @@ class BeastHttpServer final : public HttpServer {
     // The protocol only matters for calls that open sockets; this one is open.
     socket.assign(asio::ip::tcp::v6(), connection.Release(), error);
     if (error) return;
-    if (connections_ >= options_.max_connections) return Shed(std::move(socket));
+    if (connections_ >= options_.max_connections) {
+      if (options_.tls == nullptr) Shed(std::move(socket));
+      return;
+    }
     ++connections_;
-    asio::co_spawn(loop_.context(), Serve(beast::tcp_stream(std::move(socket))),
+    const auto credentials = options_.tls == nullptr ? nullptr : options_.tls->Current();
+    const bool demands = options_.tls != nullptr && options_.tls->files().browsers_too;
+    asio::co_spawn(loop_.context(), Serve(HttpConnection(std::move(socket), credentials.get(), demands)),
                    [this](std::exception_ptr) { --connections_; });
   }
 
@@ -190,11 +200,23 @@ class BeastHttpServer final : public HttpServer {
     socket.write_some(asio::buffer(kBusy, sizeof(kBusy) - 1), ignored);
   }
 
-  asio::awaitable<void> Serve(beast::tcp_stream stream) {
+  asio::awaitable<void> Serve(HttpConnection stream) {
     beast::flat_buffer buffer(kMaxHeadBytes + kReadBytes);
     const Endpoint remote = net::RemoteOf(stream.socket().native_handle());
     const Endpoint local = net::LocalOf(stream.socket().native_handle());
-    error_code error;
+    stream.expires_after(kTimeout);
+    error_code error = co_await stream.ShakeHands();
+    if (error) {
+      if (IsPlainHttp(error)) {
+        static constexpr char kSpeakTls[] =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 38\r\n"
+            "Connection: close\r\n\r\nthis port speaks TLS: begin with https";
+        co_await asio::async_write(stream.tcp(), asio::buffer(kSpeakTls, sizeof(kSpeakTls) - 1),
+                                   asio::redirect_error(asio::use_awaitable, error));
+      }
+      co_await Drain(stream.tcp());
+      co_return;
+    }
     for (;;) {
       Parser parser;
       parser.header_limit(kMaxHeadBytes);
@@ -266,6 +288,11 @@ class BeastHttpServer final : public HttpServer {
     co_await HangUp(stream);
   }
 
+  static bool IsPlainHttp(const error_code& error) {
+    return error.category() == asio::error::get_ssl_category() &&
+           ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_HTTP_REQUEST;
+  }
+
   // Returns the response to bytes that are no acceptable request, or nothing when the client is gone.
   static std::optional<HttpResponse> RefusalOf(const error_code& error) {
     if (!error) return std::nullopt;
@@ -329,7 +356,7 @@ class BeastHttpServer final : public HttpServer {
     return longest;
   }
 
-  static asio::awaitable<void> Send(beast::tcp_stream& stream, const HttpResponse& from, unsigned version,
+  static asio::awaitable<void> Send(HttpConnection& stream, const HttpResponse& from, unsigned version,
                                     bool head_only, bool keep_alive, error_code& error) {
     Response response = MakeResponse(from, version, keep_alive);
     stream.expires_after(kTimeout);
@@ -342,7 +369,7 @@ class BeastHttpServer final : public HttpServer {
     }
   }
 
-  asio::awaitable<void> SendStream(beast::tcp_stream& stream, const HttpResponse& from, unsigned version,
+  asio::awaitable<void> SendStream(HttpConnection& stream, const HttpResponse& from, unsigned version,
                                    bool head_only, bool& keep_alive, error_code& error) {
     const bool chunked = !from.length_bytes.has_value() && version >= 11;
     if (!from.length_bytes.has_value() && !chunked) keep_alive = false;  // its end is the connection's
@@ -366,7 +393,7 @@ class BeastHttpServer final : public HttpServer {
             waiting->timer.cancel();
           });
         });
-    WatchForHangUp(stream.socket(), wait);
+    WatchForHangUp(stream.socket(), stream.encrypted(), wait);
     uint64_t left = from.length_bytes.value_or(UINT64_MAX);
     while (!error) {
       HttpStream::Next next = source->Take();
@@ -398,14 +425,22 @@ class BeastHttpServer final : public HttpServer {
 
   // Sets `gone` when the client closes its end. A request that it sends meanwhile ends the watch: the client is
   // there then.
-  static void WatchForHangUp(asio::ip::tcp::socket& socket, const std::shared_ptr<StreamWait>& wait) {
+  static void WatchForHangUp(asio::ip::tcp::socket& socket, bool encrypted,
+                             const std::shared_ptr<StreamWait>& wait) {
     socket.async_wait(asio::ip::tcp::socket::wait_read,
-                      [&socket, weak = std::weak_ptr(wait)](error_code error) {
+                      [&socket, encrypted, weak = std::weak_ptr(wait)](error_code error) {
                         const auto waiting = weak.lock();
                         if (waiting == nullptr || error) return;
                         char byte;
                         const ssize_t got = recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-                        if (got > 0 || (got < 0 && errno == EAGAIN)) return;
+                        if (got < 0 && errno == EAGAIN) return;
+                        if (got > 0) {
+                          // TLS says goodbye in a record, which looks like a request from here; the end of the
+                          // stream follows it.
+                          pollfd polled{socket.native_handle(), POLLRDHUP, 0};
+                          if (!encrypted) return;
+                          if (poll(&polled, 1, 0) == 0) return WatchForHangUp(socket, encrypted, waiting);
+                        }
                         waiting->gone = true;
                         waiting->timer.cancel();
                       });
@@ -420,7 +455,7 @@ class BeastHttpServer final : public HttpServer {
     wait.woken = false;
   }
 
-  static asio::awaitable<void> Write(beast::tcp_stream& stream, const std::string& bytes, error_code& error) {
+  static asio::awaitable<void> Write(HttpConnection& stream, const std::string& bytes, error_code& error) {
     for (size_t done = 0; done < bytes.size() && !error;) {
       stream.expires_after(kStreamTimeout);
       const size_t size = std::min(kWriteBytes, bytes.size() - done);
@@ -430,8 +465,9 @@ class BeastHttpServer final : public HttpServer {
     stream.expires_never();
   }
 
-  static asio::awaitable<void> SendRegion(beast::tcp_stream& stream, const FileRegion& region,
+  static asio::awaitable<void> SendRegion(HttpConnection& stream, const FileRegion& region,
                                           error_code& error) {
+    if (stream.encrypted()) co_return co_await EncryptRegion(stream, region, error);
     auto offset = static_cast<off_t>(region.offset_bytes);
     uint64_t left = region.length_bytes;
     IdleGuard guard(stream.socket());
@@ -459,9 +495,35 @@ class BeastHttpServer final : public HttpServer {
     }
   }
 
+  static asio::awaitable<void> EncryptRegion(HttpConnection& stream, const FileRegion& region,
+                                             error_code& error) {
+    std::string bytes;
+    uint64_t done = 0;
+    while (done < region.length_bytes && !error) {
+      bytes.resize(std::min<uint64_t>(kEncryptBytes, region.length_bytes - done));
+      const ssize_t count = pread(region.file->get(), bytes.data(), bytes.size(),
+                                  static_cast<off_t>(region.offset_bytes + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) {
+        error = count == 0 ? error_code(asio::error::eof)  // the file became shorter
+                           : error_code(errno, boost::system::system_category());
+        break;
+      }
+      bytes.resize(static_cast<size_t>(count));
+      done += bytes.size();
+      co_await Write(stream, bytes, error);
+    }
+  }
+
+  static asio::awaitable<void> HangUp(HttpConnection& stream) {
+    stream.expires_after(std::chrono::seconds(1));
+    co_await stream.EndTls();
+    co_await Drain(stream.tcp());
+  }
+
   // Closing with unread bytes in the socket would reset the connection, and the client might lose the
   // response. So the rest is read and dropped, within bounds.
-  static asio::awaitable<void> HangUp(beast::tcp_stream& stream) {
+  static asio::awaitable<void> Drain(beast::tcp_stream& stream) {
     error_code error;
     stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
     stream.expires_after(std::chrono::seconds(1));

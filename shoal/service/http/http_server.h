@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/tls/tls_context.h"
 
 namespace shoal::service {
 
@@ -107,6 +108,9 @@ class HttpServer {
     // Called for each request, once its head is there and before its body is read. Returns a response to
     // refuse it. Null: every request is admitted.
     std::function<std::optional<HttpResponse>(const HttpRequest& head)> admit = nullptr;
+    // HTTPS with these credentials, which need a certificate. Clients need none unless TlsFiles::browsers_too is
+    // set. Null: without TLS.
+    std::shared_ptr<net::TlsContext> tls = nullptr;
   };
 
   // Errors: UNAVAILABLE, with the address, when it can't be bound.

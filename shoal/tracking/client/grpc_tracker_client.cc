@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
 #include "shoal/base/error_cause.h"
+#include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -26,7 +28,12 @@ constexpr int kKeepaliveTimeMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr absl::Duration kReconnectHelp = absl::Milliseconds(500);
 
-std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url) {
+std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const net::TlsCredentials* tls) {
+  if (tls == nullptr) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({tls->authorities, tls->key, tls->certificate});
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url, const net::TlsCredentials* tls) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
@@ -37,7 +44,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // Otherwise a new client would inherit the backoff of an older one for the same address.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(url.address.ToString(), grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(url.address.ToString(), MakeCredentials(tls), arguments);
 }
 
 // Returns: the cause in a message of gRPC's, which names its own parts first: "failed to connect to all
@@ -49,10 +56,36 @@ std::string ReasonIn(const std::string& message) {
   return reason;
 }
 
+// Returns: what to look at, by the message of a connection that could not be made.
+absl::string_view AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
+  if (absl::StrContains(message, "wrong version number")) {
+    return "it speaks no TLS; start it with --tls-cert and --tls-key, or do without TLS here";
+  }
+  if (absl::StrContains(message, "certificate verify failed")) {
+    return "is its certificate from a CA in --tls-ca?";
+  }
+  if (absl::StrContains(message, "not in peer certificate")) {
+    return "its certificate names another host; reach it by a name that is in it";
+  }
+  // What a server does that speaks TLS to a client that does not, or that judges the client's certificate: TLS 1.3
+  // does that when the client has finished already.
+  const bool hung_up =
+      absl::StrContains(message, "failed to connect") && absl::StrContains(message, "Socket closed");
+  if (hung_up && tls == nullptr) {
+    return "it hangs up on this client; if it speaks TLS: give --tls-ca, --tls-cert and --tls-key";
+  }
+  if (hung_up && tls->certificate.empty()) {
+    return "it hangs up on this client; if it demands a certificate: give --tls-cert and --tls-key";
+  }
+  if (hung_up)
+    return "it hangs up on this client; is the certificate of --tls-cert from its CA, and still valid?";
+  return "is it running, and are host and port right?";
+}
+
 class GrpcTrackerClient final : public TrackerClient {
  public:
-  explicit GrpcTrackerClient(const TrackerUrl& url)
-      : url_(url), channel_(MakeChannel(url)), stub_(pb::TrackerService::NewStub(channel_)) {}
+  GrpcTrackerClient(const TrackerUrl& url, std::shared_ptr<net::TlsContext> tls)
+      : url_(url), tls_(std::move(tls)) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
     return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
@@ -97,7 +130,8 @@ class GrpcTrackerClient final : public TrackerClient {
       std::unique_ptr<grpc::ClientAsyncResponseReader<pb::LookupResponse>> reader;
     };
     const auto now = std::chrono::system_clock::now();
-    HelpReconnecting(now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
+    const std::shared_ptr<const Connection> connection = Connected();
+    HelpReconnecting(*connection, now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
     const auto deadline = now + absl::ToChronoMilliseconds(timeout);
     grpc::CompletionQueue queue;
     std::vector<Pending> calls(requests.size());
@@ -105,7 +139,7 @@ class GrpcTrackerClient final : public TrackerClient {
       pb::LookupRequest request;
       ToProto(requests[i], &request);
       calls[i].context.set_deadline(deadline);
-      calls[i].reader = stub_->AsyncLookup(&calls[i].context, request, &queue);
+      calls[i].reader = connection->stub->AsyncLookup(&calls[i].context, request, &queue);
       calls[i].reader->Finish(&calls[i].response, &calls[i].status, &calls[i]);
     }
     void* ended = nullptr;
@@ -116,7 +150,7 @@ class GrpcTrackerClient final : public TrackerClient {
     }
     std::vector<absl::StatusOr<LookupResponse>> outcomes;
     for (const Pending& call : calls) {
-      outcomes.push_back(Outcome(call.context, call.status, call.response));
+      outcomes.push_back(Outcome(call.context, call.status, call.response, connection->credentials.get()));
     }
     return outcomes;
   }
@@ -136,6 +170,27 @@ class GrpcTrackerClient final : public TrackerClient {
   const TrackerUrl& url() const override { return url_; }
 
  private:
+  struct Connection {
+    Connection(const TrackerUrl& url, std::shared_ptr<const net::TlsCredentials> with)
+        : credentials(std::move(with)),
+          channel(MakeChannel(url, credentials.get())),
+          stub(pb::TrackerService::NewStub(channel)) {}
+
+    const std::shared_ptr<const net::TlsCredentials> credentials;  // null: without TLS
+    const std::shared_ptr<grpc::Channel> channel;
+    const std::unique_ptr<pb::TrackerService::Stub> stub;
+  };
+
+  // The connection with the credentials that the files hold now.
+  std::shared_ptr<const Connection> Connected() {
+    const auto credentials = tls_ == nullptr ? nullptr : tls_->Current();
+    MutexLock lock(&mutex_);
+    if (connection_ == nullptr || connection_->credentials != credentials) {
+      connection_ = std::make_shared<const Connection>(url_, credentials);
+    }
+    return connection_;
+  }
+
   template <typename ProtoRequest, typename ProtoResponse, typename Request>
   auto Call(grpc::Status (pb::TrackerService::Stub::*method)(grpc::ClientContext*, const ProtoRequest&,
                                                              ProtoResponse*),
@@ -144,26 +199,28 @@ class GrpcTrackerClient final : public TrackerClient {
     ProtoRequest proto_request;
     ToProto(request, &proto_request);
     const auto now = std::chrono::system_clock::now();
-    HelpReconnecting(now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
+    const std::shared_ptr<const Connection> connection = Connected();
+    HelpReconnecting(*connection, now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
     grpc::ClientContext context;
     context.set_deadline(now + absl::ToChronoMilliseconds(timeout));
     ProtoResponse proto_response;
-    const grpc::Status status = ((*stub_).*method)(&context, proto_request, &proto_response);
-    return Outcome(context, status, proto_response);
+    const grpc::Status status = ((*connection->stub).*method)(&context, proto_request, &proto_response);
+    return Outcome(context, status, proto_response, connection->credentials.get());
   }
 
   // After an outage gRPC connects again, but looks at the new connection once in five seconds while no call
   // waits for it, and a call fails at once until it is there. So a call first waits a moment for the connection.
-  void HelpReconnecting(std::chrono::system_clock::time_point until) const {
-    const grpc_connectivity_state state = channel_->GetState(true);
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) channel_->WaitForConnected(until);
+  static void HelpReconnecting(const Connection& connection, std::chrono::system_clock::time_point until) {
+    const grpc_connectivity_state state = connection.channel->GetState(true);
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) connection.channel->WaitForConnected(until);
   }
 
   // Requires: the call has ended.
   template <typename ProtoResponse>
   auto Outcome(const grpc::ClientContext& context, const grpc::Status& status,
-               const ProtoResponse& proto_response) const -> decltype(FromProto(proto_response)) {
-    if (!status.ok()) return tracking::WithWarmUp(ErrorOf(status), WarmUpIn(context));
+               const ProtoResponse& proto_response, const net::TlsCredentials* tls) const
+      -> decltype(FromProto(proto_response)) {
+    if (!status.ok()) return tracking::WithWarmUp(ErrorOf(status, tls), WarmUpIn(context));
     auto response = FromProto(proto_response);
     if (!response.ok()) {
       return absl::InternalError(absl::StrCat("tracker ", url_.ToString(),
@@ -179,14 +236,14 @@ class GrpcTrackerClient final : public TrackerClient {
                                    : WarmUpFrom(std::string(found->second.data(), found->second.size()));
   }
 
-  absl::Status ErrorOf(const grpc::Status& status) const {
+  absl::Status ErrorOf(const grpc::Status& status, const net::TlsCredentials* tls) const {
     const auto code = static_cast<absl::StatusCode>(status.error_code());
     const std::string tracker = absl::StrCat("tracker ", url_.ToString());
     switch (code) {
       case absl::StatusCode::kUnavailable:
-        return WithCause(absl::UnavailableError(
-                             absl::StrCat(tracker, " can't be reached (", ReasonIn(status.error_message()),
-                                          "): is it running, and are host and port right?")),
+        return WithCause(absl::UnavailableError(absl::StrCat(tracker, " can't be reached (",
+                                                             ReasonIn(status.error_message()),
+                                                             "): ", AdviceOn(status.error_message(), tls))),
                          ErrorCause::kTrackerUnreachable);
       case absl::StatusCode::kDeadlineExceeded:
         return WithCause(
@@ -210,19 +267,29 @@ class GrpcTrackerClient final : public TrackerClient {
   }
 
   const TrackerUrl url_;
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<pb::TrackerService::Stub> stub_;
+  const std::shared_ptr<net::TlsContext> tls_;  // null: without TLS
+  Mutex mutex_;
+  std::shared_ptr<const Connection> connection_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
-std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url) {
-  return std::make_unique<GrpcTrackerClient>(url);
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url,
+                                                     std::shared_ptr<net::TlsContext> tls) {
+  return std::make_unique<GrpcTrackerClient>(url, std::move(tls));
+}
+
+MakeClient TrackerClientsOver(std::shared_ptr<net::TlsContext> tls) {
+  const MakeClient over_grpc = [tls = std::move(tls)](const TrackerUrl& url) {
+    return MakeGrpcTrackerClient(url, tls);
+  };
+  return [over_grpc](const TrackerUrl& url) {
+    return url.protocol == TrackerUrl::Protocol::kUdp ? MakeUdpTrackerClient(url, over_grpc) : over_grpc(url);
+  };
 }
 
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
-  if (url.protocol == TrackerUrl::Protocol::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
-  return MakeGrpcTrackerClient(url);
+  return TrackerClientsOver(nullptr)(url);
 }
 
 }  // namespace shoal::tracking

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/clock.h"
+#include "shoal/net/tls/tls_context.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -59,17 +60,24 @@ class TrackerClient {
 // MakeGrpcTrackerClient otherwise.
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url);
 
+// Returns: MakeTrackerClient, whose clients speak TLS over gRPC when `tls` is not null (datagrams stay as they
+// are). A client checks that the tracker's certificate leads to one of the authorities, or to one of the system
+// when there are none, and names the host of the URL; it shows its own certificate. It connects again when `tls` has
+// changed; calls under way end as they began.
+using MakeClient = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
+MakeClient TrackerClientsOver(std::shared_ptr<net::TlsContext> tls);
+
 // Returns: a client over gRPC. A call fails at once when nothing listens. After an outage it reconnects
 // within five seconds of the tracker's return. It ignores the proxy settings of the environment: most
 // trackers are on the local network.
-std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url);
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url,
+                                                     std::shared_ptr<net::TlsContext> tls = nullptr);
 
 // Returns: a client over datagrams. It retries a request after 250 ms, then after twice as long each time,
 // until `timeout`; after three port-unreachable errors in a row the tracker is UNAVAILABLE. A heartbeat or
 // Leave of many leases becomes several datagrams. What datagrams can't carry (ListContents, GetSwarm, large
 // messages) goes to the gRPC listener of the tracker, whose port each response names, through a client that
 // `make_grpc_client` makes.
-using MakeGrpcClient = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
-std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client);
+std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeClient make_grpc_client);
 
 }  // namespace shoal::tracking

@@ -25,7 +25,7 @@ constexpr size_t kManyLookups = 4;
 
 class UdpTrackerClient final : public TrackerClient {
  public:
-  UdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client)
+  UdpTrackerClient(const TrackerUrl& url, MakeClient make_grpc_client)
       : url_(url), make_grpc_client_(std::move(make_grpc_client)), exchange_(url) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
@@ -150,7 +150,7 @@ class UdpTrackerClient final : public TrackerClient {
   }
 
   const TrackerUrl url_;
-  const MakeGrpcClient make_grpc_client_;
+  const MakeClient make_grpc_client_;
   Mutex mutex_;
   DatagramExchange exchange_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<TrackerClient> grpc_client_ ABSL_GUARDED_BY(mutex_);
@@ -158,7 +158,7 @@ class UdpTrackerClient final : public TrackerClient {
 
 }  // namespace
 
-std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeGrpcClient make_grpc_client) {
+std::unique_ptr<TrackerClient> MakeUdpTrackerClient(const TrackerUrl& url, MakeClient make_grpc_client) {
   return std::make_unique<UdpTrackerClient>(url, std::move(make_grpc_client));
 }
 

@@ -102,7 +102,7 @@ struct FakeGrpc {
   int calls = 0;
   TrackerUrl url;
 
-  MakeGrpcClient Factory() {
+  MakeClient Factory() {
     return [this](const TrackerUrl& at) {
       url = at;
       return std::make_unique<Client>(this);

@@ -135,6 +135,7 @@ class Server final : public AgentServer {
     guard.guarded_prefixes = {kApiPrefix, ContentPages::kPrefix};
     service::HttpServer::Options options;
     options.listen = *options_.http;
+    options.tls = options_.http_tls;
     options.max_connections = 1024;
     options.admit = [guard = std::make_shared<const service::RequestGuard>(std::move(guard))](
                         const service::HttpRequest& head) { return guard->Judge(head); };

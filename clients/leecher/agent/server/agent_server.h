@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "clients/leecher/agent/agent.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/net/tls/tls_context.h"
 
 namespace shoal::leecher {
 
@@ -30,6 +31,8 @@ class AgentServer {
     std::string token_file;
     // Names besides localhost and addresses by which the page is reached, such as that of a proxy.
     std::vector<std::string> http_names;
+    // Of HTTP; null: without TLS. gRPC stays on this machine and needs none.
+    std::shared_ptr<net::TlsContext> http_tls;
     std::string version;
   };
 

@@ -349,13 +349,13 @@ absl::StatusOr<Command> Interpret(const Words& words) {
             absl::StrCat("no name can have '", absl::CHexEscape(words.subject), "' in it"));
       }
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, AtLeastOneTracker(words));
-      return Command(ListOptions{std::move(trackers), words.subject, words.json});
+      return Command(ListOptions{std::move(trackers), words.subject, words.json, nullptr});
     }
     case CommandName::kInfo: {
       SHOAL_RETURN_IF_ERROR(CheckContentWord(words.subject));
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers,
                              NamesItsTrackers(words.subject) ? Trackers(words) : AtLeastOneTracker(words));
-      return Command(InfoOptions{words.subject, std::move(trackers), words.json});
+      return Command(InfoOptions{words.subject, std::move(trackers), words.json, nullptr});
     }
     case CommandName::kMake:
       return Make(words);
@@ -367,6 +367,8 @@ absl::StatusOr<Command> Interpret(const Words& words) {
       return Agent(words);
     case CommandName::kAgent:
       return AgentCommand(words);
+    case CommandName::kCerts:
+      return Command(CertsOptions{words.subject, words.hosts, words.if_missing, words.quiet});
     case CommandName::kHealthCheck:
       return HealthCheck(words);
   }

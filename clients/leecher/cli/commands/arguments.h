@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/content/publish/folder_listing.h"
 #include "shoal/net/rate_limit.h"
+#include "shoal/net/tls/tls_context.h"
 #include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::leecher {
@@ -58,18 +60,21 @@ struct GetOptions {
   bool repair = false;
   bool json = false;
   bool quiet = false;
+  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
 };
 
 struct ListOptions {
   std::vector<tracking::TrackerUrl> trackers;
   std::string name_contains;
   bool json = false;
+  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
 };
 
 struct InfoOptions {
   std::string content;
   std::vector<tracking::TrackerUrl> trackers;  // may be empty for a .shoal file
   bool json = false;
+  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
 };
 
 struct MakeOptions {
@@ -89,6 +94,7 @@ struct SaveOptions {
   std::optional<absl::Duration> wait;  // unset: as in DownloadOptions
   bool json = false;
   bool quiet = false;
+  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
 };
 
 struct SeedOptions {
@@ -99,6 +105,15 @@ struct SeedOptions {
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   absl::Duration duration = absl::InfiniteDuration();
   bool json = false;
+  bool quiet = false;
+  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+};
+
+// `certs`: certificates for tries.
+struct CertsOptions {
+  std::string folder;
+  std::vector<std::string> hosts;
+  bool if_missing = false;
   bool quiet = false;
 };
 
@@ -119,6 +134,7 @@ struct AgentOptions {
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   std::string on_complete;
   std::string log_format = "text";
+  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
 };
 
 // A command to the agent of this machine.
@@ -162,16 +178,17 @@ struct HealthCheckOptions {
 };
 
 using Command = std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions,
-                             AgentOptions, AgentCommandOptions, HealthCheckOptions>;
+                             AgentOptions, AgentCommandOptions, CertsOptions, HealthCheckOptions>;
 
-enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kServe, kAgent, kHealthCheck };
+enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kServe, kAgent, kCerts, kHealthCheck };
 
 // The command line and the environment, flag by flag, before they are interpreted. The defaults are those
 // that --help shows.
 struct Words {
   CommandName command = CommandName::kGet;
   std::vector<std::string> contents;  // get
-  std::string subject;                // list: TEXT; info: NAME|ID|FILE.shoal; save: NAME|ID; make, seed: PATH
+  std::vector<std::string> hosts;     // certs
+  std::string subject;  // list: TEXT; info: NAME|ID|FILE.shoal; save: NAME|ID; make, seed: PATH; certs: DIR
   std::vector<std::string> trackers;  // each may hold several, separated by commas
   std::string output;                 // get: DIR; make, save: FILE.shoal
   std::string listen = "0.0.0.0:0";
@@ -213,6 +230,8 @@ struct Words {
   bool repair = false;
   bool json = false;
   bool quiet = false;
+  net::TlsFiles tls;
+  bool if_missing = false;  // certs
 };
 
 // Checks everything that can be checked without touching a network or a file. Pure.

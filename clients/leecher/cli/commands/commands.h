@@ -24,6 +24,7 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts);
 ExitCode RunMake(const MakeOptions& options);
 ExitCode RunSave(const SaveOptions& options, Interrupts& interrupts);
 ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts);
+ExitCode RunCerts(const CertsOptions& options);
 // Runs the agent until a signal comes.
 ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts);
 // Sends a command to the agent of this machine.

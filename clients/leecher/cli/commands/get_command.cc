@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/commands/manifest_query.h"
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/commands/tracker_queries.h"
@@ -57,7 +58,7 @@ class Get {
     absl::StatusOr<std::unique_ptr<Downloads>> downloads = StartDownloads();
     if (!downloads.ok()) return console_.Fail(downloads.status(), ExitCode::kOther);
     downloads_ = *std::move(downloads);
-    const auto http = StartHttp(options_.serve.http, *downloads_, console_);
+    const auto http = StartHttp(options_.serve.http, options_.tls, *downloads_, console_);
     if (!http.ok()) return console_.Fail(http.status(), ExitCode::kOther);
 
     screen_.ShowLimits(downloads_->limits());
@@ -77,7 +78,7 @@ class Get {
     options.runtime.site = options_.serve.site;
     options.runtime.limits = {std::make_shared<net::RateLimit>(options_.limit_down_bytes_per_second),
                               std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};
-    options.runtime.make_tracker_client = tracking::MakeTrackerClient;
+    ConnectOver(options_.tls, &options.runtime);
     options.wake = [this] { interrupts_.Nudge(); };
     SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));
     return Downloads::Start(std::move(options));
@@ -218,7 +219,7 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.selection = options.selection;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
   if (Classify(content) != ContentWord::kManifestFile) {
-    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers));
+    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers, options.tls));
     return request;
   }
 

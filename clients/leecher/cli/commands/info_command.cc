@@ -92,7 +92,7 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
     if (tracker.ok() && std::find(trackers.begin(), trackers.end(), *tracker) == trackers.end())
       trackers.push_back(*tracker);
   }
-  const SwarmView view = ViewSwarm(trackers, file->manifest.id());
+  const SwarmView view = ViewSwarm(trackers, file->manifest.id(), options.tls);
   if (options.json) {
     console.Object(JsonInfo(tracking::SummaryOf(file->manifest), &file->manifest, &file->trackers,
                             view.status.ok() ? &view.swarm : nullptr));
@@ -118,9 +118,9 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, false));
   if (Classify(options.content) == ContentWord::kManifestFile) return ShowManifestFile(options, console);
 
-  const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, options.trackers);
+  const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, options.trackers, options.tls);
   if (!key.ok()) return Fail(key.status(), options.content, console);
-  const SwarmView view = ViewSwarm(options.trackers, *key);
+  const SwarmView view = ViewSwarm(options.trackers, *key, options.tls);
   for (const TrackerFailure& failure : view.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }
@@ -142,7 +142,8 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   request.content = summary.id;
   request.trackers = options.trackers;
   request.wait = kManifestPatience;
-  const absl::StatusOr<std::shared_ptr<const Manifest>> manifest = FetchManifest(request, interrupts);
+  const absl::StatusOr<std::shared_ptr<const Manifest>> manifest =
+      FetchManifest(request, options.tls, interrupts);
   if (interrupts.signal() != 0) return ExitCodeForSignal(interrupts.signal());
   if (options.json) {
     console.Object(JsonInfo(summary, manifest.ok() ? manifest->get() : nullptr, nullptr, &view.swarm));

@@ -66,7 +66,7 @@ void PrintTable(const Listing& listing, const std::string& name_contains, Consol
 
 ExitCode RunList(const ListOptions& options) {
   Console console(Console::VoiceFor(options.json, false));
-  const Listing listing = ListContents(options.trackers, options.name_contains);
+  const Listing listing = ListContents(options.trackers, options.name_contains, options.tls);
   for (const TrackerFailure& failure : listing.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
 #include "clients/leecher/download/policy/wanted_files.h"
@@ -102,7 +103,7 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
   SHOAL_ASSIGN_OR_RETURN(const DownloadOptions request, MakeGetRequest(content, options));
   std::shared_ptr<const Manifest> manifest = request.manifest;
   if (manifest == nullptr) {
-    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, interrupts));
+    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, options.tls, interrupts));
   }
   const WantedFiles wanted(manifest, options.selection);
   if (wanted.wanted_files() == 0) {
@@ -120,10 +121,11 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
+                                                              std::shared_ptr<net::TlsContext> tls,
                                                               Interrupts& interrupts) {
   Downloads::Options options;
   options.runtime.self = RandomPeerId();
-  options.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  ConnectOver(std::move(tls), &options.runtime);
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));
   request.manifest_only = true;

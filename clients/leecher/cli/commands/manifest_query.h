@@ -12,13 +12,14 @@
 namespace shoal::leecher {
 
 // Fetches the manifest of a content from the first peer that sends a valid one, and nothing else: no file is
-// made. `request` says what to look up, at which trackers, and how long to wait. Blocks until the manifest is
+// made. `request` says what to look up, at which trackers, and how long to wait; `tls` may be null. Blocks until the manifest is
 // there, the waiting is over, or a signal comes. Errors:
 //   kUnknownContent, kTrackerUnreachable, kTrackerRefused
 //   kAmbiguousName  the message lists the ids
 //   kNoPeer         no peer sent it in time
 //   CANCELLED       by a signal
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
+                                                              std::shared_ptr<net::TlsContext> tls,
                                                               Interrupts& interrupts);
 
 // `get --dry-run`: shows for each content what `get` would do, and changes nothing. Returns the exit code

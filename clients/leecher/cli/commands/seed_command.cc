@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/session/downloads.h"
@@ -26,12 +27,12 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   served.runtime.self = RandomPeerId();
   served.runtime.site = options.serve.site;
   served.runtime.limits.up = std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second);
-  served.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  ConnectOver(options.tls, &served.runtime);
   served.serving = *std::move(serving);
   const absl::StatusOr<std::unique_ptr<Downloads>> downloads = Downloads::Start(std::move(served));
   if (!downloads.ok()) return console.Fail(downloads.status(), ExitCode::kOther);
   Reseeder& reseeder = *(*downloads)->serving();
-  const auto http = StartHttp(options.serve.http, **downloads, console);
+  const auto http = StartHttp(options.serve.http, options.tls, **downloads, console);
   if (!http.ok()) return console.Fail(http.status(), ExitCode::kOther);
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));

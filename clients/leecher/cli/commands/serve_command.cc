@@ -7,6 +7,7 @@
 #include "clients/leecher/agent/server/agent_server.h"
 #include "clients/leecher/cli/commands/agent_place.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/on_complete.h"
@@ -60,6 +61,7 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
                      {{"token", token}, {"file", options.token_file}});
   }
   server.http_names = options.http_names;
+  server.http_tls = options.tls;
   if (options.serve.http.has_value()) {
     SHOAL_ASSIGN_OR_RETURN(server.http, Resolve(*options.serve.http));
   }
@@ -91,7 +93,7 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   }
   agent.downloads.runtime.self = RandomPeerId();
   agent.downloads.runtime.site = options.serve.site;
-  agent.downloads.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  ConnectOver(options.tls, &agent.downloads.runtime);
   SHOAL_ASSIGN_OR_RETURN(agent.downloads.serving, ServingFrom(options.serve, messages));
   return server;
 }
@@ -118,6 +120,9 @@ ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts) {
   const std::string socket = server_options->unix_socket;
   const std::string folder = server_options->agent.output_folder;
   interrupts.Catch();
+  if (options.tls != nullptr) {
+    interrupts.CatchHangup([tls = options.tls] { (void)tls->Reload(); });  // logs the outcome
+  }
   absl::StatusOr<std::unique_ptr<AgentServer>> server = AgentServer::Start(*std::move(server_options));
   if (!server.ok()) {
     service::ReportFatal(server.status().message());
@@ -126,7 +131,7 @@ ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts) {
   const std::string page =
       (*server)->http_port() == 0
           ? "none"
-          : absl::StrCat("http://",
+          : absl::StrCat(options.tls == nullptr ? "http://" : "https://",
                          options.serve.http->host == "0.0.0.0" ? "localhost" : options.serve.http->host, ":",
                          (*server)->http_port(), "/");
   service::LogInfo("the agent runs", {{"page", page},

@@ -100,11 +100,13 @@ absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::
 }
 
 absl::StatusOr<std::unique_ptr<service::HttpServer>> StartHttp(const std::optional<HostPort>& address,
+                                                               const std::shared_ptr<net::TlsContext>& tls,
                                                                const Downloads& downloads, Console& console) {
   if (!address.has_value()) return std::unique_ptr<service::HttpServer>();
   service::HttpServer::Options options;
   SHOAL_ASSIGN_OR_RETURN(options.listen.ip, ResolveHost(address->host));
   options.listen.port = address->port;
+  options.tls = tls;
   SHOAL_ASSIGN_OR_RETURN(
       std::unique_ptr<service::HttpServer> http,
       service::HttpServer::Start(options, service::ServingPages("shoal_leecher", SHOAL_VERSION, [&downloads] {

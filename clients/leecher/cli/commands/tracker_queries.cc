@@ -86,10 +86,12 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
   return file;
 }
 
-Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains) {
+Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains,
+                     const std::shared_ptr<net::TlsContext>& tls) {
+  const tracking::MakeClient make_client = tracking::TrackerClientsOver(tls);
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
-    const std::unique_ptr<tracking::TrackerClient> client = tracking::MakeTrackerClient(tracker);
+    const std::unique_ptr<tracking::TrackerClient> client = make_client(tracker);
     const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, name_contains);
     if (!contents.ok()) {
       listing.failures.push_back({tracker, contents.status()});
@@ -106,11 +108,13 @@ Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const st
   return listing;
 }
 
-SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content) {
+SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content,
+                    const std::shared_ptr<net::TlsContext>& tls) {
+  const tracking::MakeClient make_client = tracking::TrackerClientsOver(tls);
   SwarmView view;
   bool found = false;
   for (const tracking::TrackerUrl& tracker : trackers) {
-    const std::unique_ptr<tracking::TrackerClient> client = tracking::MakeTrackerClient(tracker);
+    const std::unique_ptr<tracking::TrackerClient> client = make_client(tracker);
     const absl::StatusOr<tracking::GetSwarmResponse> response = client->GetSwarm(content, kTimeout);
     if (response.ok()) {
       view.tracker_answered = true;
@@ -164,7 +168,8 @@ absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
 }
 
 absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
-                                            const std::vector<tracking::TrackerUrl>& trackers) {
+                                            const std::vector<tracking::TrackerUrl>& trackers,
+                                            const std::shared_ptr<net::TlsContext>& tls) {
   switch (Classify(word)) {
     case ContentWord::kId: {
       const absl::StatusOr<ContentId> id = ContentId::FromHex(word);
@@ -172,7 +177,7 @@ absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
       return tracking::ContentKey(*id);
     }
     case ContentWord::kNameOrPrefix:
-      return ResolvePrefix(word, ListContents(trackers, "").contents);
+      return ResolvePrefix(word, ListContents(trackers, "", tls).contents);
     case ContentWord::kManifestFile:
     case ContentWord::kName:
       break;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <utility>
 
 namespace shoal::leecher {
 
@@ -25,6 +26,11 @@ void Interrupts::Catch() {
   caught_ = true;
 }
 
+void Interrupts::CatchHangup(std::function<void()> instead) {
+  MutexLock lock(&mutex_);
+  on_hangup_ = std::move(instead);
+}
+
 void Interrupts::Run() {
   while (!over_) {
     const int signal = waiter_.Wait();
@@ -33,6 +39,13 @@ void Interrupts::Run() {
       pause_wanted_ = signal == SIGUSR1;
       Nudge();
       continue;
+    }
+    if (signal == SIGHUP) {
+      MutexLock lock(&mutex_);
+      if (on_hangup_ != nullptr) {
+        on_hangup_();
+        continue;
+      }
     }
     // The end of a terminal sends several: the kernel's and the shell's.
     if (signal == SIGHUP && signal_ != 0) continue;

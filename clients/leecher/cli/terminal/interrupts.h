@@ -1,10 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "absl/time/time.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/mutex.h"
 #include "shoal/service/signals.h"
 
 namespace shoal::leecher {
@@ -21,6 +23,8 @@ class Interrupts {
   ~Interrupts();
 
   void Catch();
+  // From now on SIGHUP calls `instead`, on a thread of this, and ends nothing. Called once at most.
+  void CatchHangup(std::function<void()> instead);
   // The recorded SIGINT, SIGTERM or SIGHUP; 0 when there is none. Thread-safe.
   int signal() const { return signal_; }
   // True from SIGUSR1 until SIGUSR2. Recorded with and without Catch(). Thread-safe.
@@ -40,6 +44,8 @@ class Interrupts {
   std::atomic<bool> over_ = false;
   std::atomic<int> signal_ = 0;
   std::atomic<bool> pause_wanted_ = false;
+  Mutex mutex_;
+  std::function<void()> on_hangup_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 
