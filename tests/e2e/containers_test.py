@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,7 @@ class ContainersTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="shoal-containers-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.compose_files = ["compose.yaml"]
         self.folder.chmod(0o755)
         (self.folder / "shared").mkdir()
         (self.folder / "downloads").mkdir()
@@ -113,7 +115,8 @@ class ContainersTest(unittest.TestCase):
         }
 
     def compose(self, *arguments):
-        return [*compose_command(), "--project-directory", str(ROOT), "-f", "compose.yaml", *arguments]
+        files = [word for file in self.compose_files for word in ("-f", file)]
+        return [*compose_command(), "--project-directory", str(ROOT), *files, *arguments]
 
     def run_compose(self, *arguments):
         return run(*self.compose(*arguments), environment=self.environment, timeout=600)
@@ -249,6 +252,22 @@ class ContainersTest(unittest.TestCase):
                 self.round()
                 for copy in (self.folder / "downloads").iterdir():
                     copy.unlink()
+
+    def test_everything_speaks_tls(self):
+        self.compose_files.append("compose.tls.yaml")
+        with self.up():
+            self.await_healthy("tracker", *SEEDERS)
+            self.run_compose("up", "-d", "--no-build", "leecher")
+            self.await_sample()
+            container = self.run_compose("ps", "-q", "tracker").strip()
+            run("docker", "cp", f"{container}:/tls/certs/ca.pem", self.folder)
+            port = self.run_compose("port", "tracker", "8080").strip().rsplit(":", 1)[1]
+            trusting = ssl.create_default_context(cafile=self.folder / "ca.pem")
+            with urllib.request.urlopen(f"https://localhost:{port}/healthz", context=trusting, timeout=PATIENCE) as page:
+                self.assertEqual(page.status, 200)
+            # Made once: the programs find the same certificates again.
+            self.run_compose("restart", "--timeout", "5")
+            self.await_healthy("tracker", *SEEDERS, "leecher")
 
     def test_only_images_that_are_built_here_are_run(self):
         images = re.findall(r"^ +image: +(\S+)$", self.run_compose("config"), re.MULTILINE)
