@@ -11,9 +11,11 @@
 #include <memory>
 #include <vector>
 
+#include "shoal/net/transport/tls_transport.h"
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/frame_connection.h"
 #include "tests/support/recording_delegate.h"
+#include "tests/support/test_certificates.h"
 
 namespace shoal::stream {
 namespace {
@@ -226,6 +228,23 @@ TEST_F(ChunkServerTest, ConnectionsThatSayNothingTakeNoPlace) {
   for (int i = 0; i < 200; ++i) silent.push_back(FrameConnection::To((*server)->port()));
   Meet(**server);
   EXPECT_TRUE(silent.front().ReadToEnd());
+}
+
+TEST_F(ChunkServerTest, ATlsHandshakeThatNeverEndsIsCutOffAndMakesRoom) {
+  const TestCertificates certificates;
+  options_.transports = net::TlsTransports(certificates.Context());
+  options_.max_sessions = 1;
+  options_.limits.connect_timeout = absl::Milliseconds(20);
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  // The beginning of a ClientHello.
+  const std::string half("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+  std::vector<FrameConnection> halves;
+  for (int i = 0; i < 200; ++i) {
+    halves.push_back(FrameConnection::To((*server)->port()));
+    ASSERT_TRUE(halves.back().Send(half + std::string(100, 'x')));
+  }
+  for (FrameConnection& connection : halves) EXPECT_TRUE(connection.ReadToEnd());
 }
 
 TEST_F(ChunkServerTest, AContentThatIsDroppedIsRefusedToItsPeersOnly) {
