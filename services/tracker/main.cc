@@ -68,6 +68,7 @@ struct Flags {
   std::string bittorrent_interval = "5m";
   std::string limits_file;
   std::string state;
+  bool trusts_addresses = false;
   shoal::tracker::TrackerLimits limits;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -128,6 +129,7 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
     const absl::Status state = shoal::tracker::CheckStateFile(flags.state);
     if (!state.ok()) return Named("--state", state);
   }
+  options.trusts_addresses = flags.trusts_addresses;
   options.version = SHOAL_VERSION;
   return options;
 }
@@ -309,6 +311,11 @@ int main(int argc, char** argv) {
                  "Keeps the tracker's state across a restart: written at the end, read at the start")
       ->envname("SHOAL_STATE")
       ->type_name("FILE");
+  app.add_flag(
+         "--trust-addresses", flags.trusts_addresses,
+         "Hand out every address that a peer claims, also one at which it does not answer this tracker; "
+         "for a tracker that can't reach its peers")
+      ->envname("SHOAL_TRUST_ADDRESSES");
   app.add_option(
          "--limits", flags.limits_file,
          "A file of lines NAME=VALUE, with the names of the limits below and log-level; SIGHUP reads it "

@@ -14,6 +14,8 @@
 #include "services/tracker/http/tracker_pages.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
+#include "services/tracker/peer_probe.h"
+#include "services/tracker/state/address_verifier.h"
 #include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/state/tracker_state.h"
 #include "services/tracker/state_file/state_file.h"
@@ -23,6 +25,7 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/interface_addresses.h"
+#include "shoal/net/transport/tls_transport.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/http/connect_api.h"
 #include "shoal/service/http/http_server.h"
@@ -35,6 +38,7 @@ namespace {
 constexpr uint32_t kMostGrpcThreads = 4;
 constexpr char kApiPrefix[] = "/api/";
 // An interface that comes up later is noticed within this time.
+constexpr absl::Duration kAddressRetryInterval = absl::Seconds(1);
 constexpr absl::Duration kAddressRefreshInterval = absl::Seconds(5);
 
 std::vector<IpAddress> OwnAddresses() {
@@ -57,6 +61,21 @@ TrackerState::Options StateOptions(const Tracker::Options& options) {
   state.bittorrent_interval = options.bittorrent_interval;
   state.bittorrent_limits = options.limits.bittorrent;
   return state;
+}
+
+AddressVerifier::Options VerifierOptions(const Tracker::Options& options) {
+  AddressVerifier::Options verifier;
+  verifier.trusts_claims = options.trusts_addresses;
+  return verifier;
+}
+
+void LogUnreachable(const Endpoint& endpoint, const PeerId& peer, const IpAddress& source,
+                    const absl::Status& why) {
+  service::LogWarning("a peer claims an address at which it does not answer this tracker: not handed out",
+                      {{"address", endpoint.ToString()},
+                       {"peer", peer.ToHex()},
+                       {"seen_at", source.ToString()},
+                       {"why", std::string(why.message())}});
 }
 
 // A thread that calls `work` every `interval` until it is destroyed.
@@ -100,7 +119,16 @@ class RunningTracker final : public Tracker {
         limiter_(options.limits.rates, RandomSeed()),
         listener_metrics_(&metrics_, &state_, &limiter_),
         addresses_(OwnAddresses),
-        service_(TrackerService::Create(&state_, &addresses_, &listener_metrics_, &limiter_, options.clock)),
+        verifier_(
+            VerifierOptions(options), state_.registry(),
+            [this](const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
+                   std::function<void(absl::Status)> done) {
+              probe_.Try(endpoint, peer, content, std::move(done));
+            },
+            LogUnreachable, options.clock),
+        probe_(options.tls == nullptr ? net::TcpTransports() : net::TlsTransports(options.tls)),
+        service_(TrackerService::Create(&state_, &addresses_, &verifier_, &listener_metrics_, &limiter_,
+                                        options.clock)),
         clock_(options.clock) {
     metrics_.AddProcess(version_);
   }
@@ -121,6 +149,7 @@ class RunningTracker final : public Tracker {
         std::make_unique<PeriodicThread>(state_.registry()->advance_interval(), [this] { state_.Advance(); });
     address_refresh_ =
         std::make_unique<PeriodicThread>(kAddressRefreshInterval, [this] { addresses_.Refresh(); });
+    retries_ = std::make_unique<PeriodicThread>(kAddressRetryInterval, [this] { verifier_.Advance(); });
     grpc_->SetServing(true);
     ready_ = true;
     began_ = true;
@@ -192,8 +221,8 @@ class RunningTracker final : public Tracker {
     options.grpc_port = grpc_->port();
     options.cookie_key = DatagramCookies::RandomKey();
     options.connection_id_key = DatagramCookies::RandomKey();
-    udp_ =
-        std::make_unique<UdpListener>(options, &state_, &addresses_, &listener_metrics_, &limiter_, clock_);
+    udp_ = std::make_unique<UdpListener>(options, &state_, &addresses_, &verifier_, &listener_metrics_,
+                                         &limiter_, clock_);
     return udp_->Start();
   }
 
@@ -216,6 +245,8 @@ class RunningTracker final : public Tracker {
   service::Metrics metrics_;
   ListenerMetrics listener_metrics_;
   CurrentPeerAddresses addresses_;
+  AddressVerifier verifier_;
+  PeerProbe probe_;  // ends before what it reports to
   const std::unique_ptr<TrackerService> service_;
   service::GrpcMethods http_methods_;  // of which the HTTP listener takes the reads
   const Clock* const clock_;
@@ -226,6 +257,7 @@ class RunningTracker final : public Tracker {
   std::unique_ptr<service::HttpServer> http_;
   std::unique_ptr<PeriodicThread> expiry_;
   std::unique_ptr<PeriodicThread> address_refresh_;
+  std::unique_ptr<PeriodicThread> retries_;
 };
 
 }  // namespace

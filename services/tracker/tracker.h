@@ -28,9 +28,11 @@ class Tracker {
     // Keeps the state from one run to the next; empty: it is not kept. A file that can't be used is logged
     // and renamed (".unusable" is appended), and the tracker starts empty.
     std::string state_file;
-    std::string version;                   // for people
-    std::shared_ptr<net::TlsContext> tls;  // of gRPC and HTTP, needs a certificate; null: without TLS
-    uint32_t udp_sockets = 0;              // 0: one for each core that is usable, but at most 4
+    bool trusts_addresses = false;  // hands out addresses that peers claim without trying them
+    // Of gRPC and HTTP, and to try the addresses of peers; needs a certificate. Null: without TLS.
+    std::shared_ptr<net::TlsContext> tls;
+    std::string version;       // for people
+    uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
 

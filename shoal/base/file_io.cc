@@ -20,6 +20,25 @@ namespace {
 // RWF_DONTCACHE, which the C library's headers may be too old for.
 constexpr int kDontCache = 0x80;
 
+// Opening a named pipe would wait for its other end.
+absl::StatusOr<FileDescriptor> OpenToRead(const std::string& path) {
+  return FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK);
+}
+
+absl::StatusOr<std::string> ReadWhole(const FileDescriptor& file, const std::string& path,
+                                      uint64_t max_bytes) {
+  struct stat info{};
+  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
+  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is no regular file"));
+  if (static_cast<uint64_t>(info.st_size) > max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", max_bytes, " bytes"));
+  }
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  const absl::Status read = ReadAt(file.get(), {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, 0);
+  if (!read.ok()) return Annotate(path, read);
+  return bytes;
+}
+
 }  // namespace
 
 absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset) {
@@ -67,27 +86,34 @@ absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
-  // Opening a named pipe would wait for its other end.
-  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK));
+absl::StatusOr<FileDescriptor> CreateFreshFile(const std::string& path, unsigned mode) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT)
+    return ErrnoStatus(errno, absl::StrCat("cannot replace ", path));
+  return FileDescriptor::Open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+bool IsOwnFile(const FileDescriptor& file) {
   struct stat info{};
-  if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is no regular file"));
-  if (static_cast<uint64_t>(info.st_size) > max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", max_bytes, " bytes"));
-  }
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
-  const absl::Status read = ReadAt(file.get(), {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, 0);
-  if (!read.ok()) return Annotate(path, read);
-  return bytes;
+  return fstat(file.get(), &info) == 0 && (info.st_uid == geteuid() || info.st_uid == 0);
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, OpenToRead(path));
+  return ReadWhole(file, path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadOwnFile(const std::string& path, uint64_t max_bytes) {
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, OpenToRead(path));
+  if (!IsOwnFile(file))
+    return absl::FailedPreconditionError(absl::StrCat(path, " belongs to another user: it is not trusted"));
+  return ReadWhole(file, path, max_bytes);
 }
 
 absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode) {
   const std::string temporary = absl::StrCat(path, ".", getpid(), ".shoal-tmp");
   absl::Status status;
   {
-    SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file,
-                           FileDescriptor::Open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
+    SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, CreateFreshFile(temporary, mode));
     status = WriteAt(file.get(), bytes, 0);
     // Synced before it takes the name, or a power cut could leave an empty file under it.
     if (status.ok() && fdatasync(file.get()) != 0) status = ErrnoStatus(errno, "cannot sync");

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "shoal/base/byte_order.h"
+#include "shoal/base/file_descriptor.h"
 
 namespace shoal {
 
@@ -30,9 +31,21 @@ absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset);
 // its first call, and stays with it.
 absl::Status WriteUncachedAt(int fd, ByteView bytes, uint64_t offset);
 
+// Creates an empty file at `path`, for writing, in the place of what has that name: a predictable name may have
+// been taken by a link, or by a file that another user can still write to. Errors: as FileDescriptor::Open.
+absl::StatusOr<FileDescriptor> CreateFreshFile(const std::string& path, unsigned mode);
+
+// Returns whether the open file belongs to the user of this process, or to root. What a program left for its
+// next run is trusted in no other file. False when the system does not tell.
+bool IsOwnFile(const FileDescriptor& file);
+
 // Returns the bytes of the regular file at `path`. Errors: INVALID_ARGUMENT when it is no regular file or has
 // more than `max_bytes`; others as FileDescriptor::Open, with the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes);
+
+// As ReadFile, for what an earlier run of this user left: FAILED_PRECONDITION when the file belongs to neither
+// this user nor root.
+absl::StatusOr<std::string> ReadOwnFile(const std::string& path, uint64_t max_bytes);
 
 // Makes `bytes` the file at `path`: they are written to a temporary file beside it (".shoal-tmp"), synced, and
 // renamed. So a reader sees the whole file or the one before, and after a power cut too. Errors: from errno,

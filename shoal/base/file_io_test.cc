@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -39,6 +40,28 @@ TEST(FileIo, ReadingPastTheEndIsOutOfRange) {
   uint8_t bytes[3];
   EXPECT_EQ(ReadAt(file.get(), bytes, 1).code(), absl::StatusCode::kOutOfRange);
   EXPECT_TRUE(ReadAt(file.get(), {}, 100).ok());
+}
+
+TEST(FileIo, WhatAnotherUserLeftIsNotTrusted) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const TemporaryFolder folder;
+  const std::string path = folder.Write("f", "abc");
+  EXPECT_EQ(*ReadOwnFile(path, 10), "abc");
+  ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
+  EXPECT_EQ(ReadOwnFile(path, 10).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(*ReadFile(path, 10), "abc");
+}
+
+TEST(FileIo, AFreshFileIsNeitherALinksTargetNorTheFileBefore) {
+  const TemporaryFolder folder;
+  const std::string target = folder.Write("target", "abc");
+  ASSERT_EQ(symlink(target.c_str(), folder.Path("link").c_str()), 0);
+  ASSERT_TRUE(CreateFreshFile(folder.Path("link"), 0600).ok());
+  EXPECT_EQ(folder.Read(target), "abc");
+  const FileDescriptor before = *FileDescriptor::Open(target, O_WRONLY);
+  ASSERT_TRUE(CreateFreshFile(target, 0600).ok());
+  ASSERT_TRUE(WriteAt(before.get(), AsBytes("evil"), 0).ok());
+  EXPECT_EQ(folder.Read(target), "");
 }
 
 TEST(FileIo, AFullDiskIsResourceExhausted) {

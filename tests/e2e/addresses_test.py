@@ -112,6 +112,18 @@ class AddressesTest(unittest.TestCase):
         self.assertEqual(code, 0, output)
         self.assertIn(f"{self.server.address}:17001", output)
 
+    def test_a_strangers_address_is_not_handed_out(self):
+        self.start_tracker()
+        victim = f"{self.client.address}:7001"
+        self.server.say(f"shoal-seeder --tracker={self.server.address}:50077 --share=/srv/models --state=$HOME/state "
+                        f"--listen=0.0.0.0:7001 --advertise={self.client.address} &")
+        self.server.expect(lambda line: "does not answer this tracker" in line and victim in line)
+        self.assert_fetched(f"{SERVER}:50077")
+        code, output = self.client.run(f"shoal-leecher info {CONTENT} --tracker={SERVER}:50077")
+        self.assertEqual(code, 0, output)
+        self.assertIn(f"{self.server.address}:7001", output)
+        self.assertNotIn(victim, output)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -314,6 +314,11 @@ absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
   if (!S_ISREG(info.st_mode) || length > kMaxFileBytes) {
     return absl::DataLossError(absl::StrCat(path_, " is not the journal of an agent"));
   }
+  // It holds commands to run.
+  if (!IsOwnFile(file_)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path_, " belongs to another user: start the agent as that user, or name another state folder"));
+  }
   if (length == 0) return Rewrite(*state);
   std::vector<uint8_t> bytes(length);
   if (const absl::Status read = ReadAt(file_.get(), bytes, 0); !read.ok()) return Annotate(path_, read);

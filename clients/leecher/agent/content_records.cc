@@ -78,14 +78,14 @@ absl::Status ContentRecords::KeepComplete(const Manifest& manifest, const std::s
 }
 
 absl::StatusOr<std::shared_ptr<const Manifest>> ContentRecords::ManifestOf(const ContentId& id) const {
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(PathOf(id), kMaxHashedContentBytes));
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadOwnFile(PathOf(id), kMaxHashedContentBytes));
   SHOAL_ASSIGN_OR_RETURN(HashedContent record, HashedContent::Decode(AsBytes(bytes)));
   return std::make_shared<const Manifest>(std::move(record.manifest));
 }
 
 absl::StatusOr<std::shared_ptr<const ChunkSource>> ContentRecords::SourceOf(const ContentId& id,
                                                                             const std::string& root) const {
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(PathOf(id), kMaxHashedContentBytes));
+  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadOwnFile(PathOf(id), kMaxHashedContentBytes));
   SHOAL_ASSIGN_OR_RETURN(HashedContent record, HashedContent::Decode(AsBytes(bytes)));
   if (record.entry != kComplete) return absl::NotFoundError("the content is not complete");
   for (size_t i = 0; i < record.stamps.size(); ++i) {

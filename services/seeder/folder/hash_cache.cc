@@ -34,8 +34,7 @@ std::string NameFor(const std::string& text) {
 }
 
 absl::Status WriteWhole(const std::string& path, const std::string& bytes) {
-  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file,
-                         FileDescriptor::Open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, CreateFreshFile(path, 0600));
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t count = ::write(file.get(), bytes.data() + done, bytes.size() - done);
@@ -67,7 +66,7 @@ std::string HashCache::PathOf(const std::string& entry) const {
 
 std::optional<BuiltManifest> HashCache::Find(const std::string& entry,
                                              const Sha256Digest& fingerprint) const {
-  const absl::StatusOr<std::string> bytes = ReadFile(PathOf(entry), kMaxHashedContentBytes);
+  const absl::StatusOr<std::string> bytes = ReadOwnFile(PathOf(entry), kMaxHashedContentBytes);
   if (!bytes.ok()) return std::nullopt;
   absl::StatusOr<HashedContent> stored = HashedContent::Decode(AsBytes(*bytes));
   if (!stored.ok() || stored->entry != entry ||

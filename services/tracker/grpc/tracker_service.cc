@@ -72,11 +72,12 @@ uint32_t CostOf(const v1::LookupManyRequest& in) {
 
 class StateTrackerService final : public TrackerService {
  public:
-  StateTrackerService(TrackerState* state, const CurrentPeerAddresses* addresses, ListenerMetrics* metrics,
-                      RateLimiter* limiter, const Clock* clock)
+  StateTrackerService(TrackerState* state, const CurrentPeerAddresses* addresses, AddressVerifier* verifier,
+                      ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock)
       : state_(state),
         registry_(state->registry()),
         addresses_(addresses),
+        verifier_(verifier),
         metrics_(metrics),
         limiter_(limiter),
         clock_(clock),
@@ -212,19 +213,21 @@ class StateTrackerService final : public TrackerService {
 
   absl::StatusOr<tracking::RegisterResponse> Register(service::GrpcCall* call,
                                                       tracking::RegisterRequest& request) {
-    Caller caller;
-    if (const absl::StatusOr<Endpoint> source = call->source(); source.ok()) {
-      caller.source = source->ip;
-      addresses_->Snapshot()->Complete(caller, &request);
-    } else if (request.endpoint.ip.is_unspecified()) {
-      return absl::InvalidArgumentError(
-          "endpoint.ip: is missing, and the call does not come from an IP address");
-    } else {
-      std::erase_if(request.other_endpoints, [](const Endpoint& other) { return other.ip.is_unspecified(); });
-    }
-    auto response = registry_->Register(request);
+    auto response = RegisterFrom(*call, request);
     if (response.ok()) NameTo(call, &response->peers);
     return response;
+  }
+
+  absl::StatusOr<tracking::RegisterResponse> RegisterFrom(const service::GrpcCall& call,
+                                                          tracking::RegisterRequest& request) {
+    if (const absl::StatusOr<Endpoint> source = call.source(); source.ok())
+      return verifier_->Register({source->ip, IpAddress()}, *addresses_->Snapshot(), request);
+    if (request.endpoint.ip.is_unspecified()) {
+      return absl::InvalidArgumentError(
+          "endpoint.ip: is missing, and the call does not come from an IP address");
+    }
+    std::erase_if(request.other_endpoints, [](const Endpoint& other) { return other.ip.is_unspecified(); });
+    return registry_->Register(request);
   }
 
   absl::StatusOr<tracking::RegisterManyResponse> RegisterEach(service::GrpcCall* call,
@@ -279,6 +282,7 @@ class StateTrackerService final : public TrackerService {
   TrackerState* const state_;
   Registry* const registry_;  // of the state
   const CurrentPeerAddresses* const addresses_;
+  AddressVerifier* const verifier_;
   ListenerMetrics* const metrics_;
   RateLimiter* const limiter_;
   const Clock* const clock_;
@@ -289,9 +293,9 @@ class StateTrackerService final : public TrackerService {
 
 std::unique_ptr<TrackerService> TrackerService::Create(TrackerState* state,
                                                        const CurrentPeerAddresses* addresses,
-                                                       ListenerMetrics* metrics, RateLimiter* limiter,
-                                                       const Clock* clock) {
-  return std::make_unique<StateTrackerService>(state, addresses, metrics, limiter, clock);
+                                                       AddressVerifier* verifier, ListenerMetrics* metrics,
+                                                       RateLimiter* limiter, const Clock* clock) {
+  return std::make_unique<StateTrackerService>(state, addresses, verifier, metrics, limiter, clock);
 }
 
 }  // namespace shoal::tracker

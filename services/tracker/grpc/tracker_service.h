@@ -4,6 +4,7 @@
 
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
+#include "services/tracker/state/address_verifier.h"
 #include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/state/tracker_state.h"
 #include "shoal/base/clock.h"
@@ -23,8 +24,8 @@ class TrackerService {
 
   // Requires: all pointers outlive this, and this outlives the server that it is added to.
   static std::unique_ptr<TrackerService> Create(TrackerState* state, const CurrentPeerAddresses* addresses,
-                                                ListenerMetrics* metrics, RateLimiter* limiter,
-                                                const Clock* clock);
+                                                AddressVerifier* verifier, ListenerMetrics* metrics,
+                                                RateLimiter* limiter, const Clock* clock);
   virtual ~TrackerService() = default;
 
   // Adds the methods for calls that come in by `listener`, under which they are counted.

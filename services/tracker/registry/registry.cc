@@ -225,6 +225,11 @@ tracking::LeaveResponse Registry::Leave(const tracking::LeaveRequest& request) {
   return response;
 }
 
+void Registry::SetEndpoints(const PeerId& peer, const std::vector<Endpoint>& endpoints) {
+  const uint64_t now = Tick();
+  for (const auto& shard : shards_) shard->SetEndpoints(peer, endpoints, now);
+}
+
 absl::Status Registry::Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher) {
   return ShardOf(content).Watch(content, watcher, Tick());
 }

@@ -74,6 +74,10 @@ class Registry {
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey& key);
   tracking::LeaveResponse Leave(const tracking::LeaveRequest& request);
 
+  // Replaces the endpoints of all live leases of the peer, until it registers again. Requires: `endpoints` is
+  // not empty, and has at most kMaxEndpointsPerPeer.
+  void SetEndpoints(const PeerId& peer, const std::vector<Endpoint>& endpoints);
+
   // Adds the current peers to `watcher`, then each change, until Unwatch or until the watcher is lost.
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
   void Unwatch(const ContentId& content, const SwarmWatcher* watcher);

@@ -11,7 +11,7 @@ namespace shoal::tracker {
 struct LeaseChange {
   enum class Kind {
     kBegan,      // a registration created it
-    kMoved,      // a registration changed its endpoints, or its peer no longer has every chunk
+    kMoved,      // its endpoints changed, or its peer no longer has every chunk
     kRelabeled,  // its site changed, or whether it publishes, and nothing of the above
     kCompleted,  // its peer now has every chunk, and nothing else changed
     kEnded,      // its peer left, or it lapsed

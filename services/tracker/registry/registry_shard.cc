@@ -136,6 +136,22 @@ bool RegistryShard::Publishes(const PeerId& peer, const ContentId& id, uint64_t 
   return lease != kNoSlot && tables_.Alive(lease) && tables_.lease(lease).publishes;
 }
 
+void RegistryShard::SetEndpoints(const PeerId& peer, const std::vector<Endpoint>& endpoints, uint64_t now) {
+  const std::vector<Endpoint> others(endpoints.begin() + 1, endpoints.end());
+  WatcherWakeups wakeups;
+  MutexLock lock(&mutex_);
+  Step(now, 0, &wakeups);
+  for (uint32_t lease = tables_.AnyLeaseOf(peer); lease != kNoSlot;
+       lease = tables_.lease(lease).next_of_peer) {
+    if (!tables_.Alive(lease)) continue;
+    const tracking::PeerInfo before = tables_.Describe(lease);
+    if (before.endpoint == endpoints[0] && before.other_endpoints == others) continue;
+    tables_.lease(lease).endpoint = endpoints[0];
+    tables_.SetOtherEndpoints(lease, others);
+    Publish(LeaseChange::Kind::kMoved, lease, &wakeups);
+  }
+}
+
 bool RegistryShard::SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);

@@ -112,6 +112,8 @@ class RegistryShard {
                                       absl::Time wall);
   // Whether that peer has a live lease for the content, and publishes it.
   bool Publishes(const PeerId& peer, const ContentId& id, uint64_t now);
+  // Replaces the endpoints of all live leases of the peer. Requires: `endpoints` is not empty.
+  void SetEndpoints(const PeerId& peer, const std::vector<Endpoint>& endpoints, uint64_t now);
   // Changes whether the peer publishes the content, if it has a live lease for it. Returns: whether that
   // changed anything.
   bool SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now);

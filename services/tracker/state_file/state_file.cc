@@ -61,6 +61,9 @@ class MappedFile {
     struct stat status;
     if (fstat(file.get(), &status) != 0) return ErrnoStatus(errno, path);
     if (!S_ISREG(status.st_mode)) return absl::DataLossError(absl::StrCat(path, ": is no file"));
+    if (!IsOwnFile(file))
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, ": belongs to another user, who may have made it up"));
     const auto size = static_cast<size_t>(status.st_size);
     if (size == 0) return MappedFile(nullptr, 0);
     void* const bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
@@ -115,8 +118,7 @@ absl::StatusOr<StateCounts> SaveState(const std::string& path, const TrackerStat
   const std::string temporary = path + ".new";
   StateCounts counts;
   {
-    SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file,
-                           FileDescriptor::Open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    SHOAL_ASSIGN_OR_RETURN(const FileDescriptor file, CreateFreshFile(temporary, 0600));
     uint64_t offset = 0;
     StateWriter writer(clock.Now(), [&](ByteView bytes) {
       offset += bytes.size();

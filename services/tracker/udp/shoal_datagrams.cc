@@ -14,14 +14,14 @@ namespace {
 // Performs one request.
 struct Perform {
   Registry* registry;
+  AddressVerifier* verifier;
   ListenerMetrics* metrics;
   const PeerAddresses& addresses;
   Caller caller;
   tracking::DatagramResponse* response;
 
   void operator()(tracking::RegisterRequest& request) const {
-    addresses.Complete(caller, &request);
-    auto result = registry->Register(request);
+    auto result = verifier->Register(caller, addresses, request);
     if (result.ok()) PeerAddresses::NameTo(caller, &result->peers);
     Set(Call::kRegister, std::move(result));
   }
@@ -65,7 +65,7 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, const PeerA
   if (!admitted) return Datagram::kOverRate;
   if (proven) {
     const Caller caller{datagram->source.ip, datagram->local};
-    std::visit(Perform{registry_, metrics_, addresses, caller, &response}, request->body);
+    std::visit(Perform{registry_, verifier_, metrics_, addresses, caller, &response}, request->body);
   } else {
     response.body = tracking::DatagramCookie{cookies_->Make(datagram->source)};
   }

@@ -5,6 +5,7 @@
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/registry/registry.h"
+#include "services/tracker/state/address_verifier.h"
 #include "services/tracker/state/peer_addresses.h"
 #include "services/tracker/udp/datagram_cookie.h"
 #include "services/tracker/udp/datagram_server.h"
@@ -20,9 +21,14 @@ namespace shoal::tracker {
 class ShoalDatagrams {
  public:
   // `grpc_port` is named to clients, for what does not fit into a datagram.
-  ShoalDatagrams(Registry* registry, ListenerMetrics* metrics, const DatagramCookies* cookies,
-                 RateLimiter* limiter, uint16_t grpc_port)
-      : registry_(registry), metrics_(metrics), cookies_(cookies), limiter_(limiter), grpc_port_(grpc_port) {}
+  ShoalDatagrams(Registry* registry, AddressVerifier* verifier, ListenerMetrics* metrics,
+                 const DatagramCookies* cookies, RateLimiter* limiter, uint16_t grpc_port)
+      : registry_(registry),
+        verifier_(verifier),
+        metrics_(metrics),
+        cookies_(cookies),
+        limiter_(limiter),
+        grpc_port_(grpc_port) {}
 
   // Writes the response, if there is one, to the datagram's room. `overloaded`: unproven sources get none.
   // Requires: the room holds kMaxDatagramBytes. Returns: what became of the datagram.
@@ -31,6 +37,7 @@ class ShoalDatagrams {
 
  private:
   Registry* const registry_;
+  AddressVerifier* const verifier_;
   ListenerMetrics* const metrics_;
   const DatagramCookies* const cookies_;
   RateLimiter* const limiter_;

@@ -72,10 +72,12 @@ class ShoalDatagramsTest : public ::testing::Test {
       [] { return std::vector{IpAddress::V4({127, 0, 0, 1}), IpAddress::V4({10, 1, 0, 1})}; }};
   Endpoint source_{IpAddress::V4({192, 0, 2, 1}), 4000};
   IpAddress local_ = IpAddress::V4({10, 1, 0, 1});
+  AddressVerifier verifier_{{.trusts_claims = true}, &registry_, nullptr, nullptr, &clock_};
   UdpListener listener_{
       {.listen = {}, .sockets = 1, .grpc_port = 50051, .cookie_key = {1}, .connection_id_key = {2}},
       &state_,
       &addresses_,
+      &verifier_,
       &listener_metrics_,
       &limiter_,
       &clock_};

@@ -86,14 +86,15 @@ static_assert(kProgram.size() == kDrop + 1);
 }  // namespace
 
 UdpListener::UdpListener(const Options& options, TrackerState* state, const CurrentPeerAddresses* addresses,
-                         ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock)
+                         AddressVerifier* verifier, ListenerMetrics* metrics, RateLimiter* limiter,
+                         const Clock* clock)
     : options_(options),
       addresses_(addresses),
       metrics_(metrics),
       clock_(clock),
       cookies_(options.cookie_key, clock),
       connection_ids_(options.connection_id_key),
-      shoal_(state->registry(), metrics, &cookies_, limiter, options.grpc_port),
+      shoal_(state->registry(), verifier, metrics, &cookies_, limiter, options.grpc_port),
       bep15_(state->bittorrent(), &connection_ids_, limiter) {}
 
 absl::Status UdpListener::Start() {

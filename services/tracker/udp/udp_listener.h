@@ -45,7 +45,7 @@ class UdpListener final : public DatagramHandler {
 
   // Requires: all pointers outlive this.
   UdpListener(const Options& options, TrackerState* state, const CurrentPeerAddresses* addresses,
-              ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock);
+              AddressVerifier* verifier, ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock);
 
   // Errors: UNAVAILABLE with the address when it can't be bound.
   absl::Status Start();

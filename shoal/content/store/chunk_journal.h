@@ -62,7 +62,8 @@ class ChunkJournal {
   static absl::StatusOr<ChunkJournal> Open(const std::string& path,
                                            std::shared_ptr<const TargetFileSystem> file_system = nullptr);
 
-  // Returns: the records of an earlier run; nullopt when there is no intact journal of this content.
+  // Returns: the records of an earlier run; nullopt when there is no intact journal of this content that
+  // this user, or root, wrote.
   absl::StatusOr<std::optional<JournalContents>> Load(const ContentId& content, uint32_t chunk_count);
 
   // Returns: the time of the last write, by the clock of the file system.

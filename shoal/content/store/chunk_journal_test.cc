@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -104,6 +105,16 @@ TEST(ChunkJournal, KeepsWhatWasAppended) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
   EXPECT_TRUE(journal->Remove().ok());
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(ChunkJournal, TrustsNoJournalOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const TemporaryFolder folder;
+  const std::string path = folder.Path("journal");
+  ASSERT_TRUE(ChunkJournal::Open(path)->Begin(Header(), Some()).ok());
+  EXPECT_TRUE((*ChunkJournal::Open(path)->Load(Header().content, 100)).has_value());
+  ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
+  EXPECT_FALSE((*ChunkJournal::Open(path)->Load(Header().content, 100)).has_value());
 }
 
 // Some chunks noted, and then the file as `edit` leaves it; whether the next run that notes the same goes on
