@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/tracker/registry/reserved_names.h"
 #include "services/tracker/tracker_limits.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
@@ -27,6 +28,8 @@ class Tracker {
     // Keeps the state from one run to the next; empty: it is not kept. A file that can't be used is logged
     // and renamed (".unusable" is appended), and the tracker starts empty.
     std::string state_file;
+    // Who may publish which names; null: anybody any.
+    std::shared_ptr<const ReservedNames> reserved;
     std::string version;       // for people
     uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
@@ -42,6 +45,8 @@ class Tracker {
 
   // Takes effect for later calls. Ignores the log level, which the program applies.
   virtual void SetLimits(const TrackerLimits& limits) = 0;
+  // As Options::reserved, for later registrations.
+  virtual void SetReserved(std::shared_ptr<const ReservedNames> reserved) = 0;
 
   // Health becomes NOT_SERVING, watch streams end, and calls in flight have `grace` to finish. Then writes
   // the state file, if there is one. Idempotent; blocks until done.

@@ -53,7 +53,7 @@ class PublicKey {
   std::array<uint8_t, kSizeBytes> bytes_{};
 };
 
-// A private key of Ed25519, with its public one. It is never printed. Movable, not copyable.
+// A private key of Ed25519, with its public one. It is never printed. Copies share it.
 //
 // On disk it is a PEM file ("BEGIN PRIVATE KEY", PKCS #8, RFC 8410) without a password, which
 // `openssl genpkey -algorithm ed25519` makes as well.
