@@ -122,7 +122,6 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
                                                               Interrupts& interrupts) {
   Downloads::Options options;
-  options.runtime.self = RandomPeerId();
   options.runtime.make_tracker_client = tracking::MakeTrackerClient;
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));
