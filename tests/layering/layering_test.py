@@ -50,7 +50,8 @@ ARROWS = {
         "shoal/base", "shoal/content/manifest", "services/tracker/tables", "services/tracker/limits",
     ],
     "services/tracker/registry": [
-        "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
+        "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables",
+        "services/tracker/limits",
     ],
     "services/tracker/state": [
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",

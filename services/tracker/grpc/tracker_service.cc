@@ -99,8 +99,10 @@ class StateTrackerService final : public TrackerService {
         });
     Add<v1::HeartbeatRequest, v1::HeartbeatResponse>(
         listener, methods, "Heartbeat", Call::kHeartbeat,
-        [this](service::GrpcCall*, const tracking::HeartbeatRequest& request) {
-          return registry_->Heartbeat(request);
+        [this](service::GrpcCall* call, const tracking::HeartbeatRequest& request) {
+          // Few heartbeats report a peer, and finding the source takes long.
+          return registry_->Heartbeat(request,
+                                      request.reports.empty() ? IpAddress() : CallerOf(*call).source);
         });
     Add<v1::LookupRequest, v1::LookupResponse>(
         listener, methods, "Lookup", Call::kLookup,
@@ -136,7 +138,7 @@ class StateTrackerService final : public TrackerService {
     Add<v1::LeaveRequest, v1::LeaveResponse>(
         listener, methods, "Leave", Call::kLeave,
         [this](service::GrpcCall*, const tracking::LeaveRequest& request) {
-          return absl::StatusOr<tracking::LeaveResponse>(registry_->Leave(request));
+          return registry_->Leave(request);
         });
     methods->Add(kName, "Watch",
                  service::GrpcMethods::ServerStream{

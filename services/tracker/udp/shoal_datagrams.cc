@@ -26,7 +26,7 @@ struct Perform {
     Set(Call::kRegister, std::move(result));
   }
   void operator()(const tracking::HeartbeatRequest& request) const {
-    Set(Call::kHeartbeat, registry->Heartbeat(request));
+    Set(Call::kHeartbeat, registry->Heartbeat(request, caller.source));
   }
   void operator()(const tracking::LookupRequest& request) const {
     auto result = registry->Lookup(request);
@@ -34,7 +34,7 @@ struct Perform {
     Set(Call::kLookup, std::move(result));
   }
   void operator()(const tracking::LeaveRequest& request) const {
-    Set(Call::kLeave, absl::StatusOr<tracking::LeaveResponse>(registry->Leave(request)));
+    Set(Call::kLeave, registry->Leave(request));
   }
 
   void operator()(const absl::Status& ill_formed) const { response->body = ill_formed; }

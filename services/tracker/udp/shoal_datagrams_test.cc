@@ -122,7 +122,7 @@ TEST_F(ShoalDatagramsTest, WhenOverloadedOnlySourcesWithACookieAreAnswered) {
 }
 
 TEST_F(ShoalDatagramsTest, ARequestShorterThanACookieGetsNothing) {
-  EXPECT_EQ(Answer(Encode(tracking::LeaveRequest{TestPeerId(1), {}}, "")), "");
+  EXPECT_EQ(Answer(Encode(tracking::LeaveRequest{TestPeerId(1), {}, {}}, "")), "");
   EXPECT_TRUE(Counted("too_short", 1));
 }
 
@@ -139,8 +139,7 @@ TEST_F(ShoalDatagramsTest, AllFourCalls) {
   const auto beat =
       Ask<tracking::HeartbeatResponse>(TestHeartbeat(1, {registered.lease_id, tracking::LeaseId(5)}));
   EXPECT_THAT(beat.register_again, ElementsAre(tracking::LeaseId(5)));
-  EXPECT_EQ(Ask<tracking::LeaveResponse>(tracking::LeaveRequest{TestPeerId(1), {registered.lease_id}}).ended,
-            1u);
+  EXPECT_EQ(Ask<tracking::LeaveResponse>(TestLeave(1, {registered.lease_id})).ended, 1u);
   EXPECT_TRUE(Counted("answered", 4));
 }
 
@@ -205,7 +204,7 @@ TEST_F(ShoalDatagramsTest, ALargeResponseIsTruncatedAndMarked) {
 }
 
 TEST_F(ShoalDatagramsTest, MalformedDatagramsAreDroppedAndCounted) {
-  const std::string good = Encode(tracking::LeaveRequest{TestPeerId(1), {}}, cookies_.Make(Source()));
+  const std::string good = Encode(TestLeave(1), cookies_.Make(Source()));
   EXPECT_EQ(Answer(""), "");
   EXPECT_EQ(Answer("SHD"), "");
   EXPECT_EQ(Answer("SHD1"), "");

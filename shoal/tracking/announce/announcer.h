@@ -13,6 +13,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -29,7 +30,7 @@ namespace shoal::tracking {
 class Announcer {
  public:
   struct Options {
-    PeerId self;
+    PeerIdentity self = PeerIdentity::Random();
     Endpoint endpoint;  // ip unspecified: the address that the tracker sees
     std::string site;   // as CheckSite lets it through; empty: none
     // Further addresses under which others reach this process; see ChooseAdvertised.
