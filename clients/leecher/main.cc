@@ -67,6 +67,11 @@ constexpr char kCertsFooter[] =
     "  shoal get model.tar --tracker=tracker.example:50051 --tls-cert=tls/cert.pem --tls-key=tls/key.pem "
     "--tls-ca=tls/ca.pem\n"
     "\nFor tries and tests: all machines share one certificate, and its CA's key lies beside it.\n";
+constexpr char kKeyFooter[] =
+    "\nExamples:\n"
+    "  shoal key publisher.pem                 # prints ed25519:...\n"
+    "  shoal seed model.tar --sign-key=publisher.pem --tracker=tracker.example:50051\n"
+    "  shoal get model.tar --trust=ed25519:... --tracker=tracker.example:50051\n";
 constexpr char kServeFooter[] =
     "\nExamples:\n"
     "  shoal serve --tracker=tracker.example:50051 -o /data\n"
@@ -169,6 +174,18 @@ void AddQuiet(CLI::App& command, Words& words) {
   command.add_flag("-q,--quiet", words.quiet, "Print errors only")->envname("SHOAL_QUIET");
 }
 
+void AddTrust(CLI::App& command, Words& words) {
+  command
+      .add_option(
+          "--trust", words.trust,
+          "Fetch only what the owner of one of these keys signed: keys (ed25519:...), or files with one a "
+          "line")
+      ->envname("SHOAL_TRUST")
+      ->type_name("KEY|FILE[,...]")
+      ->expected(1)
+      ->take_all();
+}
+
 void AddGet(CLI::App& app, const std::string& program, Words& words) {
   CLI::App& get = *app.add_subcommand("get", "Fetch contents, several in parallel");
   get.parse_complete_callback([&words] { words.command = CommandName::kGet; });
@@ -198,6 +215,7 @@ void AddGet(CLI::App& app, const std::string& program, Words& words) {
       ->capture_default_str();
   AddLimitUp(get, words);
   AddSelection(get, words);
+  AddTrust(get, words);
   get.add_option(
          "--wait", words.wait,
          "Wait so long for a tracker, a content or a byte that does not come (exit codes 4, 3, 5); 0 does "
@@ -265,6 +283,9 @@ void AddMake(CLI::App& app, const std::string& program, Words& words) {
       ->envname("SHOAL_CHUNK_SIZE")
       ->type_name("SIZE");
   AddLinks(make, words);
+  make.add_option("--sign", words.sign_key, "A private key, as `key` makes it, that signs the .shoal file")
+      ->envname("SHOAL_SIGN_KEY")
+      ->type_name("FILE");
   AddTrackers(make, words);
   AddJson(make, words);
   AddQuiet(make, words);
@@ -294,6 +315,10 @@ void AddSeed(CLI::App& app, const std::string& program, Words& words) {
   seed.add_option("path", words.subject, "A file or a folder")->type_name("PATH")->required();
   AddTrackers(seed, words);
   AddLinks(seed, words);
+  seed.add_option("--sign-key", words.sign_key,
+                  "A private key, as `key` makes it, that signs what is published")
+      ->envname("SHOAL_SIGN_KEY")
+      ->type_name("FILE");
   AddServing(seed, words);
   AddLimitUp(seed, words);
   seed.add_option("--for", words.serve_for, "Serve for this long")
@@ -324,6 +349,16 @@ void AddCerts(CLI::App& app, const std::string& program, Words& words) {
   certs.footer(Footer(kCertsFooter, program));
 }
 
+void AddKey(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& key = *app.add_subcommand("key", "Make a key to sign contents with, and print its public half");
+  key.parse_complete_callback([&words] { words.command = CommandName::kKey; });
+  key.add_option("file", words.subject, "The file of the private key; it must not exist")
+      ->type_name("FILE")
+      ->required();
+  AddJson(key, words);
+  key.footer(Footer(kKeyFooter, program));
+}
+
 void AddSocket(CLI::App& command, Words& words) {
   command
       .add_option("--socket", words.socket,
@@ -351,6 +386,7 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("GLOB[,GLOB...]")
       ->expected(1)
       ->take_all();
+  AddTrust(serve, words);
   serve.add_option("--keep", words.keep, "Versions of a followed name that are kept")
       ->envname("SHOAL_KEEP")
       ->type_name("N")
@@ -489,6 +525,7 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   follow.add_option("-o,--output", words.output, "Folder for them; default: the agent's")->type_name("DIR");
+  AddTrust(follow, words);
   take(add("unfollow", Action::kUnfollow, "End that; what it brought stays"), "GLOB ...", "Globs")
       ->required();
   add("top", Action::kTop, "Watch the downloads in the terminal");
@@ -525,7 +562,8 @@ constexpr uint32_t kMinDescriptors = 128;
 
 ExitCode Run(const Command& command) {
   const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
-  const bool uses_network = !std::holds_alternative<MakeOptions>(command);
+  const bool uses_network =
+      !std::holds_alternative<MakeOptions>(command) && !std::holds_alternative<KeyOptions>(command);
   if (uses_network && !descriptors.ok()) {
     service::ReportFatal(descriptors.message());
     return ExitCode::kOther;
@@ -539,6 +577,7 @@ ExitCode Run(const Command& command) {
     ExitCode operator()(const MakeOptions& options) const { return RunMake(options); }
     ExitCode operator()(const SaveOptions& options) const { return RunSave(options, interrupts); }
     ExitCode operator()(const SeedOptions& options) const { return RunSeed(options, interrupts); }
+    ExitCode operator()(const KeyOptions& options) const { return RunKey(options); }
     ExitCode operator()(const AgentOptions& options) const { return RunAgent(options, interrupts); }
     ExitCode operator()(const AgentCommandOptions& options) const {
       return RunAgentCommand(options, interrupts);
@@ -565,6 +604,7 @@ int Main(int argc, char** argv) {
   AddMake(app, program.name, words);
   AddSave(app, program.name, words);
   AddSeed(app, program.name, words);
+  AddKey(app, program.name, words);
   AddServe(app, program.name, words);
   AddCerts(app, program.name, words);
   AddAgentCommands(app, program.name, words);

@@ -75,6 +75,7 @@ struct Flags {
   std::string patience = "30s";
   std::string rescan = "1m";
   std::string links = "keep";
+  std::string sign_key;
   std::string state;
   std::string grpc = "none";
   std::string http = "none";
@@ -146,6 +147,10 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
       ->type_name("keep|follow")
       ->capture_default_str()
       ->envname("SHOAL_LINKS");
+  app.add_option("--sign-key", flags.sign_key,
+                 "A private key, as `shoal key` makes it, with which everything is signed that is published")
+      ->type_name("FILE")
+      ->envname("SHOAL_SIGN_KEY");
   app.add_option("--state", flags.state,
                  "Where to keep hashes across restarts "
                  "[$XDG_CACHE_HOME/shoal-seeder or ~/.cache/shoal-seeder]")
@@ -229,6 +234,9 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   options.patience = *patience;
   if (flags.links != "keep" && flags.links != "follow")
     return absl::InvalidArgumentError(absl::StrCat("--links: keep or follow, not '", flags.links, "'"));
+  if (!flags.sign_key.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(options.sign_key, SigningKey::Read(flags.sign_key));
+  }
   options.links = flags.links == "follow" ? LinkPolicy::kFollow : LinkPolicy::kKeepInside;
   const absl::StatusOr<absl::Duration> rescan = ParseDuration(flags.rescan);
   if (!rescan.ok()) return Wrong("--rescan", rescan.status());

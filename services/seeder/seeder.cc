@@ -205,10 +205,15 @@ void SeederImpl::OnPublished(const std::shared_ptr<const OfferedSource>& source,
     const uint32_t taken = server_->totals().sessions;
     return options_.max_uploads - std::min(taken, options_.max_uploads);
   };
+  std::optional<PublisherSignature> signature;
+  if (options_.sign_key.has_value()) {
+    signature =
+        PublisherSignature::Make(*options_.sign_key, manifest.id(), manifest.name(), Clock::Real().Now());
+  }
   for (const std::unique_ptr<TrackerLink>& tracker : trackers_) {
     tracker->announcer().Offer(tracking::SummaryOf(manifest, source->left_out_count()),
                                UploadProgress(source, free_slots, Clock::Real()), 0,
-                               /*publishes=*/true);
+                               /*publishes=*/true, signature);
   }
   service::LogInfo("published", {{"name", manifest.name()},
                                  {"id", manifest.id().ToHex()},

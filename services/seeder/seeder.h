@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "services/seeder/catalog.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/content/manifest/signing_key.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/net/tls/tls_context.h"
 #include "shoal/service/grpc/health_endpoint.h"
@@ -29,11 +30,12 @@ class Seeder {
   struct Options {
     std::string share;  // the folder
     std::vector<tracking::TrackerUrl> trackers;
-    Endpoint listen;                  // port 0: the system chooses
-    std::vector<Endpoint> advertise;  // see tracking::ChooseAdvertised; port 0: that of `listen`
-    std::string site;                 // must satisfy CheckSite; empty: none
-    uint32_t max_uploads = 256;       // connected peers
-    uint32_t parallel_uploads = 4;    // connected peers that are sent a chunk at the same time
+    Endpoint listen;                     // port 0: the system chooses
+    std::vector<Endpoint> advertise;     // see tracking::ChooseAdvertised; port 0: that of `listen`
+    std::string site;                    // must satisfy CheckSite; empty: none
+    std::optional<SigningKey> sign_key;  // signs what is published; none: it is not signed
+    uint32_t max_uploads = 256;          // connected peers
+    uint32_t parallel_uploads = 4;       // connected peers that are sent a chunk at the same time
     uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
     absl::Duration settle = absl::Seconds(2);
     absl::Duration patience = absl::Seconds(30);  // see SharedFolder

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "services/tracker/registry/reserved_names.h"
 #include "services/tracker/state_file/state_file.h"
 #include "services/tracker/tracker.h"
 #include "services/tracker/tracker_limits.h"
@@ -69,6 +71,7 @@ struct Flags {
   std::string limits_file;
   std::string state;
   bool trusts_addresses = false;
+  std::string reserve_file;
   shoal::tracker::TrackerLimits limits;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -88,6 +91,12 @@ absl::StatusOr<shoal::Endpoint> ParseListen(const char* flag, const std::string&
   const auto ip = shoal::ResolveHost(address->host);
   if (!ip.ok()) return Named(flag, ip.status());
   return shoal::Endpoint{*ip, address->port};
+}
+
+absl::StatusOr<std::shared_ptr<const shoal::tracker::ReservedNames>> ReadReserved(const Flags& flags) {
+  auto reserved = shoal::tracker::ReservedNames::Read(flags.reserve_file);
+  if (!reserved.ok()) return Named("--reserve", reserved.status());
+  return std::make_shared<const shoal::tracker::ReservedNames>(*std::move(reserved));
 }
 
 absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
@@ -121,10 +130,16 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
   if (!flags.limits_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(options.limits, shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits));
   }
+  if (!flags.reserve_file.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(options.reserved, ReadReserved(flags));
+  }
   options.state_file = flags.state;
   if (!flags.state.empty()) {
     if (!flags.limits_file.empty()) {
       SHOAL_RETURN_IF_ERROR(shoal::CheckOutputOutsideInput(flags.state, flags.limits_file));
+    }
+    if (!flags.reserve_file.empty()) {
+      SHOAL_RETURN_IF_ERROR(shoal::CheckOutputOutsideInput(flags.state, flags.reserve_file));
     }
     const absl::Status state = shoal::tracker::CheckStateFile(flags.state);
     if (!state.ok()) return Named("--state", state);
@@ -229,6 +244,17 @@ void ReloadLimits(const Flags& flags, Tracker* tracker) {
   shoal::service::LogInfo("SIGHUP: new limits", {{"file", flags.limits_file}});
 }
 
+void ReloadReserved(const Flags& flags, Tracker* tracker) {
+  auto reserved = ReadReserved(flags);
+  if (!reserved.ok()) {
+    return shoal::service::LogError("SIGHUP: the reserved names stay as they are",
+                                    {{"why", std::string(reserved.status().message())}});
+  }
+  const size_t rules = (*reserved)->size();
+  tracker->SetReserved(*std::move(reserved));
+  shoal::service::LogInfo("SIGHUP: new reserved names", {{"file", flags.reserve_file}, {"rules", rules}});
+}
+
 void NoteNotice(const absl::Status& sent) {
   if (!sent.ok()) {
     shoal::service::LogWarning("systemd was not notified", {{"why", std::string(sent.message())}});
@@ -252,9 +278,11 @@ int RunTracker(const Flags& flags) {
 
   int signal = signals.Wait();
   // Without a file to read again SIGHUP has its usual meaning: the terminal is gone.
-  const bool reloads = !flags.limits_file.empty() || options->tls != nullptr;
-  for (; signal == SIGHUP && reloads; signal = signals.Wait()) {
+  const bool has_files =
+      !flags.limits_file.empty() || !flags.reserve_file.empty() || options->tls != nullptr;
+  for (; signal == SIGHUP && has_files; signal = signals.Wait()) {
     if (!flags.limits_file.empty()) ReloadLimits(flags, tracker->get());
+    if (!flags.reserve_file.empty()) ReloadReserved(flags, tracker->get());
     if (options->tls != nullptr) (void)options->tls->Reload();  // logs the outcome
   }
   shoal::service::LogInfo("stopping", {{"signal", shoal::service::SignalName(signal)}});
@@ -321,6 +349,12 @@ int main(int argc, char** argv) {
          "A file of lines NAME=VALUE, with the names of the limits below and log-level; SIGHUP reads it "
          "again")
       ->envname("SHOAL_LIMITS")
+      ->type_name("FILE");
+  app.add_option("--reserve", flags.reserve_file,
+                 "A file of lines NAME-GLOB KEY...: such names may be published by owners of these keys "
+                 "alone; SIGHUP "
+                 "reads it again")
+      ->envname("SHOAL_RESERVE")
       ->type_name("FILE");
   for (const shoal::tracker::LimitName& limit : shoal::tracker::LimitNames()) {
     app.add_option_function<std::string>(

@@ -131,6 +131,7 @@ class RunningTracker final : public Tracker {
                                         options.clock)),
         clock_(options.clock) {
     metrics_.AddProcess(version_);
+    SetReserved(options.reserved);
   }
   ~RunningTracker() override { Stop(absl::ZeroDuration()); }
 
@@ -163,6 +164,10 @@ class RunningTracker final : public Tracker {
   void SetLimits(const TrackerLimits& limits) override {
     state_.SetLimits(limits.registry, limits.bittorrent);
     limiter_.SetRates(limits.rates);
+  }
+
+  void SetReserved(std::shared_ptr<const ReservedNames> reserved) override {
+    state_.registry()->SetReserved(std::move(reserved));
   }
 
   void Stop(absl::Duration grace) override {

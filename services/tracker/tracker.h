@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/tracker/registry/reserved_names.h"
 #include "services/tracker/tracker_limits.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
@@ -31,6 +32,8 @@ class Tracker {
     bool trusts_addresses = false;  // hands out addresses that peers claim without trying them
     // Of gRPC and HTTP, and to try the addresses of peers; needs a certificate. Null: without TLS.
     std::shared_ptr<net::TlsContext> tls;
+    // Who may publish which names; null: anybody any.
+    std::shared_ptr<const ReservedNames> reserved;
     std::string version;       // for people
     uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
@@ -46,6 +49,8 @@ class Tracker {
 
   // Takes effect for later calls. Ignores the log level, which the program applies.
   virtual void SetLimits(const TrackerLimits& limits) = 0;
+  // As Options::reserved, for later registrations.
+  virtual void SetReserved(std::shared_ptr<const ReservedNames> reserved) = 0;
 
   // Health becomes NOT_SERVING, watch streams end, and calls in flight have `grace` to finish. Then writes
   // the state file, if there is one. Idempotent; blocks until done.

@@ -54,6 +54,8 @@ constexpr Entry kEntries[] = {
      OfRegistry<&RegistryLimits::max_contents>},
     {{"max-leases", "Leases in all"}, OfRegistry<&RegistryLimits::max_leases>},
     {{"max-peers-per-content", "Leases of one content"}, OfRegistry<&RegistryLimits::max_peers_per_content>},
+    {{"max-signatures", "Publishers' signatures that are kept with a content, 16 at most"},
+     OfRegistry<&RegistryLimits::max_signatures>},
     {{"max-chunk-set-bytes", "Memory for what partial peers hold, such as 2GiB"},
      OfRegistry<&RegistryLimits::max_chunk_set_bytes>,
      true},

@@ -126,6 +126,21 @@ TEST_F(TrackerTest, AYoungTrackerSaysSoWithItsErrors) {
   EXPECT_LE(left, absl::Seconds(30));
 }
 
+TEST_F(TrackerTest, AReservedNameNeedsASignatureOfItsKey) {
+  const SigningKey key = SigningKey::Generate();
+  tracker_->SetReserved(std::make_shared<const ReservedNames>(
+      *ReservedNames::Parse("content-* " + key.public_key().ToText() + "\n")));
+  tracking::RegisterRequest request = TestSeeder(1, TestContent(1));
+  const grpc::Status refused = Register(request);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("--sign-key"));
+  request.signature =
+      PublisherSignature::Make(key, request.content.id, request.content.name, absl::FromUnixMillis(1));
+  EXPECT_TRUE(Register(request).ok());
+  const std::string listed = Http("GET", "ListContents?nameContains=content&pageSize=10");
+  EXPECT_THAT(listed, HasSubstr("\"signatures\":[{\"publicKey\":\"" + key.public_key().ToText().substr(8)));
+}
+
 TEST_F(TrackerTest, ReadsAreAnsweredOverHttp) {
   ASSERT_TRUE(Register(TestSeeder(1, TestContent(1))).ok());
   const std::string listed = Http("GET", "ListContents?nameContains=content&pageSize=10");

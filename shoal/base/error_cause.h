@@ -29,6 +29,7 @@ enum class ErrorCause : uint8_t {
   kTrackerUnreachable,  // no tracker answered
   kTrackerRefused,      // a tracker answered with an error
   kNoPeer,              // no peer brought what is missing in time
+  kUntrusted,           // no publisher that the user trusts signed the content
 };
 
 // Returns `status` with `cause`, which replaces an earlier one. No effect on OK.

@@ -319,6 +319,12 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
     return absl::InvalidArgumentError("no tracker is known: start the agent with --tracker, or name one");
   }
   if (wanted.output_folder.empty()) wanted.output_folder = options_.output_folder;
+  if (wanted.manifest != nullptr && !options_.trusted.empty()) {
+    std::vector<PublisherSignature> signers;
+    if (wanted.signature.has_value()) signers = {*wanted.signature};
+    const auto* signature = options_.trusted.Newest(signers, wanted.manifest->id(), wanted.manifest->name());
+    if (signature == nullptr) return UntrustedContent("the .shoal file", signers);
+  }
   ContentId id;
   if (wanted.manifest != nullptr) {
     id = wanted.manifest->id();
@@ -537,6 +543,7 @@ absl::Status Agent::Follow(FollowRule rule) {
   const auto known = state_.follows.find(rule.glob);
   if (known != state_.follows.end() && known->second == rule) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(Commit({RuleSaved{rule}}));
+  verified_offers_.clear();
   Tell(DownloadId(), "following", absl::StrCat("what is published as ", rule.glob, " is fetched"));
   Wake([](WatchOf& watch) { watch.follows_ = true; });
   offers_->SetFollowed(true);
@@ -547,6 +554,7 @@ absl::Status Agent::Unfollow(const std::string& glob) {
   const Lock lock(this);
   if (!state_.follows.contains(glob)) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(Commit({RuleForgotten{glob}}));
+  verified_offers_.clear();
   Tell(DownloadId(), "unfollowed", absl::StrCat(glob, " is not followed any more"));
   Wake([](WatchOf& watch) { watch.follows_ = true; });
   offers_->SetFollowed(!Rules().empty());
@@ -592,6 +600,10 @@ void Agent::StartDownload(Item& item, bool verify) {
   options.repair = wanted.repair;
   options.verify_all = verify;
   options.max_peers = options_.max_peers;
+  options.trusted = options_.trusted;
+  for (const FollowRule& rule : Rules()) {
+    if (rule.glob == wanted.followed_glob) options.trusted = KeysOf(rule);
+  }
   options.wait = absl::InfiniteDuration();
   options.wait_for_content = absl::InfiniteDuration();
   // A repair replaces files: it stays with the content that it began with.
@@ -994,13 +1006,22 @@ void Agent::FollowOnce(const Offering& offering) {
   std::vector<OfferedContent> offered;
   for (const Offer& offer : *offering) {
     const tracking::ContentStatus& content = offer.content;
-    const bool wanted = std::any_of(rules.begin(), rules.end(), [&](const FollowRule& rule) {
-      return NameMatches(rule.glob, content.summary.name);
+    const auto rule = std::find_if(rules.begin(), rules.end(), [&](const FollowRule& each) {
+      return NameMatches(each.glob, content.summary.name);
     });
-    if (!wanted) continue;
+    if (rule == rules.end()) continue;
+    absl::Time published = content.published;
+    if (const TrustedKeys& keys = KeysOf(*rule); !keys.empty()) {
+      published = SignedAt(content, keys);
+      if (published == absl::InfinitePast()) continue;
+    }
     offered.push_back({content.summary.id, content.summary.name, content.summary.length_bytes,
-                       content.publishers, content.published});
+                       content.publishers, published});
   }
+  std::erase_if(verified_offers_, [&](const auto& known) {
+    return std::none_of(offering->begin(), offering->end(),
+                        [&](const Offer& offer) { return offer.content.summary.id == known.first; });
+  });
   std::vector<FollowedContent> followed;
   for (const auto& [id, saved] : state_.downloads) {
     if (saved.followed_glob.empty() || saved.removing) continue;
@@ -1037,6 +1058,24 @@ void Agent::FollowOnce(const Offering& offering) {
       item->second->status.length_bytes = item->second->status.wanted_bytes = fetch.content.length_bytes;
     }
   }
+}
+
+absl::Time Agent::SignedAt(const tracking::ContentStatus& content, const TrustedKeys& keys) {
+  const auto known = verified_offers_.find(content.summary.id);
+  if (known != verified_offers_.end() && known->second.signatures == content.signatures) {
+    return known->second.signed_at;
+  }
+  const auto* const signature = keys.Newest(content.signatures, content.summary.id, content.summary.name);
+  const absl::Time signed_at = signature != nullptr ? signature->time : absl::InfinitePast();
+  if (signature == nullptr) {
+    Tell(DownloadId(), "warning",
+         std::string(UntrustedContent(absl::StrCat(content.summary.name, " (", content.summary.id.ShortHex(),
+                                                   ") is not fetched: it"),
+                                      content.signatures)
+                         .message()));
+  }
+  verified_offers_[content.summary.id] = {content.signatures, signed_at};
+  return signed_at;
 }
 
 bool Agent::FreeRoom(uint64_t bytes) {

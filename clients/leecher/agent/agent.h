@@ -121,8 +121,11 @@ class Agent {
     Downloads::Options downloads;                // `wake` is the agent's
     SavedLimits limits;                          // until a command sets others
     std::vector<FollowRule> follows;             // besides those that commands added
-    uint64_t disk_budget_bytes = 0;              // 0: none
-    uint32_t max_peers = 32;                     // per download
+    // Whose contents are fetched, but where a rule has keys of its own; none: anybody's. What was fetched before
+    // stays.
+    TrustedKeys trusted;
+    uint64_t disk_budget_bytes = 0;  // 0: none
+    uint32_t max_peers = 32;         // per download
     size_t max_downloads = 10'000;
     // See TrackerOffers::Options.
     absl::Duration offer_interval = absl::Seconds(1);
@@ -136,9 +139,10 @@ class Agent {
   // What to add: a name or an id, or a manifest.
   struct Wanted {
     std::string name_or_id;
-    std::shared_ptr<const Manifest> manifest;    // null: by name or id
-    std::vector<tracking::TrackerUrl> trackers;  // empty: the agent's
-    std::string output_folder;                   // absolute; empty: the agent's
+    std::shared_ptr<const Manifest> manifest;     // null: by name or id
+    std::optional<PublisherSignature> signature;  // of the manifest, verified
+    std::vector<tracking::TrackerUrl> trackers;   // empty: the agent's
+    std::string output_folder;                    // absolute; empty: the agent's
     SelectionRules selection;
     bool sequential = false;
     bool paused = false;
@@ -162,7 +166,8 @@ class Agent {
   // those of AgentJournal::Append (nothing was changed).
 
   // Errors: INVALID_ARGUMENT for a name that can't exist, a relative folder, or without any tracker;
-  // RESOURCE_EXHAUSTED when there are max_downloads.
+  // RESOURCE_EXHAUSTED when there are max_downloads; PERMISSION_DENIED (kUntrusted) for a manifest that no trusted
+  // publisher signed.
   absl::StatusOr<Added> Add(Wanted wanted);
   absl::Status SetPaused(const std::vector<DownloadId>& ids, bool paused);
   // Ids that do not exist are no error.
@@ -233,6 +238,13 @@ class Agent {
 
   // Fetches and removes what the rules say. Called on the thread of offers_.
   void FollowOnce(const Offering& offering);
+  // Whose contents a rule fetches; none: anybody's.
+  const TrustedKeys& KeysOf(const FollowRule& rule) const {
+    return rule.trusted.empty() ? options_.trusted : rule.trusted;
+  }
+  // When one of `keys` last signed the content; InfinitePast: none did.
+  absl::Time SignedAt(const tracking::ContentStatus& content, const TrustedKeys& keys)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Frees room for `bytes` more. Returns false when that is not possible.
   bool FreeRoom(uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -311,6 +323,12 @@ class Agent {
   std::map<std::string, std::string> tracker_failures_ ABSL_GUARDED_BY(mutex_);
   // Followed contents that there was no room for, and when to try again.
   std::map<ContentId, absl::Duration> no_room_until_ ABSL_GUARDED_BY(mutex_);
+  // Followed contents whose signatures were verified, so that this is not done each time they are offered.
+  struct VerifiedOffer {
+    std::vector<PublisherSignature> signatures;
+    absl::Time signed_at;  // as SignedAt
+  };
+  std::map<ContentId, VerifiedOffer> verified_offers_ ABSL_GUARDED_BY(mutex_);
 
   // Used under mutex_, but for what its contract says is thread-safe.
   std::unique_ptr<Downloads> downloads_;

@@ -38,6 +38,7 @@ enum Kind : uint8_t {
   kLimitsSaved = 5,
   kRequestSaved = 6,
   kContentForgotten = 7,
+  kTrustingRuleSaved = 8,  // a rule with keys; one without has the older form
 };
 
 enum Flag : uint8_t {
@@ -225,10 +226,13 @@ std::string EncodeChange(const AgentChange& change) {
     AppendBig<uint8_t>(kDownloadForgotten, &bytes);
     AppendBig(forgotten->id.value(), &bytes);
   } else if (const auto* rule = std::get_if<RuleSaved>(&change)) {
-    AppendBig<uint8_t>(kRuleSaved, &bytes);
+    const std::set<PublicKey>& keys = rule->rule.trusted.keys();
+    AppendBig<uint8_t>(keys.empty() ? kRuleSaved : kTrustingRuleSaved, &bytes);
     AppendText(rule->rule.glob, &bytes);
     AppendBig(rule->rule.keep_versions, &bytes);
     AppendText(rule->rule.output_folder, &bytes);
+    if (!keys.empty()) AppendBig(static_cast<uint32_t>(keys.size()), &bytes);
+    for (const PublicKey& key : keys) bytes += key.ToString();
   } else if (const auto* ended = std::get_if<RuleForgotten>(&change)) {
     AppendBig<uint8_t>(kRuleForgotten, &bytes);
     AppendText(ended->glob, &bytes);
@@ -250,18 +254,26 @@ std::string EncodeChange(const AgentChange& change) {
 absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   ByteReader reader(bytes);
   AgentChange change;
-  switch (reader.ReadBig<uint8_t>()) {
+  const uint8_t kind = reader.ReadBig<uint8_t>();
+  switch (kind) {
     case kDownloadSaved:
       change = DownloadSaved{DecodeDownload(reader)};
       break;
     case kDownloadForgotten:
       change = DownloadForgotten{DownloadId(reader.ReadBig<uint64_t>())};
       break;
-    case kRuleSaved: {
+    case kRuleSaved:
+    case kTrustingRuleSaved: {
       FollowRule rule;
       rule.glob = ReadText(reader);
       rule.keep_versions = reader.ReadBig<uint32_t>();
       rule.output_folder = ReadText(reader);
+      const uint32_t keys = kind == kTrustingRuleSaved ? ReadCount(reader, PublicKey::kSizeBytes) : 0;
+      for (uint32_t i = 0; i < keys; ++i) {
+        SHOAL_ASSIGN_OR_RETURN(const PublicKey key,
+                               PublicKey::FromBytes(reader.ReadBytes(PublicKey::kSizeBytes)));
+        SHOAL_RETURN_IF_ERROR(rule.trusted.Add(key));
+      }
       change = RuleSaved{std::move(rule)};
       break;
     }

@@ -62,6 +62,21 @@ class AgentJournalTest : public ::testing::Test {
   std::string warning_;
 };
 
+TEST_F(AgentJournalTest, RemembersTheKeysOfARule) {
+  FollowRule rule{"m*", 3, "/data"};
+  ASSERT_TRUE(rule.trusted.Add(SigningKey::Generate().public_key()).ok());
+  ASSERT_TRUE(rule.trusted.Add(SigningKey::Generate().public_key()).ok());
+  ASSERT_TRUE(Open()->Append({RuleSaved{rule}}).ok());
+  for (int times = 0; times < 2; ++times) {
+    const auto journal = Open();
+    EXPECT_EQ(state_.follows.at("m*"), rule);
+    ASSERT_TRUE(journal->Rewrite(state_).ok());
+  }
+  std::string zero_key = EncodeChange(RuleSaved{rule});
+  zero_key.replace(zero_key.size() - 32, 32, 32, '\0');
+  EXPECT_FALSE(DecodeChange(AsBytes(zero_key)).ok());
+}
+
 TEST_F(AgentJournalTest, RemembersEveryKindOfChange) {
   {
     const auto journal = Open();

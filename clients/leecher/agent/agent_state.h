@@ -11,6 +11,7 @@
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "shoal/base/strong_index.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/net/rate_limit.h"
 
 namespace shoal::leecher {
@@ -47,6 +48,7 @@ struct FollowRule {
   std::string glob;
   uint32_t keep_versions = 1;
   std::string output_folder;  // absolute
+  TrustedKeys trusted = {};   // only what one of these signed; none: as the agent's options say
 
   friend bool operator==(const FollowRule&, const FollowRule&) = default;
 };

@@ -86,6 +86,10 @@ Offering TrackerOffers::Ask() {
         offer.content.leechers = std::max(offer.content.leechers, content.leechers);
         offer.content.publishers = std::max(offer.content.publishers, content.publishers);
         offer.content.published = std::max(offer.content.published, content.published);
+        for (const PublisherSignature& signature : content.signatures) {
+          auto& known = offer.content.signatures;
+          if (std::find(known.begin(), known.end(), signature) == known.end()) known.push_back(signature);
+        }
         offer.trackers.push_back(tracker.ToString());
       }
       seen += page->contents.size();

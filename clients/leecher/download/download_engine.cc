@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
@@ -175,7 +176,7 @@ void DownloadEngine::Begin() {
     UseContent(options_.manifest->id(), began_);
     UseManifest(options_.manifest);
   } else {
-    finder_.emplace(options_.content, options_.trackers.size(), Patience(), began_);
+    finder_.emplace(options_.content, options_.trackers.size(), Patience(), began_, options_.trusted);
     if (const auto* name = std::get_if<std::string>(&options_.content)) name_ = *name;
   }
   trackers_.Begin(content_id_.is_zero() ? options_.content : tracking::ContentKey(content_id_));
@@ -204,7 +205,12 @@ void DownloadEngine::UseResponse(size_t tracker, const tracking::LookupResponse&
                                  absl::Duration now) {
   // Several contents have the name: that may change, and the one that was found is still the one wanted.
   if (response.contents.size() > 1) return;
-  if (response.contents.front().summary.id != content_id_) return OnReplaced(now);
+  const tracking::ContentStatus& content = response.contents.front();
+  if (content.summary.id != content_id_) {
+    // Others may publish what they like under the name.
+    if (!finder_.has_value() || finder_->Trusts(content)) OnReplaced(now);
+    return;
+  }
   const bool whole = !response.truncated && response.peers.size() < tracking::kDefaultPeersPerResponse;
   roster_.Learn(response.peers, tracker, whole, now);
   CallPeers(now);
@@ -246,6 +252,12 @@ void DownloadEngine::Judge(absl::Duration now) {
                                                finder_->candidates().size(), " contents have the name ",
                                                name_, "; ask for one of them by its id")),
                                            ErrorCause::kAmbiguousName));
+    case ContentFinder::Verdict::kUntrusted: {
+      std::vector<PublisherSignature> signers;
+      for (const tracking::ContentStatus& content : finder_->untrusted())
+        signers.insert(signers.end(), content.signatures.begin(), content.signatures.end());
+      return End(Phase::kFailed, UntrustedContent("the content", signers));
+    }
     case ContentFinder::Verdict::kNotFound:
       return End(Phase::kFailed, WithCause(absl::NotFoundError(options_.trackers.size() == 1
                                                                    ? "the tracker does not know this content"
@@ -297,6 +309,11 @@ void DownloadEngine::TakeManifest(PeerLink& link, const std::string& canonical) 
   }
 }
 
+std::optional<PublisherSignature> DownloadEngine::Signature() const {
+  if (finder_.has_value() && finder_->signature() != nullptr) return *finder_->signature();
+  return options_.signature;
+}
+
 void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
   manifest_ = std::move(manifest);
   name_ = manifest_->name();
@@ -312,7 +329,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   if (!status.ok()) return End(Phase::kFailed, status);
   const absl::Duration now = Uptime();
   board_.PutSource(content_.store());
-  if (options_.on_opened != nullptr) options_.on_opened(content_.store());
+  if (options_.on_opened != nullptr) options_.on_opened(content_.store(), Signature());
   roster_.Offer(content_.store());
   phase_ = Phase::kFetching;
   stall_.Moved(now);

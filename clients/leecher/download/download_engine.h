@@ -119,6 +119,8 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
 
   // Manifest and store
   void TakeManifest(PeerLink& link, const std::string& canonical);
+  // Who published the content, if that is known.
+  std::optional<PublisherSignature> Signature() const;
   void UseManifest(std::shared_ptr<const Manifest> manifest);
   void BeginFetch(absl::Duration now);
   void JoinFetch(PeerLink& link, absl::Duration now);

@@ -419,7 +419,7 @@ TEST_F(DownloadTest, FetchesAgainWhatWasDamagedAfterTheLastChunk) {
   DownloadOptions options = Options(content.manifest->id());
   // Called on the download's loop, so that the store is finished after the damage.
   std::atomic<bool> damaged{false};
-  options.on_opened = [&](const std::shared_ptr<const ChunkSource>&) {
+  options.on_opened = [&](const std::shared_ptr<const ChunkSource>&, const auto&) {
     const FileDescriptor file = *FileDescriptor::Open(data, O_WRONLY);
     ASSERT_TRUE(WriteAt(file.get(), AsBytes("damage"), 0).ok());
     const timespec long_ago[2] = {{1, 0}, {1, 0}};
@@ -660,7 +660,7 @@ TEST_F(DownloadTest, TakesTheNewVersionOfANameWhenNoPeerHasTheOldOneAnyMore) {
   DownloadOptions options = WithWait(Options(std::string("file")));
   std::vector<ContentId> opened;
   std::vector<ContentId> discarded;
-  options.on_opened = [&](const std::shared_ptr<const ChunkSource>& source) {
+  options.on_opened = [&](const std::shared_ptr<const ChunkSource>& source, const auto&) {
     opened.push_back(source->manifest()->id());
   };
   options.on_discarded = [&](const std::shared_ptr<const ChunkSource>& source) {

@@ -43,8 +43,10 @@ DownloadKey Downloads::Add(const std::string& argument, DownloadOptions options)
   if (reseeder_ != nullptr) {
     Reseeder* const reseeder = reseeder_.get();
     options.listen_port = reseeder->port();
-    options.on_opened = [reseeder, trackers = options.trackers](std::shared_ptr<const ChunkSource> source) {
-      reseeder->Serve(std::move(source), trackers);
+    options.on_opened = [reseeder, trackers = options.trackers](
+                            std::shared_ptr<const ChunkSource> source,
+                            const std::optional<PublisherSignature>& signature) {
+      reseeder->Serve(std::move(source), trackers, signature);
     };
     options.on_discarded = [reseeder](const std::shared_ptr<const ChunkSource>& source) {
       reseeder->Withdraw(source);

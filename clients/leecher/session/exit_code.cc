@@ -33,6 +33,8 @@ ExitCode ExitCodeFor(const absl::Status& outcome, int signal) {
       return ExitCode::kDiskFull;
     case ErrorCause::kNoPermission:
       return ExitCode::kNoPermission;
+    case ErrorCause::kUntrusted:
+      return ExitCode::kUntrusted;
     case ErrorCause::kNone:
     case ErrorCause::kTooManyOpenFiles:
     case ErrorCause::kTargetInUse:
@@ -57,6 +59,7 @@ const char* ExitCodeTable() {
          "    8  disk full\n"
          "    9  no permission\n"
          "   10  the command of --on-complete failed\n"
+         "   11  no publisher of --trust signed the content, or a .shoal file was changed\n"
          "  130  interrupted by Ctrl-C (143: by SIGTERM, 129: by SIGHUP); what was fetched is kept\n";
 }
 

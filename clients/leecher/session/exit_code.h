@@ -18,6 +18,7 @@ enum class ExitCode : int {
   kDiskFull = 8,
   kNoPermission = 9,
   kOnCompleteFailed = 10,
+  kUntrusted = 11,
   kHangUp = 129,       // SIGHUP
   kInterrupted = 130,  // SIGINT, as shells count it
   kTerminated = 143,   // SIGTERM

@@ -1,5 +1,6 @@
 #include "clients/leecher/session/json_contents.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "clients/leecher/session/json_events.h"
@@ -20,11 +21,19 @@ Json Of(const tracking::ContentSummary& summary) {
           {"left_out", summary.left_out}};
 }
 
+Json SignersOf(const std::vector<PublisherSignature>& signatures) {
+  Json signers = Json::array();
+  for (const PublisherSignature& signature : signatures)
+    signers.push_back({{"key", signature.key.ToText()}, {"signed", JsonTime(signature.time)}});
+  return signers;
+}
+
 Json Of(const tracking::ContentStatus& content) {
   Json json = Of(content.summary);
   json["first_seen"] = JsonTime(content.first_seen);
   json["seeders"] = content.seeders;
   json["leechers"] = content.leechers;
+  json["signers"] = SignersOf(content.signatures);
   return json;
 }
 
@@ -51,8 +60,15 @@ std::string JsonContent(const tracking::ContentStatus& content) {
 }
 
 std::string JsonInfo(const tracking::ContentSummary& summary, const Manifest* manifest,
-                     const std::vector<std::string>* trackers, const tracking::GetSwarmResponse* swarm) {
+                     const std::vector<std::string>* trackers, const tracking::GetSwarmResponse* swarm,
+                     const std::optional<PublisherSignature>& signature) {
   Json json = swarm != nullptr ? Of(swarm->content) : Of(summary);
+  std::vector<PublisherSignature> signatures;
+  if (swarm != nullptr) signatures = swarm->content.signatures;
+  const bool is_new = signature.has_value() &&
+                      std::find(signatures.begin(), signatures.end(), *signature) == signatures.end();
+  if (is_new) signatures.insert(signatures.begin(), *signature);
+  json["signers"] = SignersOf(signatures);
   if (trackers != nullptr) json["trackers"] = *trackers;
   json["file_list"] = manifest == nullptr ? Json() : FilesOf(*manifest);
   json["links"] = manifest == nullptr ? Json() : LinksOf(*manifest);
@@ -73,10 +89,18 @@ std::string JsonInfo(const tracking::ContentSummary& summary, const Manifest* ma
   return Dump(json);
 }
 
+std::string JsonKey(const std::string& path, const std::string& public_key) {
+  const Json json = {{"path", path}, {"public_key", public_key}};
+  return Dump(json);
+}
+
 std::string JsonMade(const tracking::ContentSummary& summary, const std::string& path,
-                     const std::vector<LeftOut>& left_out) {
+                     const std::vector<LeftOut>& left_out,
+                     const std::optional<PublisherSignature>& signature) {
   Json json = Of(summary);
   json["path"] = path;
+  json["signers"] =
+      SignersOf(signature.has_value() ? std::vector{*signature} : std::vector<PublisherSignature>());
   json["left_out_list"] = Json::array();
   for (const LeftOut& each : left_out)
     json["left_out_list"].push_back({{"path", each.path}, {"reason", each.reason}});

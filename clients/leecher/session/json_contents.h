@@ -29,13 +29,19 @@ std::string JsonContent(const tracking::ContentStatus& content);
 // One content, its files and its peers. `manifest` adds "file_list", "links" and "empty_folders", which are
 // null when the manifest could not be fetched (null pointer). `trackers` adds the trackers of a .shoal file;
 // null when the argument was none. `swarm` adds the peers and replaces `summary`; it is null when no tracker
-// knows the content, and "peers" is empty then.
+// knows the content, and "peers" is empty then. "signers" are those of trackers and of `signature`, which a .shoal
+// file has.
 std::string JsonInfo(const tracking::ContentSummary& summary, const Manifest* manifest,
-                     const std::vector<std::string>* trackers, const tracking::GetSwarmResponse* swarm);
+                     const std::vector<std::string>* trackers, const tracking::GetSwarmResponse* swarm,
+                     const std::optional<PublisherSignature>& signature);
 
-// A .shoal file that was written to `path`, and what its content does not have.
+// A .shoal file that was written to `path`, who signed it, and what its content does not have.
 std::string JsonMade(const tracking::ContentSummary& summary, const std::string& path,
-                     const std::vector<LeftOut>& left_out);
+                     const std::vector<LeftOut>& left_out,
+                     const std::optional<PublisherSignature>& signature);
+
+// A key that was made.
+std::string JsonKey(const std::string& path, const std::string& public_key);
 
 // What `get` would do, for `get --dry-run`.
 struct DryRun {

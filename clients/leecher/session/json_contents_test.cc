@@ -39,18 +39,19 @@ TEST(JsonContentsTest, AManifestFileAndItsSwarm) {
   swarm.content.summary = summary;
   swarm.peers.resize(1);
   swarm.peers[0].peer.complete = true;
-  Json json = Json::parse(JsonInfo(summary, &file.manifest, &file.trackers, &swarm));
+  Json json = Json::parse(JsonInfo(summary, &file.manifest, &file.trackers, &swarm, std::nullopt));
   EXPECT_EQ(json["name"], "empty");
   EXPECT_EQ(json["trackers"][0], "grpc://t:1");
   EXPECT_EQ(json["file_list"][0]["path"], "empty");
   EXPECT_EQ(json["peers"].size(), 1u);
-  json = Json::parse(JsonInfo(summary, nullptr, nullptr, nullptr));
+  json = Json::parse(JsonInfo(summary, nullptr, nullptr, nullptr, std::nullopt));
   EXPECT_TRUE(json["file_list"].is_null());
   EXPECT_FALSE(json.contains("trackers"));
   EXPECT_TRUE(json["peers"].empty());
-  EXPECT_EQ(Json::parse(JsonMade(summary, "e.shoal", {}))["path"], "e.shoal");
-  EXPECT_EQ(Json::parse(JsonMade(summary, "e.shoal", {{"fifo", "it is a FIFO"}}))["left_out_list"],
-            Json::parse(R"([{"path": "fifo", "reason": "it is a FIFO"}])"));
+  EXPECT_EQ(Json::parse(JsonMade(summary, "e.shoal", {}, std::nullopt))["path"], "e.shoal");
+  EXPECT_EQ(
+      Json::parse(JsonMade(summary, "e.shoal", {{"fifo", "it is a FIFO"}}, std::nullopt))["left_out_list"],
+      Json::parse(R"([{"path": "fifo", "reason": "it is a FIFO"}])"));
 }
 
 TEST(JsonContentsTest, ADryRunNamesTheWantedFiles) {

@@ -66,14 +66,14 @@ class ReseederImpl final : public Reseeder {
   uint16_t port() const override { return server_->port(); }
   const std::string& warning() const override { return addresses_.warning; }
 
-  void Serve(std::shared_ptr<const ChunkSource> source,
-             const std::vector<tracking::TrackerUrl>& trackers) override {
-    Add({std::move(source), trackers, /*publishes=*/false});
+  void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<tracking::TrackerUrl>& trackers,
+             const std::optional<PublisherSignature>& signature) override {
+    Add({std::move(source), trackers, /*publishes=*/false, signature});
   }
 
-  void Publish(std::shared_ptr<const ChunkSource> source,
-               const std::vector<tracking::TrackerUrl>& trackers) override {
-    Add({std::move(source), trackers, /*publishes=*/true});
+  void Publish(std::shared_ptr<const ChunkSource> source, const std::vector<tracking::TrackerUrl>& trackers,
+               const std::optional<PublisherSignature>& signature) override {
+    Add({std::move(source), trackers, /*publishes=*/true, signature});
   }
 
   void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) override {
@@ -175,6 +175,7 @@ class ReseederImpl final : public Reseeder {
     std::shared_ptr<const ChunkSource> source;
     std::vector<tracking::TrackerUrl> trackers;
     bool publishes = false;
+    std::optional<PublisherSignature> signature;
   };
 
   void Add(Offer offer) {
@@ -188,13 +189,16 @@ class ReseederImpl final : public Reseeder {
       const bool publishes = std::any_of(offers_.begin(), offers_.end(), [&](const Offer& each) {
         return each.publishes && IsAbout(each, summary.id, tracker);
       });
+      const auto is_signed = std::find_if(offers_.begin(), offers_.end(), [&](const Offer& each) {
+        return each.signature.has_value() && IsAbout(each, summary.id, tracker);
+      });
       TellerFor(tracker).announcer->Offer(
           summary,
           [this, content,
            arrivals = std::make_shared<Arrivals>(content->Held().count(), mean_chunk_bytes, Clock::Real())] {
             return ProgressOf(*content, arrivals.get());
           },
-          /*max_peers=*/0, publishes);
+          /*max_peers=*/0, publishes, is_signed == offers_.end() ? std::nullopt : is_signed->signature);
     }
   }
 

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,12 +71,18 @@ class Reseeder {
   // For people: why no other machine may be able to connect, and what changes that. Empty: nothing is known.
   virtual const std::string& warning() const = 0;
   // Serves what `source` holds from now on, and registers this process as a peer of its content with these
-  // trackers. A content may have several sources; see ServedContents.
+  // trackers. A content may have several sources; see ServedContents. `signature`: who published it, if that is
+  // known; it is passed on.
   virtual void Serve(std::shared_ptr<const ChunkSource> source,
-                     const std::vector<tracking::TrackerUrl>& trackers) = 0;
+                     const std::vector<tracking::TrackerUrl>& trackers,
+                     const std::optional<PublisherSignature>& signature) = 0;
+  void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<tracking::TrackerUrl>& trackers) {
+    Serve(std::move(source), trackers, std::nullopt);
+  }
   // The same, as a publisher: the name of the content refers to it from now on.
   virtual void Publish(std::shared_ptr<const ChunkSource> source,
-                       const std::vector<tracking::TrackerUrl>& trackers) = 0;
+                       const std::vector<tracking::TrackerUrl>& trackers,
+                       const std::optional<PublisherSignature>& signature) = 0;
   // Announces chunks that a source has gained since.
   virtual void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) = 0;
   // Reports a bad peer of a served content to the trackers of that content, with their next heartbeats. Does

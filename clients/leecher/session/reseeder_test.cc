@@ -115,6 +115,20 @@ TEST(ReseederTest, RegistersWithEveryTracker) {
   }
 }
 
+TEST(ReseederTest, PassesASignatureOn) {
+  Heard heard;
+  auto reseeder = Reseeder::Start(OptionsFor(&heard));
+  ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+  const auto source = std::make_shared<const EmptySource>();
+  const PublisherSignature signature = PublisherSignature::Make(
+      SigningKey::Generate(), source->manifest()->id(), source->manifest()->name(), absl::FromUnixMillis(1));
+  (*reseeder)->Serve(source, {kFirst}, signature);
+  MutexLock lock(&heard.mutex);
+  while (heard.registered.empty()) heard.changed.Wait(&heard.mutex);
+  EXPECT_EQ(heard.registered[0].signature, signature);
+  EXPECT_FALSE(heard.registered[0].publishes);
+}
+
 TEST(ReseederTest, WithdrawsFromTheTrackersWhenItEnds) {
   Heard heard;
   auto reseeder = Reseeder::Start(OptionsFor(&heard));
@@ -197,7 +211,7 @@ TEST(ReseederTest, APublisherSaysSo) {
     ASSERT_TRUE(reseeder.ok()) << reseeder.status();
     const auto source = std::make_shared<const EmptySource>();
     if (publishes) {
-      (*reseeder)->Publish(source, {kFirst});
+      (*reseeder)->Publish(source, {kFirst}, std::nullopt);
     } else {
       (*reseeder)->Serve(source, {kFirst});
     }

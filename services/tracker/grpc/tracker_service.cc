@@ -58,13 +58,16 @@ std::string Encode<v1::LookupResponse>(const tracking::LookupResponse& response)
   return tracking::EncodeLookupResponse(response);
 }
 
-// The cost of a call against its source's rate: one, and more for a call about many contents.
+// The cost of a call against its source's rate: one, and more for a call about many contents. A signature, which may
+// have to be verified, counts more than a content.
 template <typename In>
 uint32_t CostOf(const In&) {
   return 1;
 }
 uint32_t CostOf(const v1::RegisterManyRequest& in) {
-  return 1 + static_cast<uint32_t>(in.registrations_size()) / 8;
+  const auto with_signature = std::count_if(in.registrations().begin(), in.registrations().end(),
+                                            [](const auto& each) { return each.has_signature(); });
+  return 1 + static_cast<uint32_t>(in.registrations_size()) / 8 + static_cast<uint32_t>(with_signature) / 2;
 }
 uint32_t CostOf(const v1::LookupManyRequest& in) {
   return 1 + static_cast<uint32_t>(in.content_ids_size()) / 8;

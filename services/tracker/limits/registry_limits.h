@@ -14,6 +14,8 @@ struct RegistryLimits {
   uint64_t max_leases = 30'000'000;
   uint32_t max_peers_per_content = 5'000'000;
   uint32_t max_contents_per_name = 1000;
+  // Signatures that are kept with a content, and named in responses; kMaxSignaturesPerContent at most.
+  uint32_t max_signatures = 4;
   // The chunk sets of all partial peers together.
   uint64_t max_chunk_set_bytes = 2ull << 30;
   uint32_t max_watchers = 1000;
@@ -30,7 +32,8 @@ struct RegistryUsage {
         leases(limits.max_leases),
         chunk_set_bytes(limits.max_chunk_set_bytes),
         watchers(limits.max_watchers),
-        max_peers_per_content(limits.max_peers_per_content) {}
+        max_peers_per_content(limits.max_peers_per_content),
+        max_signatures(limits.max_signatures) {}
 
   void SetLimits(const RegistryLimits& limits) {
     contents.set_limit(limits.max_contents);
@@ -38,6 +41,7 @@ struct RegistryUsage {
     chunk_set_bytes.set_limit(limits.max_chunk_set_bytes);
     watchers.set_limit(limits.max_watchers);
     max_peers_per_content.store(limits.max_peers_per_content, std::memory_order_relaxed);
+    max_signatures.store(limits.max_signatures, std::memory_order_relaxed);
   }
 
   BoundedCount contents;  // with a peer or without
@@ -45,8 +49,10 @@ struct RegistryUsage {
   BoundedCount chunk_set_bytes;
   BoundedCount watchers;
   std::atomic<uint32_t> max_peers_per_content;
-  std::atomic<uint64_t> full_contents{0};  // registrations refused because their content was full
-  std::atomic<uint64_t> lapsed{0};         // leases, since the start
+  std::atomic<uint32_t> max_signatures;
+  std::atomic<uint64_t> full_contents{0};      // registrations refused because their content was full
+  std::atomic<uint64_t> unkept_signatures{0};  // of contents that had their most
+  std::atomic<uint64_t> lapsed{0};             // leases, since the start
   std::atomic<uint64_t> left{0};
 };
 

@@ -238,6 +238,7 @@ std::vector<LimitUse> LimitUses(const TrackerState& state) {
   return {of("max-contents", usage.contents),
           of("max-leases", usage.leases),
           {"max-peers-per-content", std::nullopt, usage.max_peers_per_content, usage.full_contents},
+          {"max-signatures", std::nullopt, usage.max_signatures, usage.unkept_signatures},
           of("max-chunk-set-bytes", usage.chunk_set_bytes),
           of("max-watchers", usage.watchers),
           of("max-bittorrent-swarms", bittorrent.swarms),

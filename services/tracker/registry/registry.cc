@@ -94,6 +94,7 @@ Registry::Registry(const Options& options, const Clock* clock)
 
 absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::RegisterRequest& request) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
+  SHOAL_RETURN_IF_ERROR(CheckSignature(request));
   // First, so that at no time the name refers to two contents of this peer.
   const std::vector<ContentId> ended = EndOtherPublications(request);
   auto result = ShardOf(request.content.id).Register(request, Tick(), clock_->Now());
@@ -243,13 +244,13 @@ void Registry::Export(RegistrySink* sink) const {
 }
 
 absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen,
-                                    absl::Time published) {
+                                    absl::Time published, const std::vector<PublisherSignature>& signatures) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   RegistryShard& shard = ShardOf(request.content.id);
   SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
   shard.ShortenLease(request.peer_id, lease_ids_.Open(registered.lease_id),
                      static_cast<uint64_t>(absl::ToInt64Milliseconds(2 * heartbeat_interval())));
-  shard.RestorePublished(request.content.id, published);
+  shard.RestorePublished(request.content.id, published, signatures);
   return absl::OkStatus();
 }
 
@@ -329,6 +330,32 @@ absl::Status Registry::NotFound(absl::string_view what) const {
                                   "peers for another ",
                                   absl::FormatDuration(absl::Ceil(left, absl::Seconds(1))))),
                               left);
+}
+
+void Registry::SetReserved(std::shared_ptr<const ReservedNames> reserved) {
+  MutexLock lock(&reserved_mutex_);
+  has_reserved_.store(reserved != nullptr, std::memory_order_relaxed);
+  reserved_ = std::move(reserved);
+}
+
+absl::Status Registry::CheckSignature(const tracking::RegisterRequest& request) const {
+  if (request.publishes && has_reserved_.load(std::memory_order_relaxed)) {
+    std::shared_ptr<const ReservedNames> reserved;
+    {
+      MutexLock lock(&reserved_mutex_);
+      reserved = reserved_;
+    }
+    if (reserved != nullptr) {
+      SHOAL_RETURN_IF_ERROR(reserved->Check(
+          request.content.name, request.signature.has_value() ? &request.signature->key : nullptr));
+    }
+  }
+  if (!request.signature.has_value() ||
+      ShardOf(request.content.id).HasSignature(request.content.id, *request.signature) ||
+      request.signature->Verifies(request.content.id, request.content.name)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("signature: is not of this content and name");
 }
 
 std::vector<ContentId> Registry::EndOtherPublications(const tracking::RegisterRequest& request) {

@@ -15,9 +15,11 @@
 #include "services/tracker/registry/name_index.h"
 #include "services/tracker/registry/registry_observer.h"
 #include "services/tracker/registry/registry_shard.h"
+#include "services/tracker/registry/reserved_names.h"
 #include "services/tracker/registry/site_names.h"
 #include "services/tracker/registry/swarm_watcher.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/mutex.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::tracker {
@@ -64,7 +66,8 @@ class Registry {
   // Requires: the clock outlives this.
   Registry(const Options& options, const Clock* clock);
 
-  // Requires: addresses in the request, as PeerAddresses completes them.
+  // Requires: addresses in the request, as PeerAddresses completes them. Errors: those of TrackerService.Register;
+  // INVALID_ARGUMENT for a signature that is not of the content, PERMISSION_DENIED for a reserved name.
   absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request);
   absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request);
   // Errors: NOT_FOUND; while the registry warms up, WarmUpOf(status) says for how long.
@@ -87,7 +90,9 @@ class Registry {
   void Export(RegistrySink* sink) const;
   // Registers a peer that an earlier process knew, for two heartbeat intervals only.
   absl::Status RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen,
-                            absl::Time published);
+                            absl::Time published, const std::vector<PublisherSignature>& signatures);
+  // Only owners of certain keys may publish certain names from now on; null: anybody may.
+  void SetReserved(std::shared_ptr<const ReservedNames> reserved);
 
   // Returns: the time until this registry knows all live peers; zero once it does.
   absl::Duration warming_up() const;
@@ -138,6 +143,8 @@ class Registry {
   std::vector<tracking::ContentStatus> WithName(const std::string& name) const;
   // An error for a content that is not known, or that no peer has.
   absl::Status NotFound(absl::string_view what) const;
+  // Verifies the request's signature, and that its name may be published with it.
+  absl::Status CheckSignature(const tracking::RegisterRequest& request) const;
   // Ends the peer's publications of other contents of the name. Returns: which.
   std::vector<ContentId> EndOtherPublications(const tracking::RegisterRequest& request);
 
@@ -150,6 +157,9 @@ class Registry {
   RegistryUsage usage_;
   NameIndex names_;
   SiteNames sites_;
+  mutable Mutex reserved_mutex_;
+  std::shared_ptr<const ReservedNames> reserved_ ABSL_GUARDED_BY(reserved_mutex_);
+  std::atomic<bool> has_reserved_{false};  // so that most registrations need not take that lock
   std::vector<std::unique_ptr<RegistryShard>> shards_;
 };
 

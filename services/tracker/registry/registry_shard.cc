@@ -105,6 +105,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   record.site = sites_->Add(request.site);
   record.publishes = request.publishes;
   if (request.publishes && !published_before) tables_.content(content).published = wall;
+  if (request.signature.has_value()) KeepSignature(content, *request.signature);
   tables_.SetOtherEndpoints(lease, request.other_endpoints);
   record.shunned = false;
   record.lies = false;
@@ -164,10 +165,21 @@ bool RegistryShard::SetPublishes(const PeerId& peer, const ContentId& id, bool p
   return true;
 }
 
-void RegistryShard::RestorePublished(const ContentId& id, absl::Time published) {
+bool RegistryShard::HasSignature(const ContentId& id, const PublisherSignature& signature) const {
   MutexLock lock(&mutex_);
   const uint32_t content = tables_.FindContent(id);
-  if (content != kNoSlot) tables_.content(content).published = published;
+  if (content == kNoSlot) return false;
+  const auto& known = tables_.content(content).signatures;
+  return std::find(known.begin(), known.end(), signature) != known.end();
+}
+
+void RegistryShard::RestorePublished(const ContentId& id, absl::Time published,
+                                     const std::vector<PublisherSignature>& signatures) {
+  MutexLock lock(&mutex_);
+  const uint32_t content = tables_.FindContent(id);
+  if (content == kNoSlot) return;
+  tables_.content(content).published = published;
+  for (const PublisherSignature& signature : signatures) KeepSignature(content, signature);
 }
 
 absl::Status RegistryShard::Beat(const PeerId& peer, const LeaseIds::Parts& id,
@@ -323,6 +335,7 @@ void RegistryShard::Export(RegistrySink* sink) const {
   tables_.ForEachContent([&](const ContentRecord& record) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!record.has_peers()) return;
     sink->Content(record.summary, record.first_seen, record.published);
+    for (const PublisherSignature& signature : record.signatures) sink->Signature(signature);
     for (const std::vector<uint32_t>* list : {&record.complete, &record.partial}) {
       for (const uint32_t slot : *list) {
         if (!tables_.Alive(slot)) continue;
@@ -370,6 +383,21 @@ absl::StatusOr<uint32_t> RegistryShard::AddContent(const tracking::ContentSummar
                         options_.limits.max_contents_per_name);
   }
   return tables_.AddContent(summary, wall);
+}
+
+void RegistryShard::KeepSignature(uint32_t content, const PublisherSignature& signature) {
+  std::vector<PublisherSignature>& known = tables_.content(content).signatures;
+  const auto same = std::find_if(known.begin(), known.end(),
+                                 [&](const PublisherSignature& other) { return other.key == signature.key; });
+  const size_t room =
+      std::min(usage_->max_signatures.load(std::memory_order_relaxed), tracking::kMaxSignaturesPerContent);
+  if (same != known.end()) {
+    if (same->time < signature.time) *same = signature;
+  } else if (known.size() < room) {
+    known.push_back(signature);
+  } else {
+    usage_->unkept_signatures.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void RegistryShard::ForgetContent(uint32_t content) {

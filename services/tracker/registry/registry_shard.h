@@ -40,13 +40,15 @@ struct ExportedPeer {
   std::vector<Endpoint> other_endpoints = {};
 };
 
-// Receives a registry's contents and leases, one after the other: a content, then its peers.
+// Receives a registry's contents and leases, one after the other: a content, then its signatures and peers.
 class RegistrySink {
  public:
   virtual ~RegistrySink() = default;
   // `published`: as in ContentStatus.
   virtual void Content(const tracking::ContentSummary& summary, absl::Time first_seen,
                        absl::Time published) = 0;
+  // Of the content before, verified; follows it before its peers.
+  virtual void Signature(const PublisherSignature& signature) = 0;
   virtual void Peer(const ExportedPeer& peer) = 0;
 };
 
@@ -106,7 +108,7 @@ class RegistryShard {
   RegistryShard(const Options& options, uint64_t now, const LeaseIds* lease_ids, RegistryUsage* usage,
                 NameIndex* names, SiteNames* sites);
 
-  // Requires: the request's fields are valid. Errors: those of TrackerService.Register. `wall`: for
+  // Requires: the request's fields are valid, and so is its signature. Errors: those of TrackerService.Register. `wall`: for
   // first_seen and published.
   absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, uint64_t now,
                                       absl::Time wall);
@@ -117,8 +119,11 @@ class RegistryShard {
   // Changes whether the peer publishes the content, if it has a live lease for it. Returns: whether that
   // changed anything.
   bool SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now);
-  // Restores when a content was last published, as an earlier process knew it.
-  void RestorePublished(const ContentId& id, absl::Time published);
+  // Whether the content is known with this very signature, which need not be verified again.
+  bool HasSignature(const ContentId& id, const PublisherSignature& signature) const;
+  // Restores when a content was last published and who signed it, as an earlier process knew it.
+  void RestorePublished(const ContentId& id, absl::Time published,
+                        const std::vector<PublisherSignature>& signatures);
   // Errors: NOT_FOUND when the lease must be registered again; INVALID_ARGUMENT for chunks that the content
   // does not have (the lease is renewed all the same).
   absl::Status Beat(const PeerId& peer, const LeaseIds::Parts& lease, const tracking::LeaseBeat& beat,
@@ -154,6 +159,10 @@ class RegistryShard {
   absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, absl::Time wall)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Keeps a signature with its content: instead of an earlier one of the same key, or as long as there is room.
+  // Who comes first stays: others with keys of their own can't displace the publisher's.
+  void KeepSignature(uint32_t content, const PublisherSignature& signature)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds a lease to the tables, not yet to the swarm.
   absl::StatusOr<uint32_t> AddLease(const PeerId& peer, uint32_t content)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

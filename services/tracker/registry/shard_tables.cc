@@ -89,7 +89,8 @@ tracking::ContentStatus ShardTables::Status(uint32_t slot) const {
           static_cast<uint32_t>(record.complete.size()),
           static_cast<uint32_t>(record.partial.size()),
           record.publishers,
-          record.published};
+          record.published,
+          record.signatures};
 }
 
 uint32_t ShardTables::AddContent(const tracking::ContentSummary& summary, absl::Time first_seen) {

@@ -57,6 +57,7 @@ struct ContentRecord {
   std::vector<uint32_t> partial;
   absl::Time published = absl::InfinitePast();  // when a peer last began to publish it
   uint32_t publishers = 0;                      // leases in the swarm that publish
+  std::vector<PublisherSignature> signatures;   // verified, of different keys
   uint64_t forget_at = 0;                       // tick; meaningful while the swarm is empty
   LeaseWheelLink wheel;                         // in the wheel of contents without a peer, and only then
 

@@ -57,7 +57,9 @@ class RestoringSink final : public StateSink {
     request_.content = summary;
     first_seen_ = first_seen;
     published_ = published;
+    signatures_.clear();
   }
+  void Signature(const PublisherSignature& signature) override { signatures_.push_back(signature); }
   void Peer(const ExportedPeer& peer) override {
     request_.peer_id = peer.id;
     request_.endpoint = peer.endpoint;
@@ -66,7 +68,7 @@ class RestoringSink final : public StateSink {
     request_.publishes = peer.publishes;
     request_.other_endpoints = peer.other_endpoints;
     request_.held = peer.held ? *peer.held : ChunkSet::All(request_.content.chunk_count);
-    registry_->RestoreLease(request_, first_seen_, published_).IgnoreError();
+    registry_->RestoreLease(request_, first_seen_, published_, signatures_).IgnoreError();
   }
   void Swarm(const InfoHash& info_hash, uint32_t completed) override {
     info_hash_ = info_hash;
@@ -83,6 +85,7 @@ class RestoringSink final : public StateSink {
   tracking::RegisterRequest request_;
   absl::Time first_seen_;
   absl::Time published_;
+  std::vector<PublisherSignature> signatures_;
   InfoHash info_hash_;
   uint32_t completed_ = 0;
 };

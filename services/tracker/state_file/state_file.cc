@@ -34,6 +34,7 @@ class CountingSink : public StateSink {
     ++counts.contents;
     next_->Content(summary, first_seen, published);
   }
+  void Signature(const PublisherSignature& signature) override { next_->Signature(signature); }
   void Peer(const ExportedPeer& peer) override {
     ++counts.peers;
     next_->Peer(peer);

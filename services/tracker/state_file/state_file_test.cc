@@ -98,6 +98,22 @@ TEST_F(StateFileTest, PublicationsAndAddressesAreKept) {
   EXPECT_EQ(found->peers[0].other_endpoints, seeder.other_endpoints);
 }
 
+TEST_F(StateFileTest, SignaturesAreKept) {
+  TrackerState before({}, &clock_);
+  tracking::RegisterRequest seeder = TestSeeder(1, TestContent(1));
+  seeder.signature =
+      PublisherSignature::Make(SigningKey::Generate(), seeder.content.id, seeder.content.name, clock_.Now());
+  ASSERT_TRUE(before.registry()->Register(seeder).ok());
+  ASSERT_TRUE(before.registry()->Register(TestSeeder(2, TestContent(2))).ok());
+  ASSERT_TRUE(SaveState(path_, before, clock_).ok());
+  TrackerState after({}, &clock_);
+  ASSERT_TRUE(LoadState(path_, &after, clock_).ok());
+  const auto found = after.registry()->Lookup({TestContentId(1), std::nullopt, 0});
+  EXPECT_EQ(found->contents.at(0).signatures, std::vector<PublisherSignature>{*seeder.signature});
+  EXPECT_TRUE(
+      after.registry()->Lookup({TestContentId(2), std::nullopt, 0})->contents.at(0).signatures.empty());
+}
+
 TEST_F(StateFileTest, RestoredLeasesLapseSoonerUnlessTheyAreRenewed) {
   TrackerState before({}, &clock_);
   ASSERT_TRUE(before.registry()->Register(TestSeeder(1, TestContent(1))).ok());

@@ -16,10 +16,11 @@ namespace shoal::tracker {
 namespace {
 
 constexpr size_t kMagicBytes = sizeof(kStateFileMagic) - 1;
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
+constexpr uint32_t kOldestVersion = 3;  // the same, without signatures
 constexpr size_t kHeadBytes = kMagicBytes + 4 + 8 + 4;
 
-enum Record : uint8_t { kContent = 1, kPeer = 2, kSwarm = 3, kSwarmPeer = 4 };
+enum Record : uint8_t { kContent = 1, kPeer = 2, kSwarm = 3, kSwarmPeer = 4, kSignature = 5 };
 enum Flag : uint8_t { kIpv4 = 1, kComplete = 2, kPublishes = 4 };
 
 absl::Status Broken(absl::string_view what) {
@@ -82,6 +83,17 @@ class RecordReader {
     switch (type) {
       case kContent:
         return ReadContent(reader);
+      case kSignature: {
+        if (!in_content_) return Broken("a signature without a content");
+        const ByteView bytes = reader->ReadBytes(PublisherSignature::kEncodedBytes);
+        if (!reader->ok()) return absl::OkStatus();
+        if (++signatures_ > tracking::kMaxSignaturesPerContent) return Broken("too many signatures");
+        ByteReader fields(bytes);
+        const auto signature = PublisherSignature::Read(&fields);
+        if (!signature.ok()) return Broken(signature.status().message());
+        if (sink_) sink_->Signature(*signature);
+        return absl::OkStatus();
+      }
       case kPeer:
         return in_content_ ? ReadPeer(reader) : Broken("a peer without a content");
       case kSwarm: {
@@ -120,6 +132,7 @@ class RecordReader {
     }
     chunk_count_ = summary.chunk_count;
     in_content_ = true;
+    signatures_ = 0;
     if (sink_) sink_->Content(summary, first_seen, published);
     return absl::OkStatus();
   }
@@ -155,6 +168,7 @@ class RecordReader {
   bool in_content_ = false;
   bool in_swarm_ = false;
   uint32_t chunk_count_ = 0;
+  uint32_t signatures_ = 0;  // of the content
 };
 
 }  // namespace
@@ -179,6 +193,12 @@ void StateWriter::Content(const tracking::ContentSummary& summary, absl::Time fi
   AppendTime(published, &record);
   AppendBig(static_cast<uint8_t>(summary.name.size()), &record);
   record += summary.name;
+  Append(record);
+}
+
+void StateWriter::Signature(const PublisherSignature& signature) {
+  std::string record(1, kSignature);
+  signature.AppendTo(&record);
   Append(record);
 }
 
@@ -256,9 +276,9 @@ absl::StatusOr<absl::Time> ReadState(ByteView bytes, StateSink* sink) {
   const auto version = reader.ReadBig<uint32_t>();
   const auto saved = static_cast<int64_t>(reader.ReadBig<uint64_t>());
   if (reader.ReadBig<uint32_t>() != Crc32(bytes.first(kHeadBytes - 4))) return Broken("its head");
-  if (version != kVersion) {
-    return absl::UnimplementedError(
-        absl::StrCat("has version ", version, ", and this program reads version ", kVersion));
+  if (version < kOldestVersion || version > kVersion) {
+    return absl::UnimplementedError(absl::StrCat(
+        "has version ", version, ", and this program reads versions ", kOldestVersion, " to ", kVersion));
   }
   RecordReader records(sink);
   for (;;) {

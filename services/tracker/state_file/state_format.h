@@ -27,6 +27,7 @@ class StateWriter final : public StateSink {
   StateWriter(absl::Time saved, Write write);
 
   void Content(const tracking::ContentSummary& summary, absl::Time first_seen, absl::Time published) override;
+  void Signature(const PublisherSignature& signature) override;
   void Peer(const ExportedPeer& peer) override;
   void Swarm(const InfoHash& info_hash, uint32_t completed) override;
   void SwarmPeer(const Endpoint& endpoint, bool seeder, absl::Duration silent) override;

@@ -7,6 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/tracker/registry/test_requests.h"
+#include "shoal/base/byte_order.h"
+#include "shoal/content/manifest/checksum.h"
 
 namespace shoal::tracker {
 namespace {
@@ -23,6 +25,10 @@ class Lines final : public StateSink {
     absl::StrAppend(&text, "content ", summary.name, " ", summary.length_bytes, " ", summary.chunk_count, " ",
                     absl::ToUnixMillis(first_seen), " ",
                     published == absl::InfinitePast() ? "never" : absl::StrCat(absl::ToUnixMillis(published)),
+                    "\n");
+  }
+  void Signature(const PublisherSignature& signature) override {
+    absl::StrAppend(&text, "signed by ", signature.key.ToText(), " at ", absl::ToUnixMillis(signature.time),
                     "\n");
   }
   void Peer(const ExportedPeer& peer) override {
@@ -45,6 +51,7 @@ class Lines final : public StateSink {
 
 constexpr char kSample[] =
     "content content-1 5242880 10 5 6\n"
+    "signed by ed25519:gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo= at 7\n"
     "peer 00000001 10.0.0.1:7001 3 all at rack-7 publishes\n"
     "peer 00000002 [2001:db8::2]:7002 0 2 or 10.0.0.4:7004 or [2001:db8::2]:7002\n"
     "swarm 0102 7\n"
@@ -62,13 +69,15 @@ std::string Sample() {
   two.Insert(ChunkIndex(0));
   two.Insert(ChunkIndex(9));
   writer.Content(TestContent(1), absl::FromUnixMillis(5), absl::FromUnixMillis(6));
+  writer.Signature(PublisherSignature::Make(*SigningKey::FromSeed(AsBytes(std::string(32, 'k'))),
+                                            TestContentId(1), "content-1", absl::FromUnixMillis(7)));
   writer.Peer({TestPeerId(1), TestEndpoint(1), 3, std::nullopt, "rack-7", true});
   writer.Peer({TestPeerId(2), v6, 0, two, "", false, {TestEndpoint(4), v6}});
   writer.Swarm(InfoHash({1, 2, 3}), 7);
   writer.SwarmPeer(TestEndpoint(3), true, absl::Seconds(90));
   writer.SwarmPeer(v6, false, absl::Hours(48));
   EXPECT_TRUE(writer.Finish().ok());
-  EXPECT_EQ(writer.records(), 6u);
+  EXPECT_EQ(writer.records(), 7u);
   return bytes;
 }
 
@@ -79,6 +88,25 @@ TEST(StateFormatTest, RoundTrips) {
   ASSERT_TRUE(saved.ok()) << saved.status();
   EXPECT_EQ(*saved, kSaved);
   EXPECT_EQ(lines.text, kSample);
+}
+
+TEST(StateFormatTest, TheVersionBeforeIsRead) {
+  std::string bytes;
+  StateWriter writer(kSaved, [&](ByteView part) {
+    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
+    return absl::OkStatus();
+  });
+  writer.Content(TestContent(1), absl::FromUnixMillis(5), absl::FromUnixMillis(6));
+  ASSERT_TRUE(writer.Finish().ok());
+  const auto as_version = [&bytes](uint32_t version) {
+    StoreBig(version, reinterpret_cast<uint8_t*>(bytes.data()) + 8);
+    StoreBig(Crc32(AsBytes(bytes).first(20)), reinterpret_cast<uint8_t*>(bytes.data()) + 20);
+    return ReadState(AsBytes(bytes), nullptr).status();
+  };
+  EXPECT_TRUE(as_version(3).ok());
+  EXPECT_TRUE(as_version(4).ok());
+  EXPECT_TRUE(absl::IsUnimplemented(as_version(2)));
+  EXPECT_TRUE(absl::IsUnimplemented(as_version(5)));
 }
 
 TEST(StateFormatTest, EveryTruncationIsDetected) {

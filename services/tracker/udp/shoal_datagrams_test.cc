@@ -99,6 +99,21 @@ TEST_F(ShoalDatagramsTest, ARequestWithoutACookieGetsOneAndHasNoEffect) {
   EXPECT_TRUE(Counted("cookie_given", 2));
 }
 
+TEST_F(ShoalDatagramsTest, SignaturesFitBesidePeers) {
+  for (uint32_t peer = 1; peer <= 4; ++peer) {
+    tracking::RegisterRequest seeder = TestSeeder(peer, TestContent(1));
+    seeder.signature = PublisherSignature::Make(SigningKey::Generate(), seeder.content.id,
+                                                seeder.content.name, clock_.Now());
+    Ask<tracking::RegisterResponse>(seeder);
+  }
+  tracking::LookupRequest lookup;
+  lookup.content = TestContentId(1);
+  const auto found = Ask<tracking::LookupResponse>(lookup);
+  ASSERT_THAT(found.contents, SizeIs(1));
+  EXPECT_THAT(found.contents[0].signatures, SizeIs(4));
+  EXPECT_FALSE(found.peers.empty());
+}
+
 TEST_F(ShoalDatagramsTest, WhenOverloadedOnlySourcesWithACookieAreAnswered) {
   EXPECT_EQ(Answer(Encode(TestSeeder(1, TestContent(1)), "", tracking::kMinRequestBytes), true), "");
   EXPECT_TRUE(Counted("over_rate", 1));

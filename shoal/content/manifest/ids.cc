@@ -56,6 +56,7 @@ std::string ByteId<Tag, kSize>::ToHex() const {
 template class ByteId<struct ContentIdTag, 32>;
 template class ByteId<struct PeerIdTag, 16>;
 template class ByteId<struct InfoHashTag, 20>;
+template class ByteId<struct SignatureBytesTag, 64>;
 
 PeerId RandomPeerId() {
   std::array<uint8_t, PeerId::kSizeBytes> bytes;

@@ -56,10 +56,13 @@ using ContentId = ByteId<struct ContentIdTag, 32>;
 using PeerId = ByteId<struct PeerIdTag, 16>;
 // Identifies a swarm of BitTorrent clients (BEP 3); a tracker has such swarms beside its own.
 using InfoHash = ByteId<struct InfoHashTag, 20>;
+// A signature of Ed25519 (RFC 8032).
+using SignatureBytes = ByteId<struct SignatureBytesTag, 64>;
 
 extern template class ByteId<struct ContentIdTag, 32>;
 extern template class ByteId<struct PeerIdTag, 16>;
 extern template class ByteId<struct InfoHashTag, 20>;
+extern template class ByteId<struct SignatureBytesTag, 64>;
 
 // Returns: a new id from the system's random source. Thread safety: thread-safe.
 PeerId RandomPeerId();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,12 +8,13 @@
 #include "absl/status/statusor.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/content/manifest/publisher_signature.h"
 
 namespace shoal {
 
 // The contents of a NAME.shoal file: a manifest, and the trackers to ask for its peers. The byte layout is in
 // docs/wire_format.md, "Manifest file". The trackers are not part of the content id: the same content can be
-// registered with others.
+// registered with others. A file may carry its publisher's signature as well.
 //
 // Not responsible for finding the file, choosing its name, or contacting a tracker.
 //
@@ -20,10 +22,12 @@ namespace shoal {
 struct ManifestFile {
   Manifest manifest;
   std::vector<std::string> trackers;  // URLs as --tracker takes them; at most 64 of at most 1,024 bytes
+  std::optional<PublisherSignature> signature = {};
 
   std::string Encode() const;
   // Bounds every length before it allocates memory.
-  // Errors: INVALID_ARGUMENT if `bytes` is not such a file; DATA_LOSS if its checksum is wrong.
+  // Errors: INVALID_ARGUMENT if `bytes` is not such a file; DATA_LOSS if its checksum is wrong;
+  // PERMISSION_DENIED (kUntrusted) if its signature is not of its manifest.
   static absl::StatusOr<ManifestFile> Decode(ByteView bytes);
 
   // Reads and decodes the file at `path`.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "shoal/base/error_cause.h"
 #include "tests/support/sample_content.h"
 #include "tests/support/temporary_folder.h"
 
@@ -45,6 +46,36 @@ TEST(ManifestFile, DetectsTruncation) {
   for (size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(ManifestFile::Decode(AsBytes(bytes).first(length)).ok()) << length;
   }
+}
+
+ManifestFile SignedSample() {
+  ManifestFile file = Sample();
+  file.signature =
+      PublisherSignature::Make(*SigningKey::FromSeed(AsBytes(std::string(32, 'k'))), file.manifest.id(),
+                               file.manifest.name(), absl::FromUnixMillis(1'700'000'000'123));
+  return file;
+}
+
+TEST(ManifestFile, CarriesASignature) {
+  const ManifestFile file = SignedSample();
+  const std::string bytes = file.Encode();
+  const absl::StatusOr<ManifestFile> decoded = ManifestFile::Decode(AsBytes(bytes));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->signature, file.signature);
+  EXPECT_EQ(decoded->Encode(), bytes);
+  EXPECT_EQ(bytes[7], 2);
+  EXPECT_EQ(Sample().Encode()[7], 1) << "programs that know no signatures read unsigned files";
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    EXPECT_FALSE(ManifestFile::Decode(AsBytes(bytes).first(length)).ok()) << length;
+  }
+}
+
+TEST(ManifestFile, RefusesASignatureOfOtherBytes) {
+  ManifestFile file = SignedSample();
+  file.signature->time += absl::Milliseconds(1);
+  const absl::Status status = ManifestFile::Decode(AsBytes(file.Encode())).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_EQ(CauseOf(status), ErrorCause::kUntrusted);
 }
 
 TEST(ManifestFile, RefusesTrackersThatAreNoUrls) {

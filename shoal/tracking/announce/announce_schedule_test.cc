@@ -228,7 +228,8 @@ TEST_F(AnnounceScheduleTest, APostponedContentDelaysNoOther) {
   EXPECT_LE(wait, absl::Seconds(1));
   clock_.Advance(wait);
   EXPECT_EQ(NextContent(), Numbered(0));
-  EXPECT_EQ(Register(absl::ResourceExhaustedError("still")), Verdict::kPutOffAgain);
+  EXPECT_EQ(Register(absl::PermissionDeniedError("the name is reserved")), Verdict::kPutOffAgain);
+  EXPECT_TRUE(schedule_.reachable().ok());
   clock_.Advance(NextWait());
   Next<AnnounceSchedule::Register>();
   EXPECT_EQ(Register(2), Verdict::kTaken);

@@ -22,7 +22,7 @@ constexpr size_t kMaxRangesPerLease = 4'000;
 constexpr size_t kMaxRangesPerBeat = 20'000;
 // The same for many registrations: their chunk sets may be large.
 constexpr size_t kMaxRegisterBytes = 512 * 1024;
-constexpr size_t kRegisterBytesBesides = 256;
+constexpr size_t kRegisterBytesBesides = 512;
 constexpr size_t kEndpointBytes = 48;
 
 // A content that is offered. `told` belongs to the announcer's thread; the rest does not change, but for
@@ -32,6 +32,7 @@ struct Offering {
   Announcer::ProgressSource progress;
   uint32_t max_peers = 0;
   std::atomic<bool> publishes = false;
+  std::optional<PublisherSignature> signature;
   ChunkSet told;  // what the tracker was told last
 };
 using OfferingPtr = std::shared_ptr<Offering>;
@@ -62,13 +63,14 @@ class ThreadedAnnouncer final : public Announcer {
     thread_.join();
   }
 
-  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
-             bool publishes) override {
+  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers, bool publishes,
+             const std::optional<PublisherSignature>& signature) override {
     auto offering = std::make_shared<Offering>();
     offering->summary = content;
     offering->progress = std::move(progress);
     offering->max_peers = max_peers;
     offering->publishes = publishes;
+    offering->signature = signature;
     offering->told = ChunkSet(content.chunk_count);
     MutexLock lock(&mutex_);
     offerings_[content.id] = std::move(offering);
@@ -166,9 +168,10 @@ class ThreadedAnnouncer final : public Announcer {
       held.emplace_back();
       if (offering == nullptr) continue;
       Progress progress = offering->progress();
-      request.registrations.push_back(RegisterRequest{
-          options_.self, options_.endpoint, offering->summary, progress.held, progress.free_slots,
-          offering->max_peers, options_.site, offering->publishes.load(), options_.other_endpoints});
+      request.registrations.push_back(RegisterRequest{options_.self, options_.endpoint, offering->summary,
+                                                      progress.held, progress.free_slots, offering->max_peers,
+                                                      options_.site, offering->publishes.load(),
+                                                      options_.other_endpoints, offering->signature});
       held.back() = std::move(progress.held);
     }
     const auto answers = CallRegister(request);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +38,7 @@ class Announcer {
     // The tracker went away (the error says why), or is back (OK). Called on the announcer's thread.
     std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_reachable;
     // The tracker rejects a content for good (ALREADY_EXISTS, INVALID_ARGUMENT): it is not offered again. Or
-    // it rejects it for now (RESOURCE_EXHAUSTED): reported once, and offered again with backoff.
+    // it rejects it for now (RESOURCE_EXHAUSTED, or PERMISSION_DENIED for a name that is reserved): reported once, and offered again with backoff.
     std::function<void(const ContentSummary& content, const absl::Status& why)> on_rejected;
     // Peers that the tracker named in a RegisterResponse, when the offer requested some.
     std::function<void(const ContentId& content, const std::vector<PeerInfo>& peers)> on_peers;
@@ -59,11 +60,12 @@ class Announcer {
   // Starts to offer a content; a second call replaces the first. `max_peers`: how many peers to request.
   // `publishes`: the name of the content refers to it from now on; another content that this announcer
   // published under that name is offered as re-seeded from now on. False: this process passes on what it
-  // fetched.
+  // fetched. `signature`: who publishes it, as far as this process can say.
   virtual void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
-                     bool publishes) = 0;
-  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers) {
-    Offer(content, std::move(progress), max_peers, /*publishes=*/false);
+                     bool publishes, const std::optional<PublisherSignature>& signature) = 0;
+  void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
+             bool publishes = false) {
+    Offer(content, std::move(progress), max_peers, publishes, std::nullopt);
   }
   // Ends the offer and its lease. The ProgressSource may be called once more after this, so it must own what
   // it uses.

@@ -232,6 +232,20 @@ TEST_F(AnnouncerTest, PublishesTheNewestContentOfANameOnly) {
   EXPECT_EQ(publishes, (std::map<ContentId, bool>{{sample::Content(1), true}, {sample::Content(2), false}}));
 }
 
+TEST_F(AnnouncerTest, PassesTheSignatureOnEachTime) {
+  Start();
+  const PublisherSignature signature = PublisherSignature::Make(
+      SigningKey::Generate(), sample::Content(1), "content.bin", absl::FromUnixMillis(1'700'000'000'123));
+  announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0, /*publishes=*/true, signature);
+  EXPECT_EQ(tracker_.Await<RegisterRequest>().signature, signature);
+  ContentSummary newer = sample::Summary(2);
+  announcer_->Offer(newer, Holding(sample::Held()), 0, /*publishes=*/true);
+  for (int i = 0; i < 2; ++i) {
+    const RegisterRequest request = tracker_.Await<RegisterRequest>();
+    EXPECT_EQ(request.signature.has_value(), request.content.id == sample::Content(1));
+  }
+}
+
 TEST_F(AnnouncerTest, ReseedsUnlessToldOtherwiseAndNamesAllItsAddresses) {
   Start();
   announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 0);

@@ -81,6 +81,9 @@ absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in) {
   SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), "site"));
   out.publishes = in.publishes();
   SHOAL_ASSIGN_OR_RETURN(out.other_endpoints, OtherEndpointsFrom(in.other_endpoints(), true, nullptr));
+  if (in.has_signature()) {
+    SHOAL_ASSIGN_OR_RETURN(out.signature, SignatureFrom(in.signature(), "signature"));
+  }
   return out;
 }
 
@@ -95,6 +98,7 @@ void ToProto(const RegisterRequest& in, pb::RegisterRequest* out) {
   out->set_site(in.site);
   out->set_publishes(in.publishes);
   for (const Endpoint& other : in.other_endpoints) ToProto(other, out->add_other_endpoints());
+  if (in.signature.has_value()) ToProto(*in.signature, out->mutable_signature());
 }
 
 absl::StatusOr<RegisterResponse> FromProto(const pb::RegisterResponse& in) {

@@ -12,6 +12,7 @@
 #include "shoal/base/strong_index.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/publisher_signature.h"
 
 namespace shoal::tracking {
 
@@ -31,6 +32,7 @@ inline constexpr uint32_t kMaxPeersPerRegisterMany = 5000;
 inline constexpr uint32_t kMaxContentsPerLookup = 1000;
 inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
 inline constexpr size_t kMaxEndpointsPerPeer = 8;
+inline constexpr uint32_t kMaxSignaturesPerContent = 16;
 
 inline constexpr uint32_t kMaxLeftOut = 1'000'000'000;
 
@@ -72,6 +74,7 @@ struct ContentStatus {
   uint32_t leechers = 0;
   uint32_t publishers = 0;                      // among them
   absl::Time published = absl::InfinitePast();  // when a peer last began to publish it; never: InfinitePast
+  std::vector<PublisherSignature> signatures = {};  // of different keys; at most kMaxSignaturesPerContent
 };
 
 struct RegisterRequest {
@@ -84,6 +87,7 @@ struct RegisterRequest {
   std::string site = {};                       // as CheckSite lets it through; empty: none
   bool publishes = false;                      // it offers the content under its name; false: it re-seeds
   std::vector<Endpoint> other_endpoints = {};  // as `endpoint`; at most kMaxEndpointsPerPeer - 1
+  std::optional<PublisherSignature> signature = {};  // of `content`; whether it is right is not checked yet
 };
 
 struct RegisterResponse {

@@ -18,6 +18,8 @@ namespace content_pb = ::shoal::content::v1;
 constexpr int kMaxNamedContents = 1000;
 constexpr int kMaxNamedSwarms = 1000;
 
+constexpr int64_t kMaxTimestampSeconds = 253402300799;  // the end of the year 9999
+
 }  // namespace
 
 // ---- Times
@@ -37,7 +39,7 @@ absl::Time TimeFrom(const google::protobuf::Timestamp& in) {
 }
 
 void ToProto(absl::Time in, google::protobuf::Timestamp* out) {
-  in = std::clamp(in, absl::UnixEpoch(), absl::FromUnixSeconds(253402300799));  // the end of the year 9999
+  in = std::clamp(in, absl::UnixEpoch(), absl::FromUnixSeconds(kMaxTimestampSeconds));
   const int64_t seconds = absl::ToUnixSeconds(in);
   out->set_seconds(seconds);
   out->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(in - absl::FromUnixSeconds(seconds))));
@@ -183,6 +185,28 @@ void ToProto(const ChunkSet& in, content_pb::ChunkSet* out) {
   out->set_size(in.size());
 }
 
+absl::StatusOr<PublisherSignature> SignatureFrom(const content_pb::PublisherSignature& in,
+                                                 const Field& field) {
+  PublisherSignature out;
+  const auto key = PublicKey::FromBytes(AsBytes(in.public_key()));
+  if (!key.ok()) return Bad(Field("public_key", &field), key.status().message());
+  out.key = *key;
+  SHOAL_ASSIGN_OR_RETURN(out.signature, IdFrom<SignatureBytes>(in.signature(), Field("signature", &field)));
+  // The range of a Timestamp; finer parts than a millisecond are not signed.
+  if (in.signed_at().seconds() < 0 || in.signed_at().seconds() > kMaxTimestampSeconds) {
+    return Bad(Field("signed_at", &field), "is no time from 1970 to 9999");
+  }
+  out.time = absl::FromUnixSeconds(in.signed_at().seconds()) +
+             absl::Milliseconds(std::clamp(in.signed_at().nanos(), 0, 999'999'999) / 1'000'000);
+  return out;
+}
+
+void ToProto(const PublisherSignature& in, content_pb::PublisherSignature* out) {
+  out->set_public_key(in.key.ToString());
+  out->set_signature(in.signature.ToString());
+  ToProto(in.time, out->mutable_signed_at());
+}
+
 absl::StatusOr<ContentStatus> StatusFrom(const pb::ContentStatus& in, const Field& field) {
   ContentStatus out;
   SHOAL_ASSIGN_OR_RETURN(out.summary, SummaryFrom(in.summary(), Field("summary", &field)));
@@ -191,6 +215,13 @@ absl::StatusOr<ContentStatus> StatusFrom(const pb::ContentStatus& in, const Fiel
   out.leechers = in.leechers();
   out.publishers = in.publishers();
   if (in.has_published()) out.published = TimeFrom(in.published());
+  if (static_cast<uint32_t>(in.signatures_size()) > kMaxSignaturesPerContent) {
+    return Bad(Field("signatures", &field), absl::StrCat("has ", in.signatures_size(), " entries"));
+  }
+  for (const auto& signature : in.signatures()) {
+    SHOAL_ASSIGN_OR_RETURN(out.signatures.emplace_back(),
+                           SignatureFrom(signature, Field("signatures", &field, out.signatures.size())));
+  }
   return out;
 }
 
@@ -201,6 +232,7 @@ void ToProto(const ContentStatus& in, pb::ContentStatus* out) {
   out->set_leechers(in.leechers);
   out->set_publishers(in.publishers);
   if (in.published != absl::InfinitePast()) ToProto(in.published, out->mutable_published());
+  for (const PublisherSignature& signature : in.signatures) ToProto(signature, out->add_signatures());
 }
 
 absl::StatusOr<std::vector<ContentStatus>> ContentsFrom(

@@ -63,6 +63,9 @@ void ToProto(const PeerInfo& in, tracker::v1::Peer* out);
 
 absl::StatusOr<ContentSummary> SummaryFrom(const content::v1::ContentSummary& in, const Field& field);
 absl::StatusOr<ChunkSet> ChunkSetFrom(const content::v1::ChunkSet& in, uint32_t size, const Field& field);
+// Not verified.
+absl::StatusOr<PublisherSignature> SignatureFrom(const content::v1::PublisherSignature& in,
+                                                 const Field& field);
 absl::StatusOr<ContentStatus> StatusFrom(const tracker::v1::ContentStatus& in, const Field& field);
 absl::StatusOr<std::vector<ContentStatus>> ContentsFrom(
     const google::protobuf::RepeatedPtrField<tracker::v1::ContentStatus>& in);
@@ -70,6 +73,7 @@ absl::StatusOr<std::vector<ContentStatus>> ContentsFrom(
 enum class Hex { kNo, kYes };  // whether to set the hex form of ids, as responses do
 void ToProto(const ContentSummary& in, Hex hex, content::v1::ContentSummary* out);
 void ToProto(const ChunkSet& in, content::v1::ChunkSet* out);
+void ToProto(const PublisherSignature& in, content::v1::PublisherSignature* out);
 void ToProto(const ContentStatus& in, tracker::v1::ContentStatus* out);
 
 // ---- The numbers of a beat, which a heartbeat carries and GetSwarm returns.

@@ -413,6 +413,48 @@ TEST(ProtoConversionTest, AnEmptyContentIsValid) {
   EXPECT_EQ(RoundTrip<pb::RegisterRequest>(request).content, request.content);
 }
 
+PublisherSignature TestSignature() {
+  return PublisherSignature::Make(*SigningKey::FromSeed(AsBytes(std::string(32, 'k'))), sample::Content(1),
+                                  "content.bin", absl::FromUnixMillis(1'700'000'000'123));
+}
+
+TEST(ProtoConversionTest, SignaturesTravel) {
+  RegisterRequest request = sample::Register();
+  EXPECT_EQ(RoundTrip<pb::RegisterRequest>(request).signature, std::nullopt);
+  request.signature = TestSignature();
+  EXPECT_EQ(RoundTrip<pb::RegisterRequest>(request).signature, request.signature);
+  LookupResponse response = sample::Found(1, 3);
+  response.contents[0].signatures = {TestSignature(), TestSignature()};
+  const LookupResponse back = RoundTrip<pb::LookupResponse>(response);
+  EXPECT_EQ(back.contents[0].signatures, response.contents[0].signatures);
+  pb::LookupResponse encoded;
+  ASSERT_TRUE(encoded.ParseFromString(EncodeLookupResponse(response)));
+  EXPECT_EQ(FromProto(encoded)->contents[0].signatures, response.contents[0].signatures);
+  EXPECT_EQ(back.peers, response.peers);
+}
+
+TEST(ProtoConversionTest, AnIllFormedSignatureIsInvalid) {
+  RegisterRequest request = sample::Register();
+  request.signature = TestSignature();
+  pb::RegisterRequest message;
+  const auto fault = [&] { return std::string(FromProto(message).status().message()); };
+  ToProto(request, &message);
+  message.mutable_signature()->mutable_public_key()->pop_back();
+  EXPECT_THAT(fault(), StartsWith("signature.public_key: "));
+  ToProto(request, &message);
+  message.mutable_signature()->mutable_signature()->pop_back();
+  EXPECT_THAT(fault(), StartsWith("signature.signature: "));
+  ToProto(request, &message);
+  message.mutable_signature()->mutable_signed_at()->set_seconds(-1);
+  EXPECT_THAT(fault(), StartsWith("signature.signed_at: "));
+
+  LookupResponse response = sample::Found(1, 0);
+  response.contents[0].signatures.assign(kMaxSignaturesPerContent + 1, TestSignature());
+  pb::LookupResponse lookup;
+  ToProto(response, &lookup);
+  EXPECT_THAT(std::string(FromProto(lookup).status().message()), StartsWith("contents[0].signatures: "));
+}
+
 TEST(ProtoConversionTest, ANegativePageSizeIsInvalid) {
   pb::ListContentsRequest request;
   request.set_page_size(-1);

@@ -161,11 +161,18 @@ v1::FollowRule ToProto(const FollowRule& rule) {
   out.set_glob(rule.glob);
   out.set_keep_versions(rule.keep_versions);
   out.set_output_folder(rule.output_folder);
+  for (const PublicKey& key : rule.trusted.keys()) out.add_trusted_keys(key.ToText());
   return out;
 }
 
-FollowRule FromProto(const v1::FollowRule& rule) {
-  return {rule.glob(), std::max(rule.keep_versions(), 1u), rule.output_folder()};
+absl::StatusOr<FollowRule> FromProto(const v1::FollowRule& rule) {
+  FollowRule out{rule.glob(), std::max(rule.keep_versions(), 1u), rule.output_folder()};
+  for (const std::string& text : rule.trusted_keys()) {
+    const absl::StatusOr<PublicKey> key = PublicKey::Parse(text);
+    const absl::Status added = key.ok() ? out.trusted.Add(*key) : key.status();
+    if (!added.ok()) return absl::InvalidArgumentError(absl::StrCat("trusted_keys: ", added.message()));
+  }
+  return out;
 }
 
 v1::AvailableContent ToProto(const Offer& offer) {
@@ -246,6 +253,7 @@ absl::StatusOr<Agent::Wanted> FromProto(const v1::AddRequest& request) {
         return absl::InvalidArgumentError(absl::StrCat("manifest_file: ", file.status().message()));
       }
       wanted.manifest = std::make_shared<const Manifest>(std::move(file->manifest));
+      wanted.signature = file->signature;
       if (trackers.empty()) trackers = file->trackers;
       break;
     }

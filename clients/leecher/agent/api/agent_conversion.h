@@ -22,7 +22,8 @@ v1::ChunkMap ToProto(const ChunkMap& map);
 
 // A limit of 0 means none.
 SavedLimits FromProto(const v1::Limits& limits);
-FollowRule FromProto(const v1::FollowRule& rule);
+// Errors: INVALID_ARGUMENT for a key that is none.
+absl::StatusOr<FollowRule> FromProto(const v1::FollowRule& rule);
 // Errors: INVALID_ARGUMENT for a rule without a glob or a priority.
 absl::StatusOr<std::vector<SelectionRules::Priority>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::FilePriorityRule>& rules);

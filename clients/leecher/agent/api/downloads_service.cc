@@ -285,7 +285,8 @@ void DownloadsService::AddTo(service::GrpcMethods* methods) {
       }));
   add("Follow",
       For<v1::FollowRequest>([agent](const v1::FollowRequest& request) -> absl::StatusOr<std::string> {
-        SHOAL_RETURN_IF_ERROR(agent->Follow(FromProto(request.rule())));
+        SHOAL_ASSIGN_OR_RETURN(FollowRule rule, FromProto(request.rule()));
+        SHOAL_RETURN_IF_ERROR(agent->Follow(std::move(rule)));
         return v1::FollowResponse().SerializeAsString();
       }));
   add("Unfollow",

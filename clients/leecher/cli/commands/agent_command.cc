@@ -270,9 +270,11 @@ class AgentCommand {
   }
 
   absl::Status Follow() {
+    SHOAL_ASSIGN_OR_RETURN(const TrustedKeys trusted, TrustedKeys::FromWords(options_.trust));
     for (const std::string& glob : options_.subjects) {
       Json rule = {{"glob", glob}, {"keepVersions", options_.keep_versions}};
       if (!options_.output_folder.empty()) rule["outputFolder"] = Absolute(options_.output_folder);
+      for (const PublicKey& key : trusted.keys()) rule["trustedKeys"].push_back(key.ToText());
       SHOAL_RETURN_IF_ERROR(Call("Follow", {{"rule", rule}}).status());
       console_.Say(absl::StrCat("what is published as ", Printable(glob), " is fetched from now on"));
     }
@@ -284,6 +286,8 @@ class AgentCommand {
       console_.Say(absl::StrCat(Printable(Text(rule, "glob")), ", ",
                                 Plural(Number(rule, "keepVersions"), "version"), ", into ",
                                 Printable(Text(rule, "outputFolder"))));
+      for (const Json& key : List(rule, "trustedKeys"))
+        console_.Say(absl::StrCat("  signed by ", Printable(key.get<std::string>())));
     }
     return absl::OkStatus();
   }

@@ -9,10 +9,12 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/content_path.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/content/manifest/signing_key.h"
 #include "shoal/tracking/messages/site.h"
 
 namespace shoal::leecher {
@@ -160,6 +162,21 @@ absl::StatusOr<SelectionRules> Selection(const Words& words) {
   return rules;
 }
 
+// Of keys only their form is checked: files are read later.
+absl::StatusOr<std::vector<std::string>> Trust(const Words& words) {
+  std::vector<std::string> trust;
+  for (const std::string& several : words.trust) {
+    for (absl::string_view word : absl::StrSplit(several, ',')) {
+      if (word.empty()) return absl::InvalidArgumentError("--trust: name a key or a file of keys");
+      const bool is_key = absl::StartsWith(word, "ed25519:");
+      const absl::Status key = is_key ? PublicKey::Parse(word).status() : absl::OkStatus();
+      if (!key.ok()) return About("--trust", key);
+      trust.emplace_back(word);
+    }
+  }
+  return trust;
+}
+
 absl::StatusOr<Command> Get(const Words& words) {
   GetOptions get;
   get.contents = words.contents;
@@ -180,6 +197,7 @@ absl::StatusOr<Command> Get(const Words& words) {
   SHOAL_ASSIGN_OR_RETURN(get.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
   SHOAL_ASSIGN_OR_RETURN(get.selection, Selection(words));
   get.sequential = words.sequential;
+  SHOAL_ASSIGN_OR_RETURN(get.trust, Trust(words));
   if (get.seed.value_or(absl::ZeroDuration()) > absl::ZeroDuration() && !get.serve.listen.has_value()) {
     return absl::InvalidArgumentError("--seed and --listen=none contradict each other");
   }
@@ -207,6 +225,7 @@ absl::StatusOr<Command> Make(const Words& words) {
   make.quiet = words.quiet;
   SHOAL_ASSIGN_OR_RETURN(make.trackers, Trackers(words));
   SHOAL_ASSIGN_OR_RETURN(make.links, Links(words));
+  make.sign_key = words.sign_key;
   if (!words.chunk_size.empty()) {
     const absl::StatusOr<uint64_t> bytes = ParseBytes(words.chunk_size);
     if (!bytes.ok()) return About("--chunk-size", bytes.status());
@@ -245,6 +264,7 @@ absl::StatusOr<Command> SeedPath(const Words& words) {
   SHOAL_ASSIGN_OR_RETURN(seed.trackers, AtLeastOneTracker(words));
   SHOAL_ASSIGN_OR_RETURN(seed.serve, Serve(words));
   SHOAL_ASSIGN_OR_RETURN(seed.links, Links(words));
+  seed.sign_key = words.sign_key;
   SHOAL_ASSIGN_OR_RETURN(seed.limit_up_bytes_per_second, Rate("--limit-up", words.limit_up));
   SHOAL_ASSIGN_OR_RETURN(seed.duration, Time("--for", words.serve_for));
   if (!seed.serve.listen.has_value())
@@ -265,6 +285,7 @@ absl::StatusOr<Command> Agent(const Words& words) {
     return absl::InvalidArgumentError("--follow: name a tracker with --tracker=HOST:PORT");
   }
   agent.keep_versions = words.keep;
+  SHOAL_ASSIGN_OR_RETURN(agent.trust, Trust(words));
   if (words.disk != "none") {
     const absl::StatusOr<uint64_t> bytes = ParseBytes(words.disk);
     if (!bytes.ok()) return About("--disk", bytes.status());
@@ -289,6 +310,7 @@ absl::StatusOr<Command> AgentCommand(const Words& words) {
   command.unix_socket = words.socket;
   command.output_folder = words.output;
   command.keep_versions = words.keep;
+  SHOAL_ASSIGN_OR_RETURN(command.trust, Trust(words));
   command.sequential = words.sequential;
   command.paused = words.paused;
   command.repair = words.repair;
@@ -363,6 +385,8 @@ absl::StatusOr<Command> Interpret(const Words& words) {
       return Save(words);
     case CommandName::kSeed:
       return SeedPath(words);
+    case CommandName::kKey:
+      return Command(KeyOptions{words.subject, words.json});
     case CommandName::kServe:
       return Agent(words);
     case CommandName::kAgent:

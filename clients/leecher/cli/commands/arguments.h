@@ -48,6 +48,7 @@ struct GetOptions {
   std::optional<absl::Duration> seed;
   // The download fails after this long without a byte. Unset: as in DownloadOptions.
   std::optional<absl::Duration> wait;
+  std::vector<std::string> trust;  // keys as text, and files of keys; empty: any publisher
   uint32_t max_peers = 32;
   // For all contents of the process together; RateLimit::kUnlimited: none.
   uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
@@ -83,8 +84,15 @@ struct MakeOptions {
   std::optional<uint32_t> chunk_size_bytes;
   LinkPolicy links = LinkPolicy::kKeepInside;
   std::vector<tracking::TrackerUrl> trackers;
+  std::string sign_key;  // a file; empty: the .shoal file is not signed
   bool json = false;
   bool quiet = false;
+};
+
+// `key`: makes a key to sign with.
+struct KeyOptions {
+  std::string path;
+  bool json = false;
 };
 
 struct SaveOptions {
@@ -104,6 +112,7 @@ struct SeedOptions {
   ServeOptions serve;
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   absl::Duration duration = absl::InfiniteDuration();
+  std::string sign_key;  // a file; empty: what is published is not signed
   bool json = false;
   bool quiet = false;
   std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
@@ -126,6 +135,7 @@ struct AgentOptions {
   std::string token_file;    // empty: none
   std::vector<std::string> http_names;
   std::vector<std::string> follow;  // globs
+  std::vector<std::string> trust;   // as in GetOptions, for all downloads
   uint32_t keep_versions = 1;
   uint64_t disk_budget_bytes = 0;  // 0: none
   ServeOptions serve;
@@ -163,6 +173,7 @@ struct AgentCommandOptions {
   std::string output_folder;                   // add, follow; empty: the agent's
   SelectionRules selection;                    // add, priority
   uint32_t keep_versions = 1;                  // follow
+  std::vector<std::string> trust;              // follow; as in GetOptions
   std::optional<uint64_t> limit_down_bytes_per_second;
   std::optional<uint64_t> limit_up_bytes_per_second;
   bool sequential = false;  // add
@@ -178,9 +189,10 @@ struct HealthCheckOptions {
 };
 
 using Command = std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions,
-                             AgentOptions, AgentCommandOptions, CertsOptions, HealthCheckOptions>;
+                              KeyOptions, AgentOptions, AgentCommandOptions, CertsOptions,
+                              HealthCheckOptions>;
 
-enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kServe, kAgent, kCerts, kHealthCheck };
+enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kKey, kServe, kAgent, kCerts, kHealthCheck };
 
 // The command line and the environment, flag by flag, before they are interpreted. The defaults are those
 // that --help shows.
@@ -201,6 +213,8 @@ struct Words {
   std::string serve_for = "forever";
   std::string chunk_size;
   std::string links = "keep";
+  std::string sign_key;
+  std::vector<std::string> trust;  // each may hold several, separated by commas
   uint32_t max_peers = 32;
   std::string limit_down = "none";
   std::string limit_up = "none";

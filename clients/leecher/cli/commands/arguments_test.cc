@@ -130,6 +130,18 @@ TEST(ArgumentsTest, GlobsAndPriorities) {
   EXPECT_THAT(Refusal(words), HasSubstr("--include"));
 }
 
+TEST(ArgumentsTest, TrustIsKeysAndFiles) {
+  const std::string key = "ed25519:Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+  Words words = Typed(CommandName::kGet);
+  EXPECT_TRUE(InterpretAs<GetOptions>(words).trust.empty());
+  words.trust = {key + ",keys", "/etc/shoal/more"};
+  EXPECT_THAT(InterpretAs<GetOptions>(words).trust, ElementsAre(key, "keys", "/etc/shoal/more"));
+  for (const char* fault : {"", "a,", "ed25519:abc"}) {
+    words.trust = {fault};
+    EXPECT_THAT(Refusal(words), HasSubstr("--trust")) << fault;
+  }
+}
+
 TEST(ArgumentsTest, OnlyManifestFilesWorkWithoutATracker) {
   Words words = Typed(CommandName::kGet);
   words.trackers.clear();

@@ -10,6 +10,7 @@
 #include "clients/leecher/cli/terminal/interrupts.h"
 #include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/session/exit_code.h"
+#include "shoal/content/manifest/signing_key.h"
 #include "shoal/content/publish/manifest_builder.h"
 
 namespace shoal::leecher {
@@ -25,6 +26,7 @@ ExitCode RunMake(const MakeOptions& options);
 ExitCode RunSave(const SaveOptions& options, Interrupts& interrupts);
 ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts);
 ExitCode RunCerts(const CertsOptions& options);
+ExitCode RunKey(const KeyOptions& options);
 // Runs the agent until a signal comes.
 ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts);
 // Sends a command to the agent of this machine.
@@ -37,6 +39,7 @@ ExitCode RunHealthCheck(const HealthCheckOptions& options);
 // Errors:
 //   those of ReadManifestFile
 //   INVALID_ARGUMENT     the file names no tracker, and `options` neither
+//   PERMISSION_DENIED    (kUntrusted) the file has no signature that `options` trust
 //   FAILED_PRECONDITION  several ids begin with it
 absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const GetOptions& options);
 
@@ -48,6 +51,9 @@ absl::Status CheckGetOutput(const GetOptions& options);
 // OK when a .shoal file can be written to `path`: it is free, or an earlier .shoal file, which is replaced.
 // Errors: those of CheckOutputFile; kTargetExists when it is another file, which would be lost.
 absl::Status CheckManifestOutput(const std::string& path);
+
+// Reads the key of --sign or --sign-key; none for an empty path. Errors: those of SigningKey::Read.
+absl::StatusOr<std::optional<SigningKey>> ReadSignKey(const std::string& path);
 
 // As BuildManifest, with a bar on a terminal when it takes long enough to be seen, and names what is left out
 // on stderr. Same errors. `options` has no on_progress.

@@ -218,12 +218,19 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.sequential = options.sequential;
   request.selection = options.selection;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
+  SHOAL_ASSIGN_OR_RETURN(request.trusted, TrustedKeys::FromWords(options.trust));
   if (Classify(content) != ContentWord::kManifestFile) {
     SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers, options.tls));
     return request;
   }
 
   SHOAL_ASSIGN_OR_RETURN(ManifestFile file, ReadManifestFile(content));
+  if (!request.trusted.empty()) {
+    std::vector<PublisherSignature> signers;
+    if (file.signature.has_value()) signers = {*file.signature};
+    const auto* signature = request.trusted.Newest(signers, file.manifest.id(), file.manifest.name());
+    if (signature == nullptr) return UntrustedContent("the file", signers);
+  }
   for (const std::string& text : file.trackers) {
     SHOAL_ASSIGN_OR_RETURN(tracking::TrackerUrl tracker, tracking::TrackerUrl::Parse(text));
     if (std::find(request.trackers.begin(), request.trackers.end(), tracker) == request.trackers.end()) {
@@ -235,6 +242,7 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
                      ErrorCause::kUsage);
   }
   request.content = file.manifest.id();
+  request.signature = file.signature;
   request.manifest = std::make_shared<const Manifest>(std::move(file.manifest));
   return request;
 }

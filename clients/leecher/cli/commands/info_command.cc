@@ -53,6 +53,11 @@ void PrintFiles(const Manifest& manifest, Console& console) {
   Print(table.Render(console.live() ? console.style().width - 2 : 0), console);
 }
 
+void PrintSigner(const PublisherSignature& signature, Console& console) {
+  console.Say(absl::StrCat("  signer  ", signature.key.ToText(), ", ",
+                           absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", signature.time, absl::UTCTimeZone())));
+}
+
 void PrintPeers(const tracking::GetSwarmResponse& swarm, Console& console) {
   const absl::Time now = Clock::Real().Now();
   console.Say(absl::StrCat("  known   for ", FormatAge(swarm.content.first_seen, now)));
@@ -95,10 +100,11 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
   const SwarmView view = ViewSwarm(trackers, file->manifest.id(), options.tls);
   if (options.json) {
     console.Object(JsonInfo(tracking::SummaryOf(file->manifest), &file->manifest, &file->trackers,
-                            view.status.ok() ? &view.swarm : nullptr));
+                            view.status.ok() ? &view.swarm : nullptr, file->signature));
     return console.End(ExitCode::kOk, true);
   }
   PrintSummary(tracking::SummaryOf(file->manifest), console);
+  if (file->signature.has_value()) PrintSigner(*file->signature, console);
   if (!file->trackers.empty()) {
     console.Say(absl::StrCat("  tracker ", Printable(absl::StrJoin(file->trackers, ", "))));
   }
@@ -146,10 +152,12 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
       FetchManifest(request, options.tls, interrupts);
   if (interrupts.signal() != 0) return ExitCodeForSignal(interrupts.signal());
   if (options.json) {
-    console.Object(JsonInfo(summary, manifest.ok() ? manifest->get() : nullptr, nullptr, &view.swarm));
+    console.Object(
+        JsonInfo(summary, manifest.ok() ? manifest->get() : nullptr, nullptr, &view.swarm, std::nullopt));
     return console.End(ExitCode::kOk, true);
   }
   PrintSummary(summary, console);
+  for (const PublisherSignature& signature : view.swarm.content.signatures) PrintSigner(signature, console);
   if (manifest.ok()) {
     PrintFiles(**manifest, console);
     console.Say("");

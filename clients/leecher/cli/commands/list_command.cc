@@ -36,6 +36,10 @@ void PrintTable(const Listing& listing, const std::string& name_contains, Consol
       std::any_of(listing.contents.begin(), listing.contents.end(),
                   [](const tracking::ContentStatus& content) { return content.summary.left_out > 0; });
   if (has_left_out) columns.insert(columns.end() - 1, {"LEFT OUT", Align::kRight});
+  const bool has_signers =
+      std::any_of(listing.contents.begin(), listing.contents.end(),
+                  [](const tracking::ContentStatus& content) { return !content.signatures.empty(); });
+  if (has_signers) columns.push_back({"SIGNER", Align::kLeft});
   TextTable table(std::move(columns));
   const absl::Time now = Clock::Real().Now();
   for (const tracking::ContentStatus& content : listing.contents) {
@@ -49,6 +53,13 @@ void PrintTable(const Listing& listing, const std::string& name_contains, Consol
                                     FormatAge(content.first_seen, now),
                                     console.live() ? summary.id.ShortHex() : summary.id.ToHex()};
     if (has_left_out) row.insert(row.end() - 1, FormatCount(summary.left_out));
+    if (has_signers) {
+      const auto& signers = content.signatures;
+      row.push_back(signers.empty() ? "-"
+                    : signers.size() == 1
+                        ? signers.front().key.ToText()
+                        : absl::StrCat(signers.front().key.ToText(), " +", signers.size() - 1));
+    }
     table.Add(std::move(row));
   }
   bool title = true;

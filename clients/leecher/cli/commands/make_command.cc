@@ -61,11 +61,20 @@ void NameLeftOut(const std::vector<LeftOut>& left_out, Console& console) {
 absl::Status CheckManifestOutput(const std::string& path) {
   SHOAL_RETURN_IF_ERROR(CheckOutputFile(path));
   const absl::Status earlier = ManifestFile::Read(path).status();
-  if (earlier.ok() || absl::IsNotFound(earlier) || absl::IsDataLoss(earlier)) return absl::OkStatus();
+  if (earlier.ok() || absl::IsNotFound(earlier) || absl::IsDataLoss(earlier) ||
+      CauseOf(earlier) == ErrorCause::kUntrusted) {
+    return absl::OkStatus();
+  }
   if (!absl::IsInvalidArgument(earlier)) return earlier;
   return WithCause(absl::AlreadyExistsError(
                        absl::StrCat(path, " is there already and is no .shoal file; name another output")),
                    ErrorCause::kTargetExists);
+}
+
+absl::StatusOr<std::optional<SigningKey>> ReadSignKey(const std::string& path) {
+  if (path.empty()) return std::optional<SigningKey>();
+  SHOAL_ASSIGN_OR_RETURN(SigningKey key, SigningKey::Read(path));
+  return std::optional<SigningKey>(std::move(key));
 }
 
 absl::StatusOr<BuiltManifest> HashWithProgress(const std::string& path, ManifestBuilderOptions options,
@@ -98,6 +107,8 @@ ExitCode RunMake(const MakeOptions& options) {
   Console console(Console::VoiceFor(options.json, options.quiet));
   const absl::StatusOr<std::string> output = OutputOf(options);
   if (!output.ok()) return console.Fail(output.status(), ExitCodeFor(output.status()));
+  const absl::StatusOr<std::optional<SigningKey>> sign_key = ReadSignKey(options.sign_key);
+  if (!sign_key.ok()) return console.Fail(sign_key.status(), ExitCodeFor(sign_key.status()));
   ManifestBuilderOptions builder;
   builder.chunk_size_bytes = options.chunk_size_bytes;
   builder.links = options.links;
@@ -107,15 +118,19 @@ ExitCode RunMake(const MakeOptions& options) {
 
   ManifestFile file{std::move(built->manifest), {}};
   for (const tracking::TrackerUrl& tracker : options.trackers) file.trackers.push_back(tracker.ToString());
+  if (sign_key->has_value()) {
+    file.signature = PublisherSignature::Make(**sign_key, summary.id, summary.name, Clock::Real().Now());
+  }
   const absl::Status written = file.Write(*output);
   if (!written.ok()) return console.Fail(written, ExitCodeFor(written));
 
-  console.Object(JsonMade(summary, *output, built->left_out));
+  console.Object(JsonMade(summary, *output, built->left_out, file.signature));
   console.Headline(Printable(*output));
   console.Say(absl::StrCat("  id      ", summary.id.ToHex()));
   console.Say(absl::StrCat("  size    ", FormatBytes(summary.length_bytes), " in ",
                            Plural(summary.file_count, "file"), ", ", Plural(summary.chunk_count, "chunk"),
                            " of ", FormatBytes(summary.chunk_size_bytes)));
+  if (file.signature.has_value()) console.Say(absl::StrCat("  signer  ", file.signature->key.ToText()));
   if (file.trackers.empty()) {
     console.Say(
         "  The file names no tracker, so `get` needs --tracker with it; `make --tracker=URL` adds one.");

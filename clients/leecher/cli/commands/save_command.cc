@@ -53,7 +53,7 @@ ExitCode RunSave(const SaveOptions& options, Interrupts& interrupts) {
                         ExitCodeFor(saved.status(), interrupts.signal()));
   }
   const tracking::ContentSummary summary = tracking::SummaryOf(saved->file.manifest);
-  console.Object(JsonMade(summary, saved->path, {}));
+  console.Object(JsonMade(summary, saved->path, {}, std::nullopt));
   console.Headline(Printable(saved->path));
   console.Say(absl::StrCat("  id      ", summary.id.ToHex()));
   console.Say(absl::StrCat("  size    ", FormatBytes(summary.length_bytes), " in ",

@@ -7,6 +7,8 @@
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/session/downloads.h"
+#include "shoal/base/clock.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/content/publish/folder_source.h"
 
 namespace shoal::leecher {
@@ -15,6 +17,8 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, options.quiet));
   absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options.serve.grpc);
   if (!health.ok()) return console.Fail(health.status(), ExitCode::kOther);
+  absl::StatusOr<std::optional<SigningKey>> sign_key = ReadSignKey(options.sign_key);
+  if (!sign_key.ok()) return console.Fail(sign_key.status(), ExitCodeFor(sign_key.status()));
   ManifestBuilderOptions builder;
   builder.links = options.links;
   absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, builder, console);
@@ -36,11 +40,15 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   if (!http.ok()) return console.Fail(http.status(), ExitCode::kOther);
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));
+  std::optional<PublisherSignature> signature;
+  if (sign_key->has_value()) {
+    signature = PublisherSignature::Make(**sign_key, manifest->id(), manifest->name(), Clock::Real().Now());
+  }
   interrupts.Catch();
   reseeder.Publish(
       std::make_shared<const FolderSource>(manifest, built->root, std::move(built->stamps), Clock::Real(),
                                            /*file_name=*/"", built->links, built->left_out.size()),
-      options.trackers);
+      options.trackers, signature);
   console.Say(absl::StrCat("id ", manifest->id().ToHex()));
   const bool kept = ServeOn(reseeder, {manifest->name()}, options.duration, messages, console, interrupts);
   return console.End(kept ? ExitCode::kOk : ExitCode::kOther);

@@ -24,6 +24,10 @@ void Merge(const tracking::ContentStatus& seen, tracking::ContentStatus& known) 
   known.first_seen = std::min(known.first_seen, seen.first_seen);
   known.seeders = std::max(known.seeders, seen.seeders);
   known.leechers = std::max(known.leechers, seen.leechers);
+  for (const PublisherSignature& signature : seen.signatures) {
+    if (std::find(known.signatures.begin(), known.signatures.end(), signature) == known.signatures.end())
+      known.signatures.push_back(signature);
+  }
 }
 
 void Add(const tracking::ContentStatus& seen, std::vector<tracking::ContentStatus>& contents) {

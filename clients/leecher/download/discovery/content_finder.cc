@@ -11,6 +11,8 @@ namespace {
 
 // How long to wait for the other trackers after the first one knew a name.
 constexpr absl::Duration kMomentForOthers = absl::Milliseconds(700);
+// A person who trusts nobody's content there is told so, however long they would wait for one that is unknown.
+constexpr absl::Duration kUntrustedPatience = absl::Seconds(10);
 
 bool IsWarmingUp(const absl::StatusOr<tracking::LookupResponse>& response) {
   const absl::Duration left = response.ok() ? response->warming_up : tracking::WarmUpOf(response.status());
@@ -20,12 +22,14 @@ bool IsWarmingUp(const absl::StatusOr<tracking::LookupResponse>& response) {
 }  // namespace
 
 ContentFinder::ContentFinder(tracking::ContentKey wanted, size_t trackers, const FindingPatience& patience,
-                             absl::Duration now)
-    : by_name_(std::holds_alternative<std::string>(wanted)),
+                             absl::Duration now, TrustedKeys trusted)
+    : wanted_(std::move(wanted)),
       patience_(patience),
       began_(now),
       heard_(trackers, Heard::kNothing),
-      peers_(trackers) {}
+      trusted_(std::move(trusted)),
+      peers_(trackers),
+      peers_of_(trackers) {}
 
 void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response,
                            absl::Duration now) {
@@ -38,40 +42,87 @@ void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::Lookup
     heard_[tracker] = IsWarmingUp(response) ? Heard::kWarmingUp : Heard::kUnknown;
     return;
   }
+  bool known = false;
+  for (const tracking::ContentStatus& content : response->contents) {
+    if (trusted_.empty()) {
+      Add(content, candidates_);
+    } else if (const PublisherSignature* const signature = Newest(content)) {
+      tracking::ContentStatus candidate = content;
+      candidate.signatures = {*signature};
+      Add(candidate, candidates_);
+    } else {
+      Add(content, untrusted_);
+      continue;
+    }
+    known = true;
+  }
+  if (!known) {
+    heard_[tracker] = IsWarmingUp(response) ? Heard::kWarmingUp : Heard::kUnknown;
+    return;
+  }
   heard_[tracker] = Heard::kKnown;
   if (!first_known_.has_value()) first_known_ = now;
-  for (const tracking::ContentStatus& content : response->contents) {
-    const auto same = std::find_if(
-        candidates_.begin(), candidates_.end(),
-        [&](const tracking::ContentStatus& other) { return other.summary.id == content.summary.id; });
-    if (same == candidates_.end()) {
-      candidates_.push_back(content);
-    } else {  // the same peers, as another tracker counts them
-      same->first_seen = std::min(same->first_seen, content.first_seen);
-      same->seeders = std::max(same->seeders, content.seeders);
-      same->leechers = std::max(same->leechers, content.leechers);
-    }
-  }
   std::sort(candidates_.begin(), candidates_.end(),
-            [](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
-              return a.first_seen > b.first_seen;
+            [this](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
+              return TimeOf(a) > TimeOf(b);
             });
   peers_[tracker] = response->peers;
+  peers_of_[tracker] = response->contents.front().summary.id;
+}
+
+void ContentFinder::Add(const tracking::ContentStatus& content,
+                        std::vector<tracking::ContentStatus>& contents) {
+  const auto same = std::find_if(contents.begin(), contents.end(), [&](const tracking::ContentStatus& other) {
+    return other.summary.id == content.summary.id;
+  });
+  if (same == contents.end()) {
+    contents.push_back(content);
+    return;
+  }
+  // The same peers, as another tracker counts them.
+  same->first_seen = std::min(same->first_seen, content.first_seen);
+  same->seeders = std::max(same->seeders, content.seeders);
+  same->leechers = std::max(same->leechers, content.leechers);
+  const auto newest = [](const tracking::ContentStatus& of) {
+    absl::Time time = absl::InfinitePast();
+    for (const PublisherSignature& signature : of.signatures) time = std::max(time, signature.time);
+    return time;
+  };
+  if (newest(content) > newest(*same)) same->signatures = content.signatures;
+}
+
+const PublisherSignature* ContentFinder::Newest(const tracking::ContentStatus& content) const {
+  // A tracker may lie: what it answers with is signed, and is another content of that publisher.
+  const auto* const name = std::get_if<std::string>(&wanted_);
+  const auto* const id = std::get_if<ContentId>(&wanted_);
+  const bool wanted =
+      (name == nullptr || *name == content.summary.name) && (id == nullptr || *id == content.summary.id);
+  return wanted ? trusted_.Newest(content.signatures, content.summary.id, content.summary.name) : nullptr;
+}
+
+absl::Time ContentFinder::TimeOf(const tracking::ContentStatus& candidate) const {
+  return trusted_.empty() ? candidate.first_seen : candidate.signatures.front().time;
 }
 
 ContentFinder::Verdict ContentFinder::Decide(absl::Duration now) const {
   const bool all_heard = std::find(heard_.begin(), heard_.end(), Heard::kNothing) == heard_.end();
   if (!candidates_.empty()) {
-    if (by_name_ && !all_heard && now < *first_known_ + kMomentForOthers) return Verdict::kOpen;
-    return candidates_.size() == 1 ? Verdict::kFound : Verdict::kAmbiguous;
+    const bool by_name = std::holds_alternative<std::string>(wanted_);
+    if (by_name && !all_heard && now < *first_known_ + kMomentForOthers) return Verdict::kOpen;
+    // When it was signed is the publisher's word; when it was first seen is nobody's.
+    const bool clear =
+        candidates_.size() == 1 || (!trusted_.empty() && TimeOf(candidates_[0]) > TimeOf(candidates_[1]));
+    return clear ? Verdict::kFound : Verdict::kAmbiguous;
   }
   const bool unknown = trackers_unknowing() > 0;
   absl::Duration patience = patience_.unreachable;
   if (unknown) patience = trackers_warming_up() > 0 ? patience_.warming_up : patience_.unknown;
+  if (!untrusted_.empty()) patience = std::min(patience, kUntrustedPatience);
   // Without patience all have their one chance: each lookup ends with a response or a timeout.
   const bool impatient = patience_.unreachable == absl::ZeroDuration();
   if (!all_heard && (impatient || now < began_ + patience_.unreachable)) return Verdict::kOpen;
   if (now < began_ + patience) return Verdict::kOpen;
+  if (!untrusted_.empty()) return Verdict::kUntrusted;
   return unknown ? Verdict::kNotFound : Verdict::kUnreachable;
 }
 

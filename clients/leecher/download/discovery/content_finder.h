@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::leecher {
@@ -26,19 +27,23 @@ struct FindingPatience {
 // knows it. A name is found when every tracker has responded or failed once (or a moment after the first one
 // that knew it, so that an unreachable tracker causes no delay), and all mean the same content.
 //
+// With trusted keys only contents count that one of them signed, and a name means the one that was signed last; others
+// are as good as unknown, but for the verdict.
+//
 // Pure: `now` is Clock::Uptime(). One thread.
 class ContentFinder {
  public:
   enum class Verdict {
-    kOpen,         // not known yet
-    kFound,        // found(): the content, with the peers reported so far
-    kAmbiguous,    // candidates(): several contents have that name
-    kNotFound,     // every reachable tracker says so, and the patience is over
+    kOpen,       // not known yet
+    kFound,      // found(): the content, with the peers reported so far
+    kAmbiguous,  // candidates(): several contents have that name
+    kUntrusted,  // there are contents, untrusted(), none that a trusted publisher signed; the patience is over
+    kNotFound,   // every reachable tracker says so, and the patience is over
     kUnreachable,  // no tracker responded within the patience
   };
 
   ContentFinder(tracking::ContentKey wanted, size_t trackers, const FindingPatience& patience,
-                absl::Duration now);
+                absl::Duration now, TrustedKeys trusted = {});
 
   void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response, absl::Duration now);
   Verdict Decide(absl::Duration now) const;
@@ -47,22 +52,43 @@ class ContentFinder {
   uint32_t trackers_unknowing() const;
   uint32_t trackers_warming_up() const;
   const tracking::ContentSummary& found() const { return candidates_.front().summary; }
+  // Who published found(): a signature that was verified. Null without trusted keys.
+  const PublisherSignature* signature() const {
+    return trusted_.empty() ? nullptr : &candidates_.front().signatures.front();
+  }
+  // Whether a content is one that may be fetched: with trusted keys, one that is what was asked for, as one of these
+  // signed it.
+  bool Trusts(const tracking::ContentStatus& content) const { return trusted_.empty() || Newest(content); }
   const std::vector<tracking::ContentStatus>& candidates() const { return candidates_; }  // newest first
+  const std::vector<tracking::ContentStatus>& untrusted() const { return untrusted_; }
   // Of found(), as a tracker reported them.
-  const std::vector<tracking::PeerInfo>& peers(size_t tracker) const { return peers_[tracker]; }
+  std::vector<tracking::PeerInfo> peers(size_t tracker) const {
+    return peers_of_[tracker] == found().id ? peers_[tracker] : std::vector<tracking::PeerInfo>();
+  }
   const absl::Status& last_failure() const { return last_failure_; }
 
  private:
   enum class Heard { kNothing, kFailure, kUnknown, kWarmingUp, kKnown };
 
+  // Adds a content to `contents`, or what a tracker says of it to what others said.
+  static void Add(const tracking::ContentStatus& content, std::vector<tracking::ContentStatus>& contents);
+  // With trusted keys: the newest signature of one of these, null for another content than was asked for.
+  const PublisherSignature* Newest(const tracking::ContentStatus& content) const;
+  // With trusted keys: when their owners last signed a candidate. Otherwise: when it was first seen.
+  absl::Time TimeOf(const tracking::ContentStatus& candidate) const;
+
   uint32_t Count(Heard heard) const;
 
-  const bool by_name_;
+  const tracking::ContentKey wanted_;
   const FindingPatience patience_;
   const absl::Duration began_;
   std::vector<Heard> heard_;
+  const TrustedKeys trusted_;
+  // Newest first. With trusted keys, each has the newest signature of these alone.
   std::vector<tracking::ContentStatus> candidates_;
+  std::vector<tracking::ContentStatus> untrusted_;
   std::vector<std::vector<tracking::PeerInfo>> peers_;  // by tracker
+  std::vector<ContentId> peers_of_;                     // whose peers these are, by tracker
   std::optional<absl::Duration> first_known_;
   absl::Status last_failure_;
 };

@@ -29,6 +29,7 @@ absl::StatusOr<tracking::LookupResponse> Knows(std::vector<uint8_t> contents) {
   for (const uint8_t n : contents) {
     tracking::ContentStatus content;
     content.summary.id = IdOf(n);
+    content.summary.name = "name";
     content.first_seen = absl::FromUnixSeconds(n);
     content.seeders = n;
     response.contents.push_back(content);
@@ -134,6 +135,79 @@ TEST(ContentFinder, GathersPeersAndCandidates) {
   finder.Answer(2, Knows({1, 5}), kStart);
   ASSERT_EQ(finder.candidates().size(), 2u);
   EXPECT_EQ(finder.candidates()[0].summary.id, IdOf(5)) << "the newest first";
+}
+
+// --- With trusted keys
+
+SigningKey KeyOf(char n) {
+  return *SigningKey::FromSeed(AsBytes(std::string(32, n)));
+}
+
+TrustedKeys TrustA() {
+  TrustedKeys trusted;
+  EXPECT_TRUE(trusted.Add(KeyOf('a').public_key()).ok());
+  return trusted;
+}
+
+// As Knows, with each content signed by `key` at the second of its number.
+absl::StatusOr<tracking::LookupResponse> KnowsSigned(char key, std::vector<uint8_t> contents) {
+  auto response = Knows(std::move(contents));
+  for (tracking::ContentStatus& content : response->contents) {
+    content.signatures = {PublisherSignature::Make(KeyOf(key), content.summary.id, content.summary.name,
+                                                   absl::FromUnixSeconds(content.seeders))};
+  }
+  return response;
+}
+
+TEST(ContentFinder, OnlyTrustedContentsCount) {
+  ContentFinder finder(tracking::ContentKey(std::string("name")), 2, kUsual, kStart, TrustA());
+  finder.Answer(0, KnowsSigned('x', {7}), kStart);
+  finder.Answer(1, KnowsSigned('a', {3}), kStart);
+  ASSERT_EQ(finder.Decide(kStart), Verdict::kFound);
+  EXPECT_EQ(finder.found().id, IdOf(3));
+  EXPECT_EQ(finder.signature()->key, KeyOf('a').public_key());
+  EXPECT_TRUE(finder.peers(0).empty()) << "they are of the other content";
+  EXPECT_EQ(finder.peers(1).size(), 1u);
+  EXPECT_FALSE(finder.Trusts(KnowsSigned('x', {7})->contents[0]));
+  EXPECT_TRUE(finder.Trusts(KnowsSigned('a', {8})->contents[0]));
+}
+
+TEST(ContentFinder, ANameMeansWhatWasSignedLast) {
+  ContentFinder finder(tracking::ContentKey(std::string("name")), 1, kUsual, kStart, TrustA());
+  finder.Answer(0, KnowsSigned('a', {3, 5, 4}), kStart);
+  ASSERT_EQ(finder.Decide(kStart), Verdict::kFound);
+  EXPECT_EQ(finder.found().id, IdOf(5));
+}
+
+TEST(ContentFinder, UntrustedContentsAreReportedAfterAWhile) {
+  for (const bool by_name : {true, false}) {
+    const absl::Duration forever = absl::InfiniteDuration();
+    const auto key = by_name ? tracking::ContentKey(std::string("name")) : tracking::ContentKey(IdOf(7));
+    ContentFinder finder(key, 1, {forever, forever, forever}, kStart, TrustA());
+    finder.Answer(0, KnowsSigned('x', {7}), kStart);
+    EXPECT_EQ(finder.Decide(kStart), Verdict::kOpen) << "its publisher may come";
+    EXPECT_EQ(finder.Decide(kStart + absl::Seconds(10)), Verdict::kUntrusted);
+    EXPECT_EQ(finder.untrusted().size(), 1u);
+    finder.Answer(0, KnowsSigned('a', {7}), kStart);
+    EXPECT_EQ(finder.Decide(kStart), Verdict::kFound);
+  }
+}
+
+TEST(ContentFinder, AnotherContentOfATrustedPublisherIsNotTaken) {
+  ContentFinder by_name(tracking::ContentKey(std::string("other")), 1, kUsual, kStart, TrustA());
+  by_name.Answer(0, KnowsSigned('a', {7}), kStart);
+  EXPECT_EQ(by_name.Decide(kStart), Verdict::kUntrusted);
+  ContentFinder by_id(tracking::ContentKey(IdOf(8)), 1, kUsual, kStart, TrustA());
+  by_id.Answer(0, KnowsSigned('a', {7}), kStart);
+  EXPECT_EQ(by_id.Decide(kStart), Verdict::kUntrusted);
+}
+
+TEST(ContentFinder, AForgedSignatureIsNotTrusted) {
+  auto forged = KnowsSigned('x', {7});
+  forged->contents[0].signatures[0].key = KeyOf('a').public_key();
+  ContentFinder finder(tracking::ContentKey(IdOf(7)), 1, kUsual, kStart, TrustA());
+  finder.Answer(0, forged, kStart);
+  EXPECT_EQ(finder.Decide(kStart), Verdict::kUntrusted);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/stream/upload/upload_ledger.h"
@@ -34,6 +36,10 @@ struct DownloadOptions {
   tracking::ContentKey content;
   std::shared_ptr<const Manifest> manifest;    // null: fetched from the first peer that sends a valid one
   std::vector<tracking::TrackerUrl> trackers;  // at least one
+  // Without `manifest`: only a content that one of these signed is fetched; none: any.
+  TrustedKeys trusted;
+  // Who published `manifest`, as its .shoal file says; verified.
+  std::optional<PublisherSignature> signature;
   std::string output_folder;
   // The path of a content that is a single file, instead of its name in `output_folder`. Empty: none.
   std::string output_file;
@@ -55,7 +61,10 @@ struct DownloadOptions {
   // The callbacks are called on the download's loop and must not block. Each may be empty.
 
   // The store is open: what it holds, to be served to others. Called before each DownloadStarted.
-  std::function<void(std::shared_ptr<const ChunkSource> source)> on_opened;
+  // `signature`: who published it, if that is known.
+  std::function<void(std::shared_ptr<const ChunkSource> source,
+                     const std::optional<PublisherSignature>& signature)>
+      on_opened;
   // What on_opened received is about to be removed from the disk. Called after ContentReplaced.
   std::function<void(const std::shared_ptr<const ChunkSource>& source)> on_discarded;
   // Chunks that source() holds from now on, so that a chunk server can announce them. Called often.
