@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "services/tracker/access/token_table.h"
 #include "services/tracker/state_file/state_file.h"
 #include "services/tracker/tracker.h"
 #include "services/tracker/tracker_limits.h"
@@ -15,6 +16,7 @@
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/net/interface_addresses.h"
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
@@ -46,6 +48,8 @@ Examples:
       removes silent peers after ten seconds; log lines as JSON
   shoal-tracker --state=/var/lib/shoal/tracker.state --limits=/etc/shoal/limits
       keeps its peers over a restart; SIGHUP reads the limits file again
+  shoal-tracker --tokens=/etc/shoal/tokens
+      only those with a token may publish, fetch and list
   shoal-tracker --rate-per-address=200 --max-leases=1000000
       limits the calls of one address, and the number of leases
   shoal-tracker --health-check
@@ -65,6 +69,8 @@ struct Flags {
   std::string bittorrent_interval = "5m";
   std::string limits_file;
   std::string state;
+  std::string tokens;
+  bool open_bittorrent = false;
   shoal::tracker::TrackerLimits limits;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -107,6 +113,12 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
   options.limits = flags.limits;
   if (!flags.limits_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(options.limits, shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits));
+  }
+  options.tokens_file = flags.tokens;
+  options.open_bittorrent = flags.open_bittorrent;
+  if (!flags.tokens.empty()) {
+    const auto tokens = shoal::tracker::TokenTable::Read(flags.tokens);
+    if (!tokens.ok()) return Named("--tokens", tokens.status());
   }
   options.state_file = flags.state;
   if (!flags.state.empty()) {
@@ -194,6 +206,14 @@ void TellListeners(const Flags& flags, const Tracker::Options& options, const Tr
   std::fflush(stdout);
 }
 
+// Says that there are no tokens, where that is of interest: on a listener that other machines reach.
+void TellWhoMayPublish(const Tracker::Options& options, const Tracker& tracker) {
+  if (!options.tokens_file.empty() || shoal::net::IsLoopback(options.grpc.ip)) return;
+  const std::string at = shoal::Endpoint{options.grpc.ip, tracker.grpc_port()}.ToString();
+  shoal::service::LogInfo(
+      absl::StrCat("anyone who reaches ", at, " can publish here (no --tokens); see docs/security.md"));
+}
+
 // Applies the file's log level, or else the flag's. Requires: the flag is valid.
 void UseLogLevel(const Flags& flags, const shoal::tracker::TrackerLimits& limits) {
   shoal::service::SetLogLevel(limits.log_level ? *limits.log_level
@@ -230,12 +250,15 @@ int RunTracker(const Flags& flags) {
   if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
 
   TellListeners(flags, *options, **tracker);
+  TellWhoMayPublish(*options, **tracker);
   NoteNotice(shoal::service::NotifyReady());
 
   int signal = signals.Wait();
   // Without a file to read again SIGHUP has its usual meaning: the terminal is gone.
-  for (; signal == SIGHUP && !flags.limits_file.empty(); signal = signals.Wait()) {
-    ReloadLimits(flags, tracker->get());
+  const bool has_files = !flags.limits_file.empty() || !flags.tokens.empty();
+  for (; signal == SIGHUP && has_files; signal = signals.Wait()) {
+    if (!flags.limits_file.empty()) ReloadLimits(flags, tracker->get());
+    (*tracker)->ReloadTokens();
   }
   shoal::service::LogInfo("stopping", {{"signal", shoal::service::SignalName(signal)}});
   NoteNotice(shoal::service::NotifyStopping());
@@ -297,6 +320,15 @@ int main(int argc, char** argv) {
          "again")
       ->envname("SHOAL_LIMITS")
       ->type_name("FILE");
+  app.add_option(
+         "--tokens", flags.tokens,
+         "Admits only those with a token of this file (`shoal token` makes its lines); read again when "
+         "it changes, and with SIGHUP")
+      ->envname("SHOAL_TOKENS")
+      ->type_name("FILE");
+  app.add_flag("--open-bittorrent", flags.open_bittorrent,
+               "Admits BitTorrent clients beside --tokens; they have no token")
+      ->envname("SHOAL_OPEN_BITTORRENT");
   for (const shoal::tracker::LimitName& limit : shoal::tracker::LimitNames()) {
     app.add_option_function<std::string>(
            absl::StrCat("--", limit.name),

@@ -27,12 +27,16 @@ class Tracker {
     // Keeps the state from one run to the next; empty: it is not kept. A file that can't be used is logged
     // and renamed (".unusable" is appended), and the tracker starts empty.
     std::string state_file;
-    std::string version;       // for people
-    uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
+    // The tokens of those who are admitted, see TokenTable; read again when it changes. Empty: everyone is
+    // admitted.
+    std::string tokens_file;
+    bool open_bittorrent = false;  // BitTorrent clients, which have no tokens, are admitted beside tokens
+    std::string version;           // for people
+    uint32_t udp_sockets = 0;      // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
 
-  // Errors: UNAVAILABLE with the address when one can't be bound; then nothing runs.
+  // Errors: UNAVAILABLE with the address when one can't be bound; those of TokenTable::Read. Then nothing runs.
   static absl::StatusOr<std::unique_ptr<Tracker>> Start(const Options& options);
   virtual ~Tracker() = default;  // Stop with no grace
 
@@ -42,6 +46,9 @@ class Tracker {
 
   // Takes effect for later calls. Ignores the log level, which the program applies.
   virtual void SetLimits(const TrackerLimits& limits) = 0;
+
+  // Reads the tokens file again, even if it looks the same, and logs what came of it. No effect without one.
+  virtual void ReloadTokens() = 0;
 
   // Health becomes NOT_SERVING, watch streams end, and calls in flight have `grace` to finish. Then writes
   // the state file, if there is one. Idempotent; blocks until done.

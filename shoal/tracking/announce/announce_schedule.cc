@@ -21,6 +21,7 @@ Blame BlameOf(absl::StatusCode code) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
+    case absl::StatusCode::kPermissionDenied:  // a token may get further rights and names
       return Blame::kContentForNow;
     default:
       return Blame::kTracker;

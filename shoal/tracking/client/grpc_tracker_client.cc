@@ -51,8 +51,11 @@ std::string ReasonIn(const std::string& message) {
 
 class GrpcTrackerClient final : public TrackerClient {
  public:
-  explicit GrpcTrackerClient(const TrackerUrl& url)
-      : url_(url), channel_(MakeChannel(url)), stub_(pb::TrackerService::NewStub(channel_)) {}
+  GrpcTrackerClient(const TrackerUrl& url, const std::string& token)
+      : url_(url),
+        authorization_(token.empty() ? "" : absl::StrCat("Bearer ", token)),
+        channel_(MakeChannel(url)),
+        stub_(pb::TrackerService::NewStub(channel_)) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
     return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
@@ -104,7 +107,7 @@ class GrpcTrackerClient final : public TrackerClient {
     for (size_t i = 0; i < requests.size(); ++i) {
       pb::LookupRequest request;
       ToProto(requests[i], &request);
-      calls[i].context.set_deadline(deadline);
+      Prepare(&calls[i].context, deadline);
       calls[i].reader = stub_->AsyncLookup(&calls[i].context, request, &queue);
       calls[i].reader->Finish(&calls[i].response, &calls[i].status, &calls[i]);
     }
@@ -146,10 +149,15 @@ class GrpcTrackerClient final : public TrackerClient {
     const auto now = std::chrono::system_clock::now();
     HelpReconnecting(now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
     grpc::ClientContext context;
-    context.set_deadline(now + absl::ToChronoMilliseconds(timeout));
+    Prepare(&context, now + absl::ToChronoMilliseconds(timeout));
     ProtoResponse proto_response;
     const grpc::Status status = ((*stub_).*method)(&context, proto_request, &proto_response);
     return Outcome(context, status, proto_response);
+  }
+
+  void Prepare(grpc::ClientContext* context, std::chrono::system_clock::time_point deadline) const {
+    context->set_deadline(deadline);
+    if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
   }
 
   // After an outage gRPC connects again, but looks at the new connection once in five seconds while no call
@@ -210,19 +218,25 @@ class GrpcTrackerClient final : public TrackerClient {
   }
 
   const TrackerUrl url_;
+  const std::string authorization_;  // empty: none
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<pb::TrackerService::Stub> stub_;
 };
 
 }  // namespace
 
-std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url) {
-  return std::make_unique<GrpcTrackerClient>(url);
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url, const std::string& token) {
+  return std::make_unique<GrpcTrackerClient>(url, token);
+}
+
+std::unique_ptr<TrackerClient> MakeTrackerClientWithToken(const TrackerUrl& url, const std::string& token) {
+  if (url.protocol != TrackerUrl::Protocol::kUdp) return MakeGrpcTrackerClient(url, token);
+  return MakeUdpTrackerClient(url,
+                              [token](const TrackerUrl& grpc) { return MakeGrpcTrackerClient(grpc, token); });
 }
 
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
-  if (url.protocol == TrackerUrl::Protocol::kUdp) return MakeUdpTrackerClient(url, MakeGrpcTrackerClient);
-  return MakeGrpcTrackerClient(url);
+  return MakeTrackerClientWithToken(url, "");
 }
 
 }  // namespace shoal::tracking

@@ -58,11 +58,14 @@ class TrackerClient {
 // Returns: a client for `url`, which connects when it is first used: MakeUdpTrackerClient for udp://, and
 // MakeGrpcTrackerClient otherwise.
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url);
+// The same, for a tracker that asks for a token: calls over gRPC carry it ("authorization: Bearer TOKEN"),
+// datagrams never do. Empty: none.
+std::unique_ptr<TrackerClient> MakeTrackerClientWithToken(const TrackerUrl& url, const std::string& token);
 
 // Returns: a client over gRPC. A call fails at once when nothing listens. After an outage it reconnects
 // within five seconds of the tracker's return. It ignores the proxy settings of the environment: most
 // trackers are on the local network.
-std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url);
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url, const std::string& token);
 
 // Returns: a client over datagrams. It retries a request after 250 ms, then after twice as long each time,
 // until `timeout`; after three port-unreachable errors in a row the tracker is UNAVAILABLE. A heartbeat or
