@@ -87,7 +87,7 @@ class SeederImpl final : public Seeder, public CatalogListener {
   void LogSent(const ContentId& id, const std::string& name) const;
 
   Options options_;
-  const PeerId self_ = RandomPeerId();
+  const PeerIdentity self_ = PeerIdentity::Random();
   net::EventLoopGroup loops_;
   const std::shared_ptr<Catalog> catalog_;
   std::unique_ptr<stream::ChunkServer> server_;
@@ -118,7 +118,7 @@ absl::Status SeederImpl::Open() {
   SHOAL_RETURN_IF_ERROR(FileDescriptor::Open(options_.share, O_RDONLY | O_DIRECTORY).status());
   stream::ChunkServer::Options serving;
   serving.listen = options_.listen;
-  serving.self = self_;
+  serving.self = self_.id();
   if (options_.tls != nullptr) serving.transports = net::TlsTransports(options_.tls);
   serving.max_sessions = options_.max_uploads;
   serving.parallel_uploads = options_.parallel_uploads;
@@ -145,7 +145,7 @@ absl::Status SeederImpl::Open() {
         options_.limit_up_bytes_per_second == net::RateLimit::kUnlimited
             ? service::LogValue("none")
             : service::LogValue::BytesPerSecond(static_cast<double>(options_.limit_up_bytes_per_second))},
-       {"peer", self_.ToHex()},
+       {"peer", self_.id().ToHex()},
        {"advertise", absl::StrJoin(advertised.endpoints, ", ",
                                    [](std::string* out, const Endpoint& endpoint) {
                                      out->append(endpoint.ip.is_unspecified() ? "as trackers see this machine"

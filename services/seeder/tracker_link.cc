@@ -14,7 +14,7 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(3);
 
 }  // namespace
 
-TrackerLink::TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self,
+TrackerLink::TrackerLink(std::unique_ptr<tracking::TrackerClient> client, const PeerIdentity& self,
                          const std::vector<Endpoint>& endpoints, const std::string& site)
     : url_(client->url().ToString()) {
   tracking::Announcer::Options options;

@@ -13,7 +13,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
-#include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/announce/announcer.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -26,7 +26,7 @@ namespace shoal::seeder {
 // Thread safety: methods are thread-safe.
 class TrackerLink {
  public:
-  TrackerLink(std::unique_ptr<tracking::TrackerClient> client, PeerId self,
+  TrackerLink(std::unique_ptr<tracking::TrackerClient> client, const PeerIdentity& self,
               const std::vector<Endpoint>& endpoints, const std::string& site);
 
   tracking::Announcer& announcer() { return *announcer_; }

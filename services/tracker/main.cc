@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "services/tracker/access/token_table.h"
 #include "services/tracker/registry/reserved_names.h"
 #include "services/tracker/state_file/state_file.h"
 #include "services/tracker/tracker.h"
@@ -17,6 +18,7 @@
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/net/interface_addresses.h"
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
@@ -49,6 +51,8 @@ Examples:
       removes silent peers after ten seconds; log lines as JSON
   shoal-tracker --state=/var/lib/shoal/tracker.state --limits=/etc/shoal/limits
       keeps its peers over a restart; SIGHUP reads the limits file again
+  shoal-tracker --tokens=/etc/shoal/tokens
+      only those with a token may publish, fetch and list
   shoal-tracker --rate-per-address=200 --max-leases=1000000
       limits the calls of one address, and the number of leases
   shoal-tracker --tls-cert=cert.pem --tls-key=key.pem --tls-ca=ca.pem
@@ -72,6 +76,8 @@ struct Flags {
   std::string state;
   bool trusts_addresses = false;
   std::string reserve_file;
+  std::string tokens;
+  bool open_bittorrent = false;
   shoal::tracker::TrackerLimits limits;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -129,6 +135,12 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
   options.limits = flags.limits;
   if (!flags.limits_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(options.limits, shoal::tracker::ReadLimitsFile(flags.limits_file, flags.limits));
+  }
+  options.tokens_file = flags.tokens;
+  options.open_bittorrent = flags.open_bittorrent;
+  if (!flags.tokens.empty()) {
+    const auto tokens = shoal::tracker::TokenTable::Read(flags.tokens);
+    if (!tokens.ok()) return Named("--tokens", tokens.status());
   }
   if (!flags.reserve_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(options.reserved, ReadReserved(flags));
@@ -227,6 +239,14 @@ void TellListeners(const Flags& flags, const Tracker::Options& options, const Tr
   std::fflush(stdout);
 }
 
+// Says that there are no tokens, where that is of interest: on a listener that other machines reach.
+void TellWhoMayPublish(const Tracker::Options& options, const Tracker& tracker) {
+  if (!options.tokens_file.empty() || shoal::net::IsLoopback(options.grpc.ip)) return;
+  const std::string at = shoal::Endpoint{options.grpc.ip, tracker.grpc_port()}.ToString();
+  shoal::service::LogInfo(
+      absl::StrCat("anyone who reaches ", at, " can publish here (no --tokens); see docs/security.md"));
+}
+
 // Applies the file's log level, or else the flag's. Requires: the flag is valid.
 void UseLogLevel(const Flags& flags, const shoal::tracker::TrackerLimits& limits) {
   shoal::service::SetLogLevel(limits.log_level ? *limits.log_level
@@ -274,15 +294,17 @@ int RunTracker(const Flags& flags) {
   if (!tracker.ok()) return Fail(tracker.status(), kExitFailed);
 
   TellListeners(flags, *options, **tracker);
+  TellWhoMayPublish(*options, **tracker);
   NoteNotice(shoal::service::NotifyReady());
 
   int signal = signals.Wait();
   // Without a file to read again SIGHUP has its usual meaning: the terminal is gone.
-  const bool has_files =
-      !flags.limits_file.empty() || !flags.reserve_file.empty() || options->tls != nullptr;
+  const bool has_files = !flags.limits_file.empty() || !flags.reserve_file.empty() || !flags.tokens.empty() ||
+                         options->tls != nullptr;
   for (; signal == SIGHUP && has_files; signal = signals.Wait()) {
     if (!flags.limits_file.empty()) ReloadLimits(flags, tracker->get());
     if (!flags.reserve_file.empty()) ReloadReserved(flags, tracker->get());
+    (*tracker)->ReloadTokens();
     if (options->tls != nullptr) (void)options->tls->Reload();  // logs the outcome
   }
   shoal::service::LogInfo("stopping", {{"signal", shoal::service::SignalName(signal)}});
@@ -356,6 +378,15 @@ int main(int argc, char** argv) {
                  "reads it again")
       ->envname("SHOAL_RESERVE")
       ->type_name("FILE");
+  app.add_option(
+         "--tokens", flags.tokens,
+         "Admits only those with a token of this file (`shoal token` makes its lines); read again when "
+         "it changes, and with SIGHUP")
+      ->envname("SHOAL_TOKENS")
+      ->type_name("FILE");
+  app.add_flag("--open-bittorrent", flags.open_bittorrent,
+               "Admits BitTorrent clients beside --tokens; they have no token")
+      ->envname("SHOAL_OPEN_BITTORRENT");
   for (const shoal::tracker::LimitName& limit : shoal::tracker::LimitNames()) {
     app.add_option_function<std::string>(
            absl::StrCat("--", limit.name),

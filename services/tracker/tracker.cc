@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "services/tracker/access/access_control.h"
 #include "services/tracker/grpc/tracker_service.h"
 #include "services/tracker/http/tracker_pages.h"
 #include "services/tracker/limits/rate_limiter.h"
@@ -40,6 +41,8 @@ constexpr char kApiPrefix[] = "/api/";
 // An interface that comes up later is noticed within this time.
 constexpr absl::Duration kAddressRetryInterval = absl::Seconds(1);
 constexpr absl::Duration kAddressRefreshInterval = absl::Seconds(5);
+// A token that was withdrawn is refused within this time.
+constexpr absl::Duration kTokenRefreshInterval = absl::Seconds(1);
 
 std::vector<IpAddress> OwnAddresses() {
   std::vector<IpAddress> addresses;
@@ -112,13 +115,14 @@ class PeriodicThread {
 
 class RunningTracker final : public Tracker {
  public:
-  explicit RunningTracker(const Options& options)
+  RunningTracker(const Options& options, std::unique_ptr<AccessControl> access)
       : state_file_(options.state_file),
         version_(options.version),
         state_(StateOptions(options), options.clock),
         limiter_(options.limits.rates, RandomSeed()),
         listener_metrics_(&metrics_, &state_, &limiter_),
         addresses_(OwnAddresses),
+        access_(std::move(access)),
         verifier_(
             VerifierOptions(options), state_.registry(),
             [this](const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
@@ -128,7 +132,7 @@ class RunningTracker final : public Tracker {
             LogUnreachable, options.clock),
         probe_(options.tls == nullptr ? net::TcpTransports() : net::TlsTransports(options.tls)),
         service_(TrackerService::Create(&state_, &addresses_, &verifier_, &listener_metrics_, &limiter_,
-                                        options.clock)),
+                                        access_.get(), options.clock)),
         clock_(options.clock) {
     metrics_.AddProcess(version_);
     SetReserved(options.reserved);
@@ -144,13 +148,20 @@ class RunningTracker final : public Tracker {
     service::GrpcMethods methods;
     service_->AddTo(Listener::kGrpc, &methods);
     SHOAL_ASSIGN_OR_RETURN(grpc_, service::GrpcServer::Start(grpc, std::move(methods)));
-    if (options.udp) SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets));
+    if (options.udp) {
+      const bool bittorrent = !access_->needs_tokens() || options.open_bittorrent;
+      SHOAL_RETURN_IF_ERROR(OpenUdp(*options.udp, options.udp_sockets, bittorrent));
+    }
     if (options.http) SHOAL_RETURN_IF_ERROR(OpenHttp(*options.http, options.tls));
     expiry_ =
         std::make_unique<PeriodicThread>(state_.registry()->advance_interval(), [this] { state_.Advance(); });
     address_refresh_ =
         std::make_unique<PeriodicThread>(kAddressRefreshInterval, [this] { addresses_.Refresh(); });
     retries_ = std::make_unique<PeriodicThread>(kAddressRetryInterval, [this] { verifier_.Advance(); });
+    if (access_->needs_tokens()) {
+      token_refresh_ =
+          std::make_unique<PeriodicThread>(kTokenRefreshInterval, [this] { LogTokens(access_->Refresh()); });
+    }
     grpc_->SetServing(true);
     ready_ = true;
     began_ = true;
@@ -168,6 +179,10 @@ class RunningTracker final : public Tracker {
 
   void SetReserved(std::shared_ptr<const ReservedNames> reserved) override {
     state_.registry()->SetReserved(std::move(reserved));
+  }
+
+  void ReloadTokens() override {
+    if (access_->needs_tokens()) LogTokens(access_->Reload());
   }
 
   void Stop(absl::Duration grace) override {
@@ -219,15 +234,24 @@ class RunningTracker final : public Tracker {
     }
   }
 
-  absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets) {
+  void LogTokens(const absl::StatusOr<bool>& read) {
+    if (!read.ok()) {
+      service::LogError("the tokens stay as they are", {{"why", std::string(read.status().message())}});
+    } else if (*read) {
+      service::LogInfo("new tokens", {{"tokens", access_->tokens()}});
+    }
+  }
+
+  absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets, bool bittorrent) {
     UdpListener::Options options;
     options.listen = listen;
     options.sockets = sockets;
     options.grpc_port = grpc_->port();
     options.cookie_key = DatagramCookies::RandomKey();
     options.connection_id_key = DatagramCookies::RandomKey();
+    options.bittorrent = bittorrent;
     udp_ = std::make_unique<UdpListener>(options, &state_, &addresses_, &verifier_, &listener_metrics_,
-                                         &limiter_, clock_);
+                                         &limiter_, access_.get(), clock_);
     return udp_->Start();
   }
 
@@ -239,6 +263,7 @@ class RunningTracker final : public Tracker {
     service::HttpServer::Options options;
     options.listen = listen;
     options.tls = tls;
+    options.admit = PageGuard(access_.get());
     SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(options, std::move(routes)));
     return absl::OkStatus();
   }
@@ -250,6 +275,7 @@ class RunningTracker final : public Tracker {
   service::Metrics metrics_;
   ListenerMetrics listener_metrics_;
   CurrentPeerAddresses addresses_;
+  const std::unique_ptr<AccessControl> access_;
   AddressVerifier verifier_;
   PeerProbe probe_;  // ends before what it reports to
   const std::unique_ptr<TrackerService> service_;
@@ -263,12 +289,17 @@ class RunningTracker final : public Tracker {
   std::unique_ptr<PeriodicThread> expiry_;
   std::unique_ptr<PeriodicThread> address_refresh_;
   std::unique_ptr<PeriodicThread> retries_;
+  std::unique_ptr<PeriodicThread> token_refresh_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Tracker>> Tracker::Start(const Options& options) {
-  auto tracker = std::make_unique<RunningTracker>(options);
+  auto access = std::make_unique<AccessControl>();
+  if (!options.tokens_file.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(access, AccessControl::Open(options.tokens_file));
+  }
+  auto tracker = std::make_unique<RunningTracker>(options, std::move(access));
   SHOAL_RETURN_IF_ERROR(tracker->Open(options));
   return tracker;
 }

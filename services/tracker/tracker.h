@@ -34,12 +34,16 @@ class Tracker {
     std::shared_ptr<net::TlsContext> tls;
     // Who may publish which names; null: anybody any.
     std::shared_ptr<const ReservedNames> reserved;
-    std::string version;       // for people
-    uint32_t udp_sockets = 0;  // 0: one for each core that is usable, but at most 4
+    // The tokens of those who are admitted, see TokenTable; read again when it changes. Empty: everyone is
+    // admitted.
+    std::string tokens_file;
+    bool open_bittorrent = false;  // BitTorrent clients, which have no tokens, are admitted beside tokens
+    std::string version;           // for people
+    uint32_t udp_sockets = 0;      // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
 
-  // Errors: UNAVAILABLE with the address when one can't be bound; then nothing runs.
+  // Errors: UNAVAILABLE with the address when one can't be bound; those of TokenTable::Read. Then nothing runs.
   static absl::StatusOr<std::unique_ptr<Tracker>> Start(const Options& options);
   virtual ~Tracker() = default;  // Stop with no grace
 
@@ -51,6 +55,9 @@ class Tracker {
   virtual void SetLimits(const TrackerLimits& limits) = 0;
   // As Options::reserved, for later registrations.
   virtual void SetReserved(std::shared_ptr<const ReservedNames> reserved) = 0;
+
+  // Reads the tokens file again, even if it looks the same, and logs what came of it. No effect without one.
+  virtual void ReloadTokens() = 0;
 
   // Health becomes NOT_SERVING, watch streams end, and calls in flight have `grace` to finish. Then writes
   // the state file, if there is one. Idempotent; blocks until done.

@@ -23,7 +23,7 @@ size_t Write(const tracking::DatagramRequest& request, uint8_t* to) {
 size_t ShoalDatagramLoad::WriteGreeting(uint32_t tag, uint8_t* to) {
   tracking::DatagramRequest request;
   request.transaction_id = tag;
-  request.body = tracking::LeaveRequest{TestPeerId(0), {tracking::LeaseId(1)}};
+  request.body = TestLeave(0, {tracking::LeaseId(1)});
   return Write(request, to);
 }
 
@@ -84,8 +84,8 @@ bool ShoalDatagramLoad::RightPeers(uint32_t number, const tracking::LookupRespon
     return false;
   std::set<uint32_t> named;
   for (const tracking::PeerInfo& peer : response.peers) {
-    const uint32_t other = LoadBig<uint32_t>(peer.id.bytes().data());
-    if (other == number || other % options_.contents != content || peer.endpoint != TestEndpoint(other)) {
+    const uint32_t other = TestPeerAt(peer.endpoint);
+    if (other == number || other % options_.contents != content || peer.id != TestPeerId(other)) {
       return false;
     }
     if (!peer.complete || !named.insert(other).second) return false;

@@ -68,7 +68,7 @@ TEST_P(TrackerClientTest, RegistersManyAtOnce) {
     EXPECT_TRUE(response->outcomes[0].ok()) << response->outcomes[0].status();
     EXPECT_EQ(response->outcomes[2].status().code(), absl::StatusCode::kAlreadyExists);
     EXPECT_TRUE(response->outcomes[many - 1].ok() || many == 3);
-    ASSERT_TRUE(client->Leave({tracking::sample::Peer(1), {}}, kPatience).ok());
+    ASSERT_TRUE(client->Leave({tracking::sample::Peer(1), tracking::sample::Secret(1), {}}, kPatience).ok());
   }
 }
 
@@ -81,6 +81,7 @@ TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
 
   tracking::RegisterRequest second = tracking::sample::Register();
   second.peer_id = tracking::sample::Peer(2);
+  second.peer_secret = tracking::sample::Secret(2);
   second.endpoint = {IpAddress(), 7001};  // from wherever the request comes
   second.held = ChunkSet::All(100);
   const auto other = client->Register(second, kPatience);
@@ -90,8 +91,9 @@ TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
   EXPECT_EQ(other->peers[0].chunks_held, 5u);
 
   tracking::LeaseBeat beat = tracking::sample::Beat(registered->lease_id.value());
-  const auto beaten =
-      client->Heartbeat({tracking::sample::Peer(1), {beat, tracking::sample::Beat(12345)}}, kPatience);
+  const auto beaten = client->Heartbeat(
+      {tracking::sample::Peer(1), tracking::sample::Secret(1), {beat, tracking::sample::Beat(12345)}},
+      kPatience);
   ASSERT_TRUE(beaten.ok()) << beaten.status();
   EXPECT_EQ(beaten->register_again, std::vector<tracking::LeaseId>{tracking::LeaseId(12345)});
 
@@ -113,9 +115,43 @@ TEST_P(TrackerClientTest, SaysAndHearsEverythingThatATrackerKnows) {
   ASSERT_TRUE(swarm.ok()) << swarm.status();
   EXPECT_EQ(swarm->peers.size(), 2u);
 
-  EXPECT_EQ(client->Leave({tracking::sample::Peer(1), {}}, kPatience)->ended, 1u);
+  EXPECT_EQ(client->Leave({tracking::sample::Peer(1), tracking::sample::Secret(1), {}}, kPatience)->ended,
+            1u);
   EXPECT_EQ(client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience)->peers.size(),
             1u);
+}
+
+TEST_P(TrackerClientTest, AStrangerWithTheIdOfASeederChangesNothing) {
+  const auto client = tracking::MakeTrackerClient(Url());
+  const tracking::RegisterRequest seeder = tracking::sample::Register();
+  const auto registered = client->Register(seeder, kPatience);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  const auto swarm = client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience);
+  ASSERT_EQ(swarm->peers.size(), 1u);
+  const PeerId seen = swarm->peers[0].peer.id;  // all that a stranger sees
+
+  tracking::RegisterRequest moved = seeder;
+  moved.peer_secret = tracking::sample::Secret(66);
+  moved.endpoint.port = 666;
+  tracking::RegisterManyRequest both;
+  both.registrations = {moved, moved};
+  tracking::LeaseBeat beat = tracking::sample::Beat(registered->lease_id.value());
+  const PeerSecret secret = tracking::sample::Secret(66);
+  for (const absl::Status& status :
+       {client->Register(moved, kPatience).status(),
+        client->RegisterMany(both, kPatience)->outcomes[1].status(),
+        client->Heartbeat({seen, secret, {beat}}, kPatience).status(),
+        client->Leave({seen, secret, {registered->lease_id}}, kPatience).status(),
+        client->Leave({seen, secret, {}}, kPatience).status()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("only the process that made a lease"));
+  }
+  EXPECT_EQ(client->Leave({seen, {}, {}}, kPatience).status().code(), absl::StatusCode::kInvalidArgument);
+
+  const auto after = client->GetSwarm(tracking::ContentKey(tracking::sample::Content(1)), kPatience);
+  ASSERT_EQ(after->peers.size(), 1u);
+  EXPECT_EQ(after->peers[0].peer.endpoint, tracking::sample::At(1));
+  EXPECT_EQ(after->peers[0].peer.chunks_held, 5u);
 }
 
 TEST_P(TrackerClientTest, ErrorsAreTheSameOverBothProtocols) {
@@ -126,6 +162,7 @@ TEST_P(TrackerClientTest, ErrorsAreTheSameOverBothProtocols) {
   ASSERT_TRUE(client->Register(tracking::sample::Register(), kPatience).ok());
   tracking::RegisterRequest liar = tracking::sample::Register();
   liar.peer_id = tracking::sample::Peer(2);
+  liar.peer_secret = tracking::sample::Secret(2);
   liar.content.name = "another.bin";
   EXPECT_EQ(client->Register(liar, kPatience).status().code(), absl::StatusCode::kAlreadyExists);
 }
@@ -155,6 +192,7 @@ TEST_P(TrackerClientTest, ManyPeersAreFoundOverBothProtocols) {
   for (uint8_t i = 1; i <= 100; ++i) {
     tracking::RegisterRequest request = tracking::sample::Register();
     request.peer_id = tracking::sample::Peer(i);
+    request.peer_secret = tracking::sample::Secret(i);
     request.endpoint = tracking::sample::At(i);
     request.max_peers = 0;
     ASSERT_TRUE(client->Register(request, kPatience).ok());
@@ -172,7 +210,7 @@ TEST_P(TrackerClientTest, ARestartedTrackerIsToldAgain) {
   CondVar changed;
   int registrations = 0;
   tracking::Announcer::Options options;
-  options.self = tracking::sample::Peer(1);
+  options.self = PeerIdentity(tracking::sample::Secret(1));
   options.endpoint = tracking::sample::At(1);
   options.on_peers = [&](const ContentId&, const std::vector<tracking::PeerInfo>&) {
     MutexLock lock(&mutex);

@@ -8,6 +8,7 @@ Usage: tracker_reflection_test.py SHOAL_TRACKER
 """
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -27,8 +28,17 @@ REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 TIMEOUT = 20
 
 CONTENT = bytes(range(32))
-PEER_A = b"A" * 16
-PEER_B = b"B" * 16
+SECRETS = {}  # by peer id
+
+
+def peer_of(secret):
+    peer = hashlib.sha256(b"shoal peer id v1\n" + secret).digest()[:16]
+    SECRETS[peer] = secret
+    return peer
+
+
+PEER_A = peer_of(b"a" * 32)
+PEER_B = peer_of(b"b" * 32)
 CHUNK_SIZE = 512 * 1024
 ALL_CHUNKS = b"\x01"  # docs/wire_format.md, "Chunk set": the full set
 
@@ -173,6 +183,7 @@ class Tracker:
 def registration(peer, chunks=ALL_CHUNKS, **changes):
     fields = {
         "peer_id": peer,
+        "peer_secret": SECRETS.get(peer, b""),
         "endpoint": {"port": 7001},
         "content": {
             "content_id": CONTENT,
@@ -230,6 +241,7 @@ class TrackerReflectionTest(unittest.TestCase):
         beat = self.call(
             "Heartbeat",
             peer_id=PEER_B,
+            peer_secret=SECRETS[PEER_B],
             leases=[
                 {"lease_id": leecher.lease_id, "gained": [{"first": 0, "count": 2}, {"first": 3, "count": 1}], "received_bytes": 9},
                 {"lease_id": 12345},
@@ -253,12 +265,13 @@ class TrackerReflectionTest(unittest.TestCase):
         self.assertEqual(held, {PEER_A: "0-3", PEER_B: "0-1,3"})
         self.assertEqual({p.received_bytes for p in swarm.peers}, {0, 9})
 
-        self.assertEqual(self.call("Leave", peer_id=PEER_B).ended, 1)
-        self.assertEqual(self.call("Leave", peer_id=PEER_B).ended, 0)
+        self.assertEqual(self.call("Leave", peer_id=PEER_B, peer_secret=SECRETS[PEER_B]).ended, 1)
+        self.assertEqual(self.call("Leave", peer_id=PEER_B, peer_secret=SECRETS[PEER_B]).ended, 0)
         self.assertEqual(len(self.call("Lookup", name="model.bin").peers), 1)
 
     def test_errors_say_what_is_wrong(self):
         code = grpc.StatusCode
+        self.assert_error(code.INVALID_ARGUMENT, "peer_secret: is missing", "Leave", peer_id=PEER_A)
         self.assert_error(code.NOT_FOUND, "nothing.bin", "Lookup", name="nothing.bin")
         self.assert_error(code.NOT_FOUND, CONTENT.hex(), "Lookup", content_id=CONTENT)
         self.assert_error(code.NOT_FOUND, "nothing.bin", "GetSwarm", name="nothing.bin")
@@ -272,7 +285,7 @@ class TrackerReflectionTest(unittest.TestCase):
         self.assert_error(code.INVALID_ARGUMENT, "page_token", "ListContents", page_token="made up")
         lease = self.call("Register", **registration(PEER_A, chunks=b"\x00")).lease_id
         past_the_end = [{"lease_id": lease, "gained": [{"first": 3, "count": 2}]}]
-        self.assert_error(code.INVALID_ARGUMENT, "gained", "Heartbeat", peer_id=PEER_A, leases=past_the_end)
+        self.assert_error(code.INVALID_ARGUMENT, "gained", "Heartbeat", peer_id=PEER_A, peer_secret=SECRETS[PEER_A], leases=past_the_end)
         lie = dict(registration(PEER_B)["content"], name="another.bin")
         self.assert_error(code.ALREADY_EXISTS, "model.bin", "Register", **registration(PEER_B, content=lie))
 
@@ -282,7 +295,7 @@ class TrackerReflectionTest(unittest.TestCase):
         self.assertEqual(next(events).peer.peer_id, PEER_A)
         self.call("Register", **registration(PEER_B))
         self.assertEqual(next(events).peer.peer_id, PEER_B)
-        self.call("Leave", peer_id=PEER_A)
+        self.call("Leave", peer_id=PEER_A, peer_secret=SECRETS[PEER_A])
         self.assertEqual(next(events).left_peer_id, PEER_A)
         events.cancel()
 
@@ -298,7 +311,7 @@ class TrackerReflectionTest(unittest.TestCase):
         restarted = Tracker()
         self.addCleanup(restarted.close)
         with grpc.insecure_channel(restarted.address) as channel:
-            beat = ReflectedClient(channel).call(SERVICE, "Heartbeat", peer_id=PEER_A, leases=[{"lease_id": lease}])
+            beat = ReflectedClient(channel).call(SERVICE, "Heartbeat", peer_id=PEER_A, peer_secret=SECRETS[PEER_A], leases=[{"lease_id": lease}])
         self.assertEqual([(d.kind, d.lease_id) for d in beat.directives], [(1, lease)])
 
     def test_sigterm_drains(self):
@@ -351,7 +364,8 @@ class GrpcurlTest(unittest.TestCase):
         self.assertIn(SERVICE + ".Register", self.grpcurl("list", SERVICE).split())
         self.assertIn("rpc Watch", self.grpcurl("describe", SERVICE))
         fields = registration(PEER_A)
-        fields["peer_id"] = base64.b64encode(PEER_A).decode()
+        me = {key: base64.b64encode(fields[key]).decode() for key in ("peer_id", "peer_secret")}
+        fields.update(me)
         fields["content"]["content_id"] = base64.b64encode(CONTENT).decode()
         fields["held"]["encoded"] = base64.b64encode(ALL_CHUNKS).decode()
         registered = json.loads(self.grpcurl(SERVICE + "/Register", data=fields))
@@ -362,8 +376,8 @@ class GrpcurlTest(unittest.TestCase):
         for call, data in {
             "Lookup": {"name": "model.bin"},
             "ListContents": {},
-            "Heartbeat": {"peer_id": fields["peer_id"]},
-            "Leave": {"peer_id": fields["peer_id"]},
+            "Heartbeat": me,
+            "Leave": me,
         }.items():
             self.grpcurl(f"{SERVICE}/{call}", data=data)
         self.assertIn("SERVING", self.grpcurl("grpc.health.v1.Health/Check"))

@@ -50,8 +50,10 @@ ARROWS = {
         "shoal/base", "shoal/content/manifest", "services/tracker/tables", "services/tracker/limits",
     ],
     "services/tracker/registry": [
-        "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
+        "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables",
+        "services/tracker/limits",
     ],
+    "services/tracker/access": ["shoal/base", "shoal/content/manifest"],
     "services/tracker/state": [
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
         "services/tracker/registry", "services/tracker/bittorrent",
@@ -67,14 +69,16 @@ ARROWS = {
     "services/tracker/udp": [
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/limits",
         "services/tracker/registry", "services/tracker/state", "services/tracker/bittorrent", "services/tracker/metrics",
+        "services/tracker/access",
     ],
     "services/tracker/http": [
         "shoal/base", "shoal/service/http", "shoal/service/metrics", "web", "services/tracker/limits", "services/tracker/registry",
-        "services/tracker/state", "services/tracker/metrics",
+        "services/tracker/state", "services/tracker/metrics", "services/tracker/access",
     ],
     "services/tracker/grpc": [
         "shoal/base", "shoal/content/manifest", "shoal/tracking/messages", "shoal/service/grpc", "protos",
         "services/tracker/limits", "services/tracker/registry", "services/tracker/state", "services/tracker/metrics",
+        "services/tracker/access",
     ],
     "services/tracker": ["protos", "shoal/*", "services/tracker/*"],
     "services/seeder/folder": ["shoal/base", "shoal/content/manifest", "shoal/content/publish"],

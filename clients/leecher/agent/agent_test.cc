@@ -84,7 +84,6 @@ class AgentTest : public ::testing::Test {
     options.state_folder = folder_.Path("state");
     options.output_folder = folder_.Path("out");
     options.trackers = {*tracking::TrackerUrl::Parse("127.0.0.1:1")};
-    options.downloads.runtime.self = RandomPeerId();
     options.downloads.runtime.make_tracker_client = [this](const tracking::TrackerUrl& url) {
       return tracker_.MakeClient(url);
     };

@@ -99,7 +99,6 @@ class DownloadReadingTest : public testing::Test {
   }
   DownloadRuntime::Options RuntimeOptions() {
     DownloadRuntime::Options options;
-    options.self = RandomPeerId();
     options.make_tracker_client = [this](const tracking::TrackerUrl& url) {
       return tracker_.MakeClient(url);
     };

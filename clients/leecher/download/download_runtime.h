@@ -13,6 +13,7 @@
 #include "shoal/base/chunk_buffer.h"
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/transport/transport.h"
@@ -29,7 +30,7 @@ namespace shoal::leecher {
 class DownloadRuntime {
  public:
   struct Options {
-    PeerId self;
+    PeerIdentity self = PeerIdentity::Random();
     std::string site;   // peers of the same site are named first; empty: none
     RateLimits limits;  // of all downloads together
     // Makes the transports of connections to peers.
@@ -48,7 +49,8 @@ class DownloadRuntime {
   DownloadRuntime(const DownloadRuntime&) = delete;
   DownloadRuntime& operator=(const DownloadRuntime&) = delete;
 
-  const PeerId& self() const { return options_.self; }
+  const PeerId& self() const { return options_.self.id(); }
+  const PeerIdentity& identity() const { return options_.self; }
   const std::string& site() const { return options_.site; }
   const RateLimits& limits() const { return options_.limits; }
   const std::shared_ptr<const net::TransportFactory>& transports() const { return options_.transports; }

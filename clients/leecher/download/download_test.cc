@@ -50,7 +50,6 @@ class DownloadTest : public testing::Test {
 
   static DownloadRuntime::Options RuntimeAt(TestTracker& tracker) {
     DownloadRuntime::Options options;
-    options.self = RandomPeerId();
     options.make_tracker_client = [&tracker](const tracking::TrackerUrl& url) {
       return tracker.MakeClient(url);
     };

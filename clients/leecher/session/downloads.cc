@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<Downloads>> Downloads::Start(Options options) {
     Reseeder::Options reseeder;
     reseeder.listen = serving->listen;
     reseeder.advertise = serving->advertise;
-    reseeder.self = runtime.self();
+    reseeder.self = runtime.identity();
     reseeder.site = runtime.site();
     reseeder.limit_up = runtime.limits().up;
     reseeder.loops = &runtime.loops();

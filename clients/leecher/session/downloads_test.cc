@@ -25,7 +25,6 @@ class DownloadsTest : public testing::Test {
   std::unique_ptr<Downloads> Start(bool serving = false) { return StartAt(tracker_, serving); }
   std::unique_ptr<Downloads> StartAt(TestTracker& tracker, bool serving = false) {
     Downloads::Options options;
-    options.runtime.self = RandomPeerId();
     options.runtime.limits = {std::make_shared<net::RateLimit>(net::RateLimit::kUnlimited),
                               std::make_shared<net::RateLimit>(net::RateLimit::kUnlimited)};
     options.runtime.make_tracker_client = [&tracker](const tracking::TrackerUrl& url) {

@@ -47,7 +47,7 @@ class ReseederImpl final : public Reseeder {
   absl::Status Listen() {
     stream::ChunkServer::Options server;
     server.listen = options_.listen;
-    server.self = options_.self;
+    server.self = options_.self.id();
     server.transports = options_.transports;
     server.max_sessions = kMaxSessions;
     server.limits.write_limit = options_.limit_up;

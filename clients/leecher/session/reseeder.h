@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/rate_limit.h"
@@ -34,7 +35,7 @@ class Reseeder {
   struct Options {
     Endpoint listen;                  // port 0: the system chooses
     std::vector<Endpoint> advertise;  // see tracking::ChooseAdvertised; empty: what this machine has
-    PeerId self;
+    PeerIdentity self = PeerIdentity::Random();
     std::string site;                          // where it stands; empty: nowhere
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
     // Makes the transports of connections from peers.

@@ -85,7 +85,6 @@ class HearingTracker final : public tracking::TrackerClient {
 Reseeder::Options OptionsFor(Heard* heard) {
   Reseeder::Options options;
   options.listen.ip = IpAddress::V4({127, 0, 0, 1});
-  options.self = RandomPeerId();
   options.make_tracker_client = [heard](const tracking::TrackerUrl& url) {
     return std::make_unique<HearingTracker>(url, heard);
   };

@@ -1,9 +1,12 @@
 #include "services/tracker/grpc/tracker_service.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,6 +26,9 @@ namespace {
 // linked in, and nothing else refers to it.
 [[gnu::used]] const void* const kServiceDescription =
     &descriptor_table_shoal_2ftracker_2fv1_2ftracker_2eproto;
+
+constexpr Right kPublishing[] = {Right::kPublish};
+constexpr Right kFetching[] = {Right::kFetch};
 
 // The size of most requests as a message; larger ones allocate more.
 constexpr size_t kRequestArenaBytes = 1024;
@@ -76,67 +82,73 @@ uint32_t CostOf(const v1::LookupManyRequest& in) {
 class StateTrackerService final : public TrackerService {
  public:
   StateTrackerService(TrackerState* state, const CurrentPeerAddresses* addresses, AddressVerifier* verifier,
-                      ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock)
+                      ListenerMetrics* metrics, RateLimiter* limiter, const AccessControl* access,
+                      const Clock* clock)
       : state_(state),
         registry_(state->registry()),
         addresses_(addresses),
         verifier_(verifier),
         metrics_(metrics),
         limiter_(limiter),
+        access_(access),
         clock_(clock),
         watches_(state->registry()) {}
 
   void AddTo(Listener listener, service::GrpcMethods* methods) override {
+    // A peer that passes on what it fetched has the right to fetch; a publisher whose content was replaced
+    // under its name passes it on as well, and publishes.
+    const Rights to_serve = {Right::kPublish, Right::kFetch};
     Add<v1::RegisterRequest, v1::RegisterResponse>(
-        listener, methods, "Register", Call::kRegister,
-        [this](service::GrpcCall* call, tracking::RegisterRequest& request) {
-          return Register(call, request);
+        listener, methods, "Register", Call::kRegister, to_serve,
+        [this](service::GrpcCall* call, const Access& access, tracking::RegisterRequest& request) {
+          return Register(call, access, request);
         });
     Add<v1::RegisterManyRequest, v1::RegisterManyResponse>(
-        listener, methods, "RegisterMany", Call::kRegisterMany,
-        [this](service::GrpcCall* call, tracking::RegisterManyRequest& request) {
-          return RegisterEach(call, request);
+        listener, methods, "RegisterMany", Call::kRegisterMany, to_serve,
+        [this](service::GrpcCall* call, const Access& access, tracking::RegisterManyRequest& request) {
+          return RegisterEach(call, access, request);
         });
     Add<v1::HeartbeatRequest, v1::HeartbeatResponse>(
-        listener, methods, "Heartbeat", Call::kHeartbeat,
-        [this](service::GrpcCall*, const tracking::HeartbeatRequest& request) {
-          return registry_->Heartbeat(request);
+        listener, methods, "Heartbeat", Call::kHeartbeat, to_serve,
+        [this](service::GrpcCall* call, const Access&, const tracking::HeartbeatRequest& request) {
+          // Few heartbeats report a peer, and finding the source takes long.
+          return registry_->Heartbeat(request,
+                                      request.reports.empty() ? IpAddress() : CallerOf(*call).source);
         });
     Add<v1::LookupRequest, v1::LookupResponse>(
-        listener, methods, "Lookup", Call::kLookup,
-        [this](service::GrpcCall* call, const tracking::LookupRequest& request) {
-          auto response = registry_->Lookup(request);
-          if (response.ok()) NameTo(call, &response->peers);
-          return response;
+        listener, methods, "Lookup", Call::kLookup, {Right::kFetch},
+        [this](service::GrpcCall* call, const Access& access, const tracking::LookupRequest& request) {
+          return LookUp(call, access, request);
         });
     Add<v1::LookupManyRequest, v1::LookupManyResponse>(
-        listener, methods, "LookupMany", Call::kLookupMany,
-        [this](service::GrpcCall* call, const tracking::LookupManyRequest& request) {
-          auto response = LookUpEach(request);
+        listener, methods, "LookupMany", Call::kLookupMany, {Right::kFetch},
+        [this](service::GrpcCall* call, const Access& access, const tracking::LookupManyRequest& request) {
+          auto response = LookUpEach(access, request);
           if (!response.ok()) return response;
           for (tracking::LookupResponse& result : response->results) NameTo(call, &result.peers);
           return response;
         });
     Add<v1::ListContentsRequest, v1::ListContentsResponse>(
-        listener, methods, "ListContents", Call::kListContents,
-        [this](service::GrpcCall*, const tracking::ListContentsRequest& request) {
-          return state_->ListContents(request);
-        });
-    Add<v1::GetSwarmRequest, v1::GetSwarmResponse>(
-        listener, methods, "GetSwarm", Call::kGetSwarm,
-        [this](service::GrpcCall* call, const tracking::ContentKey& content) {
-          auto response = state_->GetSwarm(content);
-          if (!response.ok()) return response;
-          const Caller caller = CallerOf(*call);
-          for (tracking::SwarmPeer& peer : response->peers) PeerAddresses::NameTo(caller, &peer.peer);
-          for (tracking::BitTorrentPeer& peer : response->bittorrent_peers)
-            peer.endpoint.ip = PeerAddresses::NameTo(caller, peer.endpoint.ip);
+        listener, methods, "ListContents", Call::kListContents, {Right::kList},
+        [this](service::GrpcCall*, const Access& access, const tracking::ListContentsRequest& request) {
+          auto response = state_->ListContents(request);
+          if (response.ok() && !access.HasAllNames()) {
+            std::erase_if(response->contents, [&](const tracking::ContentStatus& content) {
+              return !access.HasName(content.summary.name);
+            });
+            response->bittorrent_swarms.clear();
+          }
           return response;
         });
+    Add<v1::GetSwarmRequest, v1::GetSwarmResponse>(
+        listener, methods, "GetSwarm", Call::kGetSwarm, {Right::kList},
+        [this](service::GrpcCall* call, const Access& access, const tracking::ContentKey& content) {
+          return Swarm(call, access, content);
+        });
     Add<v1::LeaveRequest, v1::LeaveResponse>(
-        listener, methods, "Leave", Call::kLeave,
-        [this](service::GrpcCall*, const tracking::LeaveRequest& request) {
-          return absl::StatusOr<tracking::LeaveResponse>(registry_->Leave(request));
+        listener, methods, "Leave", Call::kLeave, to_serve,
+        [this](service::GrpcCall*, const Access&, const tracking::LeaveRequest& request) {
+          return registry_->Leave(request);
         });
     methods->Add(kName, "Watch",
                  service::GrpcMethods::ServerStream{
@@ -151,33 +163,48 @@ class StateTrackerService final : public TrackerService {
   void EndWatches() override { watches_.End(); }
 
  private:
-  // Adds a unary method: `perform` gets the request as values, and returns a StatusOr of the response.
+  using Rights = std::initializer_list<Right>;
+
+  // Adds a unary method for callers that have one of the rights: `perform` gets what the caller may do and the
+  // request as values, and returns a StatusOr of the response.
   template <typename In, typename Out, typename Perform>
-  void Add(Listener listener, service::GrpcMethods* methods, const char* name, Call kind, Perform perform) {
-    methods->Add(
-        kName, name,
-        service::GrpcMethods::Unary{[this, listener, kind, perform](service::GrpcCall* call, ByteView bytes) {
-          const absl::Duration began = clock_->Uptime();
-          const absl::StatusOr<std::string> response = Answer<In, Out>(call, began, bytes, perform);
-          if (listener == Listener::kGrpc) metrics_->RecordCall(kind, clock_->Uptime() - began);
-          metrics_->CountCall(listener, kind, response.status().code());
-          return response;
-        }});
+  void Add(Listener listener, service::GrpcMethods* methods, const char* name, Call kind, Rights one_of,
+           Perform perform) {
+    const std::vector<Right> rights = one_of;
+    methods->Add(kName, name,
+                 service::GrpcMethods::Unary{
+                     [this, listener, kind, rights, perform](service::GrpcCall* call, ByteView bytes) {
+                       const absl::Duration began = clock_->Uptime();
+                       const absl::StatusOr<std::string> response =
+                           Answer<In, Out>(call, began, bytes, rights, perform);
+                       if (listener == Listener::kGrpc) metrics_->RecordCall(kind, clock_->Uptime() - began);
+                       metrics_->CountCall(listener, kind, response.status().code());
+                       return response;
+                     }});
   }
 
   template <typename In, typename Out, typename Perform>
   absl::StatusOr<std::string> Answer(service::GrpcCall* call, absl::Duration now, ByteView bytes,
-                                     const Perform& perform) {
+                                     std::span<const Right> rights, const Perform& perform) {
     const Parsed<In> in(bytes);
     SHOAL_RETURN_IF_ERROR(Admit(call, now, CostOf(*in)));
+    SHOAL_ASSIGN_OR_RETURN(const Access access, AccessOf(*call, rights));
     if (!in.ok()) return NotAMessage();
     SHOAL_ASSIGN_OR_RETURN(auto request, tracking::FromProto(*in));
-    const auto response = perform(call, request);
+    const auto response = perform(call, access, request);
     if (response.ok()) return Encode<Out>(*response);
     const absl::Duration warm_up = tracking::WarmUpOf(response.status());
     if (warm_up > absl::ZeroDuration())
       call->AddTrailingMetadata(tracking::kWarmUpMetadata, tracking::WarmUpText(warm_up));
     return response.status();
+  }
+
+  // Errors: UNAUTHENTICATED, PERMISSION_DENIED.
+  absl::StatusOr<Access> AccessOf(const service::GrpcCall& call, std::span<const Right> rights) const {
+    if (!access_->needs_tokens()) return Access();
+    SHOAL_ASSIGN_OR_RETURN(Access access, access_->Of(call.Metadata("authorization")));
+    SHOAL_RETURN_IF_ERROR(access.Need(rights));
+    return access;
   }
 
   // Unspecified addresses for a caller without any, such as one at a Unix socket.
@@ -214,8 +241,10 @@ class StateTrackerService final : public TrackerService {
                      " times a second that this tracker grants an address: try again in a second"));
   }
 
-  absl::StatusOr<tracking::RegisterResponse> Register(service::GrpcCall* call,
+  absl::StatusOr<tracking::RegisterResponse> Register(service::GrpcCall* call, const Access& access,
                                                       tracking::RegisterRequest& request) {
+    if (request.publishes) SHOAL_RETURN_IF_ERROR(access.Need(kPublishing));
+    SHOAL_RETURN_IF_ERROR(access.NeedName(request.content.name));
     auto response = RegisterFrom(*call, request);
     if (response.ok()) NameTo(call, &response->peers);
     return response;
@@ -233,7 +262,7 @@ class StateTrackerService final : public TrackerService {
     return registry_->Register(request);
   }
 
-  absl::StatusOr<tracking::RegisterManyResponse> RegisterEach(service::GrpcCall* call,
+  absl::StatusOr<tracking::RegisterManyResponse> RegisterEach(service::GrpcCall* call, const Access& access,
                                                               tracking::RegisterManyRequest& request) {
     tracking::RegisterManyResponse response;
     response.outcomes.reserve(request.registrations.size());
@@ -244,15 +273,46 @@ class StateTrackerService final : public TrackerService {
         continue;
       }
       one->max_peers = std::min(one->max_peers, room);
-      response.outcomes.push_back(Register(call, *one));
+      response.outcomes.push_back(Register(call, access, *one));
       if (response.outcomes.back().ok())
         room -= static_cast<uint32_t>(response.outcomes.back()->peers.size());
     }
     return response;
   }
 
-  // An unknown content has an empty result; any other error fails the call.
-  absl::StatusOr<tracking::LookupManyResponse> LookUpEach(const tracking::LookupManyRequest& request) {
+  absl::StatusOr<tracking::LookupResponse> LookUp(service::GrpcCall* call, const Access& access,
+                                                  const tracking::LookupRequest& request) {
+    if (const auto* name = std::get_if<std::string>(&request.content))
+      SHOAL_RETURN_IF_ERROR(access.NeedName(*name));
+    auto response = registry_->Lookup(request);
+    if (!response.ok()) return response;
+    // All contents in one response have one name.
+    SHOAL_RETURN_IF_ERROR(access.NeedName(response->contents[0].summary.name));
+    NameTo(call, &response->peers);
+    return response;
+  }
+
+  absl::StatusOr<tracking::GetSwarmResponse> Swarm(service::GrpcCall* call, const Access& access,
+                                                   const tracking::ContentKey& content) {
+    if (const auto* name = std::get_if<std::string>(&content)) {
+      SHOAL_RETURN_IF_ERROR(access.NeedName(*name));
+    } else if (const auto* info_hash = std::get_if<InfoHash>(&content); info_hash && !access.HasAllNames()) {
+      return access.NeedName(info_hash->ToHex());  // BitTorrent's swarms have no other name
+    }
+    auto response = state_->GetSwarm(content);
+    if (!response.ok()) return response;
+    if (!response->bittorrent_swarm) SHOAL_RETURN_IF_ERROR(access.NeedName(response->content.summary.name));
+    const Caller caller = CallerOf(*call);
+    for (tracking::SwarmPeer& peer : response->peers) PeerAddresses::NameTo(caller, &peer.peer);
+    for (tracking::BitTorrentPeer& peer : response->bittorrent_peers)
+      peer.endpoint.ip = PeerAddresses::NameTo(caller, peer.endpoint.ip);
+    return response;
+  }
+
+  // An unknown content has an empty result, and so has one whose name the caller's token is not for; any other
+  // error fails the call.
+  absl::StatusOr<tracking::LookupManyResponse> LookUpEach(const Access& access,
+                                                          const tracking::LookupManyRequest& request) {
     tracking::LookupManyResponse response;
     response.results.reserve(request.contents.size());
     response.warming_up = registry_->warming_up();
@@ -264,7 +324,7 @@ class StateTrackerService final : public TrackerService {
       absl::StatusOr<tracking::LookupResponse> found = registry_->Lookup(one);
       if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
       tracking::LookupResponse& result = response.results.emplace_back();
-      if (!found.ok()) continue;
+      if (!found.ok() || !access.HasName(found->contents[0].summary.name)) continue;
       result = *std::move(found);
       result.warming_up = absl::ZeroDuration();  // once for all
       if (result.peers.size() > room) result.peers.resize(room);
@@ -277,8 +337,14 @@ class StateTrackerService final : public TrackerService {
       service::GrpcCall* call, ByteView bytes, const std::shared_ptr<service::GrpcStream>& stream) {
     const Parsed<v1::WatchRequest> in(bytes);
     SHOAL_RETURN_IF_ERROR(Admit(call, clock_->Uptime(), 1));
+    SHOAL_ASSIGN_OR_RETURN(const Access access, AccessOf(*call, kFetching));
     if (!in.ok()) return NotAMessage();
     SHOAL_ASSIGN_OR_RETURN(const tracking::WatchRequest request, tracking::FromProto(*in));
+    if (!access.HasAllNames()) {
+      // A content that is not known yet could be of any name.
+      SHOAL_ASSIGN_OR_RETURN(const auto known, registry_->Lookup({request.content, std::nullopt, 1}));
+      SHOAL_RETURN_IF_ERROR(access.NeedName(known.contents[0].summary.name));
+    }
     return watches_.Open(request, CallerOf(*call), stream);
   }
 
@@ -288,6 +354,7 @@ class StateTrackerService final : public TrackerService {
   AddressVerifier* const verifier_;
   ListenerMetrics* const metrics_;
   RateLimiter* const limiter_;
+  const AccessControl* const access_;
   const Clock* const clock_;
   WatchStreams watches_;
 };
@@ -297,8 +364,9 @@ class StateTrackerService final : public TrackerService {
 std::unique_ptr<TrackerService> TrackerService::Create(TrackerState* state,
                                                        const CurrentPeerAddresses* addresses,
                                                        AddressVerifier* verifier, ListenerMetrics* metrics,
-                                                       RateLimiter* limiter, const Clock* clock) {
-  return std::make_unique<StateTrackerService>(state, addresses, verifier, metrics, limiter, clock);
+                                                       RateLimiter* limiter, const AccessControl* access,
+                                                       const Clock* clock) {
+  return std::make_unique<StateTrackerService>(state, addresses, verifier, metrics, limiter, access, clock);
 }
 
 }  // namespace shoal::tracker

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "services/tracker/access/access_control.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/state/address_verifier.h"
@@ -13,7 +14,7 @@
 namespace shoal::tracker {
 
 // The gRPC service shoal.tracker.v1.TrackerService over a TrackerState. Parses and validates messages,
-// applies the rate limit of the caller's address, completes the addresses of peers for the registry and for
+// applies the rate limit of the caller's address, checks the rights of its token, completes the addresses of peers for the registry and for
 // each caller, and counts calls. The state makes all decisions. It does not own the server or its threads:
 // see service::GrpcServer.
 //
@@ -25,7 +26,8 @@ class TrackerService {
   // Requires: all pointers outlive this, and this outlives the server that it is added to.
   static std::unique_ptr<TrackerService> Create(TrackerState* state, const CurrentPeerAddresses* addresses,
                                                 AddressVerifier* verifier, ListenerMetrics* metrics,
-                                                RateLimiter* limiter, const Clock* clock);
+                                                RateLimiter* limiter, const AccessControl* access,
+                                                const Clock* clock);
   virtual ~TrackerService() = default;
 
   // Adds the methods for calls that come in by `listener`, under which they are counted.

@@ -16,6 +16,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr Right kToSee[] = {Right::kList};
+
 json LimitJson(const LimitUse& limit) {
   json shown = {{"name", limit.name}, {"limit", limit.limit}, {"refused", limit.refused}};
   // What is counted for each content or swarm has no total.
@@ -76,6 +78,23 @@ service::HttpServer::Routes TrackerPages(const PageSources& sources) {
                                  .body = sources.metrics->Render()};
   };
   return routes;
+}
+
+std::function<std::optional<service::HttpResponse>(const service::HttpRequest&)> PageGuard(
+    const AccessControl* access) {
+  return [access](const service::HttpRequest& head) -> std::optional<service::HttpResponse> {
+    if (head.path == "/healthz" || head.path == "/readyz") return std::nullopt;
+    const absl::StatusOr<Access> caller = access->Of(head.Header("authorization"));
+    const absl::Status admitted = caller.ok() ? caller->Need(kToSee) : caller.status();
+    if (admitted.ok()) return std::nullopt;
+    const bool unknown = absl::IsUnauthenticated(admitted);
+    service::HttpResponse refusal = service::PageJson(json{
+        {"code", unknown ? "unauthenticated" : "permission_denied"},
+        {"message", std::string(admitted.message())}}.dump());
+    refusal.status = unknown ? 401 : 403;
+    if (unknown) refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refusal;
+  };
 }
 
 }  // namespace shoal::tracker

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <optional>
 #include <string>
 
+#include "services/tracker/access/access_control.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/state/tracker_state.h"
@@ -31,5 +34,10 @@ struct PageSources {
 //   /metrics     for Prometheus
 // What the page shows of contents comes from the tracker's own methods, see service::ReadOnlyApi.
 service::HttpServer::Routes TrackerPages(const PageSources& sources);
+
+// Refuses requests without the right to list, if the tracker has tokens; /healthz and /readyz stay open. For
+// HttpServer::Options::admit. Requires: `access` outlives the server.
+std::function<std::optional<service::HttpResponse>(const service::HttpRequest&)> PageGuard(
+    const AccessControl* access);
 
 }  // namespace shoal::tracker

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "services/tracker/registry/test_requests.h"
 #include "shoal/base/manual_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace shoal::tracker {
 namespace {
@@ -44,6 +45,31 @@ TEST_F(TrackerPagesTest, ThePageHasItsFilesAndNoOthers) {
   for (const char* path : {"/tracker/tracker.js", "/parts/style.css", "/parts/table.js", "/parts/icon.svg"})
     EXPECT_TRUE(routes_.contains(path)) << path;
   for (const auto& [path, route] : routes_) EXPECT_THAT(path, ::testing::Not(HasSubstr("agent"))) << path;
+}
+
+TEST(PageGuardTest, WithTokensOnlyHealthIsOpen) {
+  const AccessControl open;
+  EXPECT_FALSE(PageGuard(&open)({.method = "GET", .path = "/", .query = "", .body = ""}));
+  TemporaryFolder folder;
+  // sha256sum of "lister" and of "fetcher"
+  folder.Write("tokens",
+               "af9d7f5c94154c51766656842b4ca4ca1024bf010a5d61350766af33ec179a82 list\n"
+               "89008e294b51090a98a32c9d5eed43f6a54b19b54aab3424b5168ef6cc5d5f45 fetch\n");
+  const auto access = AccessControl::Open(folder.Path("tokens"));
+  ASSERT_TRUE(access.ok()) << access.status();
+  const auto status = [guard = PageGuard(access->get())](const std::string& path, const std::string& token) {
+    service::HttpRequest request{.method = "GET", .path = path, .query = "", .body = ""};
+    if (!token.empty()) request.headers["authorization"] = "Bearer " + token;
+    const auto refusal = guard(request);
+    return refusal ? refusal->status : 200;
+  };
+  for (const char* path : {"/", "/parts/style.css", "/api/status", "/metrics", "/nowhere", "/healthz/"}) {
+    EXPECT_EQ(status(path, ""), 401) << path;
+    EXPECT_EQ(status(path, "nobody"), 401) << path;
+    EXPECT_EQ(status(path, "fetcher"), 403) << path;
+    EXPECT_EQ(status(path, "lister"), 200) << path;
+  }
+  for (const char* path : {"/healthz", "/readyz"}) EXPECT_EQ(status(path, ""), 200) << path;
 }
 
 TEST_F(TrackerPagesTest, StatusHasTotalsLimitsAndRefusals) {

@@ -31,7 +31,7 @@ TEST(ListenerMetricsTest, CountsCallsAndShowsTheRegistry) {
   ASSERT_TRUE(registry.Register(TestSeeder(1, TestContent(1))).ok());
   ASSERT_TRUE(registry.Register(TestRegister(2, TestContent(1), 1)).ok());
   EXPECT_FALSE(registry.Register(TestSeeder(1, TestContent(2))).ok());
-  registry.Leave({TestPeerId(1), {}});
+  ASSERT_TRUE(registry.Leave(TestLeave(1)).ok());
   listeners.Refresh();
   listeners.Refresh();
   const std::string page = metrics.Render();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracker {
@@ -19,6 +20,22 @@ namespace {
 
 constexpr size_t kMaxContentsPerName = 20;  // in one response
 constexpr uint32_t kScanStep = 512;
+
+// Requests that act on leases prove that the peer id is the caller's.
+template <typename Request>
+absl::Status CheckOwner(const Request& request) {
+  if (request.peer_secret.is_zero()) {
+    return absl::InvalidArgumentError(
+        "peer_secret: is missing: without it anyone could act as this peer; the program that sends this "
+        "needs "
+        "to be updated");
+  }
+  if (PeerIdOf(request.peer_secret) != request.peer_id) {
+    return absl::PermissionDeniedError(
+        "peer_secret: is not that of peer_id: only the process that made a lease may act on it");
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckRegister(const tracking::RegisterRequest& request) {
   if (request.peer_id.is_zero()) return absl::InvalidArgumentError("peer_id: is missing");
@@ -94,6 +111,7 @@ Registry::Registry(const Options& options, const Clock* clock)
 
 absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::RegisterRequest& request) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
+  SHOAL_RETURN_IF_ERROR(CheckOwner(request));
   SHOAL_RETURN_IF_ERROR(CheckSignature(request));
   // First, so that at no time the name refers to two contents of this peer.
   const std::vector<ContentId> ended = EndOtherPublications(request);
@@ -107,7 +125,9 @@ absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::Re
                                     std::move(registered.peers)};
 }
 
-absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::HeartbeatRequest& request) {
+absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::HeartbeatRequest& request,
+                                                                const IpAddress& source) {
+  SHOAL_RETURN_IF_ERROR(CheckOwner(request));
   if (request.leases.size() > tracking::kMaxLeasesPerHeartbeat) {
     return absl::InvalidArgumentError(
         absl::StrCat("leases: ", request.leases.size(), " are more than ", tracking::kMaxLeasesPerHeartbeat));
@@ -135,7 +155,7 @@ absl::StatusOr<tracking::HeartbeatResponse> Registry::Heartbeat(const tracking::
   for (const tracking::PeerReport& report : request.reports) {
     const LeaseIds::Parts lease = lease_ids_.Open(report.lease_id);
     RegistryShard* const shard = ShardOf(lease);
-    if (shard != nullptr) shard->Report(request.peer_id, lease, report, now);
+    if (shard != nullptr) shard->Report(request.peer_id, source, lease, report, now);
   }
   if (!first_error.ok()) return first_error;
   return response;
@@ -212,7 +232,8 @@ absl::StatusOr<tracking::GetSwarmResponse> Registry::GetSwarm(const tracking::Co
   return swarm.ok() ? std::move(swarm) : NotFound(absl::StrCat("content ", id.ToHex()));
 }
 
-tracking::LeaveResponse Registry::Leave(const tracking::LeaveRequest& request) {
+absl::StatusOr<tracking::LeaveResponse> Registry::Leave(const tracking::LeaveRequest& request) {
+  SHOAL_RETURN_IF_ERROR(CheckOwner(request));
   const uint64_t now = Tick();
   tracking::LeaveResponse response;
   if (request.lease_ids.empty()) {

@@ -45,6 +45,9 @@ namespace shoal::tracker {
 // warming_up() says how long that may take, and responses repeat it, so that callers do not take a peer for
 // gone that has merely not returned yet.
 //
+// Owners. A lease is changed only by requests with the secret of its peer's id. The registry keeps no secret:
+// it computes the id from that of the request.
+//
 // Cost: O(1) per lease and content named in a call. Calls that people make (names, lists, swarms) cost O(log
 // contents) plus the size of their result.
 //
@@ -69,13 +72,16 @@ class Registry {
   // Requires: addresses in the request, as PeerAddresses completes them. Errors: those of TrackerService.Register;
   // INVALID_ARGUMENT for a signature that is not of the content, PERMISSION_DENIED for a reserved name.
   absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request);
-  absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request);
+  // `source`: the address that the request came from, which says how much its reports count; unspecified: it
+  // came from this machine. Only requests with reports need it.
+  absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request,
+                                                        const IpAddress& source = IpAddress());
   // Errors: NOT_FOUND; while the registry warms up, WarmUpOf(status) says for how long.
   absl::StatusOr<tracking::LookupResponse> Lookup(const tracking::LookupRequest& request);
   absl::StatusOr<tracking::ListContentsResponse> ListContents(const tracking::ListContentsRequest& request);
   // Errors: INVALID_ARGUMENT for a key that is an info hash, as with Lookup.
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const tracking::ContentKey& key);
-  tracking::LeaveResponse Leave(const tracking::LeaveRequest& request);
+  absl::StatusOr<tracking::LeaveResponse> Leave(const tracking::LeaveRequest& request);
 
   // Replaces the endpoints of all live leases of the peer, until it registers again. Requires: `endpoints` is
   // not empty, and has at most kMaxEndpointsPerPeer.

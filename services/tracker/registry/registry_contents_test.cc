@@ -61,7 +61,6 @@ TEST_F(RegistryTest, GetSwarmReturnsEverything) {
   ASSERT_TRUE(swarm.ok()) << swarm.status();
   ASSERT_THAT(swarm->peers, SizeIs(1));
   const tracking::SwarmPeer& peer = swarm->peers[0];
-  EXPECT_EQ(peer.lease_id, lease);
   EXPECT_EQ(peer.lease_left, kLease - absl::Seconds(1));
   EXPECT_EQ(peer.registered, clock_.Now() - absl::Seconds(6));
   EXPECT_EQ(swarm->content.first_seen, clock_.Now() - absl::Seconds(6));
@@ -86,7 +85,7 @@ TEST_F(RegistryTest, TwoContentsOfOneName) {
   EXPECT_THAT(std::string(ambiguous.message()), HasSubstr(TestContentId(2).ToHex()));
 
   // A content without peers is not listed beside one with peers.
-  registry_->Leave({TestPeerId(2), {newer}});
+  ASSERT_TRUE(registry_->Leave(TestLeave(2, {newer})).ok());
   EXPECT_THAT(PeersOf(std::string("same")), ElementsAre(TestPeerId(1)));
   EXPECT_TRUE(registry_->GetSwarm(std::string("same")).ok());
 }
@@ -108,7 +107,7 @@ TEST_F(RegistryTest, ANameRefersToPublishedContentsFirst) {
   EXPECT_TRUE(registry_->GetSwarm(std::string("model")).ok());
   EXPECT_THAT(Listed(), ElementsAre("model", "model")) << "both can be fetched by id";
   // Its end makes the version that was published last the newest.
-  registry_->Leave({TestPeerId(3), {lease}});
+  ASSERT_TRUE(registry_->Leave(TestLeave(3, {lease})).ok());
   const auto left = registry_->Lookup({std::string("model"), std::nullopt, 0});
   ASSERT_TRUE(left.ok()) << left.status();
   ASSERT_THAT(left->contents, SizeIs(1));
@@ -195,7 +194,7 @@ TEST_F(RegistryTest, APeerHasSeveralAddresses) {
   // A later lease in the same slot does not inherit them.
   request.other_endpoints = {TestEndpoint(101)};
   const tracking::LeaseId lease = Register(request);
-  registry_->Leave({TestPeerId(1), {lease}});
+  ASSERT_TRUE(registry_->Leave(TestLeave(1, {lease})).ok());
   request.other_endpoints.clear();
   Register(request);
   EXPECT_THAT(others(1), IsEmpty());
@@ -229,7 +228,7 @@ TEST_F(RegistryTest, AContentWithoutPeersIsKnownForAWhileButNotListed) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   const absl::Time first_seen = clock_.Now();
   EXPECT_THAT(Listed(), ElementsAre("content-1"));
-  registry_->Leave({TestPeerId(1), {lease}});
+  ASSERT_TRUE(registry_->Leave(TestLeave(1, {lease})).ok());
   EXPECT_THAT(Listed(), IsEmpty());
   EXPECT_THAT(PeersOf(TestContentId(1)), IsEmpty());
   EXPECT_EQ(registry_->Lookup({std::string("content-1"), std::nullopt, 0}).status().code(),

@@ -90,6 +90,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   void Heartbeat(uint32_t peer) {
     tracking::HeartbeatRequest request;
     request.peer_id = TestPeerId(peer);
+    request.peer_secret = TestPeerSecret(peer);
     std::vector<tracking::LeaseId> unknown;
     for (int i = 0; i < 4 && !past_.empty(); ++i) {
       const auto& [owner, id] = past_[random_.Below(static_cast<uint32_t>(past_.size()))];
@@ -114,7 +115,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
   }
 
   void Leave(uint32_t peer) {
-    tracking::LeaveRequest request{TestPeerId(peer), {}};
+    tracking::LeaveRequest request = TestLeave(peer);
     uint32_t ended = 0;
     if (random_.Below(4) != 0 && !past_.empty()) {
       request.lease_ids = {past_[random_.Below(static_cast<uint32_t>(past_.size()))].second};
@@ -125,7 +126,7 @@ class RegistryModelTest : public ::testing::TestWithParam<uint64_t> {
       ended = static_cast<uint32_t>(
           std::erase_if(model_, [&](const auto& entry) { return entry.first.first == peer; }));
     }
-    ASSERT_EQ(registry_.Leave(request).ended, ended);
+    ASSERT_EQ(registry_.Leave(request)->ended, ended);
   }
 
   // A swarm this small is returned whole.

@@ -83,7 +83,7 @@ TEST_F(RegistryObserverTest, ReportsALeaseFromBeginningToEnd) {
   Register(request);
   EXPECT_THAT(recorder_.TakeLines(), ElementsAre("completed content-1 10.0.0.9:7009 10 all at bergen"));
 
-  registry_.Leave({TestPeerId(1), {lease}});
+  ASSERT_TRUE(registry_.Leave(TestLeave(1, {lease})).ok());
   EXPECT_THAT(recorder_.TakeLines(), ElementsAre("ended content-1 10.0.0.9:7009 10 all at bergen"));
   EXPECT_THAT(recorder_.leases(), AllOf(SizeIs(7), Each(lease)));
 }
@@ -120,7 +120,7 @@ TEST_F(RegistryObserverTest, ReportsTheChangesOfEveryShard) {
   for (uint32_t content = 0; content < 100; ++content) Register(TestSeeder(1, TestContent(content)));
   EXPECT_EQ(recorder_.TakeLines().size(), 100u);
   EXPECT_GT(recorder_.shards(), 20u);
-  registry_.Leave({TestPeerId(1), {}});
+  ASSERT_TRUE(registry_.Leave(TestLeave(1)).ok());
   EXPECT_EQ(recorder_.TakeLines().size(), 100u);
   for (uint32_t content = 0; content < 100; ++content) Register(TestSeeder(2, TestContent(content)));
   recorder_.TakeLines();

@@ -38,6 +38,30 @@ TEST_F(RegistryTest, NamesPeersButNotTheCaller) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(RegistryTest, ReportersOfOneForeignNetworkAreOne) {
+  const tracking::ContentSummary content = TestContent(1);
+  tracking::RegisterRequest reported = TestSeeder(100, content);
+  reported.endpoint.ip = *IpAddress::Parse("198.51.100.7");
+  Register(reported);
+  const auto report = [&](uint32_t reporter, const char* source) {
+    const tracking::LeaseId own = Register(TestRegister(reporter, content, 1));
+    tracking::HeartbeatRequest beat = TestHeartbeat(reporter, {own});
+    beat.reports = {{own, TestPeerId(100), tracking::PeerReport::Reason::kDead}};
+    EXPECT_TRUE(registry_->Heartbeat(beat, *IpAddress::Parse(source)).ok());
+  };
+  const auto handed_out = [&] {
+    const auto found = registry_->Lookup({content.id, std::nullopt, 50});
+    return std::any_of(found->peers.begin(), found->peers.end(),
+                       [](const tracking::PeerInfo& peer) { return peer.id == TestPeerId(100); });
+  };
+  for (uint32_t invented = 1; invented < 20; ++invented) report(invented, "203.0.113.5");
+  report(21, "203.0.113.6");
+  report(22, "2001:db8::1");
+  EXPECT_TRUE(handed_out());
+  report(23, "2001:db8:1::1");
+  EXPECT_FALSE(handed_out());
+}
+
 TEST_F(RegistryTest, APeerThatSeveralReportIsLeftOutUntilItRegistersAgain) {
   const tracking::ContentSummary content = TestContent(1);
   const tracking::LeaseId reported = Register(TestSeeder(100, content));
@@ -83,9 +107,8 @@ TEST_F(RegistryTest, PeersOfTheSameSiteComeFirst) {
   const auto near = [&](const std::string& site) {
     const auto found = registry_->Lookup({content.id, std::nullopt, 40, site});
     EXPECT_EQ(found->peers.size(), 40u);
-    return std::count_if(found->peers.begin(), found->peers.end(), [](const tracking::PeerInfo& peer) {
-      return LoadBig<uint32_t>(peer.id.bytes().data()) % 2 == 0;
-    });
+    return std::count_if(found->peers.begin(), found->peers.end(),
+                         [](const tracking::PeerInfo& peer) { return TestPeerAt(peer.endpoint) % 2 == 0; });
   };
   EXPECT_EQ(near("berlin"), 30);
   EXPECT_EQ(near("oslo"), 10);
@@ -100,9 +123,7 @@ TEST_F(RegistryTest, ASwarmStaysConnectedWhenAThirdLeaves) {
     for (const uint32_t told : {10u, 20u, 50u}) {
       const tracking::ContentSummary content = TestContent(next_content++);
       std::vector<std::set<uint32_t>> neighbours(size);
-      const auto number = [](const tracking::PeerInfo& peer) {
-        return LoadBig<uint32_t>(peer.id.bytes().data()) - 1;
-      };
+      const auto number = [](const tracking::PeerInfo& peer) { return TestPeerAt(peer.endpoint) - 1; };
       for (uint32_t peer = 0; peer < size; ++peer) {
         // A few are complete, and some have no free slot.
         tracking::RegisterRequest request =

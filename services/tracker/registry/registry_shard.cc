@@ -217,7 +217,7 @@ absl::StatusOr<RegistryShard::Found> RegistryShard::Lookup(const ContentId& id,
   return found;
 }
 
-void RegistryShard::Report(const PeerId& reporter, const LeaseIds::Parts& id,
+void RegistryShard::Report(const PeerId& reporter, const IpAddress& source, const LeaseIds::Parts& id,
                            const tracking::PeerReport& report, uint64_t now) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
@@ -228,7 +228,7 @@ void RegistryShard::Report(const PeerId& reporter, const LeaseIds::Parts& id,
   if (reported == kNoSlot) return;
   LeaseRecord& record = tables_.lease(reported);
   if (report.reason == tracking::PeerReport::Reason::kLying) record.lies = true;
-  record.shunned = reports_.Add(reported, reporter);
+  record.shunned = reports_.Add(reported, OriginOf(reporter, source, record.endpoint.ip));
 }
 
 absl::StatusOr<tracking::GetSwarmResponse> RegistryShard::GetSwarm(const ContentId& id, uint64_t now,

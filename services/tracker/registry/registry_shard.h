@@ -1,20 +1,18 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/tracker/limits/registry_limits.h"
 #include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/name_index.h"
+#include "services/tracker/registry/peer_reports.h"
 #include "services/tracker/registry/registry_observer.h"
 #include "services/tracker/registry/shard_tables.h"
 #include "services/tracker/registry/site_names.h"
@@ -50,30 +48,6 @@ class RegistrySink {
   // Of the content before, verified; follows it before its peers.
   virtual void Signature(const PublisherSignature& signature) = 0;
   virtual void Peer(const ExportedPeer& peer) = 0;
-};
-
-// Which peers reported a lease's peer as dead or lying. One reporter proves nothing: it may itself be cut
-// off, or lie; kEnough different ones do. Keeps an entry only for reported leases, and at most kEnough
-// reporters of each. Not thread-safe.
-class PeerReports {
- public:
-  static constexpr size_t kEnough = 3;
-
-  // Returns: whether there are enough reporters now, this one among them.
-  bool Add(uint32_t lease, const PeerId& reporter) {
-    auto& reporters = reporters_[lease];
-    if (std::find(reporters.begin(), reporters.end(), reporter) == reporters.end() &&
-        reporters.size() < kEnough) {
-      reporters.push_back(reporter);
-    }
-    return reporters.size() == kEnough;
-  }
-
-  // Requires: the lease has ended, or its peer has registered again.
-  void Forget(uint32_t lease) { reporters_.erase(lease); }
-
- private:
-  absl::flat_hash_map<uint32_t, absl::InlinedVector<PeerId, kEnough>> reporters_;
 };
 
 // The contents of one share of the id space, with their leases, under one lock. The Registry routes calls to
@@ -131,11 +105,11 @@ class RegistryShard {
   // Errors: NOT_FOUND for an unknown content.
   absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
                                SiteNumber site, uint64_t now);
-  // Notes that the peer of `lease` reports another peer of the same content as dead or lying. A peer with
-  // enough reporters is not handed out until it registers again. If it was reported as dead and is not, its
+  // Notes that the peer of `lease`, from the address `source`, reports another peer of the same content as
+  // dead or lying. A peer with reports of enough origins is not handed out until it registers again. If it was reported as dead and is not, its
   // next heartbeat gets NOT_FOUND, so that it does.
-  void Report(const PeerId& reporter, const LeaseIds::Parts& lease, const tracking::PeerReport& report,
-              uint64_t now);
+  void Report(const PeerId& reporter, const IpAddress& source, const LeaseIds::Parts& lease,
+              const tracking::PeerReport& report, uint64_t now);
   // `started`: the time of tick 0, for dating leases.
   absl::StatusOr<tracking::GetSwarmResponse> GetSwarm(const ContentId& id, uint64_t now, absl::Time started);
   absl::Status Watch(const ContentId& id, std::shared_ptr<SwarmWatcher> watcher, uint64_t now);

@@ -48,9 +48,29 @@ TEST_F(RegistryTest, HeartbeatRenewsALeaseAndALapsedOneRegistersAgain) {
 TEST_F(RegistryTest, ALeaseBelongsToItsPeerOnly) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(2, {lease}))->register_again, ElementsAre(lease));
-  EXPECT_EQ(registry_->Leave({TestPeerId(2), {lease}}).ended, 0u);
-  EXPECT_EQ(registry_->Leave({TestPeerId(2), {}}).ended, 0u);
+  EXPECT_EQ(registry_->Leave(TestLeave(2, {lease}))->ended, 0u);
+  EXPECT_EQ(registry_->Leave(TestLeave(2))->ended, 0u);
   EXPECT_THAT(PeersOf(TestContentId(1)), SizeIs(1));
+}
+
+TEST_F(RegistryTest, APeerIdWithoutItsSecretChangesNothing) {
+  const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1)));
+  const auto stranger = [](auto request, const PeerSecret& secret) {
+    request.peer_secret = secret;
+    return request;
+  };
+  tracking::RegisterRequest moved = TestSeeder(1, TestContent(1));
+  moved.endpoint = TestEndpoint(66);
+  for (const auto& [secret, code] : {std::pair(TestPeerSecret(2), absl::StatusCode::kPermissionDenied),
+                                     std::pair(PeerSecret(), absl::StatusCode::kInvalidArgument)}) {
+    EXPECT_EQ(registry_->Register(stranger(moved, secret)).status().code(), code);
+    EXPECT_EQ(registry_->Heartbeat(stranger(TestHeartbeat(1, {lease}), secret)).status().code(), code);
+    EXPECT_EQ(registry_->Leave(stranger(TestLeave(1, {lease}), secret)).status().code(), code);
+    EXPECT_EQ(registry_->Leave(stranger(TestLeave(1), secret)).status().code(), code);
+  }
+  const auto found = registry_->Lookup({TestContentId(1), std::nullopt, 50});
+  ASSERT_THAT(found->peers, SizeIs(1));
+  EXPECT_EQ(found->peers[0].endpoint, TestEndpoint(1));
 }
 
 TEST_F(RegistryTest, ARestartedTrackerIsCompleteAgain) {
@@ -162,7 +182,7 @@ TEST_F(RegistryTest, UnknownLeasesRegisterAgain) {
                                                   tracking::LeaseId(lease.value() ^ (1ull << 63))};
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, unknown))->register_again,
               ::testing::ElementsAreArray(unknown));
-  EXPECT_EQ(registry_->Leave({TestPeerId(1), unknown}).ended, 0u);
+  EXPECT_EQ(registry_->Leave(TestLeave(1, unknown))->ended, 0u);
 }
 
 // Ids that another tracker issued for the same peer and content, in the same shard and slot, are unknown.
@@ -181,7 +201,7 @@ TEST_F(RegistryTest, AnotherTrackersLeasesAreUnknown) {
   tracking::HeartbeatRequest request = TestHeartbeat(1, theirs);
   request.reports = {{theirs[0], TestPeerId(2), tracking::PeerReport::Reason::kDead}};
   EXPECT_THAT(registry_->Heartbeat(request)->register_again, ::testing::ElementsAreArray(theirs));
-  EXPECT_EQ(registry_->Leave({TestPeerId(1), theirs}).ended, 0u);
+  EXPECT_EQ(registry_->Leave(TestLeave(1, theirs))->ended, 0u);
   EXPECT_EQ(registry_->stats().complete_peers, 200u);
   clock_.Advance(kLease / 2);  // nothing was renewed
   EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, mine))->register_again,
@@ -194,11 +214,11 @@ TEST_F(RegistryTest, LeaveEndsNamedOrAllLeases) {
     leases.push_back(Register(TestSeeder(1, TestContent(content))));
     Register(TestSeeder(2, TestContent(content)));
   }
-  EXPECT_EQ(registry_->Leave({TestPeerId(1), {leases[0], leases[1]}}).ended, 2u);
-  EXPECT_EQ(registry_->Leave({TestPeerId(1), {leases[0], leases[2]}}).ended, 1u);
+  EXPECT_EQ(registry_->Leave(TestLeave(1, {leases[0], leases[1]}))->ended, 2u);
+  EXPECT_EQ(registry_->Leave(TestLeave(1, {leases[0], leases[2]}))->ended, 1u);
   EXPECT_THAT(PeersOf(TestContentId(0)), ElementsAre(TestPeerId(2)));
-  EXPECT_EQ(registry_->Leave({TestPeerId(1), {}}).ended, 197u);
-  EXPECT_EQ(registry_->Leave({TestPeerId(1), {}}).ended, 0u);
+  EXPECT_EQ(registry_->Leave(TestLeave(1))->ended, 197u);
+  EXPECT_EQ(registry_->Leave(TestLeave(1))->ended, 0u);
   EXPECT_EQ(registry_->stats().complete_peers, 200u);
   EXPECT_EQ(registry_->stats().left_leases, 200u);
 }
@@ -225,7 +245,7 @@ TEST_F(RegistryTest, ErrorsNameTheLimit) {
   EXPECT_THAT(refusal(TestSeeder(9, TestContent(2, "same"))), HasSubstr("6 leases"));
   // A known peer is renewed all the same, and ended leases make room.
   Register(TestSeeder(1, TestContent(2, "same")));
-  registry_->Leave({TestPeerId(1), {}});
+  ASSERT_TRUE(registry_->Leave(TestLeave(1)).ok());
   EXPECT_EQ(registry_->stats().chunk_set_bytes, 0u);
   Register(TestRegister(1, TestContent(3), 1));
   EXPECT_THAT(refusal(TestRegister(2, TestContent(3), 1)), HasSubstr("chunk sets"));
@@ -260,7 +280,7 @@ TEST_F(RegistryTest, ManyThreadsAtOnce) {
         static_cast<void>(registry_->Lookup({std::string("content-3"), std::nullopt, 10}));
         static_cast<void>(registry_->ListContents({}));
         static_cast<void>(registry_->GetSwarm(TestContentId(random.Below(9))));
-        if (i % 10 == 0) registry_->Leave({TestPeerId(thread * 100 + random.Below(20)), {}});
+        if (i % 10 == 0) static_cast<void>(registry_->Leave(TestLeave(thread * 100 + random.Below(20))));
         if (i % 50 == 0) clock_.Advance(absl::Seconds(4));
         if (i % 7 == 0) registry_->Advance();
       }

@@ -67,7 +67,7 @@ TEST_F(RegistryWatchTest, AllPeersFirstThenEachChange) {
   EXPECT_THAT(Read(watcher.get()), ElementsAre(There(2, 10)));
 
   Register(TestSeeder(1, TestContent(1)));  // the same again is no event
-  registry_.Leave({TestPeerId(2), {second}});
+  ASSERT_TRUE(registry_.Leave(TestLeave(2, {second})).ok());
   EXPECT_THAT(Read(watcher.get()), ElementsAre(Gone(2)));
   clock_.Advance(absl::Seconds(31));
   registry_.Advance();
@@ -85,7 +85,7 @@ TEST_F(RegistryWatchTest, LeavesOutTheWatcherItself) {
   Register(TestSeeder(1, TestContent(1)));
   const auto watcher = Watch(1, TestPeerId(1));
   Register(TestSeeder(2, TestContent(1)));
-  registry_.Leave({TestPeerId(1), {}});
+  ASSERT_TRUE(registry_.Leave(TestLeave(1)).ok());
   EXPECT_THAT(Read(watcher.get()), ElementsAre(There(2, 10)));
 }
 

@@ -67,12 +67,10 @@ tracking::SwarmPeer ShardTables::DescribeInFull(uint32_t slot) const {
   const uint32_t chunk_count = content(record.content).summary.chunk_count;
   tracking::SwarmPeer peer;
   peer.peer = Describe(slot);
-  peer.lease_id = IdOf(slot);
   peer.held = peer.peer.complete ? ChunkSet::All(chunk_count)
               : record.held      ? *record.held
                                  : ChunkSet(chunk_count);
   peer.lease_left = absl::Milliseconds(static_cast<int64_t>(TicksLeft(slot)));
-  peer.totals.lease_id = peer.lease_id;
   peer.totals.free_slots = record.free_slots;
   peer.totals.sent_bytes = record.sent_bytes;
   peer.totals.received_bytes = record.received_bytes;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "shoal/base/byte_order.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/messages/messages.h"
 
 // Requests for tests of the tracker. Contents and peers are numbered.
@@ -18,17 +19,26 @@ inline ContentId TestContentId(uint32_t number) {
   return ContentId(bytes);
 }
 
-inline PeerId TestPeerId(uint32_t number) {
-  std::array<uint8_t, 16> bytes{};
+inline PeerSecret TestPeerSecret(uint32_t number) {
+  std::array<uint8_t, 32> bytes{};
   StoreBig(number, bytes.data());
-  bytes[15] = 0xee;
-  return PeerId(bytes);
+  bytes[31] = 0xee;
+  return PeerSecret(bytes);
+}
+
+inline PeerId TestPeerId(uint32_t number) {
+  return PeerIdOf(TestPeerSecret(number));
 }
 
 inline Endpoint TestEndpoint(uint32_t peer) {
   std::array<uint8_t, 4> ip;
   StoreBig(0x0a000000u + peer, ip.data());
   return {IpAddress::V4(ip), static_cast<uint16_t>(7000 + peer % 1000)};
+}
+
+// The number of the peer with this endpoint.
+inline uint32_t TestPeerAt(const Endpoint& endpoint) {
+  return LoadBig<uint32_t>(endpoint.ip.bytes().data() + 12) - 0x0a000000u;
 }
 
 inline tracking::ContentSummary TestContent(uint32_t number, const std::string& name = "",
@@ -47,6 +57,7 @@ inline tracking::RegisterRequest TestRegister(uint32_t peer, const tracking::Con
                                               uint32_t chunks_held, uint32_t max_peers = 0) {
   tracking::RegisterRequest request;
   request.peer_id = TestPeerId(peer);
+  request.peer_secret = TestPeerSecret(peer);
   request.endpoint = TestEndpoint(peer);
   request.content = content;
   request.held = ChunkSet(content.chunk_count);
@@ -68,6 +79,7 @@ inline tracking::HeartbeatRequest TestHeartbeat(uint32_t peer, const std::vector
                                                 const std::vector<ChunkRange>& gained = {}) {
   tracking::HeartbeatRequest request;
   request.peer_id = TestPeerId(peer);
+  request.peer_secret = TestPeerSecret(peer);
   for (const tracking::LeaseId lease : leases) {
     tracking::LeaseBeat beat;
     beat.lease_id = lease;
@@ -76,6 +88,11 @@ inline tracking::HeartbeatRequest TestHeartbeat(uint32_t peer, const std::vector
     request.leases.push_back(beat);
   }
   return request;
+}
+
+// `leases`: empty: all of the peer.
+inline tracking::LeaveRequest TestLeave(uint32_t peer, const std::vector<tracking::LeaseId>& leases = {}) {
+  return {TestPeerId(peer), TestPeerSecret(peer), leases};
 }
 
 }  // namespace shoal::tracker

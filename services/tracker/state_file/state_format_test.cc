@@ -52,8 +52,8 @@ class Lines final : public StateSink {
 constexpr char kSample[] =
     "content content-1 5242880 10 5 6\n"
     "signed by ed25519:gyClGXfYw4yopJJ8Zw31gh5El2GUXhXp77JqFQnSMOo= at 7\n"
-    "peer 00000001 10.0.0.1:7001 3 all at rack-7 publishes\n"
-    "peer 00000002 [2001:db8::2]:7002 0 2 or 10.0.0.4:7004 or [2001:db8::2]:7002\n"
+    "peer c183d21f 10.0.0.1:7001 3 all at rack-7 publishes\n"
+    "peer 1cb127ff [2001:db8::2]:7002 0 2 or 10.0.0.4:7004 or [2001:db8::2]:7002\n"
     "swarm 0102 7\n"
     "swarm peer 10.0.0.3:7003 seeder 90\n"
     "swarm peer [2001:db8::2]:7002 65535\n";

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "shoal/tracking/messages/datagram.h"
 
 namespace shoal::tracker {
@@ -26,7 +27,7 @@ struct Perform {
     Set(Call::kRegister, std::move(result));
   }
   void operator()(const tracking::HeartbeatRequest& request) const {
-    Set(Call::kHeartbeat, registry->Heartbeat(request));
+    Set(Call::kHeartbeat, registry->Heartbeat(request, caller.source));
   }
   void operator()(const tracking::LookupRequest& request) const {
     auto result = registry->Lookup(request);
@@ -34,7 +35,7 @@ struct Perform {
     Set(Call::kLookup, std::move(result));
   }
   void operator()(const tracking::LeaveRequest& request) const {
-    Set(Call::kLeave, absl::StatusOr<tracking::LeaveResponse>(registry->Leave(request)));
+    Set(Call::kLeave, registry->Leave(request));
   }
 
   void operator()(const absl::Status& ill_formed) const { response->body = ill_formed; }
@@ -50,6 +51,16 @@ struct Perform {
   }
 };
 
+// `local`: where the datagram arrived; unspecified: unknown.
+absl::Status NeedsToken(const IpAddress& local, uint16_t grpc_port) {
+  const std::string url =
+      absl::StrCat("grpc://", local.is_unspecified() ? "HOST:" : "",
+                   local.is_unspecified() ? absl::StrCat(grpc_port) : Endpoint{local, grpc_port}.ToString());
+  return absl::PermissionDeniedError(
+      absl::StrCat("this tracker asks for tokens, which datagrams don't carry: name it as ", url,
+                   ", with --tracker-token-file"));
+}
+
 }  // namespace
 
 Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, const PeerAddresses& addresses,
@@ -63,7 +74,10 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, const PeerA
   const bool admitted =
       proven ? limiter_->Admit(datagram->source.ip, now) : !overloaded && limiter_->AdmitUnproven(now);
   if (!admitted) return Datagram::kOverRate;
-  if (proven) {
+  const bool forbidden = proven && access_->needs_tokens();
+  if (forbidden) {
+    response.body = NeedsToken(datagram->local, grpc_port_);
+  } else if (proven) {
     const Caller caller{datagram->source.ip, datagram->local};
     std::visit(Perform{registry_, verifier_, metrics_, addresses, caller, &response}, request->body);
   } else {
@@ -72,7 +86,7 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, const PeerA
   const size_t asked = datagram->bytes.size();
   // The response to an ill-formed request is no larger than the request: it loses its text if need be; the
   // code always fits.
-  const bool ill_formed = proven && std::holds_alternative<absl::Status>(request->body);
+  const bool ill_formed = proven && !forbidden && std::holds_alternative<absl::Status>(request->body);
   std::string encoded = response.Encode(ill_formed ? asked : tracking::kMaxDatagramBytes);
   if (ill_formed && encoded.size() > asked) {
     response.body = absl::InvalidArgumentError("");
@@ -81,7 +95,7 @@ Datagram ShoalDatagrams::Answer(absl::Duration now, bool overloaded, const PeerA
   if (!proven && encoded.size() > asked) return Datagram::kTooShort;
   std::copy(encoded.begin(), encoded.end(), datagram->room.begin());
   datagram->response_bytes = encoded.size();
-  if (ill_formed) return Datagram::kRefused;
+  if (ill_formed || forbidden) return Datagram::kRefused;
   return proven ? Datagram::kAnswered : Datagram::kCookieGiven;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "services/tracker/access/access_control.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/registry/registry.h"
@@ -14,7 +15,8 @@ namespace shoal::tracker {
 
 // Shoal's own dialect of the UDP listener (docs/wire_format.md, "Tracker datagrams"): at most one response to
 // a request. A request without a valid cookie does nothing; its response is a cookie, sent only if it is no
-// larger than the request. A valid cookie with an ill-formed body gets INVALID_ARGUMENT, in no more bytes
+// larger than the request. A tracker with tokens refuses all others with PERMISSION_DENIED, since datagrams are
+// clear text and carry none. A valid cookie with an ill-formed body gets INVALID_ARGUMENT, in no more bytes
 // than the request has. Drops without a response what exceeds its source's rate.
 //
 // Thread safety: safe. Requires: all pointers outlive this.
@@ -22,12 +24,14 @@ class ShoalDatagrams {
  public:
   // `grpc_port` is named to clients, for what does not fit into a datagram.
   ShoalDatagrams(Registry* registry, AddressVerifier* verifier, ListenerMetrics* metrics,
-                 const DatagramCookies* cookies, RateLimiter* limiter, uint16_t grpc_port)
+                 const DatagramCookies* cookies, RateLimiter* limiter, const AccessControl* access,
+                 uint16_t grpc_port)
       : registry_(registry),
         verifier_(verifier),
         metrics_(metrics),
         cookies_(cookies),
         limiter_(limiter),
+        access_(access),
         grpc_port_(grpc_port) {}
 
   // Writes the response, if there is one, to the datagram's room. `overloaded`: unproven sources get none.
@@ -41,6 +45,7 @@ class ShoalDatagrams {
   ListenerMetrics* const metrics_;
   const DatagramCookies* const cookies_;
   RateLimiter* const limiter_;
+  const AccessControl* const access_;
   const uint16_t grpc_port_;
 };
 

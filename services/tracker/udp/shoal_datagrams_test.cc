@@ -12,6 +12,7 @@
 #include "shoal/base/manual_clock.h"
 #include "shoal/tracking/messages/datagram.h"
 #include "shoal/tracking/messages/warm_up.h"
+#include "tests/support/temporary_folder.h"
 
 namespace shoal::tracker {
 namespace {
@@ -70,6 +71,7 @@ class ShoalDatagramsTest : public ::testing::Test {
   DatagramCookies cookies_{SipHashKey{1}, &clock_};
   CurrentPeerAddresses addresses_{
       [] { return std::vector{IpAddress::V4({127, 0, 0, 1}), IpAddress::V4({10, 1, 0, 1})}; }};
+  AccessControl access_;
   Endpoint source_{IpAddress::V4({192, 0, 2, 1}), 4000};
   IpAddress local_ = IpAddress::V4({10, 1, 0, 1});
   AddressVerifier verifier_{{.trusts_claims = true}, &registry_, nullptr, nullptr, &clock_};
@@ -80,6 +82,7 @@ class ShoalDatagramsTest : public ::testing::Test {
       &verifier_,
       &listener_metrics_,
       &limiter_,
+      &access_,
       &clock_};
   std::string last_;
   bool truncated_ = false;
@@ -122,7 +125,7 @@ TEST_F(ShoalDatagramsTest, WhenOverloadedOnlySourcesWithACookieAreAnswered) {
 }
 
 TEST_F(ShoalDatagramsTest, ARequestShorterThanACookieGetsNothing) {
-  EXPECT_EQ(Answer(Encode(tracking::LeaveRequest{TestPeerId(1), {}}, "")), "");
+  EXPECT_EQ(Answer(Encode(tracking::LeaveRequest{TestPeerId(1), {}, {}}, "")), "");
   EXPECT_TRUE(Counted("too_short", 1));
 }
 
@@ -139,8 +142,7 @@ TEST_F(ShoalDatagramsTest, AllFourCalls) {
   const auto beat =
       Ask<tracking::HeartbeatResponse>(TestHeartbeat(1, {registered.lease_id, tracking::LeaseId(5)}));
   EXPECT_THAT(beat.register_again, ElementsAre(tracking::LeaseId(5)));
-  EXPECT_EQ(Ask<tracking::LeaveResponse>(tracking::LeaveRequest{TestPeerId(1), {registered.lease_id}}).ended,
-            1u);
+  EXPECT_EQ(Ask<tracking::LeaveResponse>(TestLeave(1, {registered.lease_id})).ended, 1u);
   EXPECT_TRUE(Counted("answered", 4));
 }
 
@@ -194,6 +196,38 @@ TEST_F(ShoalDatagramsTest, TheErrorForAnIllFormedBodyIsNoLargerThanTheRequest) {
   EXPECT_TRUE(response.ok() && std::holds_alternative<tracking::DatagramCookie>(response->body));
 }
 
+TEST_F(ShoalDatagramsTest, ATrackerWithTokensNamesItsGrpcListener) {
+  TemporaryFolder folder;
+  folder.Write("tokens", "");
+  const auto access = AccessControl::Open(folder.Path("tokens"));
+  ASSERT_TRUE(access.ok()) << access.status();
+  const UdpListener guarded({.listen = {},
+                             .sockets = 1,
+                             .grpc_port = 50051,
+                             .cookie_key = {1},
+                             .connection_id_key = {2},
+                             .bittorrent = false},
+                            &state_, &addresses_, &listener_metrics_, &limiter_, access->get(), &clock_);
+  const auto answer = [&](const std::string& datagram) {
+    std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
+    IncomingDatagram incoming{AsBytes(datagram), Source(), room, local_};
+    guarded.Answer({&incoming, 1}, false);
+    return std::string(reinterpret_cast<const char*>(room.data()), incoming.response_bytes);
+  };
+  const auto response = tracking::DatagramResponse::Decode(
+      AsBytes(answer(Encode(TestSeeder(1, TestContent(1)), cookies_.Make(Source())))));
+  ASSERT_TRUE(response.ok()) << response.status();
+  const auto* error = std::get_if<absl::Status>(&response->body);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(error->message()), HasSubstr("grpc://10.1.0.1:50051"));
+  EXPECT_EQ(registry_.stats().known_contents, 0u);
+  EXPECT_TRUE(Counted("refused", 1));
+  // BitTorrent's connect gets nothing.
+  EXPECT_EQ(answer(std::string("\0\0\x04\x17\x27\x10\x19\x80\0\0\0\0abcd", 16)), "");
+  EXPECT_TRUE(Counted("unproven", 1));
+}
+
 TEST_F(ShoalDatagramsTest, ALargeResponseIsTruncatedAndMarked) {
   for (uint32_t peer = 1; peer <= 200; ++peer)
     ASSERT_TRUE(registry_.Register(TestSeeder(peer, TestContent(1))).ok());
@@ -205,7 +239,7 @@ TEST_F(ShoalDatagramsTest, ALargeResponseIsTruncatedAndMarked) {
 }
 
 TEST_F(ShoalDatagramsTest, MalformedDatagramsAreDroppedAndCounted) {
-  const std::string good = Encode(tracking::LeaveRequest{TestPeerId(1), {}}, cookies_.Make(Source()));
+  const std::string good = Encode(TestLeave(1), cookies_.Make(Source()));
   EXPECT_EQ(Answer(""), "");
   EXPECT_EQ(Answer("SHD"), "");
   EXPECT_EQ(Answer("SHD1"), "");

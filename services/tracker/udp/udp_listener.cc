@@ -87,14 +87,14 @@ static_assert(kProgram.size() == kDrop + 1);
 
 UdpListener::UdpListener(const Options& options, TrackerState* state, const CurrentPeerAddresses* addresses,
                          AddressVerifier* verifier, ListenerMetrics* metrics, RateLimiter* limiter,
-                         const Clock* clock)
+                         const AccessControl* access, const Clock* clock)
     : options_(options),
       addresses_(addresses),
       metrics_(metrics),
       clock_(clock),
       cookies_(options.cookie_key, clock),
       connection_ids_(options.connection_id_key),
-      shoal_(state->registry(), verifier, metrics, &cookies_, limiter, options.grpc_port),
+      shoal_(state->registry(), verifier, metrics, &cookies_, limiter, access, options.grpc_port),
       bep15_(state->bittorrent(), &connection_ids_, limiter) {}
 
 absl::Status UdpListener::Start() {
@@ -119,11 +119,12 @@ void UdpListener::Answer(std::span<IncomingDatagram> batch, bool overloaded) con
   const absl::Duration now = clock_->Uptime();
   const std::shared_ptr<const PeerAddresses> addresses = addresses_->Snapshot();
   std::array<uint64_t, kDatagramKinds> counts{};
-  if (batch.size() >= kMinPrefetchedBatch) bep15_.Prefetch(batch);
+  if (options_.bittorrent && batch.size() >= kMinPrefetchedBatch) bep15_.Prefetch(batch);
   for (IncomingDatagram& datagram : batch) {
     const Datagram result = tracking::LooksLikeDatagramRequest(datagram.bytes)
                                 ? shoal_.Answer(now, overloaded, *addresses, &datagram)
-                                : bep15_.Answer(now, overloaded, *addresses, &datagram);
+                            : options_.bittorrent ? bep15_.Answer(now, overloaded, *addresses, &datagram)
+                                                  : Datagram::kUnproven;
     ++counts[static_cast<size_t>(result)];
   }
   metrics_->RecordDatagrams(clock_->Uptime() - now, batch.size());

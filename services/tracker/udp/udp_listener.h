@@ -41,11 +41,13 @@ class UdpListener final : public DatagramHandler {
     uint16_t grpc_port = 0;   // named to clients, for what does not fit into a datagram
     SipHashKey cookie_key{};  // secrets; a daemon draws them at random
     SipHashKey connection_id_key{};
+    bool bittorrent = true;  // false: BEP 15 gets no answer
   };
 
   // Requires: all pointers outlive this.
   UdpListener(const Options& options, TrackerState* state, const CurrentPeerAddresses* addresses,
-              AddressVerifier* verifier, ListenerMetrics* metrics, RateLimiter* limiter, const Clock* clock);
+              AddressVerifier* verifier, ListenerMetrics* metrics, RateLimiter* limiter,
+              const AccessControl* access, const Clock* clock);
 
   // Errors: UNAVAILABLE with the address when it can't be bound.
   absl::Status Start();

@@ -51,7 +51,7 @@ TEST_F(DatagramFilterTest, KeepsEachKindOfRequest) {
   EXPECT_TRUE(Keeps(bep15::BuildAnnounce(announce, "-XX0000-") + "options"));
   EXPECT_TRUE(Keeps(bep15::BuildScrape(uint64_t{1} << 63, 7, {InfoHash()})));
   tracking::DatagramRequest request;
-  request.body = tracking::LeaveRequest{TestPeerId(1), {}};
+  request.body = TestLeave(1);
   EXPECT_TRUE(Keeps(*request.Encode()));
   EXPECT_TRUE(Keeps(*request.Encode(tracking::kMaxDatagramBytes)));
 }

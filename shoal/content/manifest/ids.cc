@@ -55,16 +55,21 @@ std::string ByteId<Tag, kSize>::ToHex() const {
 
 template class ByteId<struct ContentIdTag, 32>;
 template class ByteId<struct PeerIdTag, 16>;
+template class ByteId<struct PeerSecretTag, 32>;
 template class ByteId<struct InfoHashTag, 20>;
 template class ByteId<struct SignatureBytesTag, 64>;
 
-PeerId RandomPeerId() {
-  std::array<uint8_t, PeerId::kSizeBytes> bytes;
+void FillRandom(std::span<uint8_t> bytes) {
   // So few bytes are returned whole or not at all. Only a signal before the kernel's pool is ready
   // interrupts.
   while (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
     if (errno != EINTR) std::abort();
   }
+}
+
+PeerId RandomPeerId() {
+  std::array<uint8_t, PeerId::kSizeBytes> bytes;
+  FillRandom(bytes);
   return PeerId(bytes);
 }
 

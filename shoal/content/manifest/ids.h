@@ -3,6 +3,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -52,8 +53,11 @@ class ByteId {
 
 // The SHA-256 over a manifest's canonical bytes: the key of a content everywhere.
 using ContentId = ByteId<struct ContentIdTag, 32>;
-// Identifies a peer: 16 random bytes, drawn at each start of its process.
+// Identifies a peer: drawn at each start of its process. See peer_identity.h for who may register as it.
 using PeerId = ByteId<struct PeerIdTag, 16>;
+// 32 random bytes by which a process proves to a tracker that a peer id is its own. Whoever has them can act
+// as that peer: they go to trackers and nowhere else, and are never shown or logged.
+using PeerSecret = ByteId<struct PeerSecretTag, 32>;
 // Identifies a swarm of BitTorrent clients (BEP 3); a tracker has such swarms beside its own.
 using InfoHash = ByteId<struct InfoHashTag, 20>;
 // A signature of Ed25519 (RFC 8032).
@@ -61,10 +65,13 @@ using SignatureBytes = ByteId<struct SignatureBytesTag, 64>;
 
 extern template class ByteId<struct ContentIdTag, 32>;
 extern template class ByteId<struct PeerIdTag, 16>;
+extern template class ByteId<struct PeerSecretTag, 32>;
 extern template class ByteId<struct InfoHashTag, 20>;
 extern template class ByteId<struct SignatureBytesTag, 64>;
 
-// Returns: a new id from the system's random source. Thread safety: thread-safe.
+// Fills `bytes` from the system's random source. Thread safety: thread-safe.
+void FillRandom(std::span<uint8_t> bytes);
+// Returns: a new id, which no secret proves: for peers that no tracker knows. Thread safety: thread-safe.
 PeerId RandomPeerId();
 
 }  // namespace shoal

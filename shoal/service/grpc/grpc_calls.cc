@@ -102,6 +102,11 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
     const absl::StatusOr<Endpoint> remote = source();
     return remote.ok() ? calls_->connections_->LocalOf(*remote) : remote;
   }
+  std::string Metadata(const std::string& key) const override {
+    const auto found = context_.client_metadata().find(key);
+    if (found == context_.client_metadata().end()) return "";
+    return std::string(found->second.data(), found->second.size());
+  }
   void AddTrailingMetadata(const std::string& key, const std::string& value) override {
     context_.AddTrailingMetadata(key, value);
   }

@@ -25,6 +25,8 @@ class GrpcCall {
   virtual absl::StatusOr<Endpoint> source() const = 0;
   // Returns the address of this server that the caller is connected to. Errors: NOT_FOUND when it is unknown.
   virtual absl::StatusOr<Endpoint> local() const = 0;
+  // Returns the first value of this metadata of the caller's; empty when there is none. `key` in lower case.
+  virtual std::string Metadata(const std::string& key) const = 0;
   // Adds metadata to the status that ends the call. Only for a unary call, before it returns.
   virtual void AddTrailingMetadata(const std::string& key, const std::string& value) = 0;
 };

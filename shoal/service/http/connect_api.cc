@@ -97,6 +97,7 @@ class HttpCall final : public GrpcCall {
   explicit HttpCall(const HttpRequest& request) : request_(request) {}
   absl::StatusOr<Endpoint> source() const override { return request_.remote; }
   absl::StatusOr<Endpoint> local() const override { return request_.local; }
+  std::string Metadata(const std::string& key) const override { return request_.Header(key); }
   void AddTrailingMetadata(const std::string& key, const std::string& value) override {
     trailers_.emplace_back(absl::StrCat("Trailer-", key), value);
   }

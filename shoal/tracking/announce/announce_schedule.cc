@@ -21,7 +21,7 @@ Blame BlameOf(absl::StatusCode code) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
-    case absl::StatusCode::kPermissionDenied:  // its name is reserved; an operator may change that
+    case absl::StatusCode::kPermissionDenied:  // an operator may reserve a name, or limit a token, otherwise
       return Blame::kContentForNow;
     default:
       return Blame::kTracker;

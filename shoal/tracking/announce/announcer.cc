@@ -22,7 +22,7 @@ constexpr size_t kMaxRangesPerLease = 4'000;
 constexpr size_t kMaxRangesPerBeat = 20'000;
 // The same for many registrations: their chunk sets may be large.
 constexpr size_t kMaxRegisterBytes = 512 * 1024;
-constexpr size_t kRegisterBytesBesides = 512;
+constexpr size_t kRegisterBytesBesides = 544;
 constexpr size_t kEndpointBytes = 48;
 
 // A content that is offered. `told` belongs to the announcer's thread; the rest does not change, but for
@@ -168,10 +168,10 @@ class ThreadedAnnouncer final : public Announcer {
       held.emplace_back();
       if (offering == nullptr) continue;
       Progress progress = offering->progress();
-      request.registrations.push_back(RegisterRequest{options_.self, options_.endpoint, offering->summary,
-                                                      progress.held, progress.free_slots, offering->max_peers,
-                                                      options_.site, offering->publishes.load(),
-                                                      options_.other_endpoints, offering->signature});
+      request.registrations.push_back(
+          RegisterRequest{options_.self.id(), options_.self.secret(), options_.endpoint, offering->summary,
+                          progress.held, progress.free_slots, offering->max_peers, options_.site,
+                          offering->publishes.load(), options_.other_endpoints, offering->signature});
       held.back() = std::move(progress.held);
     }
     const auto answers = CallRegister(request);
@@ -249,7 +249,7 @@ class ThreadedAnnouncer final : public Announcer {
   }
 
   void DoHeartbeat(const AnnounceSchedule::Heartbeat& due) {
-    HeartbeatRequest request{options_.self, {}};
+    HeartbeatRequest request{options_.self.id(), options_.self.secret(), {}};
     request.leases.reserve(due.leases.size());
     std::vector<std::pair<OfferingPtr, ChunkSet>> told;  // once the tracker has it
     std::vector<ContentId> not_a_delta;
@@ -303,7 +303,8 @@ class ThreadedAnnouncer final : public Announcer {
   }
 
   void DoLeave(std::vector<LeaseId> leases) {
-    const auto response = client_->Leave({options_.self, std::move(leases)}, options_.call_timeout);
+    const auto response = client_->Leave({options_.self.id(), options_.self.secret(), std::move(leases)},
+                                         options_.call_timeout);
     MutexLock lock(&mutex_);
     schedule_.OnLeave(response.status(), Now());
   }
@@ -314,7 +315,10 @@ class ThreadedAnnouncer final : public Announcer {
       MutexLock lock(&mutex_);
       if (!schedule_.has_leases() || !schedule_.reachable().ok()) return;
     }
-    client_->Leave({options_.self, {}}, std::min(kGoodbyeTimeout, options_.call_timeout)).IgnoreError();
+    client_
+        ->Leave({options_.self.id(), options_.self.secret(), {}},
+                std::min(kGoodbyeTimeout, options_.call_timeout))
+        .IgnoreError();
   }
 
   void ReportReachable() {

@@ -13,6 +13,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -29,7 +30,7 @@ namespace shoal::tracking {
 class Announcer {
  public:
   struct Options {
-    PeerId self;
+    PeerIdentity self = PeerIdentity::Random();
     Endpoint endpoint;  // ip unspecified: the address that the tracker sees
     std::string site;   // as CheckSite lets it through; empty: none
     // Further addresses under which others reach this process; see ChooseAdvertised.
@@ -38,7 +39,7 @@ class Announcer {
     // The tracker went away (the error says why), or is back (OK). Called on the announcer's thread.
     std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_reachable;
     // The tracker rejects a content for good (ALREADY_EXISTS, INVALID_ARGUMENT): it is not offered again. Or
-    // it rejects it for now (RESOURCE_EXHAUSTED, or PERMISSION_DENIED for a name that is reserved): reported once, and offered again with backoff.
+    // it rejects it for now (RESOURCE_EXHAUSTED, PERMISSION_DENIED): reported once, and offered again with backoff.
     std::function<void(const ContentSummary& content, const absl::Status& why)> on_rejected;
     // Peers that the tracker named in a RegisterResponse, when the offer requested some.
     std::function<void(const ContentId& content, const std::vector<PeerInfo>& peers)> on_peers;

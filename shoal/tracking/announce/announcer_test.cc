@@ -148,7 +148,7 @@ class AnnouncerTest : public ::testing::Test {
  protected:
   void Start() {
     Announcer::Options options;
-    options.self = sample::Peer(1);
+    options.self = PeerIdentity(sample::Secret(1));
     options.endpoint = sample::At(1);
     options.other_endpoints = {sample::At(2)};
     options.site = "berlin/7";
@@ -179,6 +179,7 @@ TEST_F(AnnouncerTest, RegistersOfferedContentsAndDeliversPeers) {
   announcer_->Offer(sample::Summary(1), Holding(sample::Held()), 50);
   const RegisterRequest request = tracker_.Await<RegisterRequest>();
   EXPECT_EQ(request.peer_id, sample::Peer(1));
+  EXPECT_EQ(request.peer_secret, sample::Secret(1));
   EXPECT_EQ(request.endpoint, sample::At(1));
   EXPECT_EQ(request.content, sample::Summary(1));
   EXPECT_EQ(request.held, sample::Held());
@@ -362,6 +363,7 @@ TEST_F(AnnouncerTest, WithdrawEndsThatLeaseAndTheDestructorAll) {
   announcer_.reset();
   const LeaveRequest all = tracker_.Await<LeaveRequest>();
   EXPECT_EQ(all.peer_id, sample::Peer(1));
+  EXPECT_EQ(all.peer_secret, sample::Secret(1));
   EXPECT_TRUE(all.lease_ids.empty());
 }
 
@@ -378,7 +380,7 @@ TEST_F(AnnouncerTest, LostChunksAreReportedByRegisteringAgain) {
 
 TEST_F(AnnouncerTest, CallbacksMayCallTheAnnouncer) {
   Announcer::Options options;
-  options.self = sample::Peer(1);
+  options.self = PeerIdentity(sample::Secret(1));
   std::promise<Announcer*> ready;
   std::shared_future<Announcer*> announcer = ready.get_future().share();
   options.on_peers = [announcer](const ContentId& content, const std::vector<PeerInfo>&) {

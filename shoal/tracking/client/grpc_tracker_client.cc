@@ -84,8 +84,10 @@ absl::string_view AdviceOn(absl::string_view message, const net::TlsCredentials*
 
 class GrpcTrackerClient final : public TrackerClient {
  public:
-  GrpcTrackerClient(const TrackerUrl& url, std::shared_ptr<net::TlsContext> tls)
-      : url_(url), tls_(std::move(tls)) {}
+  GrpcTrackerClient(const TrackerUrl& url, const TrackerAccess& access)
+      : url_(url),
+        tls_(access.tls),
+        authorization_(access.token.empty() ? "" : absl::StrCat("Bearer ", access.token)) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
     return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
@@ -138,7 +140,7 @@ class GrpcTrackerClient final : public TrackerClient {
     for (size_t i = 0; i < requests.size(); ++i) {
       pb::LookupRequest request;
       ToProto(requests[i], &request);
-      calls[i].context.set_deadline(deadline);
+      Prepare(&calls[i].context, deadline);
       calls[i].reader = connection->stub->AsyncLookup(&calls[i].context, request, &queue);
       calls[i].reader->Finish(&calls[i].response, &calls[i].status, &calls[i]);
     }
@@ -202,10 +204,15 @@ class GrpcTrackerClient final : public TrackerClient {
     const std::shared_ptr<const Connection> connection = Connected();
     HelpReconnecting(*connection, now + absl::ToChronoMilliseconds(std::min(timeout, kReconnectHelp)));
     grpc::ClientContext context;
-    context.set_deadline(now + absl::ToChronoMilliseconds(timeout));
+    Prepare(&context, now + absl::ToChronoMilliseconds(timeout));
     ProtoResponse proto_response;
     const grpc::Status status = ((*connection->stub).*method)(&context, proto_request, &proto_response);
     return Outcome(context, status, proto_response, connection->credentials.get());
+  }
+
+  void Prepare(grpc::ClientContext* context, std::chrono::system_clock::time_point deadline) const {
+    context->set_deadline(deadline);
+    if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
   }
 
   // After an outage gRPC connects again, but looks at the new connection once in five seconds while no call
@@ -268,28 +275,27 @@ class GrpcTrackerClient final : public TrackerClient {
 
   const TrackerUrl url_;
   const std::shared_ptr<net::TlsContext> tls_;  // null: without TLS
+  const std::string authorization_;             // empty: none
   Mutex mutex_;
   std::shared_ptr<const Connection> connection_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
-std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url,
-                                                     std::shared_ptr<net::TlsContext> tls) {
-  return std::make_unique<GrpcTrackerClient>(url, std::move(tls));
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url, const TrackerAccess& access) {
+  return std::make_unique<GrpcTrackerClient>(url, access);
+}
+
+std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url, const TrackerAccess& access) {
+  if (url.protocol != TrackerUrl::Protocol::kUdp) return MakeGrpcTrackerClient(url, access);
+  return MakeUdpTrackerClient(
+      url, [access](const TrackerUrl& grpc) { return MakeGrpcTrackerClient(grpc, access); });
 }
 
 MakeClient TrackerClientsOver(std::shared_ptr<net::TlsContext> tls) {
-  const MakeClient over_grpc = [tls = std::move(tls)](const TrackerUrl& url) {
-    return MakeGrpcTrackerClient(url, tls);
+  return [access = TrackerAccess{std::move(tls)}](const TrackerUrl& url) {
+    return MakeTrackerClient(url, access);
   };
-  return [over_grpc](const TrackerUrl& url) {
-    return url.protocol == TrackerUrl::Protocol::kUdp ? MakeUdpTrackerClient(url, over_grpc) : over_grpc(url);
-  };
-}
-
-std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url) {
-  return TrackerClientsOver(nullptr)(url);
 }
 
 }  // namespace shoal::tracking

@@ -56,22 +56,28 @@ class TrackerClient {
   virtual const TrackerUrl& url() const = 0;
 };
 
+// What a client shows to a tracker.
+struct TrackerAccess {
+  // Calls over gRPC speak TLS when this is not null (datagrams stay as they are). A client checks that the tracker's
+  // certificate leads to one of the authorities, or to one of the system when there are none, and names the host of
+  // the URL; it shows its own certificate. It connects again when this has changed; calls under way end as they
+  // began.
+  std::shared_ptr<net::TlsContext> tls = nullptr;
+  // Calls over gRPC carry it ("authorization: Bearer TOKEN"), datagrams never do. Empty: none.
+  std::string token = {};
+};
+
 // Returns: a client for `url`, which connects when it is first used: MakeUdpTrackerClient for udp://, and
 // MakeGrpcTrackerClient otherwise.
-std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url);
-
-// Returns: MakeTrackerClient, whose clients speak TLS over gRPC when `tls` is not null (datagrams stay as they
-// are). A client checks that the tracker's certificate leads to one of the authorities, or to one of the system
-// when there are none, and names the host of the URL; it shows its own certificate. It connects again when `tls` has
-// changed; calls under way end as they began.
+std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url, const TrackerAccess& access = {});
 using MakeClient = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
+// Returns: MakeTrackerClient without a token.
 MakeClient TrackerClientsOver(std::shared_ptr<net::TlsContext> tls);
 
 // Returns: a client over gRPC. A call fails at once when nothing listens. After an outage it reconnects
 // within five seconds of the tracker's return. It ignores the proxy settings of the environment: most
 // trackers are on the local network.
-std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url,
-                                                     std::shared_ptr<net::TlsContext> tls = nullptr);
+std::unique_ptr<TrackerClient> MakeGrpcTrackerClient(const TrackerUrl& url, const TrackerAccess& access = {});
 
 // Returns: a client over datagrams. It retries a request after 250 ms, then after twice as long each time,
 // until `timeout`; after three port-unreachable errors in a row the tracker is UNAVAILABLE. A heartbeat or

@@ -300,7 +300,7 @@ TEST(UdpTrackerClientTest, AHeartbeatOfManyLeasesIsSeveralDatagrams) {
     }
     return With(request, response);
   });
-  HeartbeatRequest many{sample::Peer(1), {}};
+  HeartbeatRequest many{sample::Peer(1), sample::Secret(1), {}};
   for (uint64_t i = 1; i <= 100; ++i) many.leases.push_back(sample::Beat(i));
   const auto client = MakeUdpTrackerClient(tracker.url(), grpc.Factory());
   const auto response = client->Heartbeat(many, kPatience);
@@ -313,7 +313,7 @@ TEST(UdpTrackerClientTest, AHeartbeatOfManyLeasesIsSeveralDatagrams) {
 TEST(UdpTrackerClientTest, AHeartbeatOfVeryManyLeasesIsOneGrpcMessage) {
   FakeGrpc grpc;
   FakeTracker tracker([](const DatagramRequest&, int) { return std::vector<DatagramResponse>(); }, 50051);
-  HeartbeatRequest many{sample::Peer(1), {}};
+  HeartbeatRequest many{sample::Peer(1), sample::Secret(1), {}};
   for (uint64_t i = 1; i <= 10'000; ++i) many.leases.push_back(sample::Beat(i));
   EXPECT_TRUE(MakeUdpTrackerClient(tracker.url(), grpc.Factory())->Heartbeat(many, kPatience).ok());
   EXPECT_EQ(grpc.calls, 1);

@@ -147,10 +147,11 @@ bool FitEnvelope(size_t max_bytes, pb::DatagramResponse* envelope) {
   return excess == 0;
 }
 
-// The largest encodings, tags and lengths included: the peer id; a beat without its runs (fixed64, a uint32
+// The largest encodings, tags and lengths included: the peer id; that and its secret; a beat without its runs (fixed64, a uint32
 // and four uint64 of at most 5 and 10 bytes, the beat's own tag and length); a run of chunks (two uint32); a
 // lease id.
 constexpr size_t kPeerIdBytes = 18;
+constexpr size_t kPeerBytes = kPeerIdBytes + 34;
 constexpr size_t kBeatBytes = 9 + 6 + 4 * 11 + 4;
 constexpr size_t kRangeBytes = 2 + 2 * 6;
 constexpr size_t kLeaseIdBytes = 8;
@@ -159,7 +160,7 @@ constexpr size_t kListBytes = 4;
 constexpr size_t kReportBytes = 9 + kPeerIdBytes + 2 + 2;
 
 size_t Room(size_t max_bytes, size_t least) {
-  return std::max(max_bytes, kPeerIdBytes + least) - kPeerIdBytes;
+  return std::max(max_bytes, kPeerBytes + least) - kPeerBytes;
 }
 
 }  // namespace
@@ -313,7 +314,7 @@ std::vector<HeartbeatRequest> SplitHeartbeat(const HeartbeatRequest& request, si
     std::span<const ChunkRange> gained = beat.gained;
     do {
       if (left < kBeatBytes + (gained.empty() ? 0 : kRangeBytes)) {
-        messages.push_back({request.peer_id, {}});
+        messages.push_back({request.peer_id, request.peer_secret, {}});
         left = room;
       }
       left -= kBeatBytes;
@@ -332,7 +333,7 @@ std::vector<HeartbeatRequest> SplitHeartbeat(const HeartbeatRequest& request, si
   }
   for (const PeerReport& report : request.reports) {
     if (left < kReportBytes) {
-      messages.push_back({request.peer_id, {}});
+      messages.push_back({request.peer_id, request.peer_secret, {}});
       left = room;
     }
     left -= kReportBytes;
@@ -349,7 +350,8 @@ std::vector<LeaveRequest> SplitLeave(const LeaveRequest& request, size_t max_byt
   for (size_t i = 0; i < request.lease_ids.size(); i += per_message) {
     const auto begin = request.lease_ids.begin() + static_cast<std::ptrdiff_t>(i);
     const auto count = std::min(per_message, request.lease_ids.size() - i);
-    messages.push_back({request.peer_id, {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+    messages.push_back(
+        {request.peer_id, request.peer_secret, {begin, begin + static_cast<std::ptrdiff_t>(count)}});
   }
   return messages;
 }

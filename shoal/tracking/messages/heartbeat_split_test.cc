@@ -20,6 +20,7 @@ void ExpectWholeAndFitting(const HeartbeatRequest& request) {
     const DatagramRequest datagram{UINT64_MAX, std::string(kCookieBytes, 'c'), message};
     ASSERT_TRUE(datagram.Encode().ok()) << datagram.Encode().status();
     EXPECT_EQ(message.peer_id, request.peer_id);
+    EXPECT_EQ(message.peer_secret, request.peer_secret);
     for (const LeaseBeat& beat : message.leases) {
       if (joined.empty() || joined.back().lease_id != beat.lease_id) {
         joined.push_back(beat);
@@ -39,13 +40,13 @@ void ExpectWholeAndFitting(const HeartbeatRequest& request) {
 
 TEST(HeartbeatSplitTest, FewLeasesAreOneMessage) {
   EXPECT_EQ(SplitHeartbeat(sample::Heartbeat(), kRoom).size(), 1u);
-  EXPECT_EQ(SplitHeartbeat({sample::Peer(1), {}}, kRoom).size(), 1u);
+  EXPECT_EQ(SplitHeartbeat({sample::Peer(1), sample::Secret(1), {}}, kRoom).size(), 1u);
 }
 
 TEST(HeartbeatSplitTest, EveryBeatArrivesAndEachMessageFits) {
   for (const uint32_t leases : {1u, 17u, 500u}) {
     for (const uint32_t ranges : {0u, 1u, 3u, 100u}) {
-      HeartbeatRequest request{sample::Peer(1), {}};
+      HeartbeatRequest request{sample::Peer(1), sample::Secret(1), {}};
       for (uint32_t i = 0; i < leases; ++i) request.leases.push_back(LargestBeat(i + 1, ranges));
       ExpectWholeAndFitting(request);
     }
@@ -53,7 +54,7 @@ TEST(HeartbeatSplitTest, EveryBeatArrivesAndEachMessageFits) {
 }
 
 TEST(HeartbeatSplitTest, ReportsFollowTheLeases) {
-  HeartbeatRequest request{sample::Peer(1), {}};
+  HeartbeatRequest request{sample::Peer(1), sample::Secret(1), {}};
   for (uint32_t i = 0; i < 20; ++i) request.leases.push_back(LargestBeat(i + 1, 1));
   for (uint32_t i = 0; i < kMaxReportsPerHeartbeat; ++i) {
     request.reports.push_back({LeaseId(UINT64_MAX - i), sample::Peer(2), PeerReport::Reason::kLying});
@@ -67,12 +68,13 @@ TEST(HeartbeatSplitTest, ReportsFollowTheLeases) {
 }
 
 TEST(HeartbeatSplitTest, LeaveIsSplitUnlessItMeansAllLeases) {
-  LeaveRequest request{sample::Peer(1), {}};
+  LeaveRequest request{sample::Peer(1), sample::Secret(1), {}};
   EXPECT_EQ(SplitLeave(request, kRoom).size(), 1u);
   for (uint64_t i = 1; i <= 1000; ++i) request.lease_ids.push_back(LeaseId(i));
   std::vector<LeaseId> joined;
   for (const LeaveRequest& message : SplitLeave(request, kRoom)) {
     EXPECT_FALSE(message.lease_ids.empty());
+    EXPECT_EQ(message.peer_secret, request.peer_secret);
     EXPECT_TRUE((DatagramRequest{UINT64_MAX, std::string(kCookieBytes, 'c'), message}.Encode().ok()));
     joined.insert(joined.end(), message.lease_ids.begin(), message.lease_ids.end());
   }

@@ -22,6 +22,17 @@ absl::Status LeaseTimesFrom(const Response& in, Out* out) {
   return absl::OkStatus();
 }
 
+// All zero for a request without one: whoever lets the request act on leases refuses it.
+absl::StatusOr<PeerSecret> SecretFrom(const std::string& bytes) {
+  if (bytes.empty()) return PeerSecret();
+  return IdFrom<PeerSecret>(bytes, "peer_secret");
+}
+
+template <typename Message>
+void SetSecret(const PeerSecret& secret, Message* out) {
+  if (!secret.is_zero()) out->set_peer_secret(secret.ToString());
+}
+
 absl::StatusOr<LeaseBeat> BeatFrom(const pb::LeaseBeat& in, const Field& field) {
   LeaseBeat out;
   SHOAL_ASSIGN_OR_RETURN(out.lease_id, LeaseFrom(in.lease_id(), Field("lease_id", &field)));
@@ -69,6 +80,7 @@ absl::Status ReportsFrom(const google::protobuf::RepeatedPtrField<pb::PeerReport
 absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in) {
   RegisterRequest out;
   SHOAL_ASSIGN_OR_RETURN(out.peer_id, IdFrom<PeerId>(in.peer_id(), "peer_id"));
+  SHOAL_ASSIGN_OR_RETURN(out.peer_secret, SecretFrom(in.peer_secret()));
   SHOAL_ASSIGN_OR_RETURN(out.endpoint, EndpointFrom(in.endpoint(), true, "endpoint"));
   SHOAL_ASSIGN_OR_RETURN(out.content, SummaryFrom(in.content(), "content"));
   if (in.has_held()) {
@@ -90,6 +102,7 @@ absl::StatusOr<RegisterRequest> FromProto(const pb::RegisterRequest& in) {
 void ToProto(const RegisterRequest& in, pb::RegisterRequest* out) {
   out->Clear();
   out->set_peer_id(in.peer_id.ToString());
+  SetSecret(in.peer_secret, out);
   ToProto(in.endpoint, out->mutable_endpoint());
   ToProto(in.content, Hex::kNo, out->mutable_content());
   ToProto(in.held, out->mutable_held());
@@ -173,6 +186,7 @@ void ToProto(const RegisterManyResponse& in, pb::RegisterManyResponse* out) {
 absl::StatusOr<HeartbeatRequest> FromProto(const pb::HeartbeatRequest& in) {
   HeartbeatRequest out;
   SHOAL_ASSIGN_OR_RETURN(out.peer_id, IdFrom<PeerId>(in.peer_id(), "peer_id"));
+  SHOAL_ASSIGN_OR_RETURN(out.peer_secret, SecretFrom(in.peer_secret()));
   if (static_cast<uint32_t>(in.leases_size()) > kMaxLeasesPerHeartbeat) {
     return Bad("leases",
                absl::StrCat("has ", in.leases_size(), " entries, the most is ", kMaxLeasesPerHeartbeat));
@@ -189,6 +203,7 @@ absl::StatusOr<HeartbeatRequest> FromProto(const pb::HeartbeatRequest& in) {
 void ToProto(const HeartbeatRequest& in, pb::HeartbeatRequest* out) {
   out->Clear();
   out->set_peer_id(in.peer_id.ToString());
+  SetSecret(in.peer_secret, out);
   for (const LeaseBeat& beat : in.leases) {
     pb::LeaseBeat* const lease = out->add_leases();
     lease->set_lease_id(beat.lease_id.value());
@@ -240,6 +255,7 @@ void ToProto(const HeartbeatResponse& in, pb::HeartbeatResponse* out) {
 absl::StatusOr<LeaveRequest> FromProto(const pb::LeaveRequest& in) {
   LeaveRequest out;
   SHOAL_ASSIGN_OR_RETURN(out.peer_id, IdFrom<PeerId>(in.peer_id(), "peer_id"));
+  SHOAL_ASSIGN_OR_RETURN(out.peer_secret, SecretFrom(in.peer_secret()));
   out.lease_ids.reserve(in.lease_ids_size());
   for (const uint64_t lease : in.lease_ids()) out.lease_ids.push_back(LeaseId(lease));
   return out;
@@ -248,6 +264,7 @@ absl::StatusOr<LeaveRequest> FromProto(const pb::LeaveRequest& in) {
 void ToProto(const LeaveRequest& in, pb::LeaveRequest* out) {
   out->Clear();
   out->set_peer_id(in.peer_id.ToString());
+  SetSecret(in.peer_secret, out);
   for (const LeaseId lease : in.lease_ids) out->add_lease_ids(lease.value());
 }
 

@@ -93,11 +93,9 @@ void SetKey(const ContentKey& key, Request* out) {
 absl::StatusOr<SwarmPeer> SwarmPeerFrom(const pb::SwarmPeer& in, uint32_t chunk_count, const Field& field) {
   SwarmPeer out;
   SHOAL_ASSIGN_OR_RETURN(out.peer, PeerFrom(in.peer(), Field("peer", &field)));
-  SHOAL_ASSIGN_OR_RETURN(out.lease_id, LeaseFrom(in.lease_id(), Field("lease_id", &field)));
   SHOAL_ASSIGN_OR_RETURN(out.held, ChunkSetFrom(in.held(), chunk_count, Field("held", &field)));
   out.lease_left = DurationFrom(in.lease_left());
   out.registered = TimeFrom(in.registered());
-  out.totals.lease_id = out.lease_id;
   out.totals.free_slots = out.peer.free_slots;
   NumbersFrom(in, &out.totals);
   SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), Field("site", &field)));
@@ -107,7 +105,6 @@ absl::StatusOr<SwarmPeer> SwarmPeerFrom(const pb::SwarmPeer& in, uint32_t chunk_
 
 void ToProto(const SwarmPeer& in, pb::SwarmPeer* out) {
   tracking::ToProto(in.peer, out->mutable_peer());
-  out->set_lease_id(in.lease_id.value());
   tracking::ToProto(in.held, out->mutable_held());
   out->mutable_held()->set_ranges(RangesInText(in.held));
   tracking::ToProto(in.lease_left, out->mutable_lease_left());

@@ -79,7 +79,8 @@ struct ContentStatus {
 
 struct RegisterRequest {
   PeerId peer_id;
-  Endpoint endpoint;  // ip unspecified or loopback: the source address of the request
+  PeerSecret peer_secret;  // all zero: the request has none
+  Endpoint endpoint;       // ip unspecified or loopback: the source address of the request
   ContentSummary content;
   ChunkSet held;  // size() == content.chunk_count
   uint32_t free_slots = 0;
@@ -128,6 +129,7 @@ struct PeerReport {
 
 struct HeartbeatRequest {
   PeerId peer_id;
+  PeerSecret peer_secret;  // as in RegisterRequest
   std::vector<LeaseBeat> leases;
   std::vector<PeerReport> reports = {};
 };
@@ -199,11 +201,10 @@ struct ListContentsResponse {
 
 struct SwarmPeer {
   PeerInfo peer;
-  LeaseId lease_id;
   ChunkSet held;
   absl::Duration lease_left;
   absl::Time registered;
-  LeaseBeat totals;  // the last beat: sent, received, rates
+  LeaseBeat totals;  // the last beat: sent, received, rates; without a lease id
   std::string site = {};
   bool publishes = false;  // as in RegisterRequest
 };
@@ -225,6 +226,7 @@ using SwarmEvent = std::variant<PeerInfo, PeerId>;
 
 struct LeaveRequest {
   PeerId peer_id;
+  PeerSecret peer_secret;          // as in RegisterRequest
   std::vector<LeaseId> lease_ids;  // empty: all
 };
 

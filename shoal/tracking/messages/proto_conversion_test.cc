@@ -215,7 +215,6 @@ TEST(ProtoConversionTest, GetSwarm) {
   RoundTrip<pb::GetSwarmRequest>(ContentKey(sample::Content(1)));
   RoundTrip<pb::GetSwarmRequest>(ContentKey("name"));
   SwarmPeer peer{sample::Info(1),
-                 LeaseId(7),
                  sample::Held(),
                  absl::Milliseconds(1500),
                  absl::FromUnixSeconds(1'700'000'000),
@@ -266,7 +265,7 @@ TEST(ProtoConversionTest, BitTorrentSwarms) {
 
 TEST(ProtoConversionTest, RangesEndAfterSixtyFourRuns) {
   ContentStatus status = sample::Status(1);
-  SwarmPeer peer{sample::Info(1), LeaseId(7), ChunkSet(1000), absl::Seconds(1), absl::UnixEpoch(), {}};
+  SwarmPeer peer{sample::Info(1), ChunkSet(1000), absl::Seconds(1), absl::UnixEpoch(), {}};
   for (uint32_t i = 0; i < 1000; i += 2) peer.held.Insert(ChunkIndex(i));
   pb::GetSwarmResponse proto;
   ToProto(GetSwarmResponse{status, {peer}}, &proto);

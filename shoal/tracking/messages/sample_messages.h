@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/messages/messages.h"
 
 // Messages with every field set, for the tests of this folder and for the seeds of the fuzz targets.
@@ -15,11 +16,15 @@ inline ContentId Content(uint8_t n) {
   return ContentId(bytes);
 }
 
-inline PeerId Peer(uint8_t n) {
-  std::array<uint8_t, 16> bytes{};
+inline PeerSecret Secret(uint8_t n) {
+  std::array<uint8_t, 32> bytes{};
   bytes.fill(n);
-  bytes[0] = 0xB0;
-  return PeerId(bytes);
+  bytes[0] = 0x5E;
+  return PeerSecret(bytes);
+}
+
+inline PeerId Peer(uint8_t n) {
+  return PeerIdOf(Secret(n));
 }
 
 inline Endpoint At(uint8_t n) {
@@ -46,7 +51,7 @@ inline tracking::ContentStatus Status(uint8_t n) {
 }
 
 inline tracking::RegisterRequest Register() {
-  return {Peer(1), At(1), Summary(1), Held(), 8, 50, "berlin/7"};
+  return {Peer(1), Secret(1), At(1), Summary(1), Held(), 8, 50, "berlin/7"};
 }
 
 inline tracking::RegisterResponse Registered(int peers = 2) {
@@ -63,6 +68,7 @@ inline tracking::LeaseBeat Beat(uint64_t lease) {
 
 inline tracking::HeartbeatRequest Heartbeat() {
   return {Peer(1),
+          Secret(1),
           {Beat(7), Beat(8)},
           {{tracking::LeaseId(7), Peer(2), tracking::PeerReport::Reason::kDead},
            {tracking::LeaseId(8), Peer(3), tracking::PeerReport::Reason::kLying}}};
@@ -84,7 +90,7 @@ inline tracking::LookupResponse Found(int contents = 1, int peers = 3) {
 }
 
 inline LeaveRequest Leave() {
-  return {Peer(1), {LeaseId(7), LeaseId(8)}};
+  return {Peer(1), Secret(1), {LeaseId(7), LeaseId(8)}};
 }
 
 }  // namespace shoal::tracking::sample

@@ -415,7 +415,6 @@ TEST_F(ContentPagesTest, StreamsADownloadThatRuns) {
   TestTracker tracker;
   tracker.Add(*content.manifest, {peer.info()});
   DownloadRuntime::Options runtime_options;
-  runtime_options.self = RandomPeerId();
   runtime_options.make_tracker_client = [&](const tracking::TrackerUrl& url) {
     return tracker.MakeClient(url);
   };

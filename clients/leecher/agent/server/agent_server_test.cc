@@ -23,7 +23,6 @@ class AgentServerTest : public ::testing::Test {
     AgentServer::Options options;
     options.agent.state_folder = folder_.Path("state");
     options.agent.output_folder = folder_.Path("out");
-    options.agent.downloads.runtime.self = RandomPeerId();
     options.unix_socket = socket_;
     options.http = Endpoint::Parse("127.0.0.1:0").value();
     options.version = "1.2.3";

@@ -189,10 +189,21 @@ struct HealthCheckOptions {
 };
 
 using Command = std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions,
-                              KeyOptions, AgentOptions, AgentCommandOptions, CertsOptions,
-                              HealthCheckOptions>;
+                             KeyOptions, AgentOptions, AgentCommandOptions, CertsOptions, HealthCheckOptions>;
 
-enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kKey, kServe, kAgent, kCerts, kHealthCheck };
+enum class CommandName {
+  kGet,
+  kList,
+  kInfo,
+  kMake,
+  kSave,
+  kSeed,
+  kKey,
+  kServe,
+  kAgent,
+  kCerts,
+  kHealthCheck
+};
 
 // The command line and the environment, flag by flag, before they are interpreted. The defaults are those
 // that --help shows.

@@ -74,7 +74,6 @@ class Get {
  private:
   absl::StatusOr<std::unique_ptr<Downloads>> StartDownloads() {
     Downloads::Options options;
-    options.runtime.self = RandomPeerId();
     options.runtime.site = options_.serve.site;
     options.runtime.limits = {std::make_shared<net::RateLimit>(options_.limit_down_bytes_per_second),
                               std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};

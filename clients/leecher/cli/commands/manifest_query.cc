@@ -124,7 +124,6 @@ absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions re
                                                               std::shared_ptr<net::TlsContext> tls,
                                                               Interrupts& interrupts) {
   Downloads::Options options;
-  options.runtime.self = RandomPeerId();
   ConnectOver(std::move(tls), &options.runtime);
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));

@@ -28,7 +28,6 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   absl::StatusOr<std::optional<Downloads::Serving>> serving = ServingFrom(options.serve, messages);
   if (!serving.ok()) return console.Fail(serving.status(), ExitCode::kOther);
   Downloads::Options served;
-  served.runtime.self = RandomPeerId();
   served.runtime.site = options.serve.site;
   served.runtime.limits.up = std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second);
   ConnectOver(options.tls, &served.runtime);

@@ -92,7 +92,6 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
                            /*stdout_is_ours=*/false);
     };
   }
-  agent.downloads.runtime.self = RandomPeerId();
   agent.downloads.runtime.site = options.serve.site;
   ConnectOver(options.tls, &agent.downloads.runtime);
   SHOAL_ASSIGN_OR_RETURN(agent.downloads.serving, ServingFrom(options.serve, messages));

@@ -1,0 +1,55 @@
+#include "shoal/tracking/client/tracker_token.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "shoal/base/error_cause.h"
+#include "shoal/base/file_io.h"
+#include "shoal/base/status_macros.h"
+
+namespace shoal::tracking {
+namespace {
+
+constexpr uint64_t kMaxTokenFileBytes = 64 * 1024;
+
+absl::Status Unusable(const std::string& why) {
+  return WithCause(absl::InvalidArgumentError(why), ErrorCause::kUsage);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadTrackerToken(const std::string& path) {
+  SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenFileBytes));
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty() || line[0] == '#') continue;
+    const bool printable = std::all_of(line.begin(), line.end(), absl::ascii_isgraph);
+    if (!printable || line.size() < kMinTrackerTokenBytes || line.size() > kMaxTrackerTokenBytes) {
+      return Unusable(absl::StrCat(path, ": a token has ", kMinTrackerTokenBytes, " to ",
+                                   kMaxTrackerTokenBytes,
+                                   " printable ASCII characters and no spaces; `shoal token` makes one"));
+    }
+    return std::string(line);
+  }
+  return Unusable(absl::StrCat(path, " has no token; `shoal token` makes one"));
+}
+
+absl::StatusOr<MakeClient> TrackerClientsWithToken(const std::string& token_file,
+                                                   std::vector<TrackerUrl> trackers,
+                                                   std::shared_ptr<net::TlsContext> tls) {
+  std::string token;
+  if (!token_file.empty()) {
+    auto read = ReadTrackerToken(token_file);
+    if (!read.ok()) return Annotate("--tracker-token-file", read.status());
+    token = *std::move(read);
+  }
+  return MakeClient([token, trackers = std::move(trackers), tls = std::move(tls)](const TrackerUrl& url) {
+    const bool own = std::find(trackers.begin(), trackers.end(), url) != trackers.end();
+    return MakeTrackerClient(url, {tls, own ? token : ""});
+  });
+}
+
+}  // namespace shoal::tracking
