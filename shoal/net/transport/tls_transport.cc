@@ -180,7 +180,8 @@ class TlsTransport final : public Transport {
       BIO_set_retry_write(bio);
       return -1;
     }
-    wire_.insert(wire_.end(), bytes, bytes + fitting);
+    const auto* encrypted = reinterpret_cast<const uint8_t*>(bytes);
+    wire_.insert(wire_.end(), encrypted, encrypted + fitting);
     return static_cast<int>(fitting);
   }
 
