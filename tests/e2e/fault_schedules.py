@@ -379,7 +379,7 @@ class FaultSchedule(Swarm):
             if len(peers) == len(self.seeders):
                 return
             if time.monotonic() > deadline:
-                raise self.failure(f"{len(self.seeders)} seeders, but the tracker knows {json.dumps(peers)}", self.tracker)
+                raise self.failure(f"{len(self.seeders)} seeders, but the tracker knows {json.dumps(peers)}", self.tracker, *self.seeders)
             time.sleep(0.3)
 
     def running(self):
