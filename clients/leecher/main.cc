@@ -58,6 +58,11 @@ constexpr char kSeedFooter[] =
     "\nExamples:\n"
     "  shoal seed model.tar --tracker=tracker.example:50051\n"
     "  shoal seed dataset/ --listen=0.0.0.0:6881 --advertise=files.example --for=8h\n";
+constexpr char kTokenFooter[] =
+    "\nExamples:\n"
+    "  shoal token --rights=publish,fetch              # prints the token, and the line for the tracker\n"
+    "  shoal token --rights=fetch,list --names='llama*,data-?'\n";
+
 constexpr char kServeFooter[] =
     "\nExamples:\n"
     "  shoal serve --tracker=tracker.example:50051 -o /data\n"
@@ -90,6 +95,14 @@ void AddTrackers(CLI::App& command, Words& words) {
       ->type_name("URL[,URL...]")
       ->expected(1)
       ->take_all();
+}
+
+void AddTrackerToken(CLI::App& command, Words& words) {
+  command
+      .add_option("--tracker-token-file", words.tracker_token_file,
+                  "The token for the trackers of --tracker, if they ask for one")
+      ->envname("SHOAL_TRACKER_TOKEN_FILE")
+      ->type_name("FILE");
 }
 
 void AddServing(CLI::App& command, Words& words) {
@@ -167,6 +180,7 @@ void AddGet(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("NAME|ID|FILE.shoal ...")
       ->required();
   AddTrackers(get, words);
+  AddTrackerToken(get, words);
   get.add_option(
          "-o,--output", words.output,
          "Target folder; default: the current one. A path such as new.bin names the file of a single-file "
@@ -215,6 +229,7 @@ void AddList(CLI::App& app, const std::string& program, Words& words) {
   list.parse_complete_callback([&words] { words.command = CommandName::kList; });
   list.add_option("text", words.subject, "Only names that contain this")->type_name("TEXT");
   AddTrackers(list, words);
+  AddTrackerToken(list, words);
   AddJson(list, words);
   list.footer(Footer(kListFooter, program));
 }
@@ -226,6 +241,7 @@ void AddInfo(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("NAME|ID|FILE.shoal")
       ->required();
   AddTrackers(info, words);
+  AddTrackerToken(info, words);
   AddJson(info, words);
   info.footer(Footer(kInfoFooter, program));
 }
@@ -266,6 +282,7 @@ void AddSave(CLI::App& app, const std::string& program, Words& words) {
   save.add_option("-o,--output", words.output, "The file to write; default: NAME.shoal in the current folder")
       ->type_name("FILE.shoal");
   AddTrackers(save, words);
+  AddTrackerToken(save, words);
   save.add_option("--wait", words.wait, "How long to wait for what is missing, as in get")
       ->envname("SHOAL_WAIT")
       ->type_name("DURATION|forever");
@@ -279,6 +296,7 @@ void AddSeed(CLI::App& app, const std::string& program, Words& words) {
   seed.parse_complete_callback([&words] { words.command = CommandName::kSeed; });
   seed.add_option("path", words.subject, "A file or a folder")->type_name("PATH")->required();
   AddTrackers(seed, words);
+  AddTrackerToken(seed, words);
   AddLinks(seed, words);
   AddServing(seed, words);
   AddLimitUp(seed, words);
@@ -308,6 +326,7 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
     service::ReadConfigFile(serve);
   });
   AddTrackers(serve, words);
+  AddTrackerToken(serve, words);
   serve.add_option("-o,--output", words.output, "Folder for contents; default: the current one")
       ->envname("SHOAL_OUTPUT")
       ->type_name("DIR");
@@ -391,6 +410,20 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
       ->capture_default_str();
   service::AddConfigFile(serve);
   serve.footer(Footer(kServeFooter, program));
+}
+
+void AddToken(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& token = *app.add_subcommand("token", "Make a token for a tracker that asks for one (--tokens)");
+  token.parse_complete_callback([&words] { words.command = CommandName::kToken; });
+  token.add_option("--rights", words.rights, "What its holder may do: publish, fetch, list, admin")
+      ->type_name("RIGHT[,RIGHT...]")
+      ->required();
+  token.add_option("--names", words.names, "Names of contents that it is for; default: all names")
+      ->type_name("GLOB[,GLOB...]")
+      ->expected(1)
+      ->take_all();
+  AddJson(token, words);
+  token.footer(Footer(kTokenFooter, program));
 }
 
 // The commands to a running agent.
@@ -494,6 +527,7 @@ ExitCode Run(const Command& command) {
     ExitCode operator()(const AgentCommandOptions& options) const {
       return RunAgentCommand(options, interrupts);
     }
+    ExitCode operator()(const TokenOptions& options) const { return RunToken(options); }
     ExitCode operator()(const HealthCheckOptions& options) const { return RunHealthCheck(options); }
   };
   return std::visit(Runner{interrupts}, command);
@@ -516,6 +550,7 @@ int Main(int argc, char** argv) {
   AddSave(app, program.name, words);
   AddSeed(app, program.name, words);
   AddServe(app, program.name, words);
+  AddToken(app, program.name, words);
   AddAgentCommands(app, program.name, words);
   app.add_option("--health-check", words.health_check,
                  "Exit 0 if the health service there says SERVING, else 1; an agent has it at its socket")

@@ -27,7 +27,7 @@
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
-#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_token.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/site.h"
 
@@ -62,6 +62,7 @@ Exit codes:
 // The flags as the command line or the environment has them.
 struct Flags {
   std::string tracker;
+  std::string tracker_token_file;
   std::string share;
   std::string listen = "0.0.0.0:0";
   std::string advertise;
@@ -86,6 +87,10 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
                  "Trackers to register with: grpc://HOST:PORT, udp://HOST:PORT or HOST:PORT (gRPC)")
       ->type_name("URL[,URL...]")
       ->envname("SHOAL_TRACKER");
+  app.add_option("--tracker-token-file", flags.tracker_token_file,
+                 "The token for these trackers, if they ask for one")
+      ->type_name("FILE")
+      ->envname("SHOAL_TRACKER_TOKEN_FILE");
   app.add_option("--share", flags.share, "The folder to publish")->type_name("DIR")->envname("SHOAL_SHARE");
   app.add_option("--listen", flags.listen, "Where peers connect; port 0: the system chooses one")
       ->type_name("ADDRESS:PORT")
@@ -247,7 +252,8 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   if (!http.ok()) return Wrong("--http", http.status());
   options.http = *http;
   options.version = SHOAL_VERSION;
-  options.connect_tracker = tracking::MakeTrackerClient;
+  SHOAL_ASSIGN_OR_RETURN(options.connect_tracker,
+                         tracking::TrackerClientsWithToken(flags.tracker_token_file, options.trackers));
   options.open_health_endpoint = service::OpenHealthEndpoint;
   return options;
 }

@@ -189,7 +189,7 @@ class WordsTest(CommandsTest):
             self.assertIn(flag, [known for entry in data["flags"] for known in entry["names"]])
         commands = json.loads(self.run_command("--dump-flags").stdout)["commands"]
         self.assertEqual([command["name"] for command in commands],
-                         ["get", "list", "info", "make", "save", "seed", "serve", "status", "add", "pause", "resume", "remove", "verify",
+                         ["get", "list", "info", "make", "save", "seed", "serve", "token", "status", "add", "pause", "resume", "remove", "verify",
                           "priority", "limit", "pin", "unpin", "follow", "unfollow", "top"])
 
 

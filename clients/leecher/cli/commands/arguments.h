@@ -58,18 +58,21 @@ struct GetOptions {
   bool repair = false;
   bool json = false;
   bool quiet = false;
+  std::string tracker_token_file = {};  // empty: none
 };
 
 struct ListOptions {
   std::vector<tracking::TrackerUrl> trackers;
   std::string name_contains;
   bool json = false;
+  std::string tracker_token_file = {};  // empty: none
 };
 
 struct InfoOptions {
   std::string content;
   std::vector<tracking::TrackerUrl> trackers;  // may be empty for a .shoal file
   bool json = false;
+  std::string tracker_token_file = {};  // empty: none
 };
 
 struct MakeOptions {
@@ -89,6 +92,7 @@ struct SaveOptions {
   std::optional<absl::Duration> wait;  // unset: as in DownloadOptions
   bool json = false;
   bool quiet = false;
+  std::string tracker_token_file = {};  // empty: none
 };
 
 struct SeedOptions {
@@ -100,6 +104,7 @@ struct SeedOptions {
   absl::Duration duration = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;
+  std::string tracker_token_file = {};  // empty: none
 };
 
 // `serve`: the agent.
@@ -119,6 +124,7 @@ struct AgentOptions {
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   std::string on_complete;
   std::string log_format = "text";
+  std::string tracker_token_file = {};  // empty: none
 };
 
 // A command to the agent of this machine.
@@ -157,14 +163,21 @@ struct AgentCommandOptions {
   bool json = false;
 };
 
+// `token`: makes a token for a tracker.
+struct TokenOptions {
+  std::string rights;              // as in the tracker's file: "publish,fetch"
+  std::vector<std::string> names;  // globs; empty: all names
+  bool json = false;
+};
+
 struct HealthCheckOptions {
   std::string target;  // of gRPC: HOST:PORT or unix:PATH
 };
 
 using Command = std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions,
-                             AgentOptions, AgentCommandOptions, HealthCheckOptions>;
+                             AgentOptions, AgentCommandOptions, TokenOptions, HealthCheckOptions>;
 
-enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kServe, kAgent, kHealthCheck };
+enum class CommandName { kGet, kList, kInfo, kMake, kSave, kSeed, kServe, kAgent, kToken, kHealthCheck };
 
 // The command line and the environment, flag by flag, before they are interpreted. The defaults are those
 // that --help shows.
@@ -173,7 +186,10 @@ struct Words {
   std::vector<std::string> contents;  // get
   std::string subject;                // list: TEXT; info: NAME|ID|FILE.shoal; save: NAME|ID; make, seed: PATH
   std::vector<std::string> trackers;  // each may hold several, separated by commas
-  std::string output;                 // get: DIR; make, save: FILE.shoal
+  std::string tracker_token_file;
+  std::string rights;              // token
+  std::vector<std::string> names;  // token; each may hold several globs, separated by commas
+  std::string output;              // get: DIR; make, save: FILE.shoal
   std::string listen = "0.0.0.0:0";
   std::string advertise;
   std::string site;

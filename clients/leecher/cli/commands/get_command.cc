@@ -21,7 +21,7 @@
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/manifest_file.h"
-#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_token.h"
 
 namespace shoal::leecher {
 namespace {
@@ -55,7 +55,7 @@ class Get {
     absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options_.serve.grpc);
     if (!health.ok()) return console_.Fail(health.status(), ExitCode::kOther);
     absl::StatusOr<std::unique_ptr<Downloads>> downloads = StartDownloads();
-    if (!downloads.ok()) return console_.Fail(downloads.status(), ExitCode::kOther);
+    if (!downloads.ok()) return console_.Fail(downloads.status(), ExitCodeFor(downloads.status()));
     downloads_ = *std::move(downloads);
     const auto http = StartHttp(options_.serve.http, *downloads_, console_);
     if (!http.ok()) return console_.Fail(http.status(), ExitCode::kOther);
@@ -76,7 +76,8 @@ class Get {
     options.runtime.site = options_.serve.site;
     options.runtime.limits = {std::make_shared<net::RateLimit>(options_.limit_down_bytes_per_second),
                               std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};
-    options.runtime.make_tracker_client = tracking::MakeTrackerClient;
+    SHOAL_ASSIGN_OR_RETURN(options.runtime.make_tracker_client,
+                           tracking::TrackerClientsWithToken(options_.tracker_token_file, options_.trackers));
     options.wake = [this] { interrupts_.Nudge(); };
     SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));
     return Downloads::Start(std::move(options));
@@ -217,7 +218,9 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.selection = options.selection;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
   if (Classify(content) != ContentWord::kManifestFile) {
-    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers));
+    SHOAL_ASSIGN_OR_RETURN(const auto connect,
+                           tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers));
+    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, connect, options.trackers));
     return request;
   }
 

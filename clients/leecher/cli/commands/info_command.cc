@@ -83,7 +83,8 @@ ExitCode Fail(const absl::Status& error, const std::string& about, Console& cons
 }
 
 // A .shoal file is shown without a tracker too; that its trackers are away is no failure.
-ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
+ExitCode ShowManifestFile(const InfoOptions& options, const tracking::MakeTrackerClientAt& connect,
+                          Console& console) {
   const absl::StatusOr<ManifestFile> file = ReadManifestFile(options.content);
   if (!file.ok()) return Fail(file.status(), options.content, console);
   std::vector<tracking::TrackerUrl> trackers = options.trackers;
@@ -92,7 +93,7 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
     if (tracker.ok() && std::find(trackers.begin(), trackers.end(), *tracker) == trackers.end())
       trackers.push_back(*tracker);
   }
-  const SwarmView view = ViewSwarm(trackers, file->manifest.id());
+  const SwarmView view = ViewSwarm(connect, trackers, file->manifest.id());
   if (options.json) {
     console.Object(JsonInfo(tracking::SummaryOf(file->manifest), &file->manifest, &file->trackers,
                             view.status.ok() ? &view.swarm : nullptr));
@@ -116,11 +117,14 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
 
 ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, false));
-  if (Classify(options.content) == ContentWord::kManifestFile) return ShowManifestFile(options, console);
+  const auto connect = tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers);
+  if (!connect.ok()) return Fail(connect.status(), options.content, console);
+  if (Classify(options.content) == ContentWord::kManifestFile)
+    return ShowManifestFile(options, *connect, console);
 
-  const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, options.trackers);
+  const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, *connect, options.trackers);
   if (!key.ok()) return Fail(key.status(), options.content, console);
-  const SwarmView view = ViewSwarm(options.trackers, *key);
+  const SwarmView view = ViewSwarm(*connect, options.trackers, *key);
   for (const TrackerFailure& failure : view.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }
@@ -142,7 +146,8 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   request.content = summary.id;
   request.trackers = options.trackers;
   request.wait = kManifestPatience;
-  const absl::StatusOr<std::shared_ptr<const Manifest>> manifest = FetchManifest(request, interrupts);
+  const absl::StatusOr<std::shared_ptr<const Manifest>> manifest =
+      FetchManifest(request, *connect, interrupts);
   if (interrupts.signal() != 0) return ExitCodeForSignal(interrupts.signal());
   if (options.json) {
     console.Object(JsonInfo(summary, manifest.ok() ? manifest->get() : nullptr, nullptr, &view.swarm));

@@ -66,7 +66,9 @@ void PrintTable(const Listing& listing, const std::string& name_contains, Consol
 
 ExitCode RunList(const ListOptions& options) {
   Console console(Console::VoiceFor(options.json, false));
-  const Listing listing = ListContents(options.trackers, options.name_contains);
+  const auto connect = tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers);
+  if (!connect.ok()) return console.Fail(connect.status(), ExitCodeFor(connect.status()));
+  const Listing listing = ListContents(*connect, options.trackers, options.name_contains);
   for (const TrackerFailure& failure : listing.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }

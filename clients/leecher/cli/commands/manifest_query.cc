@@ -102,7 +102,9 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
   SHOAL_ASSIGN_OR_RETURN(const DownloadOptions request, MakeGetRequest(content, options));
   std::shared_ptr<const Manifest> manifest = request.manifest;
   if (manifest == nullptr) {
-    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, interrupts));
+    SHOAL_ASSIGN_OR_RETURN(auto connect,
+                           tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers));
+    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, std::move(connect), interrupts));
   }
   const WantedFiles wanted(manifest, options.selection);
   if (wanted.wanted_files() == 0) {
@@ -120,9 +122,10 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
+                                                              tracking::MakeTrackerClientAt connect,
                                                               Interrupts& interrupts) {
   Downloads::Options options;
-  options.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  options.runtime.make_tracker_client = std::move(connect);
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));
   request.manifest_only = true;

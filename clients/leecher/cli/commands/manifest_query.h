@@ -8,17 +8,19 @@
 #include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/session/exit_code.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/tracking/client/tracker_token.h"
 
 namespace shoal::leecher {
 
 // Fetches the manifest of a content from the first peer that sends a valid one, and nothing else: no file is
-// made. `request` says what to look up, at which trackers, and how long to wait. Blocks until the manifest is
+// made. `connect` makes the clients of trackers; `request` says what to look up, at which trackers, and how long to wait. Blocks until the manifest is
 // there, the waiting is over, or a signal comes. Errors:
 //   kUnknownContent, kTrackerUnreachable, kTrackerRefused
 //   kAmbiguousName  the message lists the ids
 //   kNoPeer         no peer sent it in time
 //   CANCELLED       by a signal
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
+                                                              tracking::MakeTrackerClientAt connect,
                                                               Interrupts& interrupts);
 
 // `get --dry-run`: shows for each content what `get` would do, and changes nothing. Returns the exit code

@@ -27,10 +27,13 @@ absl::StatusOr<Saved> Save(const SaveOptions& options, Interrupts& interrupts) {
   std::string output = options.output_path;
   if (!output.empty()) SHOAL_RETURN_IF_ERROR(CheckManifestOutput(output));
   DownloadOptions request;
-  SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(options.content, options.trackers));
+  SHOAL_ASSIGN_OR_RETURN(const auto connect,
+                         tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers));
+  SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(options.content, connect, options.trackers));
   request.trackers = options.trackers;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
-  SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const Manifest> manifest, FetchManifest(request, interrupts));
+  SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const Manifest> manifest,
+                         FetchManifest(request, connect, interrupts));
   if (output.empty()) {
     output = manifest->name() + ".shoal";
     SHOAL_RETURN_IF_ERROR(CheckManifestOutput(output));

@@ -7,11 +7,14 @@
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/session/downloads.h"
 #include "shoal/content/publish/folder_source.h"
+#include "shoal/tracking/client/tracker_token.h"
 
 namespace shoal::leecher {
 
 ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, options.quiet));
+  auto connect = tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers);
+  if (!connect.ok()) return console.Fail(connect.status(), ExitCodeFor(connect.status()));
   absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options.serve.grpc);
   if (!health.ok()) return console.Fail(health.status(), ExitCode::kOther);
   ManifestBuilderOptions builder;
@@ -25,7 +28,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Downloads::Options served;
   served.runtime.site = options.serve.site;
   served.runtime.limits.up = std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second);
-  served.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  served.runtime.make_tracker_client = *std::move(connect);
   served.serving = *std::move(serving);
   const absl::StatusOr<std::unique_ptr<Downloads>> downloads = Downloads::Start(std::move(served));
   if (!downloads.ok()) return console.Fail(downloads.status(), ExitCode::kOther);

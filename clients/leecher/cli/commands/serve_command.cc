@@ -15,7 +15,7 @@
 #include "shoal/service/http/request_guard.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/systemd.h"
-#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_token.h"
 
 namespace shoal::leecher {
 namespace {
@@ -90,7 +90,8 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
     };
   }
   agent.downloads.runtime.site = options.serve.site;
-  agent.downloads.runtime.make_tracker_client = tracking::MakeTrackerClient;
+  SHOAL_ASSIGN_OR_RETURN(agent.downloads.runtime.make_tracker_client,
+                         tracking::TrackerClientsWithToken(options.tracker_token_file, options.trackers));
   SHOAL_ASSIGN_OR_RETURN(agent.downloads.serving, ServingFrom(options.serve, messages));
   return server;
 }

@@ -86,10 +86,11 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
   return file;
 }
 
-Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains) {
+Listing ListContents(const tracking::MakeTrackerClientAt& connect,
+                     const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains) {
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
-    const std::unique_ptr<tracking::TrackerClient> client = tracking::MakeTrackerClient(tracker);
+    const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
     const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, name_contains);
     if (!contents.ok()) {
       listing.failures.push_back({tracker, contents.status()});
@@ -106,11 +107,12 @@ Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const st
   return listing;
 }
 
-SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content) {
+SwarmView ViewSwarm(const tracking::MakeTrackerClientAt& connect,
+                    const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content) {
   SwarmView view;
   bool found = false;
   for (const tracking::TrackerUrl& tracker : trackers) {
-    const std::unique_ptr<tracking::TrackerClient> client = tracking::MakeTrackerClient(tracker);
+    const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
     const absl::StatusOr<tracking::GetSwarmResponse> response = client->GetSwarm(content, kTimeout);
     if (response.ok()) {
       view.tracker_answered = true;
@@ -164,6 +166,7 @@ absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
 }
 
 absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
+                                            const tracking::MakeTrackerClientAt& connect,
                                             const std::vector<tracking::TrackerUrl>& trackers) {
   switch (Classify(word)) {
     case ContentWord::kId: {
@@ -172,7 +175,7 @@ absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
       return tracking::ContentKey(*id);
     }
     case ContentWord::kNameOrPrefix:
-      return ResolvePrefix(word, ListContents(trackers, "").contents);
+      return ResolvePrefix(word, ListContents(connect, trackers, "").contents);
     case ContentWord::kManifestFile:
     case ContentWord::kName:
       break;

@@ -6,13 +6,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "shoal/content/manifest/manifest_file.h"
+#include "shoal/tracking/client/tracker_token.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::leecher {
 
 // Queries to all trackers of a command, with their answers merged. Each blocks until every tracker has
-// answered or failed. Thread safety: all functions are thread-safe.
+// answered or failed. `connect` makes their clients. Thread safety: all functions are thread-safe.
 
 struct TrackerFailure {
   tracking::TrackerUrl tracker;
@@ -28,7 +29,8 @@ struct Listing {
   bool tracker_answered = false;
 };
 // Lists the contents whose name contains `name_contains`; all contents when it is empty.
-Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains);
+Listing ListContents(const tracking::MakeTrackerClientAt& connect,
+                     const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains);
 
 struct SwarmView {
   // OK: `swarm` is set. Errors:
@@ -41,7 +43,8 @@ struct SwarmView {
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
-SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content);
+SwarmView ViewSwarm(const tracking::MakeTrackerClientAt& connect,
+                    const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content);
 
 // As ManifestFile::Read. A file that is no .shoal file has the cause kUsage.
 absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path);
@@ -49,6 +52,7 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path);
 // Returns the content that `word` (a name, an id, or the beginning of an id) names. Asks the trackers only
 // when it can be the beginning of an id. Errors: those of ResolvePrefix.
 absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
+                                            const tracking::MakeTrackerClientAt& connect,
                                             const std::vector<tracking::TrackerUrl>& trackers);
 
 // Returns the id that begins with `prefix` among the listed contents. Returns the prefix itself, as a name,
