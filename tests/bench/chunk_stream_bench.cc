@@ -1,7 +1,7 @@
 // How fast the chunk stream moves a file that lies in the page cache over loopback, and what it costs: one
 // server and one session that checks the CRC-32 of each chunk and drops the bytes. Beside it, as the measure,
-// the least that could do the same: a blocking loop of sendfile on one thread, recv and CRC-32 on another.
-// Prints both and their ratio.
+// the least that could do the same: a blocking loop of sendfile on one thread, recv and CRC-32 on another. And
+// the same chunk stream over TLS. Prints all and their ratios.
 //
 //   chunk_stream_bench [MEBIBYTES [ROUNDS [CHUNK_KIBIBYTES]]]
 
@@ -15,15 +15,19 @@
 #include <cstdlib>
 #include <future>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/tls/development_certificates.h"
+#include "shoal/net/transport/tls_transport.h"
 #include "shoal/stream/chunk_server.h"
 #include "shoal/stream/chunk_session.h"
 #include "tests/support/file_chunk_source.h"
 #include "tests/support/frame_connection.h"
+#include "tests/support/temporary_folder.h"
 
 namespace shoal {
 namespace {
@@ -154,13 +158,15 @@ class Fetcher final : public stream::SessionDelegate {
   uint32_t came_ = 0;
 };
 
-Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
+Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source,
+                 const std::shared_ptr<const net::TransportFactory>& transports) {
   net::EventLoopGroup server_loops("server", 1);
   net::EventLoop client_loop("client");
   auto directory = std::make_shared<TestDirectory>();
   directory->Add(source);
   stream::ChunkServer::Options options;
   options.listen = *Endpoint::Parse("127.0.0.1:0");
+  options.transports = transports;
   auto server = *stream::ChunkServer::Start(options, server_loops, directory);
   Fetcher fetcher(*source->manifest());
   stream::SessionTerms terms;
@@ -172,9 +178,9 @@ Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
   const Clockwork clock;
   std::shared_ptr<stream::ChunkSession> session;
   client_loop.Post([&] {
-    session = stream::ChunkSession::Dial(client_loop, *net::TcpTransports(),
-                                         {IpAddress::V4({127, 0, 0, 1}), server->port()}, terms, {}, nullptr,
-                                         &fetcher);
+    session =
+        stream::ChunkSession::Dial(client_loop, *transports, {IpAddress::V4({127, 0, 0, 1}), server->port()},
+                                   terms, {}, nullptr, &fetcher);
     fetcher.session = session.get();
   });
   fetcher.done.get_future().wait();
@@ -186,6 +192,11 @@ Cost ChunkStream(const std::shared_ptr<FileChunkSource>& source) {
   client_loop.Post([&] { session->Close(false); });
   server->Stop();
   return cost;
+}
+
+std::shared_ptr<net::TlsContext> CertificatesIn(const std::string& folder) {
+  if (!net::WriteDevelopmentCertificates(folder, {}).ok()) std::abort();
+  return *net::TlsContext::Load(net::DevelopmentFiles(folder));
 }
 
 void Print(const char* name, std::vector<Cost> rounds, double gibibytes) {
@@ -213,17 +224,27 @@ int main(int argc, char** argv) {
       shoal::FileChunkSource::Make(mebibytes << 20, static_cast<uint32_t>(chunk_kibibytes << 10));
   std::vector<shoal::Cost> bare;
   std::vector<shoal::Cost> stream;
+  std::vector<shoal::Cost> encrypted;
   std::vector<double> ratios;
-  // In turns, so that a noisy machine is noisy to both.
+  std::vector<double> tls_ratios;
+  const shoal::TemporaryFolder certificates;
+  const auto tcp = shoal::net::TcpTransports();
+  const auto tls = shoal::net::TlsTransports(shoal::CertificatesIn(certificates.path()));
+  // In turns, so that a noisy machine is noisy to all.
   for (int i = 0; i < rounds; ++i) {
     bare.push_back(shoal::Bare(*source));
-    stream.push_back(shoal::ChunkStream(source));
+    stream.push_back(shoal::ChunkStream(source, tcp));
+    encrypted.push_back(shoal::ChunkStream(source, tls));
     ratios.push_back(stream.back().gigabytes_per_second / bare.back().gigabytes_per_second);
+    tls_ratios.push_back(encrypted.back().gigabytes_per_second / stream.back().gigabytes_per_second);
   }
   const double gibibytes = static_cast<double>(mebibytes) / 1024;
   shoal::Print("bare loop", bare, gibibytes);
   shoal::Print("chunk stream", stream, gibibytes);
+  shoal::Print("the same, TLS", encrypted, gibibytes);
   std::sort(ratios.begin(), ratios.end());
-  std::printf("ratio          %.2f (median of %d rounds)\n", ratios[ratios.size() / 2], rounds);
+  std::sort(tls_ratios.begin(), tls_ratios.end());
+  std::printf("chunk stream over bare loop %.2f, TLS over chunk stream %.2f (medians of %d rounds)\n",
+              ratios[ratios.size() / 2], tls_ratios[tls_ratios.size() / 2], rounds);
   return 0;
 }
