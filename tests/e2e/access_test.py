@@ -67,12 +67,12 @@ class AccessTest(unittest.TestCase):
 
     def test_a_token_may_come_and_go_while_the_tracker_runs(self):
         self.admit(self.lines[:1])
-        self.swarm.tracker.expect("new tokens")
+        self.swarm.tracker.expect(r"new tokens.*\btokens=1\b")
         self.assert_refused(self.run_leecher(["list"], self.fetcher), 1, "does not know the token")
         (self.folder / "tokens").write_text("nonsense\n")
         self.swarm.tracker.expect("the tokens stay as they are.*line 1")
         self.admit(self.lines)
-        self.swarm.tracker.expect("new tokens")
+        self.swarm.tracker.expect(r"new tokens.*\btokens=2\b")
         self.assertEqual(self.run_leecher(["list"], self.fetcher).returncode, 0)
 
 
