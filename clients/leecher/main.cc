@@ -72,6 +72,11 @@ constexpr char kKeyFooter[] =
     "  shoal key publisher.pem                 # prints ed25519:...\n"
     "  shoal seed model.tar --sign-key=publisher.pem --tracker=tracker.example:50051\n"
     "  shoal get model.tar --trust=ed25519:... --tracker=tracker.example:50051\n";
+constexpr char kTokenFooter[] =
+    "\nExamples:\n"
+    "  shoal token --rights=publish,fetch              # prints the token, and the line for the tracker\n"
+    "  shoal token --rights=fetch,list --names='llama*,data-?'\n";
+
 constexpr char kServeFooter[] =
     "\nExamples:\n"
     "  shoal serve --tracker=tracker.example:50051 -o /data\n"
@@ -104,6 +109,14 @@ void AddTrackers(CLI::App& command, Words& words) {
       ->type_name("URL[,URL...]")
       ->expected(1)
       ->take_all();
+}
+
+void AddTrackerToken(CLI::App& command, Words& words) {
+  command
+      .add_option("--tracker-token-file", words.tracker_token_file,
+                  "The token for the trackers of --tracker, if they ask for one")
+      ->envname("SHOAL_TRACKER_TOKEN_FILE")
+      ->type_name("FILE");
 }
 
 void AddServing(CLI::App& command, Words& words) {
@@ -193,6 +206,7 @@ void AddGet(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("NAME|ID|FILE.shoal ...")
       ->required();
   AddTrackers(get, words);
+  AddTrackerToken(get, words);
   get.add_option(
          "-o,--output", words.output,
          "Target folder; default: the current one. A path such as new.bin names the file of a single-file "
@@ -244,6 +258,7 @@ void AddList(CLI::App& app, const std::string& program, Words& words) {
   list.parse_complete_callback([&words] { words.command = CommandName::kList; });
   list.add_option("text", words.subject, "Only names that contain this")->type_name("TEXT");
   AddTrackers(list, words);
+  AddTrackerToken(list, words);
   AddJson(list, words);
   service::AddTlsFlags(list, &words.tls);
   list.footer(Footer(kListFooter, program));
@@ -256,6 +271,7 @@ void AddInfo(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("NAME|ID|FILE.shoal")
       ->required();
   AddTrackers(info, words);
+  AddTrackerToken(info, words);
   AddJson(info, words);
   service::AddTlsFlags(info, &words.tls);
   info.footer(Footer(kInfoFooter, program));
@@ -300,6 +316,7 @@ void AddSave(CLI::App& app, const std::string& program, Words& words) {
   save.add_option("-o,--output", words.output, "The file to write; default: NAME.shoal in the current folder")
       ->type_name("FILE.shoal");
   AddTrackers(save, words);
+  AddTrackerToken(save, words);
   save.add_option("--wait", words.wait, "How long to wait for what is missing, as in get")
       ->envname("SHOAL_WAIT")
       ->type_name("DURATION|forever");
@@ -314,6 +331,7 @@ void AddSeed(CLI::App& app, const std::string& program, Words& words) {
   seed.parse_complete_callback([&words] { words.command = CommandName::kSeed; });
   seed.add_option("path", words.subject, "A file or a folder")->type_name("PATH")->required();
   AddTrackers(seed, words);
+  AddTrackerToken(seed, words);
   AddLinks(seed, words);
   seed.add_option("--sign-key", words.sign_key,
                   "A private key, as `key` makes it, that signs what is published")
@@ -376,6 +394,7 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
     service::ReadConfigFile(serve);
   });
   AddTrackers(serve, words);
+  AddTrackerToken(serve, words);
   serve.add_option("-o,--output", words.output, "Folder for contents; default: the current one")
       ->envname("SHOAL_OUTPUT")
       ->type_name("DIR");
@@ -462,6 +481,20 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
   service::AddTlsHttpFlag(serve, &words.tls);
   service::AddConfigFile(serve);
   serve.footer(Footer(kServeFooter, program));
+}
+
+void AddToken(CLI::App& app, const std::string& program, Words& words) {
+  CLI::App& token = *app.add_subcommand("token", "Make a token for a tracker that asks for one (--tokens)");
+  token.parse_complete_callback([&words] { words.command = CommandName::kToken; });
+  token.add_option("--rights", words.rights, "What its holder may do: publish, fetch, list, admin")
+      ->type_name("RIGHT[,RIGHT...]")
+      ->required();
+  token.add_option("--names", words.names, "Names of contents that it is for; default: all names")
+      ->type_name("GLOB[,GLOB...]")
+      ->expected(1)
+      ->take_all();
+  AddJson(token, words);
+  token.footer(Footer(kTokenFooter, program));
 }
 
 // The commands to a running agent.
@@ -583,6 +616,7 @@ ExitCode Run(const Command& command) {
       return RunAgentCommand(options, interrupts);
     }
     ExitCode operator()(const CertsOptions& options) const { return RunCerts(options); }
+    ExitCode operator()(const TokenOptions& options) const { return RunToken(options); }
     ExitCode operator()(const HealthCheckOptions& options) const { return RunHealthCheck(options); }
   };
   return std::visit(Runner{interrupts}, command);
@@ -607,6 +641,7 @@ int Main(int argc, char** argv) {
   AddKey(app, program.name, words);
   AddServe(app, program.name, words);
   AddCerts(app, program.name, words);
+  AddToken(app, program.name, words);
   AddAgentCommands(app, program.name, words);
   app.add_option("--health-check", words.health_check,
                  "Exit 0 if the health service there says SERVING, else 1; an agent has it at its socket")

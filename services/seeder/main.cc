@@ -28,7 +28,7 @@
 #include "shoal/service/systemd.h"
 #include "shoal/service/tls_flags.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
-#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_token.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/site.h"
 
@@ -64,6 +64,7 @@ Exit codes:
 // The flags as the command line or the environment has them.
 struct Flags {
   std::string tracker;
+  std::string tracker_token_file;
   std::string share;
   std::string listen = "0.0.0.0:0";
   std::string advertise;
@@ -90,6 +91,10 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
                  "Trackers to register with: grpc://HOST:PORT, udp://HOST:PORT or HOST:PORT (gRPC)")
       ->type_name("URL[,URL...]")
       ->envname("SHOAL_TRACKER");
+  app.add_option("--tracker-token-file", flags.tracker_token_file,
+                 "The token for these trackers, if they ask for one")
+      ->type_name("FILE")
+      ->envname("SHOAL_TRACKER_TOKEN_FILE");
   app.add_option("--share", flags.share, "The folder to publish")->type_name("DIR")->envname("SHOAL_SHARE");
   app.add_option("--listen", flags.listen, "Where peers connect; port 0: the system chooses one")
       ->type_name("ADDRESS:PORT")
@@ -261,7 +266,9 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   options.http = *http;
   options.version = SHOAL_VERSION;
   SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(flags.tls, service::TlsRole::kPeer));
-  options.connect_tracker = tracking::TrackerClientsOver(options.tls);
+  SHOAL_ASSIGN_OR_RETURN(
+      options.connect_tracker,
+      tracking::TrackerClientsWithToken(flags.tracker_token_file, options.trackers, options.tls));
   options.open_health_endpoint = service::OpenHealthEndpoint;
   return options;
 }

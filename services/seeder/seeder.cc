@@ -25,6 +25,7 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/interface_addresses.h"
 #include "shoal/net/transport/tls_transport.h"
 #include "shoal/service/http/http_server.h"
 #include "shoal/service/log/log.h"
@@ -153,6 +154,11 @@ absl::Status SeederImpl::Open() {
                                    })},
        {"grpc_port", health_ == nullptr ? service::LogValue("none") : service::LogValue(grpc_port())},
        {"http_port", http_ == nullptr ? service::LogValue("none") : service::LogValue(http_port())}});
+  if (!net::IsLoopback(options_.listen.ip)) {
+    service::LogInfo(absl::StrCat("anyone who reaches ",
+                                  Endpoint{options_.listen.ip, server_->port()}.ToString(),
+                                  " can fetch what is published here; see docs/security.md"));
+  }
   if (!advertised.warning.empty()) {
     service::LogWarning("peers on other machines may not reach this seeder", {{"why", advertised.warning}});
   }

@@ -39,6 +39,14 @@ absl::StatusOr<std::string> ReadWhole(const FileDescriptor& file, const std::str
   return bytes;
 }
 
+// Syncs the name at `path`. Some file systems can't sync a folder, and then need not.
+void SyncFolderOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const absl::StatusOr<FileDescriptor> opened = FileDescriptor::Open(folder, O_RDONLY | O_DIRECTORY);
+  if (opened.ok()) static_cast<void>(fsync(opened->get()));
+}
+
 }  // namespace
 
 absl::Status ReadAt(int fd, std::span<uint8_t> to, uint64_t offset) {
@@ -125,11 +133,26 @@ absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode)
     unlink(temporary.c_str());
     return Annotate(path, status);
   }
-  const size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const absl::StatusOr<FileDescriptor> opened = FileDescriptor::Open(folder, O_RDONLY | O_DIRECTORY);
-  // Some file systems can't sync a folder, and then need not.
-  if (opened.ok()) static_cast<void>(fsync(opened->get()));
+  SyncFolderOf(path);
+  return absl::OkStatus();
+}
+
+absl::Status MakeFolders(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return absl::OkStatus();  // the root, or the current folder
+  const std::string folder = path.substr(0, end + 1);
+  if (mkdir(folder.c_str(), 0777) != 0) {
+    const int error = errno;
+    struct stat info{};
+    if (error == EEXIST && stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return absl::OkStatus();
+    const size_t slash = folder.find_last_of('/');
+    if (error != ENOENT || slash == std::string::npos)
+      return ErrnoStatus(error, absl::StrCat("cannot make the folder ", folder));
+    SHOAL_RETURN_IF_ERROR(MakeFolders(folder.substr(0, slash)));
+    if (mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
+      return ErrnoStatus(errno, absl::StrCat("cannot make the folder ", folder));
+  }
+  SyncFolderOf(folder);
   return absl::OkStatus();
 }
 

@@ -52,4 +52,9 @@ absl::StatusOr<std::string> ReadOwnFile(const std::string& path, uint64_t max_by
 // with the path; an earlier file then remains.
 absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode = 0600);
 
+// Makes the folder at `path` and those above it that are missing. Each new name is synced in the folder above
+// it, so that after a power cut what is synced in the new folders can be found. Errors: from errno, with the
+// path.
+absl::Status MakeFolders(const std::string& path);
+
 }  // namespace shoal

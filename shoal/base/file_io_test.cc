@@ -70,5 +70,18 @@ TEST(FileIo, AFullDiskIsResourceExhausted) {
   EXPECT_EQ(WriteUncachedAt(full.get(), AsBytes("x"), 0).code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST(FileIo, MakesTheFoldersThatAreMissing) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(MakeFolders(folder.Path("a/b//c/")).ok());
+  EXPECT_TRUE(FileDescriptor::Open(folder.Path("a/b/c"), O_RDONLY | O_DIRECTORY).ok());
+  EXPECT_TRUE(MakeFolders(folder.Path("a/b/c")).ok());
+  EXPECT_TRUE(MakeFolders("/").ok());
+  EXPECT_TRUE(MakeFolders(".").ok());
+  folder.Write("f", "");
+  const absl::Status file = MakeFolders(folder.Path("f"));
+  EXPECT_EQ(file.code(), absl::StatusCode::kAlreadyExists) << file;
+  EXPECT_FALSE(MakeFolders(folder.Path("f/g")).ok());
+}
+
 }  // namespace
 }  // namespace shoal

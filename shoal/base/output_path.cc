@@ -7,14 +7,13 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/file_io.h"
 
 namespace shoal {
 namespace {
@@ -110,9 +109,7 @@ absl::Status CheckFolderName(const std::string& path) {
 
 absl::Status CheckOutputFolder(const std::string& path) {
   if (const absl::Status name = CheckFolderName(path); !name.ok()) return name;
-  std::error_code error;
-  std::filesystem::create_directories(WithoutSlashes(path), error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make the folder ", path));
+  if (const absl::Status made = MakeFolders(path); !made.ok()) return made;
   return TryToWriteIn(path);
 }
 

@@ -25,8 +25,9 @@ class Refused(Exception):
 class Agent:
     """`shoal-leecher serve` on a state folder of its own. It comes back on the port that it had."""
 
-    def __init__(self, swarm, name, *flags):
+    def __init__(self, swarm, name, *flags, environment=None):
         self.swarm = swarm
+        self.environment = environment
         self.folder = swarm.folder(name)
         self.output = swarm.folder(f"{name}/output")
         self.socket = self.folder / "socket"
@@ -37,7 +38,8 @@ class Agent:
     def start(self):
         self.daemon = self.swarm.keep(Daemon(
             "shoal-leecher", "serve", f"--http=127.0.0.1:{self.port}", f"--socket={self.socket}", f"--state={self.folder / 'state'}",
-            f"--output={self.output}", f"--tracker={self.swarm.tracker_url}", "--listen=127.0.0.1:0", "--advertise=127.0.0.1", *self.flags))
+            f"--output={self.output}", f"--tracker={self.swarm.tracker_url}", "--listen=127.0.0.1:0", "--advertise=127.0.0.1", *self.flags,
+            environment=self.environment))
         self.port = int(self.daemon.expect(r"the agent runs .*http://127\.0\.0\.1:(\d+)/").group(1))
 
     def kill(self):

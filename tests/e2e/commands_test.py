@@ -189,8 +189,8 @@ class WordsTest(CommandsTest):
             self.assertIn(flag, [known for entry in data["flags"] for known in entry["names"]])
         commands = json.loads(self.run_command("--dump-flags").stdout)["commands"]
         self.assertEqual([command["name"] for command in commands],
-                         ["get", "list", "info", "make", "save", "seed", "key", "serve", "certs", "status", "add", "pause", "resume",
-                          "remove", "verify", "priority", "limit", "pin", "unpin", "follow", "unfollow", "top"])
+                         ["get", "list", "info", "make", "save", "seed", "key", "serve", "certs", "token", "status", "add", "pause",
+                          "resume", "remove", "verify", "priority", "limit", "pin", "unpin", "follow", "unfollow", "top"])
 
 
 class LookingTest(CommandsTest):

@@ -4,6 +4,7 @@ output, stops them.
 The folder of the programs is in the environment as SHOAL_PROGRAMS.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -97,6 +98,17 @@ class Daemon:
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
 
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def descriptors(self):
+        """What is open in it, by number."""
+        found = {}
+        for link in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found[int(link.name)] = os.readlink(link)
+        return found
+
     def stop(self, number=signal.SIGTERM):
         """Ends it; returns its exit code."""
         if self.process.poll() is None:
@@ -158,9 +170,6 @@ class Fetch(Daemon):
         if self.fraction() >= 1:
             raise AssertionError("the transfer ended before it could be disturbed")
 
-    def go_on(self):
-        self.process.send_signal(signal.SIGCONT)
-
     def finish(self):
         """Waits for the program to end. Returns the last event."""
         code = self.process.wait(PATIENCE)
@@ -174,11 +183,14 @@ class Fetch(Daemon):
 class Swarm:
     """A tracker, its seeders and leechers, below a temporary folder. A context manager."""
 
-    def __init__(self, scheme="grpc", host=LOOPBACK, tracker_flags=()):
+    LEASE = "10s"
+
+    def __init__(self, scheme="grpc", host=LOOPBACK, tracker_flags=(), tracker_environment=None):
         """`host`: the tracker's. `tracker_flags`: more flags of it; `{root}` in one is the temporary folder."""
         self.scheme = scheme
         self.host = host
         self.tracker_flags = tracker_flags
+        self.tracker_environment = tracker_environment
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="shoal-e2e-"))
         self.daemons = []
         self.ports = {"grpc": 0, "udp": 0, "http": 0}
@@ -217,16 +229,21 @@ class Swarm:
     def start_tracker(self):
         """Starts the tracker, on the ports that it had before, if any."""
         self.tracker = self.keep(Daemon(
-            "shoal-tracker", "--lease=10s", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
-            *(flag.format(root=self.root) for flag in self.tracker_flags), host=self.host))
+            "shoal-tracker", f"--lease={self.LEASE}", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
+            *(flag.format(root=self.root) for flag in self.tracker_flags), host=self.host, environment=self.tracker_environment))
         for protocol in self.ports:
             self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}://\S*:(\d+)").group(1))
 
-    def start_seeder(self, folder, *flags, host=LOOPBACK, state=None):
-        """Returns when the tracker knows what is in `folder`. `state`: the name of the folder of its hashes, if not a new one."""
-        seeder = self.keep(Daemon(
+    def launch_seeder(self, folder, *flags, host=LOOPBACK, state=None, environment=None):
+        """`state`: the name of the folder of its hashes, if not a new one."""
+        return self.keep(Daemon(
             "shoal-seeder", f"--tracker={self.tracker_url}", f"--share={folder}", f"--listen={host.address}:0",
-            f"--advertise={host.address}", f"--state={self.folder('state') / (state or str(len(self.daemons)))}", *flags, host=host))
+            f"--advertise={host.address}", f"--state={self.folder('state') / (state or str(len(self.daemons)))}", *flags, host=host,
+            environment=environment))
+
+    def start_seeder(self, folder, *flags, **options):
+        """As launch_seeder; returns when the tracker knows what is in `folder`."""
+        seeder = self.launch_seeder(folder, *flags, **options)
         seeder.port = int(seeder.expect(r"seeder listens.*\bport=(\d+)").group(1))
         seeder.expect(r"\bready\b.*trackers_told=1")
         return seeder
@@ -244,7 +261,8 @@ class Swarm:
         return subprocess.run([program("shoal-leecher"), *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", timeout=PATIENCE, **options)
 
-    def fetch(self, name, output, *flags, seed="no", host=LOOPBACK):
+    def fetch(self, name, output, *flags, seed="no", host=LOOPBACK, environment=None):
         """Starts fetching `name` into the folder `output`."""
         return self.keep(Fetch(name, f"--tracker={self.tracker_url}", f"--output={self.folder(output)}",
-                               f"--listen={host.address}:0", f"--advertise={host.address}", f"--seed={seed}", *flags, host=host))
+                               f"--listen={host.address}:0", f"--advertise={host.address}", f"--seed={seed}", *flags, host=host,
+                               environment=environment))

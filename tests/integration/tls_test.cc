@@ -33,8 +33,8 @@ class TrackerOverTlsTest : public ::testing::Test {
   }
   std::unique_ptr<tracking::TrackerClient> Client(std::shared_ptr<net::TlsContext> tls,
                                                   const std::string& host = "127.0.0.1") const {
-    return tracking::TrackerClientsOver(std::move(tls))(
-        {tracking::TrackerUrl::Protocol::kGrpc, {host, tracker_->grpc_port()}});
+    return tracking::MakeTrackerClient({tracking::TrackerUrl::Protocol::kGrpc, {host, tracker_->grpc_port()}},
+                                       {std::move(tls)});
   }
   static absl::Status List(tracking::TrackerClient& client) {
     return client.ListContents({}, kPatience).status();

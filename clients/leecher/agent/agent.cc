@@ -11,6 +11,7 @@
 #include "clients/leecher/download/policy/chunk_picker.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/content_path.h"
@@ -196,9 +197,7 @@ Agent::Agent(Options options, ContentRecords records)
     : options_(std::move(options)), records_(std::move(records)), started_(options_.clock->Now()) {}
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(Options options) {
-  std::error_code error;
-  std::filesystem::create_directories(options.state_folder, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", options.state_folder));
+  SHOAL_RETURN_IF_ERROR(MakeFolders(options.state_folder));
   SHOAL_ASSIGN_OR_RETURN(ContentRecords records,
                          ContentRecords::Open(absl::StrCat(options.state_folder, "/contents")));
   std::unique_ptr<Agent> agent(new Agent(std::move(options), std::move(records)));

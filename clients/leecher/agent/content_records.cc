@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <set>
 #include <utility>
 #include <vector>
@@ -50,9 +49,7 @@ absl::Status RemoveBelow(const std::string& root, const std::string& path, int f
 }  // namespace
 
 absl::StatusOr<ContentRecords> ContentRecords::Open(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", folder));
+  SHOAL_RETURN_IF_ERROR(MakeFolders(folder));
   return ContentRecords(folder);
 }
 

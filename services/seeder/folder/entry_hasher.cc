@@ -1,10 +1,14 @@
 #include "services/seeder/folder/entry_hasher.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "shoal/base/file_descriptor.h"
+#include "shoal/base/file_io.h"
 
 namespace shoal::seeder {
 namespace {
@@ -20,6 +24,10 @@ constexpr absl::Duration kStampStep = absl::Milliseconds(20);
 // closed.
 constexpr absl::Duration kMinOpenCheck = absl::Seconds(1);
 constexpr absl::Duration kMaxOpenCheck = absl::Seconds(5);
+// After which a file of a folder that could not be read is tried again. It doubles each time.
+constexpr absl::Duration kFirstReadDelay = absl::Seconds(1);
+constexpr absl::Duration kMaxReadDelay = absl::Minutes(10);
+constexpr size_t kReadBytes = 1024 * 1024;
 
 HashOutcome Failed(HashOutcome outcome, const absl::Status& why) {
   outcome.kind = absl::IsCancelled(why)  ? HashOutcome::Kind::kGivenUp
@@ -41,6 +49,17 @@ bool HasPathOrFolder(const std::set<std::string>& paths, std::string path) {
 }
 
 }  // namespace
+
+bool CanBeRead(const std::string& path) {
+  const absl::StatusOr<FileDescriptor> file = FileDescriptor::Open(path, O_RDONLY | O_NONBLOCK);
+  if (!file.ok()) return false;
+  std::vector<uint8_t> bytes(kReadBytes);
+  for (uint64_t offset = 0;; offset += kReadBytes) {
+    const absl::Status read = ReadAt(file->get(), bytes, offset);
+    if (absl::IsOutOfRange(read)) return true;
+    if (!read.ok()) return false;
+  }
+}
 
 EntryHasher::EntryHasher(Options options) : options_(std::move(options)) {
   MutexLock lock(&mutex_);
@@ -159,6 +178,7 @@ std::optional<HashOutcome> EntryHasher::Examine(const HashJob& job) {
     NoteLeftOut(job.entry, {});
     return Failed(std::move(outcome), scan.status());
   }
+  TryUnreadable(job.entry);
   LeaveOutUnreadable(job.entry, &*scan);
   outcome.all_left_out = scan->left_out;
   const auto is_published = [&](const Sha256Digest& fingerprint) {
@@ -372,10 +392,49 @@ void EntryHasher::NoteUnreadable(const std::string& entry, const EntryScan& scan
                      [&](const LeftOut& left_out) { return left_out.path == file.entry.path; });
     if (found != built.left_out.end()) unreadable.push_back({file, found->reason});
   }
-  if (unreadable.empty()) return;
+  const absl::Duration now = options_.clock->Uptime();
   MutexLock lock(&mutex_);
   std::vector<Unreadable>& known = unreadable_[entry];
-  known.insert(known.end(), unreadable.begin(), unreadable.end());
+  for (Unreadable& each : unreadable) {
+    const auto before = std::find_if(known.begin(), known.end(), [&](const Unreadable& other) {
+      return other.file.entry.path == each.file.entry.path;
+    });
+    each.delay = before == known.end() ? kFirstReadDelay : std::min(2 * before->delay, kMaxReadDelay);
+    each.next_attempt = now + each.delay;
+    if (before == known.end()) {
+      known.push_back(std::move(each));
+    } else {
+      *before = std::move(each);
+    }
+  }
+  // What was read again is a part of `built` now.
+  std::erase_if(known, [](const Unreadable& each) { return !each.leave_out; });
+  if (known.empty()) unreadable_.erase(entry);
+}
+
+void EntryHasher::TryUnreadable(const std::string& entry) {
+  const absl::Duration now = options_.clock->Uptime();
+  std::vector<std::string> due;
+  {
+    MutexLock lock(&mutex_);
+    const auto known = unreadable_.find(entry);
+    if (known == unreadable_.end()) return;
+    for (Unreadable& each : known->second) {
+      if (!each.leave_out || each.next_attempt > now) continue;
+      each.delay = std::min(2 * each.delay, kMaxReadDelay);
+      each.next_attempt = now + each.delay;
+      due.push_back(each.file.entry.path);
+    }
+  }
+  std::set<std::string> readable;
+  for (const std::string& path : due) {
+    if (options_.can_be_read(absl::StrCat(options_.folder, "/", entry, "/", path))) readable.insert(path);
+  }
+  if (readable.empty()) return;
+  MutexLock lock(&mutex_);
+  const auto known = unreadable_.find(entry);
+  if (known == unreadable_.end()) return;
+  for (Unreadable& each : known->second) each.leave_out &= !readable.contains(each.file.entry.path);
 }
 
 void EntryHasher::LeaveOutUnreadable(const std::string& entry, EntryScan* scan) {
@@ -393,6 +452,7 @@ void EntryHasher::LeaveOutUnreadable(const std::string& entry, EntryScan* scan) 
       if (now == scan->files.end() || now->entry != unreadable.file.entry ||
           now->stamp != unreadable.file.stamp)
         return true;
+      if (!unreadable.leave_out) return false;
       paths.insert(now->entry.path);
       left_out.push_back({now->entry.path, unreadable.reason});
       return false;

@@ -68,6 +68,9 @@ struct HashJob {
   bool rehash = false;
 };
 
+// Whether all of the file at `path` can be read. It reads all of it.
+bool CanBeRead(const std::string& path);
+
 // Examines entries one after another on its own thread, and builds their manifests with all cores: from the
 // cache if the entry is unchanged, by hashing it otherwise. Long hashing runs on a second thread, so that a
 // small entry does not wait for a large one.
@@ -87,6 +90,7 @@ class EntryHasher {
     const Clock* clock = nullptr;
     std::shared_ptr<const HashCache> cache;  // null: none
     std::function<OpenWriters(const std::string& path)> find_open_writers = FindOpenWriters;
+    std::function<bool(const std::string& path)> can_be_read = CanBeRead;
     // These are called from the hasher's threads and must not call back into it.
     std::function<void(const std::string& entry, uint64_t done_bytes, uint64_t total_bytes)> on_progress;
     // Once for each entry that was submitted.
@@ -140,6 +144,9 @@ class EntryHasher {
                               HashOutcome* outcome);
   HashOutcome Run(Build build, std::atomic<bool>* give_up, bool with_progress);
   void NoteLeftOut(const std::string& entry, const std::set<std::string>& left_out);
+  // Reads the files of `entry` that could not be read, those whose time has come: the cause may be over (a disk
+  // that is back), and no change reports that.
+  void TryUnreadable(const std::string& entry);
   // Leaves out the files of `scan` that could not be read when they were hashed, and have not changed since.
   void LeaveOutUnreadable(const std::string& entry, EntryScan* scan);
   // Notes files that could not be read: those in `scan` that `built` has left out for another reason.
@@ -162,6 +169,9 @@ class EntryHasher {
   struct Unreadable {
     ListedFile file;
     std::string reason;
+    bool leave_out = true;                        // false: it was read since, and is to be hashed
+    absl::Duration delay = absl::ZeroDuration();  // between the last two attempts
+    absl::Duration next_attempt = absl::ZeroDuration();
   };
   absl::flat_hash_map<std::string, std::vector<Unreadable>> unreadable_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

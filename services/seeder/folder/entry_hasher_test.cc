@@ -54,6 +54,10 @@ class EntryHasherTest : public ::testing::Test {
     options.clock = &clock_;
     options.cache = cache_;
     options.links = links_;
+    options.can_be_read = [this](const std::string&) {
+      ++read_attempts_;
+      return can_be_read_.load();
+    };
     options.find_open_writers = [this](const std::string& path) {
       MutexLock lock(&mutex_);
       const auto known = writers_.find(path);
@@ -112,6 +116,8 @@ class EntryHasherTest : public ::testing::Test {
 
   const TemporaryFolder share_;
   ShiftedClock clock_;
+  std::atomic<bool> can_be_read_ = false;
+  std::atomic<int> read_attempts_ = 0;
   std::shared_ptr<const HashCache> cache_;
   LinkPolicy links_ = LinkPolicy::kKeepInside;
   OpenWriters default_writers_ = OpenWriters::kNone;
@@ -178,6 +184,23 @@ TEST_F(EntryHasherTest, BuildsAFolderWithoutAFileThatCannotBeRead) {
   const HashOutcome again = Examine(HashJob{.entry = "many", .published = VersionOf(*outcome.built)});
   EXPECT_EQ(again.kind, Kind::kUnchanged);
   EXPECT_EQ(again.all_left_out, outcome.all_left_out);
+  // But after a while, and once it can be read the folder is hashed again.
+  EXPECT_EQ(read_attempts_, 0);
+  for (const bool can_be_read : {false, true}) {
+    clock_.Advance(absl::Minutes(10));
+    can_be_read_ = can_be_read;
+    const HashOutcome later = Examine(HashJob{.entry = "many", .published = VersionOf(*outcome.built)});
+    EXPECT_EQ(later.kind, can_be_read ? Kind::kBuilt : Kind::kUnchanged);
+  }
+  EXPECT_EQ(read_attempts_, 2);
+}
+
+TEST(CanBeRead, ReadsTheWholeFile) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(CanBeRead(folder.Write("a", std::string(3'000'000, 'x'))));
+  EXPECT_TRUE(CanBeRead(folder.Write("b", "")));
+  EXPECT_FALSE(CanBeRead(folder.Path("c")));
+  EXPECT_FALSE(CanBeRead(folder.path()));
 }
 
 TEST_F(EntryHasherTest, ALinkOrAnEmptyFolderIsANewVersion) {

@@ -56,7 +56,7 @@ TEST_F(RegistrySignaturesTest, StaysWithTheContent) {
   const tracking::RegisterRequest seeder = Seeder(1, content_, 'a');
   const tracking::LeaseId lease = Register(seeder);
   Register(TestRegister(2, content_, 10));
-  registry_->Leave({TestPeerId(1), {lease}});
+  ASSERT_TRUE(registry_->Leave(TestLeave(1, {lease})).ok());
   EXPECT_THAT(SignaturesOf(content_.id), ElementsAre(*seeder.signature));
 }
 

@@ -207,7 +207,8 @@ TEST_F(ShoalDatagramsTest, ATrackerWithTokensNamesItsGrpcListener) {
                              .cookie_key = {1},
                              .connection_id_key = {2},
                              .bittorrent = false},
-                            &state_, &addresses_, &listener_metrics_, &limiter_, access->get(), &clock_);
+                            &state_, &addresses_, &verifier_, &listener_metrics_, &limiter_, access->get(),
+                            &clock_);
   const auto answer = [&](const std::string& datagram) {
     std::array<uint8_t, DatagramServer::kMaxResponseBytes> room;
     IncomingDatagram incoming{AsBytes(datagram), Source(), room, local_};

@@ -5,12 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -208,11 +206,8 @@ absl::Status ChunkStore::Impl::OpenWhatIsThere(bool verify_all) {
     if (used.ok()) RemoveLeftovers();
     if (used.ok() || !repair_) return used;
   }
-  std::error_code error;
-  std::filesystem::create_directories(output_folder_, error);
-  if (error) {
-    return file_system_->DiskStatus(error.value(), absl::StrCat("cannot make the folder ", output_folder_));
-  }
+  const absl::Status made = MakeFolders(output_folder_);
+  if (!made.ok()) return file_system_->DiskStatus(made, absl::StrCat("the output folder ", output_folder_));
   return OpenDownload(verify_all, target_exists);
 }
 

@@ -215,6 +215,15 @@ TEST_F(AnnounceScheduleTest, ARejectedContentWaitsForANewOffer) {
   }
 }
 
+TEST_F(AnnounceScheduleTest, AContentThatATokenIsNotForIsOfferedAgain) {
+  schedule_.Offer(Numbered(0));
+  Next<AnnounceSchedule::Register>();
+  EXPECT_EQ(Register(absl::PermissionDeniedError("this token lacks the right publish")), Verdict::kPutOff);
+  clock_.Advance(NextWait());
+  Next<AnnounceSchedule::Register>();
+  EXPECT_EQ(Register(1), Verdict::kTaken);
+}
+
 TEST_F(AnnounceScheduleTest, APostponedContentDelaysNoOther) {
   schedule_.Offer(Numbered(0));
   schedule_.Offer(Numbered(1));

@@ -292,10 +292,4 @@ std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url, const Tr
       url, [access](const TrackerUrl& grpc) { return MakeGrpcTrackerClient(grpc, access); });
 }
 
-MakeClient TrackerClientsOver(std::shared_ptr<net::TlsContext> tls) {
-  return [access = TrackerAccess{std::move(tls)}](const TrackerUrl& url) {
-    return MakeTrackerClient(url, access);
-  };
-}
-
 }  // namespace shoal::tracking

@@ -71,8 +71,6 @@ struct TrackerAccess {
 // MakeGrpcTrackerClient otherwise.
 std::unique_ptr<TrackerClient> MakeTrackerClient(const TrackerUrl& url, const TrackerAccess& access = {});
 using MakeClient = std::function<std::unique_ptr<TrackerClient>(const TrackerUrl& url)>;
-// Returns: MakeTrackerClient without a token.
-MakeClient TrackerClientsOver(std::shared_ptr<net::TlsContext> tls);
 
 // Returns: a client over gRPC. A call fails at once when nothing listens. After an outage it reconnects
 // within five seconds of the tracker's return. It ignores the proxy settings of the environment: most

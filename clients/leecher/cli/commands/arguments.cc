@@ -179,6 +179,7 @@ absl::StatusOr<std::vector<std::string>> Trust(const Words& words) {
 
 absl::StatusOr<Command> Get(const Words& words) {
   GetOptions get;
+  get.tracker_token_file = words.tracker_token_file;
   get.contents = words.contents;
   if (!words.output.empty()) get.output_folder = words.output;
   get.max_peers = words.max_peers;
@@ -241,6 +242,7 @@ absl::StatusOr<Command> Make(const Words& words) {
 
 absl::StatusOr<Command> Save(const Words& words) {
   SaveOptions save;
+  save.tracker_token_file = words.tracker_token_file;
   save.content = words.subject;
   save.output_path = words.output;
   save.json = words.json;
@@ -258,6 +260,7 @@ absl::StatusOr<Command> Save(const Words& words) {
 
 absl::StatusOr<Command> SeedPath(const Words& words) {
   SeedOptions seed;
+  seed.tracker_token_file = words.tracker_token_file;
   seed.path = words.subject;
   seed.json = words.json;
   seed.quiet = words.quiet;
@@ -274,6 +277,7 @@ absl::StatusOr<Command> SeedPath(const Words& words) {
 
 absl::StatusOr<Command> Agent(const Words& words) {
   AgentOptions agent;
+  agent.tracker_token_file = words.tracker_token_file;
   SHOAL_ASSIGN_OR_RETURN(agent.trackers, Trackers(words));
   if (!words.output.empty()) agent.output_folder = words.output;
   agent.state_folder = words.state;
@@ -333,6 +337,28 @@ absl::StatusOr<Command> AgentCommand(const Words& words) {
   return Command(std::move(command));
 }
 
+absl::StatusOr<Command> Token(const Words& words) {
+  TokenOptions token;
+  token.rights = words.rights;
+  token.json = words.json;
+  for (const absl::string_view right : absl::StrSplit(words.rights, ',')) {
+    if (right != "publish" && right != "fetch" && right != "list" && right != "admin") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--rights: '", absl::CHexEscape(right), "' is not publish, fetch, list or admin"));
+    }
+  }
+  SHOAL_ASSIGN_OR_RETURN(token.names, Globs("--names", words.names));
+  for (const std::string& name : token.names) {
+    // A line of the tracker's file has spaces between globs, and comments.
+    if (!std::all_of(name.begin(), name.end(), absl::ascii_isgraph) || absl::StrContains(name, '#')) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--names: '", absl::CHexEscape(name),
+                       "' has a space, a # or what is not printable ASCII: a ? stands for each"));
+    }
+  }
+  return Command(std::move(token));
+}
+
 absl::StatusOr<Command> HealthCheck(const Words& words) {
   if (absl::StrContains(words.health_check, '/'))
     return Command(HealthCheckOptions{absl::StrCat("unix:", words.health_check)});
@@ -371,13 +397,15 @@ absl::StatusOr<Command> Interpret(const Words& words) {
             absl::StrCat("no name can have '", absl::CHexEscape(words.subject), "' in it"));
       }
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, AtLeastOneTracker(words));
-      return Command(ListOptions{std::move(trackers), words.subject, words.json, nullptr});
+      return Command(
+          ListOptions{std::move(trackers), words.subject, words.json, nullptr, words.tracker_token_file});
     }
     case CommandName::kInfo: {
       SHOAL_RETURN_IF_ERROR(CheckContentWord(words.subject));
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers,
                              NamesItsTrackers(words.subject) ? Trackers(words) : AtLeastOneTracker(words));
-      return Command(InfoOptions{words.subject, std::move(trackers), words.json, nullptr});
+      return Command(
+          InfoOptions{words.subject, std::move(trackers), words.json, nullptr, words.tracker_token_file});
     }
     case CommandName::kMake:
       return Make(words);
@@ -393,6 +421,8 @@ absl::StatusOr<Command> Interpret(const Words& words) {
       return AgentCommand(words);
     case CommandName::kCerts:
       return Command(CertsOptions{words.subject, words.hosts, words.if_missing, words.quiet});
+    case CommandName::kToken:
+      return Token(words);
     case CommandName::kHealthCheck:
       return HealthCheck(words);
   }

@@ -61,21 +61,24 @@ struct GetOptions {
   bool repair = false;
   bool json = false;
   bool quiet = false;
-  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+  std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
+  std::string tracker_token_file = {};             // empty: none
 };
 
 struct ListOptions {
   std::vector<tracking::TrackerUrl> trackers;
   std::string name_contains;
   bool json = false;
-  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+  std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
+  std::string tracker_token_file = {};             // empty: none
 };
 
 struct InfoOptions {
   std::string content;
   std::vector<tracking::TrackerUrl> trackers;  // may be empty for a .shoal file
   bool json = false;
-  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+  std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
+  std::string tracker_token_file = {};             // empty: none
 };
 
 struct MakeOptions {
@@ -102,7 +105,8 @@ struct SaveOptions {
   std::optional<absl::Duration> wait;  // unset: as in DownloadOptions
   bool json = false;
   bool quiet = false;
-  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+  std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
+  std::string tracker_token_file = {};             // empty: none
 };
 
 struct SeedOptions {
@@ -115,7 +119,8 @@ struct SeedOptions {
   std::string sign_key;  // a file; empty: what is published is not signed
   bool json = false;
   bool quiet = false;
-  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+  std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
+  std::string tracker_token_file = {};             // empty: none
 };
 
 // `certs`: certificates for tries.
@@ -144,7 +149,8 @@ struct AgentOptions {
   uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
   std::string on_complete;
   std::string log_format = "text";
-  std::shared_ptr<net::TlsContext> tls;  // read from Words::tls by the program; null: without TLS
+  std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
+  std::string tracker_token_file = {};             // empty: none
 };
 
 // A command to the agent of this machine.
@@ -184,12 +190,20 @@ struct AgentCommandOptions {
   bool json = false;
 };
 
+// `token`: makes a token for a tracker.
+struct TokenOptions {
+  std::string rights;              // as in the tracker's file: "publish,fetch"
+  std::vector<std::string> names;  // globs; empty: all names
+  bool json = false;
+};
+
 struct HealthCheckOptions {
   std::string target;  // of gRPC: HOST:PORT or unix:PATH
 };
 
-using Command = std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions,
-                             KeyOptions, AgentOptions, AgentCommandOptions, CertsOptions, HealthCheckOptions>;
+using Command =
+    std::variant<GetOptions, ListOptions, InfoOptions, MakeOptions, SaveOptions, SeedOptions, KeyOptions,
+                 AgentOptions, AgentCommandOptions, CertsOptions, TokenOptions, HealthCheckOptions>;
 
 enum class CommandName {
   kGet,
@@ -202,6 +216,7 @@ enum class CommandName {
   kServe,
   kAgent,
   kCerts,
+  kToken,
   kHealthCheck
 };
 
@@ -213,7 +228,10 @@ struct Words {
   std::vector<std::string> hosts;     // certs
   std::string subject;  // list: TEXT; info: NAME|ID|FILE.shoal; save: NAME|ID; make, seed: PATH; certs: DIR
   std::vector<std::string> trackers;  // each may hold several, separated by commas
-  std::string output;                 // get: DIR; make, save: FILE.shoal
+  std::string tracker_token_file;
+  std::string rights;              // token
+  std::vector<std::string> names;  // token; each may hold several globs, separated by commas
+  std::string output;              // get: DIR; make, save: FILE.shoal
   std::string listen = "0.0.0.0:0";
   std::string advertise;
   std::string site;

@@ -29,15 +29,20 @@ ExitCode RunCerts(const CertsOptions& options);
 ExitCode RunKey(const KeyOptions& options);
 // Runs the agent until a signal comes.
 ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts);
+// Makes a token for a tracker, and prints it and its line for the tracker's file.
+ExitCode RunToken(const TokenOptions& options);
 // Sends a command to the agent of this machine.
 ExitCode RunAgentCommand(const AgentCommandOptions& options, Interrupts& interrupts);
 // Exits with 0 when the health service answers SERVING, with 1 otherwise.
 ExitCode RunHealthCheck(const HealthCheckOptions& options);
 
+// Returns the line of the tracker's file for `token`: its SHA-256, rights and names. Pure.
+std::string TokenLine(const std::string& token, const TokenOptions& options);
+
 // Returns what to download for `content`, one of the arguments of `get`. Reads it when it is a .shoal file,
 // and asks the trackers for the id that begins with it when it can be one. Does not say under which peer id.
 // Errors:
-//   those of ReadManifestFile
+//   those of ReadManifestFile, and of TrackerClientsWithToken
 //   INVALID_ARGUMENT     the file names no tracker, and `options` neither
 //   PERMISSION_DENIED    (kUntrusted) the file has no signature that `options` trust
 //   FAILED_PRECONDITION  several ids begin with it

@@ -1,15 +1,22 @@
 #include "clients/leecher/cli/commands/connecting.h"
 
-#include <utility>
-
+#include "shoal/base/status_macros.h"
 #include "shoal/net/transport/tls_transport.h"
-#include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/client/tracker_token.h"
 
 namespace shoal::leecher {
 
-void ConnectOver(std::shared_ptr<net::TlsContext> tls, DownloadRuntime::Options* runtime) {
-  if (tls != nullptr) runtime->transports = net::TlsTransports(tls);
-  runtime->make_tracker_client = tracking::TrackerClientsOver(std::move(tls));
+absl::StatusOr<Connections> OpenConnections(const std::string& token_file,
+                                            const std::vector<tracking::TrackerUrl>& trackers,
+                                            std::shared_ptr<net::TlsContext> tls) {
+  SHOAL_ASSIGN_OR_RETURN(tracking::MakeClient clients,
+                         tracking::TrackerClientsWithToken(token_file, trackers, tls));
+  return Connections{std::move(clients), std::move(tls)};
+}
+
+void ConnectOver(const Connections& connections, DownloadRuntime::Options* runtime) {
+  if (connections.tls != nullptr) runtime->transports = net::TlsTransports(connections.tls);
+  runtime->make_tracker_client = connections.trackers;
 }
 
 }  // namespace shoal::leecher

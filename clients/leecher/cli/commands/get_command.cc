@@ -22,7 +22,6 @@
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/manifest/manifest_file.h"
-#include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
 namespace {
@@ -56,7 +55,7 @@ class Get {
     absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options_.serve.grpc);
     if (!health.ok()) return console_.Fail(health.status(), ExitCode::kOther);
     absl::StatusOr<std::unique_ptr<Downloads>> downloads = StartDownloads();
-    if (!downloads.ok()) return console_.Fail(downloads.status(), ExitCode::kOther);
+    if (!downloads.ok()) return console_.Fail(downloads.status(), ExitCodeFor(downloads.status()));
     downloads_ = *std::move(downloads);
     const auto http = StartHttp(options_.serve.http, options_.tls, *downloads_, console_);
     if (!http.ok()) return console_.Fail(http.status(), ExitCode::kOther);
@@ -77,7 +76,9 @@ class Get {
     options.runtime.site = options_.serve.site;
     options.runtime.limits = {std::make_shared<net::RateLimit>(options_.limit_down_bytes_per_second),
                               std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};
-    ConnectOver(options_.tls, &options.runtime);
+    SHOAL_ASSIGN_OR_RETURN(const Connections connections,
+                           OpenConnections(options_.tracker_token_file, options_.trackers, options_.tls));
+    ConnectOver(connections, &options.runtime);
     options.wake = [this] { interrupts_.Nudge(); };
     SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));
     return Downloads::Start(std::move(options));
@@ -219,7 +220,9 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
   SHOAL_ASSIGN_OR_RETURN(request.trusted, TrustedKeys::FromWords(options.trust));
   if (Classify(content) != ContentWord::kManifestFile) {
-    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, options.trackers, options.tls));
+    SHOAL_ASSIGN_OR_RETURN(const Connections connections,
+                           OpenConnections(options.tracker_token_file, options.trackers, options.tls));
+    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, connections.trackers, options.trackers));
     return request;
   }
 

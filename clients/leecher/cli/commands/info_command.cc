@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/commands/manifest_query.h"
 #include "clients/leecher/cli/commands/tracker_queries.h"
 #include "clients/leecher/cli/terminal/console.h"
@@ -88,7 +89,7 @@ ExitCode Fail(const absl::Status& error, const std::string& about, Console& cons
 }
 
 // A .shoal file is shown without a tracker too; that its trackers are away is no failure.
-ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
+ExitCode ShowManifestFile(const InfoOptions& options, const Connections& connections, Console& console) {
   const absl::StatusOr<ManifestFile> file = ReadManifestFile(options.content);
   if (!file.ok()) return Fail(file.status(), options.content, console);
   std::vector<tracking::TrackerUrl> trackers = options.trackers;
@@ -97,7 +98,7 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
     if (tracker.ok() && std::find(trackers.begin(), trackers.end(), *tracker) == trackers.end())
       trackers.push_back(*tracker);
   }
-  const SwarmView view = ViewSwarm(trackers, file->manifest.id(), options.tls);
+  const SwarmView view = ViewSwarm(connections.trackers, trackers, file->manifest.id());
   if (options.json) {
     console.Object(JsonInfo(tracking::SummaryOf(file->manifest), &file->manifest, &file->trackers,
                             view.status.ok() ? &view.swarm : nullptr, file->signature));
@@ -122,11 +123,15 @@ ExitCode ShowManifestFile(const InfoOptions& options, Console& console) {
 
 ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, false));
-  if (Classify(options.content) == ContentWord::kManifestFile) return ShowManifestFile(options, console);
+  const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls);
+  if (!connections.ok()) return Fail(connections.status(), options.content, console);
+  if (Classify(options.content) == ContentWord::kManifestFile)
+    return ShowManifestFile(options, *connections, console);
 
-  const absl::StatusOr<tracking::ContentKey> key = KeyFor(options.content, options.trackers, options.tls);
+  const absl::StatusOr<tracking::ContentKey> key =
+      KeyFor(options.content, connections->trackers, options.trackers);
   if (!key.ok()) return Fail(key.status(), options.content, console);
-  const SwarmView view = ViewSwarm(options.trackers, *key, options.tls);
+  const SwarmView view = ViewSwarm(connections->trackers, options.trackers, *key);
   for (const TrackerFailure& failure : view.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }
@@ -149,7 +154,7 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   request.trackers = options.trackers;
   request.wait = kManifestPatience;
   const absl::StatusOr<std::shared_ptr<const Manifest>> manifest =
-      FetchManifest(request, options.tls, interrupts);
+      FetchManifest(request, *connections, interrupts);
   if (interrupts.signal() != 0) return ExitCodeForSignal(interrupts.signal());
   if (options.json) {
     console.Object(

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/commands/tracker_queries.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/event_text.h"
@@ -77,7 +78,9 @@ void PrintTable(const Listing& listing, const std::string& name_contains, Consol
 
 ExitCode RunList(const ListOptions& options) {
   Console console(Console::VoiceFor(options.json, false));
-  const Listing listing = ListContents(options.trackers, options.name_contains, options.tls);
+  const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls);
+  if (!connections.ok()) return console.Fail(connections.status(), ExitCodeFor(connections.status()));
+  const Listing listing = ListContents(connections->trackers, options.trackers, options.name_contains);
   for (const TrackerFailure& failure : listing.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/leecher/cli/commands/commands.h"
-#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
 #include "clients/leecher/download/policy/wanted_files.h"
@@ -103,7 +102,9 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
   SHOAL_ASSIGN_OR_RETURN(const DownloadOptions request, MakeGetRequest(content, options));
   std::shared_ptr<const Manifest> manifest = request.manifest;
   if (manifest == nullptr) {
-    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, options.tls, interrupts));
+    SHOAL_ASSIGN_OR_RETURN(const Connections connections,
+                           OpenConnections(options.tracker_token_file, options.trackers, options.tls));
+    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, connections, interrupts));
   }
   const WantedFiles wanted(manifest, options.selection);
   if (wanted.wanted_files() == 0) {
@@ -121,10 +122,10 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
-                                                              std::shared_ptr<net::TlsContext> tls,
+                                                              const Connections& connections,
                                                               Interrupts& interrupts) {
   Downloads::Options options;
-  ConnectOver(std::move(tls), &options.runtime);
+  ConnectOver(connections, &options.runtime);
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));
   request.manifest_only = true;

@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "clients/leecher/cli/commands/arguments.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/terminal/interrupts.h"
 #include "clients/leecher/download/model/download_options.h"
 #include "clients/leecher/session/exit_code.h"
@@ -12,14 +13,14 @@
 namespace shoal::leecher {
 
 // Fetches the manifest of a content from the first peer that sends a valid one, and nothing else: no file is
-// made. `request` says what to look up, at which trackers, and how long to wait; `tls` may be null. Blocks until the manifest is
+// made. `request` says what to look up, at which trackers, and how long to wait. Blocks until the manifest is
 // there, the waiting is over, or a signal comes. Errors:
 //   kUnknownContent, kTrackerUnreachable, kTrackerRefused
 //   kAmbiguousName  the message lists the ids
 //   kNoPeer         no peer sent it in time
 //   CANCELLED       by a signal
 absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
-                                                              std::shared_ptr<net::TlsContext> tls,
+                                                              const Connections& connections,
                                                               Interrupts& interrupts);
 
 // `get --dry-run`: shows for each content what `get` would do, and changes nothing. Returns the exit code

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/commands/manifest_query.h"
 #include "clients/leecher/cli/commands/tracker_queries.h"
 #include "clients/leecher/cli/terminal/console.h"
@@ -27,11 +28,13 @@ absl::StatusOr<Saved> Save(const SaveOptions& options, Interrupts& interrupts) {
   std::string output = options.output_path;
   if (!output.empty()) SHOAL_RETURN_IF_ERROR(CheckManifestOutput(output));
   DownloadOptions request;
-  SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(options.content, options.trackers, options.tls));
+  SHOAL_ASSIGN_OR_RETURN(const Connections connections,
+                         OpenConnections(options.tracker_token_file, options.trackers, options.tls));
+  SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(options.content, connections.trackers, options.trackers));
   request.trackers = options.trackers;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
   SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const Manifest> manifest,
-                         FetchManifest(request, options.tls, interrupts));
+                         FetchManifest(request, connections, interrupts));
   if (output.empty()) {
     output = manifest->name() + ".shoal";
     SHOAL_RETURN_IF_ERROR(CheckManifestOutput(output));

@@ -15,6 +15,8 @@ namespace shoal::leecher {
 
 ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, options.quiet));
+  const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls);
+  if (!connections.ok()) return console.Fail(connections.status(), ExitCodeFor(connections.status()));
   absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options.serve.grpc);
   if (!health.ok()) return console.Fail(health.status(), ExitCode::kOther);
   absl::StatusOr<std::optional<SigningKey>> sign_key = ReadSignKey(options.sign_key);
@@ -30,7 +32,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Downloads::Options served;
   served.runtime.site = options.serve.site;
   served.runtime.limits.up = std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second);
-  ConnectOver(options.tls, &served.runtime);
+  ConnectOver(*connections, &served.runtime);
   served.serving = *std::move(serving);
   const absl::StatusOr<std::unique_ptr<Downloads>> downloads = Downloads::Start(std::move(served));
   if (!downloads.ok()) return console.Fail(downloads.status(), ExitCode::kOther);

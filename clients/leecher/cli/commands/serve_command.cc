@@ -16,7 +16,6 @@
 #include "shoal/service/http/request_guard.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/systemd.h"
-#include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
 namespace {
@@ -93,7 +92,9 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
     };
   }
   agent.downloads.runtime.site = options.serve.site;
-  ConnectOver(options.tls, &agent.downloads.runtime);
+  SHOAL_ASSIGN_OR_RETURN(const Connections connections,
+                         OpenConnections(options.tracker_token_file, options.trackers, options.tls));
+  ConnectOver(connections, &agent.downloads.runtime);
   SHOAL_ASSIGN_OR_RETURN(agent.downloads.serving, ServingFrom(options.serve, messages));
   return server;
 }

@@ -90,12 +90,11 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
   return file;
 }
 
-Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains,
-                     const std::shared_ptr<net::TlsContext>& tls) {
-  const tracking::MakeClient make_client = tracking::TrackerClientsOver(tls);
+Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
+                     const std::string& name_contains) {
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
-    const std::unique_ptr<tracking::TrackerClient> client = make_client(tracker);
+    const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
     const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, name_contains);
     if (!contents.ok()) {
       listing.failures.push_back({tracker, contents.status()});
@@ -112,13 +111,12 @@ Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const st
   return listing;
 }
 
-SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content,
-                    const std::shared_ptr<net::TlsContext>& tls) {
-  const tracking::MakeClient make_client = tracking::TrackerClientsOver(tls);
+SwarmView ViewSwarm(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
+                    const tracking::ContentKey& content) {
   SwarmView view;
   bool found = false;
   for (const tracking::TrackerUrl& tracker : trackers) {
-    const std::unique_ptr<tracking::TrackerClient> client = make_client(tracker);
+    const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
     const absl::StatusOr<tracking::GetSwarmResponse> response = client->GetSwarm(content, kTimeout);
     if (response.ok()) {
       view.tracker_answered = true;
@@ -171,9 +169,8 @@ absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
   return WithCause(absl::FailedPreconditionError(message), ErrorCause::kAmbiguousName);
 }
 
-absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
-                                            const std::vector<tracking::TrackerUrl>& trackers,
-                                            const std::shared_ptr<net::TlsContext>& tls) {
+absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word, const tracking::MakeClient& connect,
+                                            const std::vector<tracking::TrackerUrl>& trackers) {
   switch (Classify(word)) {
     case ContentWord::kId: {
       const absl::StatusOr<ContentId> id = ContentId::FromHex(word);
@@ -181,7 +178,7 @@ absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
       return tracking::ContentKey(*id);
     }
     case ContentWord::kNameOrPrefix:
-      return ResolvePrefix(word, ListContents(trackers, "", tls).contents);
+      return ResolvePrefix(word, ListContents(connect, trackers, "").contents);
     case ContentWord::kManifestFile:
     case ContentWord::kName:
       break;

@@ -7,14 +7,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "shoal/content/manifest/manifest_file.h"
-#include "shoal/net/tls/tls_context.h"
+#include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
 namespace shoal::leecher {
 
-// Queries to all trackers of a command, with their answers merged; over TLS when `tls` is not null. Each blocks
-// until every tracker has answered or failed. Thread safety: all functions are thread-safe.
+// Queries to all trackers of a command, with their answers merged. Each blocks until every tracker has
+// answered or failed. `connect` makes their clients. Thread safety: all functions are thread-safe.
 
 struct TrackerFailure {
   tracking::TrackerUrl tracker;
@@ -30,8 +30,8 @@ struct Listing {
   bool tracker_answered = false;
 };
 // Lists the contents whose name contains `name_contains`; all contents when it is empty.
-Listing ListContents(const std::vector<tracking::TrackerUrl>& trackers, const std::string& name_contains,
-                     const std::shared_ptr<net::TlsContext>& tls);
+Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
+                     const std::string& name_contains);
 
 struct SwarmView {
   // OK: `swarm` is set. Errors:
@@ -44,17 +44,16 @@ struct SwarmView {
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
-SwarmView ViewSwarm(const std::vector<tracking::TrackerUrl>& trackers, const tracking::ContentKey& content,
-                    const std::shared_ptr<net::TlsContext>& tls);
+SwarmView ViewSwarm(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
+                    const tracking::ContentKey& content);
 
 // As ManifestFile::Read. A file that is no .shoal file has the cause kUsage.
 absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path);
 
 // Returns the content that `word` (a name, an id, or the beginning of an id) names. Asks the trackers only
 // when it can be the beginning of an id. Errors: those of ResolvePrefix.
-absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word,
-                                            const std::vector<tracking::TrackerUrl>& trackers,
-                                            const std::shared_ptr<net::TlsContext>& tls);
+absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word, const tracking::MakeClient& connect,
+                                            const std::vector<tracking::TrackerUrl>& trackers);
 
 // Returns the id that begins with `prefix` among the listed contents. Returns the prefix itself, as a name,
 // when a content has that name or no id begins so. Pure. Errors: kAmbiguousName with the ids when several

@@ -152,7 +152,13 @@ void PeerBook::NotThere(const PeerId& peer, absl::Duration now, absl::Duration w
   Known* known = Disconnect(peer, why);
   if (known == nullptr) return;
   const bool last_endpoint = ++known->misses % known->endpoints.size() == 0;
-  known->not_before = now + (last_endpoint ? wait : std::min(wait, limits_.first_backoff));
+  // A peer that withdrew the content may publish it again in a moment.
+  const size_t rounds = std::min<size_t>(known->misses / known->endpoints.size(), 20);
+  known->not_before =
+      now +
+      (last_endpoint
+           ? std::max(wait, std::min(limits_.max_backoff, limits_.first_backoff * (int64_t{1} << rounds)))
+           : limits_.first_backoff);
 }
 
 void PeerBook::Broken(const PeerId& peer, const std::string& why) {

@@ -72,8 +72,10 @@ class PeerBook {
 
   // The connection is over; `why` is for people. Ended: it failed; the backoff doubles with each consecutive
   // failure. Frozen: as Ended, and the peer returns on probation. LeftAlone: no failure, but not dialled
-  // before `wait` has passed. Leaving: it ends, and is not dialled before `wait` has passed. NotThere: what listens at that endpoint does not serve the content, as another
-  // machine with the same private address; as LeftAlone, but the peer's other endpoints are tried soon.
+  // before `wait` has passed. Leaving: it ends, and is not dialled before `wait` has passed. NotThere: what
+  // listens at that endpoint does not serve the content, such as another machine with the same private address,
+  // or a seeder whose file changed: the peer's other endpoints are tried soon, and all of them again after at
+  // least `wait`, which doubles each time as the backoff does.
   // Broken: it can't read what it offers, and is not dialled until it registers again, that is until no
   // tracker has named it for once.
   void Ended(const PeerId& peer, absl::Duration now, const std::string& why);

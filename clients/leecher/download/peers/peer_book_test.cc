@@ -200,13 +200,30 @@ TEST(PeerBook, TriesTheOtherEndpointsOfAPeerThatIsNotThere) {
   absl::Duration now = kStart;
   ASSERT_TRUE(book.Next(now).has_value());
   book.Reached(IdOf(1), At(2000));
-  book.NotThere(IdOf(1), now, absl::Minutes(5), "not served here");
+  book.NotThere(IdOf(1), now, absl::ZeroDuration(), "not served here");
   now += absl::Seconds(1);
   EXPECT_THAT(book.Next(now)->endpoints, ElementsAre(At(2001), At(2000)));
   book.Reached(IdOf(1), At(2001));
   book.NotThere(IdOf(1), now, absl::Minutes(5), "not served here");
   EXPECT_FALSE(book.Next(now + absl::Minutes(4)).has_value()) << "each has had its chance";
   EXPECT_TRUE(book.Next(now + absl::Minutes(5)).has_value());
+}
+
+TEST(PeerBook, SoonAsksAgainAPeerThatWithdrewTheContent) {
+  PeerBook book = Book();
+  Seen(book, Peer(1), kStart);
+  absl::Duration now = kStart;
+  for (const int seconds : {2, 4, 8}) {
+    ASSERT_TRUE(book.Next(now).has_value());
+    book.NotThere(IdOf(1), now, absl::ZeroDuration(), "not served here");
+    EXPECT_FALSE(book.Next(now + absl::Seconds(seconds - 1)).has_value());
+    now += absl::Seconds(seconds);
+  }
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(book.Next(now).has_value());
+    book.NotThere(IdOf(1), now, absl::ZeroDuration(), "not served here");
+    now += absl::Minutes(1);
+  }
 }
 
 TEST(PeerBook, NeverDialsItsOwnEndpointAgain) {

@@ -11,7 +11,7 @@ namespace {
 
 using Reason = stream::Refuse::Reason;
 
-// By then a peer that does not serve the content, or that speaks another version, may have been repaired.
+// By then a peer that speaks another version may have been replaced.
 constexpr absl::Duration kMendingWait = absl::Minutes(5);
 constexpr absl::Duration kRestartWait = absl::Seconds(3);
 
@@ -163,7 +163,7 @@ Refusal JudgeRefusal(const stream::Refuse& refuse, const DownloadTuning& tuning)
       break;
     case Reason::kUnknownContent:
       refusal.ending = PeerRoster::Ending::kNotThere;
-      refusal.wait = std::max(refuse.retry_after, kMendingWait);
+      refusal.wait = refuse.retry_after;
       break;
     case Reason::kVersion:
       refusal.wait = std::max(refuse.retry_after, kMendingWait);

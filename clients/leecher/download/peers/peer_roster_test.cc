@@ -30,6 +30,8 @@ TEST(Refusal, SaysWhatBecomesOfTheConnection) {
       {Reason::kShuttingDown, false, absl::ZeroDuration(), false, false, Ending::kLeaving, absl::Seconds(3)},
       {Reason::kReadFailed, true, absl::ZeroDuration(), false, false, Ending::kBroken, absl::Seconds(60)},
       {Reason::kUnknownContent, false, absl::Minutes(9), false, false, Ending::kNotThere, absl::Minutes(9)},
+      {Reason::kUnknownContent, false, absl::ZeroDuration(), false, false, Ending::kNotThere,
+       absl::ZeroDuration()},
       {Reason::kVersion, false, absl::ZeroDuration(), false, false, Ending::kNotNow, absl::Minutes(5)},
       {Reason::kUnspecified, false, absl::Minutes(9), false, false, Ending::kFailed, absl::ZeroDuration()},
   };

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 
-import bench_place  # noqa: F401
 from swarm import Host
 
 QUEUE_MS = 50
@@ -29,6 +28,7 @@ class CappedNetwork:
         self._made = []
         self._bridge = self._namespace("bridge")
         self._hosts = {}
+        self._ports = {}  # of the bridge
         run(f"ip -n {self._bridge} link add bridge type bridge")
         run(f"ip -n {self._bridge} link set bridge up")
 
@@ -62,7 +62,15 @@ class CappedNetwork:
                 run(f"tc -n {namespace} qdisc add dev {device} root tbf rate {mbps}mbit burst {burst} latency {QUEUE_MS}ms")
         made = Host(address, "ip", "netns", "exec", host)
         self._hosts[address] = host
+        self._ports[address] = f"port{number}"
         return made
+
+    def cut(self, host):
+        """No packet reaches or leaves the host from now on, and no connection hears of it."""
+        run(f"ip -n {self._bridge} link set {self._ports[host.address]} down")
+
+    def mend(self, host):
+        run(f"ip -n {self._bridge} link set {self._ports[host.address]} up")
 
     def sent_bytes(self, host):
         """That left the host, frames and headers included."""
