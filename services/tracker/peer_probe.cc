@@ -16,46 +16,6 @@ stream::SessionLimits ProbeLimits() {
   return limits;
 }
 
-// One connection, until the peer's hello or its end. It wants nothing else that a peer may send.
-class ProbeSession final : public stream::SessionDelegate {
- public:
-  using Done = std::function<void(ProbeSession*, absl::Status)>;
-
-  ProbeSession(net::EventLoop& loop, const net::TransportFactory& transports, const Endpoint& endpoint,
-               const PeerId& peer, const ContentId& content, Done done)
-      : peer_(peer), done_(std::move(done)) {
-    stream::SessionTerms terms;
-    terms.content_id = content;
-    session_ = stream::ChunkSession::Dial(loop, transports, endpoint, terms, ProbeLimits(), nullptr, this);
-  }
-  ~ProbeSession() override { session_->Close(false); }
-
-  void OnReady(const stream::Hello& theirs) override {
-    End(theirs.peer_id == peer_ ? absl::OkStatus()
-                                : absl::FailedPreconditionError("another peer answers there"));
-  }
-  void OnClosed(const absl::Status& why) override { End(why); }
-
-  void OnManifest(std::string) override {}
-  void OnHave(const stream::Have&) override {}
-  bool WantsChunk(ChunkIndex, uint32_t) override { return false; }
-  ChunkBuffer BufferFor(ChunkIndex, uint32_t) override { return {}; }
-  void OnProgress(ChunkIndex, uint32_t) override {}
-  void OnChunk(ChunkIndex, ChunkBuffer, uint32_t) override {}
-  void OnCorruptFrame(ChunkIndex) override {}
-  void OnRefused(const stream::Refuse&) override {}
-  void OnNothingFresh() override {}
-
- private:
-  void End(absl::Status outcome) {
-    if (done_) std::exchange(done_, nullptr)(this, std::move(outcome));
-  }
-
-  const PeerId peer_;
-  Done done_;
-  std::shared_ptr<stream::ChunkSession> session_;
-};
-
 }  // namespace
 
 class PeerProbe::Impl {
@@ -66,13 +26,12 @@ class PeerProbe::Impl {
   void Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
            std::function<void(absl::Status)> done) {
     loop_.Post([this, endpoint, peer, content, done = std::move(done)] {
-      sessions_.insert(
-          std::make_unique<ProbeSession>(loop_, *transports_, endpoint, peer, content,
-                                         [this, done](ProbeSession* session, const absl::Status& outcome) {
-                                           // Not from inside the session's own call.
-                                           loop_.Post([this, session] { sessions_.erase(session); });
-                                           done(outcome);
-                                         }));
+      sessions_.insert(std::make_unique<Session>(loop_, *transports_, endpoint, peer, content,
+                                                 [this, done](Session* session, const absl::Status& outcome) {
+                                                   // Not from inside the session's own call.
+                                                   loop_.Post([this, session] { sessions_.erase(session); });
+                                                   done(outcome);
+                                                 }));
     });
   }
 
@@ -82,9 +41,49 @@ class PeerProbe::Impl {
   }
 
  private:
+  // One connection, until the peer's hello or its end. It wants nothing else that a peer may send.
+  class Session final : public stream::SessionDelegate {
+   public:
+    using Done = std::function<void(Session*, absl::Status)>;
+
+    Session(net::EventLoop& loop, const net::TransportFactory& transports, const Endpoint& endpoint,
+            const PeerId& peer, const ContentId& content, Done done)
+        : peer_(peer), done_(std::move(done)) {
+      stream::SessionTerms terms;
+      terms.content_id = content;
+      session_ = stream::ChunkSession::Dial(loop, transports, endpoint, terms, ProbeLimits(), nullptr, this);
+    }
+    ~Session() override { session_->Close(false); }
+
+    void OnReady(const stream::Hello& theirs) override {
+      End(theirs.peer_id == peer_ ? absl::OkStatus()
+                                  : absl::FailedPreconditionError("another peer answers there"));
+    }
+    void OnClosed(const absl::Status& why) override { End(why); }
+
+    void OnManifest(std::string) override {}
+    void OnHave(const stream::Have&) override {}
+    bool WantsChunk(ChunkIndex, uint32_t) override { return false; }
+    ChunkBuffer BufferFor(ChunkIndex, uint32_t) override { return {}; }
+    void OnProgress(ChunkIndex, uint32_t) override {}
+    void OnChunk(ChunkIndex, ChunkBuffer, uint32_t) override {}
+    void OnCorruptFrame(ChunkIndex) override {}
+    void OnRefused(const stream::Refuse&) override {}
+    void OnNothingFresh() override {}
+
+   private:
+    void End(absl::Status outcome) {
+      if (done_) std::exchange(done_, nullptr)(this, std::move(outcome));
+    }
+
+    const PeerId peer_;
+    Done done_;
+    std::shared_ptr<stream::ChunkSession> session_;
+  };
+
   const std::shared_ptr<const net::TransportFactory> transports_;
   net::EventLoop loop_;
-  absl::flat_hash_set<std::unique_ptr<ProbeSession>> sessions_;  // used on the loop's thread
+  absl::flat_hash_set<std::unique_ptr<Session>> sessions_;  // used on the loop's thread
 };
 
 PeerProbe::PeerProbe(std::shared_ptr<const net::TransportFactory> transports)

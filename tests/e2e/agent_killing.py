@@ -58,7 +58,7 @@ def act(agent, source, names, wanted):
         return True
 
 
-def check(agent, wanted, wrong):
+def check(agent, wanted, wrong, complete_states=("STATE_COMPLETE",)):
     """Compares, and takes over what the agent decided about commands without an answer."""
     held = {download["id"]: download for download in agent.downloads()}
     for number, known in list(wanted.downloads.items()):
@@ -71,7 +71,7 @@ def check(agent, wanted, wrong):
                 wrong.append(f"download {number} ({known['name']}) is lost")
                 del wanted.downloads[number]
             continue
-        complete = download["state"] == "STATE_COMPLETE"
+        complete = download["state"] in complete_states
         for field in ("paused", "pinned"):
             value = download.get(field, False)
             # What is complete is not paused any more.

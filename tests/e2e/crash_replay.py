@@ -199,11 +199,12 @@ class AgentCrashes:
         except AssertionError as error:
             return f"the agent does not start: {error}"
         try:
-            # The command that was in progress may have happened.
+            # The command that was in progress may have happened. The files are not those that the agent had, but copies with other
+            # inodes and times, so it finds what was complete to be changed.
             found = []
             for wanted in self.wanted[acknowledged:acknowledged + 2]:
                 problems = []
-                check(self.agent, copy.deepcopy(wanted), problems)
+                check(self.agent, copy.deepcopy(wanted), problems, ("STATE_COMPLETE", "STATE_FAILED"))
                 if not problems:
                     break
                 found.append("; ".join(problems))

@@ -166,7 +166,8 @@ class FaultSchedule(Swarm):
             self.seeder_layers.append(None if why_no_layer() else Layer(self.root / "layers" / f"seeder{number}", shared))
             self.seeders.append(None)
             self.boot_seeder(number)
-            self.seeders[number].expect(r"\bready\b.*trackers_told=1")
+            # On a busy machine the first attempt to reach the tracker may time out.
+            self.seeders[number].expect(r"\bready\b.*trackers_told=1|\btracker is back\b")
         listed = self.ask_tracker("ListContents")["contents"]
         self.content_id = [status for status in listed if status["summary"]["name"] == NAME][0]["summary"]["contentHex"]
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/string_view.h"
 #include "shoal/base/byte_order.h"
 #include "shoal/base/manual_clock.h"
 #include "shoal/net/event_loop.h"
@@ -43,6 +44,10 @@ class TlsTransportTest : public ::testing::Test {
   template <typename T>
   static std::future<T> Begin(EventLoop& loop, boost::asio::awaitable<T> task) {
     return boost::asio::co_spawn(loop.context(), std::move(task), boost::asio::use_future);
+  }
+  // Of a literal, which outlives the writing.
+  static ByteView Text(absl::string_view text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
   }
   static void OnLoop(EventLoop& loop, const std::function<void()>& work) {
     std::promise<void> done;
@@ -124,7 +129,8 @@ TEST_F(TlsTransportTest, SendsARegionAfterItsHeader) {
   const RegionFile file(bytes);
   const std::string header = "a header";
   for (const uint32_t size : {0u, 1u, 16'384u, 65'536u, 65'537u, 4'000'000u}) {
-    auto written = Begin(server_loop_, server_->WriteRegion(AsBytes(header), file.Region(1'000'000, size)));
+    const FileRegion region = file.Region(1'000'000, size);
+    auto written = Begin(server_loop_, server_->WriteRegion(AsBytes(header), region));
     EXPECT_TRUE(ReadExactly(client_loop_, *client_, header.size() + size) ==
                 header + bytes.substr(1'000'000, size))
         << size;
@@ -136,11 +142,12 @@ TEST_F(TlsTransportTest, AFileThatIsTooShortIsFilledUpAndAFailedPrecondition) {
   Connect();
   const RegionFile file(std::string(100'000, 'x'));
   file.Truncate(90'000);
-  auto written = Begin(server_loop_, server_->WriteRegion({}, file.Region(0, 100'000)));
+  const FileRegion region = file.Region(0, 100'000);
+  auto written = Begin(server_loop_, server_->WriteRegion({}, region));
   EXPECT_EQ(ReadExactly(client_loop_, *client_, 100'000),
             std::string(90'000, 'x') + std::string(10'000, '\0'));
   EXPECT_EQ(written.get().code(), absl::StatusCode::kFailedPrecondition);
-  auto next = Begin(server_loop_, server_->Write(AsBytes(std::string("next"))));
+  auto next = Begin(server_loop_, server_->Write(Text("next")));
   EXPECT_EQ(ReadExactly(client_loop_, *client_, 4), "next");
   EXPECT_TRUE(next.get().ok());
 }
@@ -149,7 +156,7 @@ TEST_F(TlsTransportTest, EndWritingEndsThePeersReadingOnly) {
   Connect();
   OnLoop(client_loop_, [&] { client_->EndWriting(); });
   EXPECT_THAT(std::string(ReadFailure(server_loop_, *server_).message()), HasSubstr("closed by the peer"));
-  auto written = Begin(server_loop_, server_->Write(AsBytes(std::string("still heard"))));
+  auto written = Begin(server_loop_, server_->Write(Text("still heard")));
   EXPECT_EQ(ReadExactly(client_loop_, *client_, 11), "still heard");
   EXPECT_TRUE(written.get().ok());
 }
@@ -249,11 +256,11 @@ TEST_F(TlsTransportTest, ARecordThatWasChangedOnTheWayBreaksTheConnection) {
   auto accepted = BeginAccept(certificates_.Context());
   EXPECT_TRUE(dialled.get().ok());
   EXPECT_TRUE(accepted.get().ok());
-  auto first = Begin(server_loop_, server_->Write(AsBytes(std::string("right"))));
+  auto first = Begin(server_loop_, server_->Write(Text("right")));
   EXPECT_EQ(ReadExactly(client_loop_, *client_, 5), "right");
   EXPECT_TRUE(first.get().ok());
   change = true;
-  auto second = Begin(server_loop_, server_->Write(AsBytes(std::string("wrong"))));
+  auto second = Begin(server_loop_, server_->Write(Text("wrong")));
   const absl::Status broken = ReadFailure(client_loop_, *client_);
   EXPECT_EQ(broken.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(broken.message()), AnyOf(HasSubstr("mac"), HasSubstr("decryption")));
@@ -276,7 +283,7 @@ TEST_F(TlsTransportTest, ARunningConnectionOutlivesItsCertificate) {
   std::unique_ptr<Transport> old_client = std::move(client_);
   std::unique_ptr<Transport> old_server = std::move(server_);
   Connect(context, others.Context());
-  auto written = Begin(server_loop_, old_server->Write(AsBytes(std::string("as before"))));
+  auto written = Begin(server_loop_, old_server->Write(Text("as before")));
   EXPECT_EQ(ReadExactly(client_loop_, *old_client, 9), "as before");
   EXPECT_TRUE(written.get().ok());
   OnLoop(client_loop_, [&] { old_client.reset(); });

@@ -151,7 +151,7 @@ bool FitEnvelope(size_t max_bytes, pb::DatagramResponse* envelope) {
 // and four uint64 of at most 5 and 10 bytes, the beat's own tag and length); a run of chunks (two uint32); a
 // lease id.
 constexpr size_t kPeerIdBytes = 18;
-constexpr size_t kPeerBytes = kPeerIdBytes + 34;
+constexpr size_t kPeerAndSecretBytes = kPeerIdBytes + 34;
 constexpr size_t kBeatBytes = 9 + 6 + 4 * 11 + 4;
 constexpr size_t kRangeBytes = 2 + 2 * 6;
 constexpr size_t kLeaseIdBytes = 8;
@@ -160,7 +160,7 @@ constexpr size_t kListBytes = 4;
 constexpr size_t kReportBytes = 9 + kPeerIdBytes + 2 + 2;
 
 size_t Room(size_t max_bytes, size_t least) {
-  return std::max(max_bytes, kPeerBytes + least) - kPeerBytes;
+  return std::max(max_bytes, kPeerAndSecretBytes + least) - kPeerAndSecretBytes;
 }
 
 }  // namespace
