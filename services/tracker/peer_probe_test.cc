@@ -44,8 +44,7 @@ TEST_F(PeerProbeTest, ThePeerAnswers) {
 }
 
 TEST_F(PeerProbeTest, AnotherPeerAnswers) {
-  EXPECT_EQ(Try(RandomPeerId(), source_->manifest()->id()).code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Try(RandomPeerId(), source_->manifest()->id()).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(PeerProbeTest, ThePeerDoesNotServeTheContent) {

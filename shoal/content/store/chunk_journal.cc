@@ -214,6 +214,7 @@ absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {
 }
 
 absl::Status ChunkJournal::Remove() {
+  (void)unlink(FreshPath().c_str());  // left by a crash during Replace
   if (unlink(path_.c_str()) != 0 && errno != ENOENT)
     return ErrnoStatus(errno, absl::StrCat("cannot remove ", path_));
   return absl::OkStatus();

@@ -78,7 +78,7 @@ class ChunkJournal {
   // Requires: Begin succeeded; the bytes of the chunks are written.
   absl::Status Append(std::span<const ChunkIndex> chunks);
 
-  // Removes the file. OK when it is gone already.
+  // Removes the file, and what a crash left of its replacement. OK when it is gone already.
   absl::Status Remove();
 
  private:

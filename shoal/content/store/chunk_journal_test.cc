@@ -107,6 +107,15 @@ TEST(ChunkJournal, KeepsWhatWasAppended) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
+TEST(ChunkJournal, LeavesNothingOfAReplacementThatACrashCutOff) {
+  const TemporaryFolder folder;
+  folder.Write("journal.new", "half of it");
+  absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(folder.Path("journal"));
+  ASSERT_TRUE(journal.ok());
+  EXPECT_TRUE(journal->Remove().ok());
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(ChunkJournal, TrustsNoJournalOfAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
   const TemporaryFolder folder;
