@@ -8,6 +8,9 @@
 namespace shoal::leecher {
 namespace {
 
+// For the peer to notice, and to withdraw what it can't read.
+constexpr absl::Duration kBrokenPause = absl::Seconds(10);
+
 // The part of a peer's words that is shown.
 constexpr size_t kMaxShownReason = 200;
 
@@ -87,6 +90,7 @@ std::optional<PeerBook::Call> PeerBook::Next(absl::Duration now) {
   Known& known = known_[best->first];
   known.connected = true;
   known.left_alone = false;
+  known.broken = false;
   ++connected_;
   for (const Endpoint& endpoint : known.endpoints) {
     if (IsFree(endpoint)) known.dialled.push_back(endpoint);
@@ -161,8 +165,12 @@ void PeerBook::NotThere(const PeerId& peer, absl::Duration now, absl::Duration w
            : limits_.first_backoff);
 }
 
-void PeerBook::Broken(const PeerId& peer, const std::string& why) {
-  if (Known* known = Disconnect(peer, why)) known->broken = true;
+void PeerBook::Broken(const PeerId& peer, absl::Duration now, const std::string& why) {
+  Ended(peer, now, why);
+  const auto found = known_.find(peer);
+  if (found == known_.end()) return;
+  found->second.broken = true;
+  found->second.not_before = std::max(found->second.not_before, now + kBrokenPause);
 }
 
 void PeerBook::IsSelf(const PeerId& peer, const Endpoint& endpoint, absl::Duration now) {
@@ -220,7 +228,7 @@ std::vector<PeerFailure> PeerBook::Failures(size_t most) const {
 }
 
 bool PeerBook::Due(const Known& peer, absl::Duration now) const {
-  return !peer.connected && !peer.broken && peer.not_before <= now &&
+  return !peer.connected && peer.not_before <= now &&
          std::any_of(peer.endpoints.begin(), peer.endpoints.end(),
                      [this](const Endpoint& endpoint) { return IsFree(endpoint); });
 }

@@ -76,14 +76,14 @@ class PeerBook {
   // listens at that endpoint does not serve the content, such as another machine with the same private address,
   // or a seeder whose file changed: the peer's other endpoints are tried soon, and all of them again after at
   // least `wait`, which doubles each time as the backoff does.
-  // Broken: it can't read what it offers, and is not dialled until it registers again, that is until no
-  // tracker has named it for once.
+  // Broken: it can't read what it offers; as Ended, with a longer first pause, which ends when no tracker names it
+  // any more: it is a new peer then when it registers again.
   void Ended(const PeerId& peer, absl::Duration now, const std::string& why);
   void Frozen(const PeerId& peer, absl::Duration now, const std::string& why);
   void LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);
   void Leaving(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);
   void NotThere(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);
-  void Broken(const PeerId& peer, const std::string& why);
+  void Broken(const PeerId& peer, absl::Duration now, const std::string& why);
   // This process itself listens at that endpoint, which is never dialled again. The connection of `peer`,
   // which was dialled there, is over.
   void IsSelf(const PeerId& peer, const Endpoint& endpoint, absl::Duration now);

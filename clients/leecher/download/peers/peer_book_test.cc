@@ -240,14 +240,28 @@ TEST(PeerBook, NeverDialsItsOwnEndpointAgain) {
   EXPECT_FALSE(book.Next(kStart).has_value());
 }
 
+TEST(PeerBook, ABrokenPeerIsTriedAgainAfterGrowingPauses) {
+  PeerBook book = Book();
+  Seen(book, Peer(1), kStart);
+  absl::Duration now = kStart;
+  for (const int seconds : {10, 10, 10, 10, 16, 32, 60, 60}) {
+    ASSERT_TRUE(book.Next(now).has_value());
+    EXPECT_EQ(book.broken(), 0u);
+    book.Broken(IdOf(1), now, "it can't read");
+    EXPECT_EQ(book.broken(), 1u);
+    EXPECT_FALSE(book.Next(now + absl::Seconds(seconds) / 2 - absl::Milliseconds(1)).has_value());
+    now += absl::Seconds(seconds);
+  }
+}
+
 TEST(PeerBook, ABrokenPeerComesBackOnceNoTrackerHasNamedIt) {
   PeerBook book = Book();
   book.Seen({Peer(1)}, 0, /*whole=*/true, kStart);
   book.Seen({Peer(1)}, 1, /*whole=*/true, kStart);
   ASSERT_TRUE(book.Next(kStart).has_value());
-  book.Broken(IdOf(1), "it can't read");
+  book.Broken(IdOf(1), kStart, "it can't read");
   EXPECT_EQ(book.broken(), 1u);
-  const absl::Duration later = kStart + absl::Hours(1);
+  const absl::Duration later = kStart + absl::Seconds(1);
   book.Seen({}, 0, /*whole=*/true, later);
   book.Seen({}, 1, /*whole=*/false, later);  // it may be among those that were left out
   book.Seen({Peer(1)}, 1, /*whole=*/true, later);

@@ -86,7 +86,7 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
       book_.NotThere(link.peer(), now, wait, why);
       break;
     case Ending::kBroken:
-      book_.Broken(link.peer(), why);
+      book_.Broken(link.peer(), now, why);
       break;
     case Ending::kSelf:
       book_.IsSelf(link.peer(), link.endpoint(), now);
