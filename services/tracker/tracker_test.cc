@@ -35,6 +35,7 @@ class TrackerTest : public ::testing::Test {
     options.udp = AnyPort();
     options.http = AnyPort();
     options.udp_sockets = 2;
+    options.trusts_addresses = true;  // those of the samples lead nowhere
     auto tracker = Tracker::Start(options);
     ASSERT_TRUE(tracker.ok()) << tracker.status();
     tracker_ = *std::move(tracker);
@@ -88,6 +89,7 @@ TEST_F(TrackerTest, APeerOnThisMachineIsNamedByTheCallersWayToIt) {
   // Another tracker, on all addresses: a caller reaches it at any address of 127.0.0.0/8.
   Tracker::Options options;
   options.grpc = {IpAddress(), 0};
+  options.trusts_addresses = true;
   const auto tracker = Tracker::Start(options);
   ASSERT_TRUE(tracker.ok()) << tracker.status();
   const std::string port = ":" + std::to_string((*tracker)->grpc_port());
@@ -261,6 +263,7 @@ TEST_F(TrackerTest, LimitsChangeWhileItRuns) {
 TEST_F(TrackerTest, ARestartWithAStateFileKeepsEveryPeer) {
   Tracker::Options options;
   options.grpc = AnyPort();
+  options.trusts_addresses = true;
   options.state_file = ::testing::TempDir() + "shoal-tracker-test-state-" + std::to_string(getpid());
   const auto connect = [&](const Tracker& tracker) {
     stub_ = v1::TrackerService::NewStub(grpc::CreateChannel(

@@ -7,7 +7,9 @@ Pictures of every view are kept below SHOAL_TEST_OUTPUT, or build/test-output, t
 import json
 import os
 import pathlib
+import shutil
 import signal
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
@@ -211,6 +213,21 @@ class StatusPagesTest(unittest.TestCase):
                         self.assertEqual(self.window.poor_contrasts(), [])
                         self.assertEqual(self.window.nameless(), [])
                         self.assertFalse(self.window.too_wide())
+
+    def test_the_page_of_a_tracker_with_tokens_asks_for_one(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="shoal-tokens-"))
+        self.addCleanup(shutil.rmtree, folder)
+        made = [json.loads(self.swarm.leecher("token", f"--rights={rights}", "--json").stdout) for rights in ("fetch", "list")]
+        (folder / "tokens").write_text("".join(one["line"] + "\n" for one in made))
+        with Swarm(tracker_flags=(f"--tokens={folder}/tokens",)) as guarded, Browser() as window:
+            window.open(f"http://127.0.0.1:{guarded.ports['http']}/")
+            window.expect("This tracker asks for a token")
+            window.screenshot(PICTURES / "tracker-token.png")
+            window.type("dialog input", made[0]["token"] + "\n")
+            window.expect("lacks the right")
+            window.type("dialog input", made[1]["token"] + "\n")
+            window.wait(lambda: not window.all("dialog"), "the dialog is gone")
+            window.expect("Taking calls")
 
 
 if __name__ == "__main__":

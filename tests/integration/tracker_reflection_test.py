@@ -159,7 +159,7 @@ class Tracker:
 
     def __init__(self, *flags):
         self.process = subprocess.Popen(
-            [BINARY, "--grpc=127.0.0.1:0", "--udp=127.0.0.1:0", "--http=127.0.0.1:0", *flags],
+            [BINARY, "--grpc=127.0.0.1:0", "--udp=127.0.0.1:0", "--http=127.0.0.1:0", "--trust-addresses", *flags],
             stdout=subprocess.PIPE,
             text=True,
         )

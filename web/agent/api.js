@@ -2,17 +2,9 @@
 // changes as Server-Sent Events.
 
 import { addressOf, answerOf } from '../parts/answers.js';
+import { authorization, currentToken } from '../parts/token.js';
 
 const SERVICE = 'api/shoal.leecher.v1.DownloadsService';
-const TOKEN = 'shoal.token';
-
-let token = '';
-try { token = sessionStorage.getItem(TOKEN) ?? ''; } catch { /* asked for again in each page */ }
-
-export function setToken(value) {
-  token = value;
-  try { sessionStorage.setItem(TOKEN, value); } catch { /* see above */ }
-}
 
 let onDenied = () => {};
 // `handler` is called when an answer says that a token is missing or wrong.
@@ -20,8 +12,7 @@ export function whenDenied(handler) { onDenied = handler; }
 
 // Calls a method. Returns its response; throws ApiError.
 export async function call(method, request = {}, signal = undefined) {
-  const headers = { 'Content-Type': 'application/json' };
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const headers = { 'Content-Type': 'application/json', ...authorization() };
   try {
     return await answerOf(fetch(`${SERVICE}/${method}`, { method: 'POST', headers, body: JSON.stringify(request), signal, cache: 'no-store' }));
   } catch (error) {
@@ -32,7 +23,7 @@ export async function call(method, request = {}, signal = undefined) {
 
 // EventSource and links can't set headers, so they carry the token in the query.
 function withToken(address, query = {}) {
-  return addressOf(address, { ...query, access_token: token });
+  return addressOf(address, { ...query, access_token: currentToken() });
 }
 
 // The address of a file of a content, complete or not.

@@ -2,14 +2,15 @@
 
 import { openFollow, openLimits } from './actions.js';
 import { acceptDrops, openAdd } from './add_dialog.js';
-import { setToken, whenDenied } from './api.js';
-import { $, announce, field, h, openDialog, openForm, put, show, toast } from '../parts/dom.js';
+import { whenDenied } from './api.js';
+import { $, announce, h, openDialog, put, show, toast } from '../parts/dom.js';
 import { DownloadView } from './download_view.js';
 import { DownloadsView } from './downloads_view.js';
 import { EventsView } from './events_view.js';
 import { FollowView, OfferedView } from './offered_view.js';
 import { rate } from '../parts/format.js';
 import { openViews } from '../parts/router.js';
+import { askForToken } from '../parts/token.js';
 import { store } from './store.js';
 
 const views = { '': new DownloadsView(), download: new DownloadView(), offered: new OfferedView(), follow: new FollowView(),
@@ -31,20 +32,7 @@ function showTitle() {
 
 // --- the state of the connection
 
-let asking = null;
-
-function askForToken() {
-  if (asking) return;
-  const token = h('input', { type: 'password', autocomplete: 'current-password', autofocus: true });
-  asking = openForm('This agent asks for a token', [
-    h('p', { class: 'soft' }, 'It is in the file of --token-file. This page keeps it until the tab is closed.'), field('Token', token),
-  ], 'Continue', () => {
-    if (token.value.trim() === '') throw new Error('Write the token.');
-    setToken(token.value.trim());
-    store.open();
-  }, 'small');
-  asking.addEventListener('close', () => { asking = null; });
-}
+const askForIt = () => askForToken('This agent asks for a token', 'It is in the file of --token-file.', () => store.open());
 
 const LOST = {
   lost: 'The connection to the agent is lost. What you see is from before; trying again …',
@@ -71,7 +59,7 @@ function showPhase() {
     if (phase === 'live' && !$('connection').hidden) announce('Connected again');
     apply();
   }
-  if (phase === 'denied') askForToken();
+  if (phase === 'denied') askForIt();
 }
 
 const TELLING = { complete: 'good', failed: 'bad' };
@@ -143,8 +131,8 @@ addEventListener('keydown', (event) => {
 
 $('add').addEventListener('click', () => openAdd());
 $('keys').addEventListener('click', showKeys);
-$('connection-retry').addEventListener('click', askForToken);
-whenDenied(askForToken);
+$('connection-retry').addEventListener('click', askForIt);
+whenDenied(askForIt);
 acceptDrops();
 openViews(views, entered);
 if (current !== views.download) store.open(); // that view has opened it, with its details

@@ -4,13 +4,14 @@
 import { addressOf, answerOf } from './answers.js';
 import { $, announce, h, icon, put, show } from './dom.js';
 import { openViews } from './router.js';
+import { askForToken, authorization } from './token.js';
 
 const EVERY_MS = 2000;
 // A view that takes long to load is asked for less often.
 const PAUSES_PER_LOAD = 10;
 
 // The JSON at an address. Throws ApiError.
-export const get = (path, query) => answerOf(fetch(addressOf(path, query), { cache: 'no-store' }));
+export const get = (path, query) => answerOf(fetch(addressOf(path, query), { cache: 'no-store', headers: authorization() }));
 
 // Numbers are text in JSON where they may be large, and absent where they are 0.
 export const number = (value) => Number(value ?? 0);
@@ -34,22 +35,28 @@ export function runPage(views, product) {
     const mine = ++turn;
     const began = performance.now();
     let failure = '';
+    let denied = false;
     try {
       await view.load(rest);
     } catch (error) {
       failure = error.message;
+      denied = error.code === 'unauthenticated' || error.code === 'permission_denied';
     }
     if (mine !== turn) return;
     if (!failure && !$('connection').hidden) announce('Connected again');
     show($('connection'), failure !== '');
-    put($('connection-text'), failure && `${failure} What you see is from before; trying again …`);
+    put($('connection-text'), denied ? 'This page needs a token.' : failure && `${failure} What you see is from before; trying again …`);
+    show($('connection-retry'), denied);
     document.body.classList.toggle('lost', failure !== '');
     view.element.querySelector('a.json').href = view.json;
     document.title = `${view.title} · ${product}`;
+    if (denied) return askForIt(failure);  // not again before there is another one
     const pause = Math.max(EVERY_MS, PAUSES_PER_LOAD * (performance.now() - began));
     timer = setTimeout(() => (document.hidden ? null : load()), pause);
   }
 
+  const askForIt = (why) => askForToken(`This ${product.replace('Shoal ', '')} asks for a token`, `${why}.`, load);
+  $('connection-retry').addEventListener('click', () => askForIt('Its operator has it'));
   document.addEventListener('visibilitychange', () => { if (!document.hidden) load(); });
   addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "shoal/service/http/embedded_files.h"
@@ -82,8 +83,11 @@ service::HttpServer::Routes TrackerPages(const PageSources& sources) {
 
 std::function<std::optional<service::HttpResponse>(const service::HttpRequest&)> PageGuard(
     const AccessControl* access) {
-  return [access](const service::HttpRequest& head) -> std::optional<service::HttpResponse> {
-    if (head.path == "/healthz" || head.path == "/readyz") return std::nullopt;
+  absl::flat_hash_set<std::string> open = {"/healthz", "/readyz"};
+  for (const auto& [path, file] : service::FileRoutes(TrackerPage(), "/")) open.insert(path);
+  return [access,
+          open = std::move(open)](const service::HttpRequest& head) -> std::optional<service::HttpResponse> {
+    if (open.contains(head.path)) return std::nullopt;
     const absl::StatusOr<Access> caller = access->Of(head.Header("authorization"));
     const absl::Status admitted = caller.ok() ? caller->Need(kToSee) : caller.status();
     if (admitted.ok()) return std::nullopt;

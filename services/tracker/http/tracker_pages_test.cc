@@ -47,7 +47,7 @@ TEST_F(TrackerPagesTest, ThePageHasItsFilesAndNoOthers) {
   for (const auto& [path, route] : routes_) EXPECT_THAT(path, ::testing::Not(HasSubstr("agent"))) << path;
 }
 
-TEST(PageGuardTest, WithTokensOnlyHealthIsOpen) {
+TEST(PageGuardTest, WithTokensOnlyHealthAndThePageItselfAreOpen) {
   const AccessControl open;
   EXPECT_FALSE(PageGuard(&open)({.method = "GET", .path = "/", .query = "", .body = ""}));
   TemporaryFolder folder;
@@ -63,13 +63,14 @@ TEST(PageGuardTest, WithTokensOnlyHealthIsOpen) {
     const auto refusal = guard(request);
     return refusal ? refusal->status : 200;
   };
-  for (const char* path : {"/", "/parts/style.css", "/api/status", "/metrics", "/nowhere", "/healthz/"}) {
+  for (const char* path : {"/api/status", "/metrics", "/nowhere", "/healthz/", "/parts/"}) {
     EXPECT_EQ(status(path, ""), 401) << path;
     EXPECT_EQ(status(path, "nobody"), 401) << path;
     EXPECT_EQ(status(path, "fetcher"), 403) << path;
     EXPECT_EQ(status(path, "lister"), 200) << path;
   }
-  for (const char* path : {"/healthz", "/readyz"}) EXPECT_EQ(status(path, ""), 200) << path;
+  for (const char* path : {"/healthz", "/readyz", "/", "/parts/style.css"})
+    EXPECT_EQ(status(path, ""), 200) << path;
 }
 
 TEST_F(TrackerPagesTest, StatusHasTotalsLimitsAndRefusals) {

@@ -11,19 +11,19 @@ namespace {
 
 using ::testing::HasSubstr;
 
-PublicKey KeyOf(char n) {
+PublicKey PublicKeyOf(char n) {
   return SigningKey::FromSeed(AsBytes(std::string(32, n)))->public_key();
 }
 
 TEST(ReservedNamesTest, FirstMatchingRuleCounts) {
-  const std::string a = KeyOf('a').ToText();
-  const std::string b = KeyOf('b').ToText();
+  const std::string a = PublicKeyOf('a').ToText();
+  const std::string b = PublicKeyOf('b').ToText();
   const auto reserved =
       ReservedNames::Parse("# names\n\nmodel-x\t" + b + "\nmodel-*  " + a + " " + b + "\r\n");
   ASSERT_TRUE(reserved.ok()) << reserved.status();
   EXPECT_EQ(reserved->size(), 2u);
-  const PublicKey key_a = KeyOf('a');
-  const PublicKey key_b = KeyOf('b');
+  const PublicKey key_a = PublicKeyOf('a');
+  const PublicKey key_b = PublicKeyOf('b');
   EXPECT_TRUE(reserved->Check("other", nullptr).ok());
   EXPECT_TRUE(reserved->Check("model-1", &key_a).ok());
   EXPECT_TRUE(reserved->Check("model-1", &key_b).ok());
@@ -35,7 +35,7 @@ TEST(ReservedNamesTest, FirstMatchingRuleCounts) {
 }
 
 TEST(ReservedNamesTest, FaultsNameTheLine) {
-  const std::string a = KeyOf('a').ToText();
+  const std::string a = PublicKeyOf('a').ToText();
   const auto fault = [](const std::string& text) {
     return std::string(ReservedNames::Parse(text).status().message());
   };
