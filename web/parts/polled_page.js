@@ -7,6 +7,11 @@ import { openViews } from './router.js';
 import { askForToken, authorization } from './token.js';
 
 const EVERY_MS = 2000;
+// What to say to a person without the right to see this, by the code of the answer.
+const DENIED = {
+  unauthenticated: 'Ask who runs it for one with the right to list.',
+  permission_denied: 'The one that was given lacks the right to list: ask who runs it for another.',
+};
 // A view that takes long to load is asked for less often.
 const PAUSES_PER_LOAD = 10;
 
@@ -35,28 +40,29 @@ export function runPage(views, product) {
     const mine = ++turn;
     const began = performance.now();
     let failure = '';
-    let denied = false;
+    let denied = '';
     try {
       await view.load(rest);
     } catch (error) {
       failure = error.message;
-      denied = error.code === 'unauthenticated' || error.code === 'permission_denied';
+      denied = DENIED[error.code] ?? '';
     }
     if (mine !== turn) return;
     if (!failure && !$('connection').hidden) announce('Connected again');
     show($('connection'), failure !== '');
     put($('connection-text'), denied ? 'This page needs a token.' : failure && `${failure} What you see is from before; trying again …`);
-    show($('connection-retry'), denied);
+    show($('connection-retry'), denied !== '');
+    show($('connection-spin'), denied === '');
     document.body.classList.toggle('lost', failure !== '');
     view.element.querySelector('a.json').href = view.json;
     document.title = `${view.title} · ${product}`;
-    if (denied) return askForIt(failure);  // not again before there is another one
+    if (denied) return askForIt(denied); // not again before there is another one
     const pause = Math.max(EVERY_MS, PAUSES_PER_LOAD * (performance.now() - began));
     timer = setTimeout(() => (document.hidden ? null : load()), pause);
   }
 
-  const askForIt = (why) => askForToken(`This ${product.replace('Shoal ', '')} asks for a token`, `${why}.`, load);
-  $('connection-retry').addEventListener('click', () => askForIt('Its operator has it'));
+  const askForIt = (why) => askForToken(`This ${product.replace('Shoal ', '')} asks for a token`, why, load);
+  $('connection-retry').addEventListener('click', () => askForIt(DENIED.unauthenticated));
   document.addEventListener('visibilitychange', () => { if (!document.hidden) load(); });
   addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
