@@ -111,7 +111,7 @@ absl::StatusOr<FileDescriptor> FolderSource::OpenOnce(FileIndex file) const {
   const std::shared_ptr<const FileDescriptor> open =
       open_folders_.Find(folder, [&] { return OpenInRoot(std::string(folder), O_PATH | O_DIRECTORY); });
   if (open != nullptr) {
-    const char* const name = path.c_str() + path.rfind('/') + 1;
+    const char* const name = path.c_str() + (path.rfind('/') + 1);
     const int no_follow = links_ == LinkPolicy::kFollow ? 0 : O_NOFOLLOW;
     FileDescriptor opened(openat(open->get(), name, kFlags | no_follow | O_CLOEXEC));
     if (opened.valid()) return opened;
