@@ -175,6 +175,32 @@ TEST_F(DownloadTest, DropsALiarAndFetchesItsChunksElsewhere) {
                                                               tracking::PeerReport::Reason::kLying}));
 }
 
+TEST_F(DownloadTest, ThreeForgersOfTenPeersSpoilAtMostOneChunkEach) {
+  const std::string bytes = RandomBytes(400 * kChunk, 61);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  const std::string forged = folder_.Write("in/other", RandomBytes(400 * kChunk, 62));
+  std::vector<std::unique_ptr<TestPeer>> peers;
+  std::vector<tracking::PeerInfo> infos;
+  std::set<PeerId> forgers;
+  for (int i = 0; i < 10; ++i) {
+    auto source = std::make_shared<TestSource>(content.source);
+    if (i < 3) source->LieWith(forged);
+    peers.push_back(std::make_unique<TestPeer>(content.manifest->id(), source));
+    infos.push_back(peers.back()->info());
+    if (i < 3) forgers.insert(infos.back().id);
+  }
+  tracker_.Add(*content.manifest, infos);
+  const auto download = Start(Options(content.manifest->id()), log_.Observer());
+  ASSERT_EQ(download->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+  std::set<PeerId> rejected;
+  for (const ChunkRejected& event : log_.All<ChunkRejected>()) {
+    EXPECT_TRUE(forgers.contains(event.peer));
+    EXPECT_TRUE(rejected.insert(event.peer).second) << "a second chunk of one forger";
+  }
+  EXPECT_FALSE(rejected.empty());
+}
+
 TEST_F(DownloadTest, MovesAFrozenPeersChunksToOthers) {
   const std::string bytes = RandomBytes(100 * kChunk, 6);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
