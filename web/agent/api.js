@@ -2,28 +2,24 @@
 // changes as Server-Sent Events.
 
 import { addressOf, answerOf } from '../parts/answers.js';
-import { authorization, currentToken } from '../parts/token.js';
+import { authorization, token } from '../parts/token.js';
 
 const SERVICE = 'api/shoal.leecher.v1.DownloadsService';
 
-let onDenied = () => {};
-// `handler` is called when an answer says that a token is missing or wrong.
-export function whenDenied(handler) { onDenied = handler; }
-
-// Calls a method. Returns its response; throws ApiError.
+// Calls a method. Returns its response; throws ApiError. The window gets a "denied" when a token is missing or wrong.
 export async function call(method, request = {}, signal = undefined) {
   const headers = { 'Content-Type': 'application/json', ...authorization() };
   try {
     return await answerOf(fetch(`${SERVICE}/${method}`, { method: 'POST', headers, body: JSON.stringify(request), signal, cache: 'no-store' }));
   } catch (error) {
-    if (error.code === 'unauthenticated') onDenied();
+    if (error.code === 'unauthenticated') dispatchEvent(new Event('denied'));
     throw error;
   }
 }
 
 // EventSource and links can't set headers, so they carry the token in the query.
 function withToken(address, query = {}) {
-  return addressOf(address, { ...query, access_token: currentToken() });
+  return addressOf(address, { ...query, access_token: token });
 }
 
 // The address of a file of a content, complete or not.
@@ -32,16 +28,9 @@ export function contentAddress(hex, path, save = false) {
   return withToken(`content/${hex}/${encoded}`, save ? { download: 1 } : {});
 }
 
-export function toBase64(buffer) {
-  const all = new Uint8Array(buffer);
-  let text = '';
-  for (let at = 0; at < all.length; at += 0x8000) text += String.fromCharCode(...all.subarray(at, at + 0x8000));
-  return btoa(text);
-}
+export const toBase64 = (buffer) => btoa(new Uint8Array(buffer).reduce((text, byte) => text + String.fromCharCode(byte), ''));
 
-export function randomId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((value) => value.toString(16).padStart(2, '0')).join('');
-}
+export const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 4000;

@@ -2,7 +2,6 @@
 
 import { openFollow, openLimits } from './actions.js';
 import { acceptDrops, openAdd } from './add_dialog.js';
-import { whenDenied } from './api.js';
 import { $, announce, h, openDialog, put, show, toast } from '../parts/dom.js';
 import { DownloadView } from './download_view.js';
 import { DownloadsView } from './downloads_view.js';
@@ -32,12 +31,12 @@ function showTitle() {
 
 // --- the state of the connection
 
-const askForIt = () => askForToken('This agent asks for a token', 'It is in the file of --token-file.', () => store.open());
-
 const LOST = {
   lost: 'The connection to the agent is lost. What you see is from before; trying again …',
-  denied: 'This agent asks for a token.',
+  denied: 'This agent asks for a token',
 };
+
+const askForIt = () => askForToken(LOST.denied, 'It is in the file of --token-file.', () => store.open());
 
 // A connection that comes back at once is not worth a word.
 const LOST_AFTER_MS = 700;
@@ -132,7 +131,7 @@ addEventListener('keydown', (event) => {
 $('add').addEventListener('click', () => openAdd());
 $('keys').addEventListener('click', showKeys);
 $('connection-retry').addEventListener('click', askForIt);
-whenDenied(askForIt);
+addEventListener('denied', askForIt);
 acceptDrops();
 openViews(views, entered);
 if (current !== views.download) store.open(); // that view has opened it, with its details
