@@ -131,7 +131,7 @@ NAMESPACES = {
 EDGES = {
     r".*\.pb\.h": r"(connect_api|control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
     r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_endpoint|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
-    r"CLI/.*": r"(main|command_line)\.cc",
+    r"CLI/.*": r"(main|command_line|tls_flags)\.cc",
 }
 
 # The object that viewers of a download hold; what it is made of does not know it.

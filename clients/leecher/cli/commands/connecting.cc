@@ -14,9 +14,9 @@ absl::StatusOr<Connections> OpenConnections(const std::string& token_file,
   return Connections{std::move(clients), std::move(tls)};
 }
 
-void ConnectOver(const Connections& connections, DownloadRuntime::Options* runtime) {
-  if (connections.tls != nullptr) runtime->transports = net::TlsTransports(connections.tls);
-  runtime->make_tracker_client = connections.trackers;
+void ConnectOver(const Connections& connections, Downloads::Options* downloads) {
+  if (connections.tls != nullptr) downloads->runtime.transports = net::TlsTransports(connections.tls);
+  downloads->runtime.make_tracker_client = connections.trackers;
 }
 
 }  // namespace shoal::leecher

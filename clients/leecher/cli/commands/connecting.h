@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "clients/leecher/download/download_runtime.h"
+#include "clients/leecher/session/downloads.h"
 #include "shoal/net/tls/tls_context.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -23,7 +23,7 @@ absl::StatusOr<Connections> OpenConnections(const std::string& token_file,
                                             const std::vector<tracking::TrackerUrl>& trackers,
                                             std::shared_ptr<net::TlsContext> tls);
 
-// Sets how a process connects to trackers and peers, and serves.
-void ConnectOver(const Connections& connections, DownloadRuntime::Options* runtime);
+// Sets how downloads connect to trackers and peers, and serve.
+void ConnectOver(const Connections& connections, Downloads::Options* downloads);
 
 }  // namespace shoal::leecher

@@ -78,7 +78,7 @@ class Get {
                               std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};
     SHOAL_ASSIGN_OR_RETURN(const Connections connections,
                            OpenConnections(options_.tracker_token_file, options_.trackers, options_.tls));
-    ConnectOver(connections, &options.runtime);
+    ConnectOver(connections, &options);
     options.wake = [this] { interrupts_.Nudge(); };
     SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));
     return Downloads::Start(std::move(options));

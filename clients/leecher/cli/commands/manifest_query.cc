@@ -125,7 +125,7 @@ absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions re
                                                               const Connections& connections,
                                                               Interrupts& interrupts) {
   Downloads::Options options;
-  ConnectOver(connections, &options.runtime);
+  ConnectOver(connections, &options);
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));
   request.manifest_only = true;

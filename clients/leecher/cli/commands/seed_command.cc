@@ -32,7 +32,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Downloads::Options served;
   served.runtime.site = options.serve.site;
   served.runtime.limits.up = std::make_shared<net::RateLimit>(options.limit_up_bytes_per_second);
-  ConnectOver(*connections, &served.runtime);
+  ConnectOver(*connections, &served);
   served.serving = *std::move(serving);
   const absl::StatusOr<std::unique_ptr<Downloads>> downloads = Downloads::Start(std::move(served));
   if (!downloads.ok()) return console.Fail(downloads.status(), ExitCode::kOther);

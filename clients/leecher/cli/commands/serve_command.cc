@@ -94,7 +94,7 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   agent.downloads.runtime.site = options.serve.site;
   SHOAL_ASSIGN_OR_RETURN(const Connections connections,
                          OpenConnections(options.tracker_token_file, options.trackers, options.tls));
-  ConnectOver(connections, &agent.downloads.runtime);
+  ConnectOver(connections, &agent.downloads);
   SHOAL_ASSIGN_OR_RETURN(agent.downloads.serving, ServingFrom(options.serve, messages));
   return server;
 }
