@@ -28,19 +28,14 @@ def leftovers(folder):
     return sorted(path.name for path in folder.iterdir() if path.name.endswith((".shoal-tmp", ".shoal-progress", ".new")))
 
 
-class DownloadCrashes:
-    """A download that is recorded. A context manager.
+class Recorded:
+    """A swarm in which something is recorded. A context manager."""
 
-    `kind`: "file", "small" or "folder". `before`: what there is already: "nothing", "damaged" (under the final name, and repaired)
-    or "half" (what a run left that was killed, which is recorded too).
-    """
-
-    def __init__(self, kind, before, seed):
+    def __init__(self, seed, *what):
         self.seed = seed
-        self.before = before
         self.swarm = Swarm()
         try:
-            self._record(kind, seed)
+            self._record(seed, *what)
         except BaseException:
             self.swarm.__exit__()
             raise
@@ -51,7 +46,19 @@ class DownloadCrashes:
     def __exit__(self, *_):
         self.swarm.__exit__()
 
-    def _record(self, kind, seed):
+
+class DownloadCrashes(Recorded):
+    """A download that is recorded.
+
+    `kind`: "file", "small" or "folder". `before`: what there is already: "nothing", "damaged" (under the final name, and repaired)
+    or "half" (what a run left that was killed, which is recorded too).
+    """
+
+    def __init__(self, kind, before, seed):
+        self.before = before
+        super().__init__(seed, kind)
+
+    def _record(self, seed, kind):
         swarm = self.swarm
         self.content = make_content(kind, seed)
         shared = swarm.share("shared", self.content)
@@ -139,23 +146,11 @@ def describe(step):
     return step.change.kind if step.change is not None else f"{step.kind} {[name for _, name, _ in step.names]}"
 
 
-class AgentCrashes:
-    """An agent that is recorded while it takes commands. A context manager."""
+class AgentCrashes(Recorded):
+    """An agent that is recorded while it takes commands."""
 
     def __init__(self, seed, commands):
-        self.seed = seed
-        self.swarm = Swarm()
-        try:
-            self._record(seed, commands)
-        except BaseException:
-            self.swarm.__exit__()
-            raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.swarm.__exit__()
+        super().__init__(seed, commands)
 
     def _record(self, seed, commands):
         swarm = self.swarm

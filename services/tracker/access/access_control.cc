@@ -80,7 +80,7 @@ absl::StatusOr<bool> AccessControl::Reload() {
 AccessControl::Stamp AccessControl::CurrentStamp() const {
   struct stat found = {};
   if (stat(path_.c_str(), &found) != 0) return Stamp();
-  return {found.st_dev, found.st_ino, found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
+  return {found.st_dev, found.st_ino, found.st_size, found.st_ctim.tv_sec, found.st_ctim.tv_nsec};
 }
 
 }  // namespace shoal::tracker

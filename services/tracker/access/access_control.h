@@ -63,7 +63,7 @@ class AccessControl {
   size_t tokens() const { return Table()->size(); }
 
  private:
-  // Which file was read: inode, size, and the time of its last change.
+  // Which file was read: inode, size, and the time of its last change, which no program can set back.
   struct Stamp {
     uint64_t device = 0;
     uint64_t inode = 0;

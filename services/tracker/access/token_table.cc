@@ -94,6 +94,9 @@ absl::StatusOr<TokenTable> TokenTable::Parse(absl::string_view text) {
     if (words.size() - 2 > kMaxGlobsPerToken) {
       return fault(absl::StrCat("has more than ", kMaxGlobsPerToken, " names"));
     }
+    for (size_t i = 2; i < words.size(); ++i) {
+      if (words[i].size() > kMaxGlobBytes) return fault("has a glob that is longer than any name");
+    }
     TokenGrant grant{*rights, {words.begin() + 2, words.end()}};
     if (!table.grants_.try_emplace(*digest, std::move(grant)).second) {
       return fault("has a token that an earlier line has");

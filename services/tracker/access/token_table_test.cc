@@ -75,6 +75,9 @@ TEST(TokenTableTest, FaultsNameTheLine) {
   for (size_t i = 0; i < TokenTable::kMaxGlobsPerToken; ++i) absl::StrAppend(&many, " name", i);
   EXPECT_EQ(WhyNot(many), "");
   EXPECT_THAT(WhyNot(many + " one-more"), HasSubstr("more than 64 names"));
+  const std::string longest = absl::StrCat(kAlice, " fetch ", std::string(TokenTable::kMaxGlobBytes, 'x'));
+  EXPECT_EQ(WhyNot(longest), "");
+  EXPECT_THAT(WhyNot(longest + "x"), HasSubstr("longer than any name"));
 }
 
 }  // namespace

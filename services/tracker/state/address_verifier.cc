@@ -113,9 +113,9 @@ std::vector<Endpoint> AddressVerifier::Usable(const PeerId& peer, const Claim& c
 }
 
 void AddressVerifier::AddVerified(const Key& key, absl::Duration now) {
-  if (verified_.size() >= options_.max_verified) {
+  if (verified_.size() >= options_.max_remembered) {
     absl::erase_if(verified_, [&](const auto& entry) { return entry.second <= now; });
-    if (verified_.size() >= options_.max_verified) return;  // it will have to answer again
+    if (verified_.size() >= options_.max_remembered) return;  // it will have to answer again
   }
   verified_[key] = now + options_.valid_for;
 }
@@ -171,7 +171,7 @@ std::vector<AddressVerifier::Dial> AddressVerifier::Due(absl::Duration now) {
 bool AddressVerifier::MayFail(const FailureTable& table, const IpAddress& ip, uint32_t most,
                               absl::Duration now) const {
   const auto failures = table.find(NetworkOf(ip));
-  if (failures == table.end()) return table.size() < options_.max_verified;
+  if (failures == table.end()) return table.size() < options_.max_remembered;
   return now - failures->second.since >= kFailureWindow || failures->second.count < most;
 }
 

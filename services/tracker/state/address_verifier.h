@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -27,8 +26,8 @@ namespace shoal::tracker {
 // tracker sees the peer.
 //
 // What is dialled in vain is dialled again after growing pauses, a few times. The failures are bounded per
-// dialled address (a /64 of IPv6), whoever claims it, and per source of the claims, so that the tracker is no
-// scanner at anybody's command; so are the claims that one source may have open, and all tables.
+// dialled address (a /64 of IPv6), regardless of who claims it, and per source of the claims, so that a peer can't
+// use the tracker as a scanner. The claims that one source may have open are bounded, and so are all tables.
 //
 // It is not responsible for the port: a peer may claim any port of the address at which it is seen. Nor does
 // it decide whether a caller may register at all.
@@ -54,10 +53,10 @@ class AddressVerifier {
     uint32_t max_failures_per_source = 32;  // a minute
     uint32_t max_claims = 4096;             // peers with addresses that wait
     uint32_t max_claims_per_source = 64;
-    uint32_t max_verified = 65'536;
+    uint32_t max_remembered = 65'536;  // addresses that answered; and networks with failures
   };
 
-  // Requires: `registry` and `clock` outlive this, and `probe` calls nobody back after this was destroyed.
+  // Requires: `registry` and `clock` outlive this, and `probe` makes no call back after this was destroyed.
   AddressVerifier(const Options& options, Registry* registry, Probe probe, OnFailure on_failure,
                   const Clock* clock);
 

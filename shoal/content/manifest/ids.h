@@ -55,8 +55,8 @@ class ByteId {
 using ContentId = ByteId<struct ContentIdTag, 32>;
 // Identifies a peer: drawn at each start of its process. See peer_identity.h for who may register as it.
 using PeerId = ByteId<struct PeerIdTag, 16>;
-// 32 random bytes by which a process proves to a tracker that a peer id is its own. Whoever has them can act
-// as that peer: they go to trackers and nowhere else, and are never shown or logged.
+// 32 random bytes by which a process proves to a tracker that a peer id is its own. Their
+// reader can act as that peer: they go to trackers and nowhere else, and are never shown or logged.
 using PeerSecret = ByteId<struct PeerSecretTag, 32>;
 // Identifies a swarm of BitTorrent clients (BEP 3); a tracker has such swarms beside its own.
 using InfoHash = ByteId<struct InfoHashTag, 20>;

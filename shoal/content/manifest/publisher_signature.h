@@ -44,7 +44,7 @@ struct PublisherSignature {
   friend bool operator==(const PublisherSignature&, const PublisherSignature&) = default;
 };
 
-// The public keys of the publishers that a user or an operator trusts. None: whoever publishes is trusted.
+// The public keys of the publishers that a user or an operator trusts. None: every publisher is trusted.
 //
 // Thread safety: a value; immutable ones may be shared.
 class TrustedKeys {

@@ -22,7 +22,7 @@ absl::Status LeaseTimesFrom(const Response& in, Out* out) {
   return absl::OkStatus();
 }
 
-// All zero for a request without one: whoever lets the request act on leases refuses it.
+// All zero for a request without one: the registry refuses it.
 absl::StatusOr<PeerSecret> SecretFrom(const std::string& bytes) {
   if (bytes.empty()) return PeerSecret();
   return IdFrom<PeerSecret>(bytes, "peer_secret");

@@ -11,7 +11,8 @@ namespace {
 
 // How long to wait for the other trackers after the first one knew a name.
 constexpr absl::Duration kMomentForOthers = absl::Milliseconds(700);
-// A person who trusts nobody's content there is told so, however long they would wait for one that is unknown.
+// How long to wait for a trusted content while only untrusted ones have the name, also with a longer wait for an
+// unknown one.
 constexpr absl::Duration kUntrustedPatience = absl::Seconds(10);
 
 bool IsWarmingUp(const absl::StatusOr<tracking::LookupResponse>& response) {
@@ -109,7 +110,7 @@ ContentFinder::Verdict ContentFinder::Decide(absl::Duration now) const {
   if (!candidates_.empty()) {
     const bool by_name = std::holds_alternative<std::string>(wanted_);
     if (by_name && !all_heard && now < *first_known_ + kMomentForOthers) return Verdict::kOpen;
-    // When it was signed is the publisher's word; when it was first seen is nobody's.
+    // Trusted publishers state when they signed. When a tracker first saw a content orders nothing.
     const bool clear =
         candidates_.size() == 1 || (!trusted_.empty() && TimeOf(candidates_[0]) > TimeOf(candidates_[1]));
     return clear ? Verdict::kFound : Verdict::kAmbiguous;
