@@ -55,10 +55,7 @@ function combobox(input, picked) {
     open(offers.length > 0 && document.activeElement === input);
   };
   input.addEventListener('input', () => { picked(null); clearTimeout(timer); timer = setTimeout(ask, 150); });
-  // Closing moves what is below: not while a button there is being pressed.
-  const leave = () => document.activeElement !== input && open(false);
-  input.addEventListener('blur',
-    () => (document.querySelector(':active') ? addEventListener('pointerup', () => setTimeout(leave), { once: true }) : leave()));
+  input.addEventListener('blur', () => open(false));
   input.addEventListener('keydown', (event) => {
     if (list.hidden) return;
     if (event.key === 'ArrowDown') mark((at + 1) % offers.length);
