@@ -167,20 +167,6 @@ void AppendFramed(const Change& change, std::string* to) {
   to->append(Framed(EncodeChange(change)));
 }
 
-std::string EncodeState(const AgentState& state) {
-  std::string bytes = Head();
-  // The ids of removed downloads are not used again either.
-  if (state.next_id.value() > 1) {
-    AppendFramed(DownloadForgotten{DownloadId(state.next_id.value() - 1)}, &bytes);
-  }
-  for (const auto& [id, download] : state.downloads) AppendFramed(DownloadSaved{download}, &bytes);
-  for (const auto& [glob, rule] : state.follows) AppendFramed(RuleSaved{rule}, &bytes);
-  if (state.limits_set) AppendFramed(LimitsSaved{state.limits}, &bytes);
-  for (const SavedRequest& request : state.requests) AppendFramed(RequestSaved{request}, &bytes);
-  for (const ContentId& id : state.forgotten) AppendFramed(ContentForgotten{id}, &bytes);
-  return bytes;
-}
-
 template <typename Value>
 void KeepLatest(size_t most, std::deque<Value>* values) {
   while (values->size() > most) values->pop_front();
@@ -305,6 +291,48 @@ absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   return change;
 }
 
+std::string EncodeAgentJournal(const AgentState& state) {
+  std::string bytes = Head();
+  // The ids of removed downloads are not used again either.
+  if (state.next_id.value() > 1) {
+    AppendFramed(DownloadForgotten{DownloadId(state.next_id.value() - 1)}, &bytes);
+  }
+  for (const auto& [id, download] : state.downloads) AppendFramed(DownloadSaved{download}, &bytes);
+  for (const auto& [glob, rule] : state.follows) AppendFramed(RuleSaved{rule}, &bytes);
+  if (state.limits_set) AppendFramed(LimitsSaved{state.limits}, &bytes);
+  for (const SavedRequest& request : state.requests) AppendFramed(RequestSaved{request}, &bytes);
+  for (const ContentId& id : state.forgotten) AppendFramed(ContentForgotten{id}, &bytes);
+  return bytes;
+}
+
+absl::StatusOr<JournalExtent> DecodeAgentJournal(ByteView bytes, AgentState* state) {
+  ByteReader reader(bytes);
+  const std::string magic = reader.ReadString(kMagicBytes);
+  const uint32_t version = reader.ReadBig<uint32_t>();
+  if (!reader.ok() || magic != kMagic) return absl::DataLossError("it is not the journal of an agent");
+  if (version != kVersion) {
+    return absl::DataLossError(
+        absl::StrCat("it is of version ", version, ", which this program does not read"));
+  }
+  JournalExtent extent{.whole_bytes = kHeadBytes};
+  while (reader.remaining() > 0) {
+    const uint32_t size = reader.ReadBig<uint32_t>();
+    const uint32_t crc = reader.ReadBig<uint32_t>();
+    // A crash cut it off: its change was not acknowledged.
+    if (!reader.ok() || size > reader.remaining()) break;
+    const ByteView record = reader.ReadBytes(size);
+    absl::StatusOr<AgentChange> change = absl::DataLossError("a damaged record");
+    if (size <= kMaxChangeBytes && Crc32(record) == crc) change = DecodeChange(record);
+    if (!change.ok()) {
+      extent.damaged = reader.remaining() > 0;
+      break;
+    }
+    Apply(*change, state);
+    extent.whole_bytes += kFrameBytes + size;
+  }
+  return extent;
+}
+
 absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::string& path, AgentState* state,
                                                                  std::string* warning) {
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor lock, FileDescriptor::Open(absl::StrCat(path, ".lock"),
@@ -334,43 +362,21 @@ absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
   if (length == 0) return Rewrite(*state);
   std::vector<uint8_t> bytes(length);
   if (const absl::Status read = ReadAt(file_.get(), bytes, 0); !read.ok()) return Annotate(path_, read);
-  ByteReader reader(bytes);
-  const std::string magic = reader.ReadString(kMagicBytes);
-  const uint32_t version = reader.ReadBig<uint32_t>();
-  if (!reader.ok() || magic != kMagic) {
-    return absl::DataLossError(absl::StrCat(path_, " is not the journal of an agent"));
-  }
-  if (version != kVersion) {
-    return absl::DataLossError(
-        absl::StrCat(path_, " is of version ", version, ", which this program does not read"));
-  }
-  end_bytes_ = kHeadBytes;
-  while (reader.remaining() > 0) {
-    const uint32_t size = reader.ReadBig<uint32_t>();
-    const uint32_t crc = reader.ReadBig<uint32_t>();
-    // A crash cut it off: its change was not acknowledged.
-    if (!reader.ok() || size > reader.remaining()) break;
-    const ByteView record = reader.ReadBytes(size);
-    const bool last = reader.remaining() == 0;
-    absl::StatusOr<AgentChange> change = absl::DataLossError("a damaged record");
-    if (size <= kMaxChangeBytes && Crc32(record) == crc) change = DecodeChange(record);
-    if (!change.ok()) {
-      if (last) break;
-      const std::string kept = absl::StrCat(path_, ".damaged");
-      std::error_code error;
-      std::filesystem::copy_file(path_, kept, std::filesystem::copy_options::overwrite_existing, error);
-      *warning = absl::StrCat(path_, " is damaged at byte ", end_bytes_,
-                              ": commands given after that are lost; the file is kept as ", kept);
-      break;
-    }
-    Apply(*change, state);
-    end_bytes_ += kFrameBytes + size;
+  absl::StatusOr<JournalExtent> extent = DecodeAgentJournal(bytes, state);
+  if (!extent.ok()) return Annotate(path_, extent.status());
+  end_bytes_ = extent->whole_bytes;
+  if (extent->damaged) {
+    const std::string kept = absl::StrCat(path_, ".damaged");
+    std::error_code error;
+    std::filesystem::copy_file(path_, kept, std::filesystem::copy_options::overwrite_existing, error);
+    *warning = absl::StrCat(path_, " is damaged at byte ", end_bytes_,
+                            ": commands given after that are lost; the file is kept as ", kept);
   }
   // What follows is not there any more, so that the next record is not mistaken for the end of it.
   if (end_bytes_ < length && ftruncate(file_.get(), static_cast<off_t>(end_bytes_)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot shorten ", path_));
   }
-  live_bytes_ = EncodeState(*state).size();
+  live_bytes_ = EncodeAgentJournal(*state).size();
   return absl::OkStatus();
 }
 
@@ -389,7 +395,7 @@ absl::Status AgentJournal::Append(const std::vector<AgentChange>& changes) {
 }
 
 absl::Status AgentJournal::Rewrite(const AgentState& state) {
-  const std::string bytes = EncodeState(state);
+  const std::string bytes = EncodeAgentJournal(state);
   SHOAL_RETURN_IF_ERROR(ReplaceFile(path_, AsBytes(bytes)));
   SHOAL_ASSIGN_OR_RETURN(file_, FileDescriptor::Open(path_, O_RDWR | O_NOFOLLOW));
   end_bytes_ = bytes.size();

@@ -48,6 +48,18 @@ std::string EncodeChange(const AgentChange& change);
 // make.
 absl::StatusOr<AgentChange> DecodeChange(ByteView bytes);
 
+// The bytes of a whole journal that makes `state` out of an empty one.
+std::string EncodeAgentJournal(const AgentState& state);
+
+// What of a journal's bytes could be read.
+struct JournalExtent {
+  uint64_t whole_bytes = 0;  // up to the first record that is not whole
+  bool damaged = false;      // records follow it, so that no crash has cut it off
+};
+// Applies the records of a whole journal to `state`, up to the first that is cut off or damaged. Errors:
+// DATA_LOSS when the bytes are no journal, or of another version.
+absl::StatusOr<JournalExtent> DecodeAgentJournal(ByteView bytes, AgentState* state);
+
 // The file in which an agent records every change of its state before it acknowledges it. Changes are
 // appended, each with its length and a CRC-32, and synced; a record that a crash cut off is dropped when the
 // file is opened again. When the file has grown far beyond what is alive, a new one replaces it atomically.
