@@ -350,6 +350,7 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
     // Before the journal refers to it.
     SHOAL_RETURN_IF_ERROR(records_.KeepManifest(*wanted.manifest));
     saved.name = wanted.manifest->name();
+    saved.signature = wanted.signature;
   }
   for (const tracking::TrackerUrl& tracker : wanted.trackers) saved.trackers.push_back(tracker.ToString());
   saved.output_folder = wanted.output_folder;
@@ -584,7 +585,7 @@ void Agent::Begin(Item& item) {
   item.state = State::kComplete;
   item.last_used = wanted.completed;
   if (Reseeder* serving = downloads_->serving(); serving != nullptr) {
-    serving->Serve(item.held, ParseTrackers(wanted.trackers));
+    serving->Serve(item.held, ParseTrackers(wanted.trackers), wanted.signature);
   }
   Mark(item.id);
 }
@@ -608,6 +609,7 @@ void Agent::StartDownload(Item& item, bool verify) {
   // A repair replaces files: it stays with the content that it began with.
   const bool by_name =
       !IsHex(wanted.wanted, 2 * ContentId::kSizeBytes) && (!wanted.repair || wanted.content_id.is_zero());
+  options.signature = wanted.signature;
   options.content = by_name ? tracking::ContentKey(wanted.wanted) : tracking::ContentKey(wanted.content_id);
   // A name is looked up again until its content is complete: it may mean another one by now.
   if (!by_name || verify) {
@@ -765,6 +767,7 @@ void Agent::Observe(Item& item, const Downloads::Event& event) {
     SavedDownload changed = saved(item);
     changed.content_id = started->content_id;
     changed.name = started->name;
+    changed.signature = started->signature;
     if (const absl::Status kept = Commit({DownloadSaved{changed}}); !kept.ok()) return Fail(item, kept);
     chores_.push_back({Chore::Kind::kKeepManifest, changed, item.manifest});
     if (!FreeRoom(0)) {
