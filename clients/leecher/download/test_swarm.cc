@@ -203,6 +203,11 @@ void TestTracker::Remove(const Manifest& manifest) {
   contents_.erase(manifest.id());
 }
 
+void TestTracker::Sign(const ContentId& content, const std::vector<PublisherSignature>& signatures) {
+  MutexLock lock(&mutex_);
+  contents_.at(content).contents[0].signatures = signatures;
+}
+
 void TestTracker::SetWarmingUp(bool warming_up) {
   MutexLock lock(&mutex_);
   warming_up_ = warming_up;

@@ -104,6 +104,8 @@ class TestPeer {
 class TestTracker {
  public:
   void Add(const Manifest& manifest, const std::vector<tracking::PeerInfo>& peers);
+  // Requires: the content was added.
+  void Sign(const ContentId& content, const std::vector<PublisherSignature>& signatures);
   void Remove(const Manifest& manifest);
   void SetAway(bool away);
   // It says of an unknown content that it may not know all peers yet.
