@@ -253,6 +253,7 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
     // Before the journal refers to it.
     SHOAL_RETURN_IF_ERROR(records_.KeepManifest(*wanted.manifest));
     saved.name = wanted.manifest->name();
+    saved.signature = wanted.signature;
   }
   for (const tracking::TrackerUrl& tracker : wanted.trackers) saved.trackers.push_back(tracker.ToString());
   saved.output_folder = wanted.output_folder;

@@ -38,7 +38,8 @@ enum Kind : uint8_t {
   kLimitsSaved = 5,
   kRequestSaved = 6,
   kContentForgotten = 7,
-  kTrustingRuleSaved = 8,  // a rule with keys; one without has the older form
+  kTrustingRuleSaved = 8,    // a rule with keys; one without has the older form
+  kSignedDownloadSaved = 9,  // a download with a signature; one without has the older form
 };
 
 enum Flag : uint8_t {
@@ -220,8 +221,10 @@ void Apply(const AgentChange& change, AgentState* state) {
 std::string EncodeChange(const AgentChange& change) {
   std::string bytes;
   if (const auto* saved = std::get_if<DownloadSaved>(&change)) {
-    AppendBig<uint8_t>(kDownloadSaved, &bytes);
+    const std::optional<PublisherSignature>& signature = saved->download.signature;
+    AppendBig<uint8_t>(signature.has_value() ? kSignedDownloadSaved : kDownloadSaved, &bytes);
     Encode(saved->download, &bytes);
+    if (signature.has_value()) signature->AppendTo(&bytes);
   } else if (const auto* forgotten = std::get_if<DownloadForgotten>(&change)) {
     AppendBig<uint8_t>(kDownloadForgotten, &bytes);
     AppendBig(forgotten->id.value(), &bytes);
@@ -257,8 +260,14 @@ absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   const uint8_t kind = reader.ReadBig<uint8_t>();
   switch (kind) {
     case kDownloadSaved:
-      change = DownloadSaved{DecodeDownload(reader)};
+    case kSignedDownloadSaved: {
+      SavedDownload download = DecodeDownload(reader);
+      if (kind == kSignedDownloadSaved) {
+        SHOAL_ASSIGN_OR_RETURN(download.signature, PublisherSignature::Read(&reader));
+      }
+      change = DownloadSaved{std::move(download)};
       break;
+    }
     case kDownloadForgotten:
       change = DownloadForgotten{DownloadId(reader.ReadBig<uint64_t>())};
       break;

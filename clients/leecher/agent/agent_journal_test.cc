@@ -39,6 +39,11 @@ SavedDownload Sample(uint64_t id) {
   download.sequential = true;
   download.pinned = true;
   download.added = absl::FromUnixNanos(123456789);
+  if (id % 2 == 1) {
+    const SigningKey key = *SigningKey::FromSeed(AsBytes(std::string(32, 'k')));
+    download.signature = PublisherSignature::Make(key, download.content_id, download.name,
+                                                  absl::FromUnixMillis(1'700'000'000'123));
+  }
   return download;
 }
 

@@ -115,7 +115,7 @@ void LiveDownloads::Begin(DownloadId id) {
   live.state = State::kComplete;
   live.last_used = wanted.completed;
   if (Reseeder* serving = options_.downloads->serving(); serving != nullptr) {
-    serving->Serve(live.held, ParseTrackers(wanted.trackers));
+    serving->Serve(live.held, ParseTrackers(wanted.trackers), wanted.signature);
   }
   options_.feed->Changed(id);
 }
@@ -137,6 +137,7 @@ void LiveDownloads::Start(DownloadId id, bool verify) {
   // A repair replaces files: it stays with the content that it began with.
   const bool by_name =
       !ContentId::FromHex(wanted.wanted).ok() && (!wanted.repair || wanted.content_id.is_zero());
+  options.signature = wanted.signature;
   options.content = by_name ? tracking::ContentKey(wanted.wanted) : tracking::ContentKey(wanted.content_id);
   // A name is looked up again until its content is complete: it may mean another one by now.
   if (!by_name || verify) {
@@ -326,6 +327,7 @@ void LiveDownloads::ObserveStart(DownloadId id, const Downloads::Event& event,
   SavedDownload changed = saved(id);
   changed.content_id = started.content_id;
   changed.name = started.name;
+  changed.signature = started.signature;
   if (const absl::Status kept = options_.journal->Commit({DownloadSaved{changed}}); !kept.ok()) {
     return Fail(id, kept);
   }
