@@ -260,6 +260,7 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
   saved.selection = std::move(wanted.selection);
   saved.followed_glob = followed_glob;
   saved.sequential = wanted.sequential;
+  saved.down_bytes_per_second = wanted.down_bytes_per_second;
   saved.repair = wanted.repair;
   saved.paused = wanted.paused;
   saved.pinned = wanted.pinned;
@@ -349,6 +350,16 @@ absl::Status Agent::SetPinned(const std::vector<DownloadId>& ids, bool pinned) {
   const Lock lock(this);
   SHOAL_RETURN_IF_ERROR(
       Change(ids, [&](SavedDownload& saved) { return std::exchange(saved.pinned, pinned) != pinned; }));
+  ShowChanged(ids);
+  return absl::OkStatus();
+}
+
+absl::Status Agent::SetDownloadLimit(const std::vector<DownloadId>& ids, uint64_t down_bytes_per_second) {
+  const Lock lock(this);
+  SHOAL_RETURN_IF_ERROR(Change(ids, [&](SavedDownload& saved) {
+    return std::exchange(saved.down_bytes_per_second, down_bytes_per_second) != down_bytes_per_second;
+  }));
+  for (const DownloadId id : ids) live_->ApplyLimit(id);
   ShowChanged(ids);
   return absl::OkStatus();
 }

@@ -84,6 +84,7 @@ class Agent {
     std::string output_folder;                    // absolute; empty: the agent's
     SelectionRules selection;
     bool sequential = false;
+    uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
     bool paused = false;
     bool pinned = false;
     bool repair = false;
@@ -114,7 +115,10 @@ class Agent {
   absl::Status Verify(const std::vector<DownloadId>& ids);
   absl::Status SetFilePriority(DownloadId id, const std::vector<SelectionRules::Priority>& rules);
   absl::Status SetPinned(const std::vector<DownloadId>& ids, bool pinned);
+  // Of the agent.
   absl::Status SetLimits(const SavedLimits& limits);
+  // Of each of these downloads, for what it receives, below the limit of the agent.
+  absl::Status SetDownloadLimit(const std::vector<DownloadId>& ids, uint64_t down_bytes_per_second);
   // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative folder.
   absl::Status Follow(FollowRule rule);
   absl::Status Unfollow(const std::string& glob);

@@ -38,8 +38,9 @@ enum Kind : uint8_t {
   kLimitsSaved = 5,
   kRequestSaved = 6,
   kContentForgotten = 7,
-  kTrustingRuleSaved = 8,    // a rule with keys; one without has the older form
-  kSignedDownloadSaved = 9,  // a download with a signature; one without has the older form
+  kTrustingRuleSaved = 8,      // a rule with keys; one without has the older form
+  kSignedDownloadSaved = 9,    // a download with a signature; one without has the older form
+  kLimitedDownloadSaved = 10,  // a download with a limit of its own; one without has an older form
 };
 
 enum Flag : uint8_t {
@@ -222,8 +223,14 @@ std::string EncodeChange(const AgentChange& change) {
   std::string bytes;
   if (const auto* saved = std::get_if<DownloadSaved>(&change)) {
     const std::optional<PublisherSignature>& signature = saved->download.signature;
-    AppendBig<uint8_t>(signature.has_value() ? kSignedDownloadSaved : kDownloadSaved, &bytes);
+    const uint64_t limit = saved->download.down_bytes_per_second;
+    const bool limited = limit != net::RateLimit::kUnlimited;
+    AppendBig<uint8_t>(limited                 ? kLimitedDownloadSaved
+                       : signature.has_value() ? kSignedDownloadSaved
+                                               : kDownloadSaved,
+                       &bytes);
     Encode(saved->download, &bytes);
+    if (limited) AppendBig(limit, &bytes);
     if (signature.has_value()) signature->AppendTo(&bytes);
   } else if (const auto* forgotten = std::get_if<DownloadForgotten>(&change)) {
     AppendBig<uint8_t>(kDownloadForgotten, &bytes);
@@ -260,9 +267,12 @@ absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   const uint8_t kind = reader.ReadBig<uint8_t>();
   switch (kind) {
     case kDownloadSaved:
-    case kSignedDownloadSaved: {
+    case kSignedDownloadSaved:
+    case kLimitedDownloadSaved: {
       SavedDownload download = DecodeDownload(reader);
-      if (kind == kSignedDownloadSaved) {
+      const bool limited = kind == kLimitedDownloadSaved;
+      if (limited) download.down_bytes_per_second = reader.ReadBig<uint64_t>();
+      if (kind == kSignedDownloadSaved || (limited && reader.remaining() > 0)) {
         SHOAL_ASSIGN_OR_RETURN(download.signature, PublisherSignature::Read(&reader));
       }
       change = DownloadSaved{std::move(download)};

@@ -80,6 +80,29 @@ TEST_F(AgentJournalTest, RemembersTheKeysOfARule) {
   EXPECT_FALSE(DecodeChange(AsBytes(zero_key)).ok());
 }
 
+TEST_F(AgentJournalTest, RemembersTheLimitOfADownload) {
+  SavedDownload signed_one = Sample(1);
+  signed_one.down_bytes_per_second = 4096;
+  SavedDownload limited = Sample(2);
+  limited.down_bytes_per_second = 0;
+  ASSERT_TRUE(Open()->Commit({DownloadSaved{signed_one}, DownloadSaved{limited}}).ok());
+  for (int times = 0; times < 2; ++times) {
+    const auto journal = Open();
+    ASSERT_THAT(journal->state().downloads, SizeIs(2));
+    EXPECT_EQ(EncodingOf(journal->state().downloads.at(DownloadId(1))), EncodingOf(signed_one));
+    EXPECT_EQ(EncodingOf(journal->state().downloads.at(DownloadId(2))), EncodingOf(limited));
+    EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).down_bytes_per_second, 4096u);
+    EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).signature, signed_one.signature);
+    ASSERT_TRUE(journal->Rewrite().ok());
+  }
+  // A download without a limit has the form that it had before there were any, and no other one.
+  EXPECT_EQ(EncodingOf(Sample(2))[0], 1);
+  EXPECT_EQ(EncodingOf(Sample(1))[0], 9);
+  std::string unlimited = EncodingOf(limited);
+  unlimited.replace(unlimited.size() - 8, 8, 8, '\xff');
+  EXPECT_FALSE(DecodeChange(AsBytes(unlimited)).ok());
+}
+
 TEST_F(AgentJournalTest, RemembersEveryKindOfChange) {
   {
     const auto journal = Open();

@@ -39,6 +39,8 @@ struct SavedDownload {
   bool repair = false;
   bool paused = false;
   bool pinned = false;
+  // What it receives per second, below the limit of the agent.
+  uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
   // Its removal was acknowledged and has not ended; `remove_data`: with its files.
   bool removing = false;
   bool remove_data = false;

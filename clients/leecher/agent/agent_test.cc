@@ -314,6 +314,29 @@ TEST_F(AgentTest, APausedDownloadWaits) {
   viewer.AwaitState(id, State::kComplete);
 }
 
+TEST_F(AgentTest, ADownloadHasALimitOfItsOwn) {
+  Offer("slow", RandomBytes(40 * kChunk, 1));
+  Offer("fast", RandomBytes(40 * kChunk, 2));
+  DownloadId slow;
+  {
+    const auto agent = Start();
+    Viewer viewer(*agent);
+    Agent::Wanted wanted = Named("slow");
+    wanted.down_bytes_per_second = 0;  // nothing passes
+    slow = agent->Add(wanted)->download.saved.id;
+    const DownloadId fast = agent->Add(Named("fast"))->download.saved.id;
+    viewer.AwaitState(fast, State::kComplete);
+    EXPECT_NE(viewer.downloads[slow].state, State::kComplete);
+    EXPECT_TRUE(absl::IsNotFound(agent->SetDownloadLimit({slow, DownloadId(77)}, 1)));
+  }
+  const auto agent = Start();
+  Viewer viewer(*agent);
+  EXPECT_EQ(agent->Get(slow)->saved.down_bytes_per_second, 0u);
+  ASSERT_TRUE(agent->SetDownloadLimit({slow}, net::RateLimit::kUnlimited).ok());
+  viewer.AwaitState(slow, State::kComplete);
+  EXPECT_EQ(agent->Get(slow)->saved.down_bytes_per_second, net::RateLimit::kUnlimited);
+}
+
 TEST_F(AgentTest, FollowsANameFromVersionToVersion) {
   const std::string first = RandomBytes(10 * kChunk, 1);
   const std::string second = RandomBytes(12 * kChunk, 2);

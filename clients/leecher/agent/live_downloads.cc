@@ -128,6 +128,7 @@ void LiveDownloads::Start(DownloadId id, bool verify) {
   options.output_folder = wanted.output_folder;
   options.selection = wanted.selection;
   options.sequential = wanted.sequential;
+  options.limit_down_bytes_per_second = wanted.down_bytes_per_second;
   options.repair = wanted.repair;
   options.verify_all = verify;
   options.max_peers = options_.max_peers;
@@ -172,6 +173,11 @@ void LiveDownloads::ApplyPause(DownloadId id) {
   } else if (live.state == State::kFailed && !paused) {
     Begin(id);
   }
+}
+
+void LiveDownloads::ApplyLimit(DownloadId id) {
+  const LiveDownload& live = all_.at(id);
+  if (live.key.has_value()) options_.downloads->SetLimit(*live.key, saved(id).down_bytes_per_second);
 }
 
 void LiveDownloads::Verify(DownloadId id) {

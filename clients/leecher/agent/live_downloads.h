@@ -96,6 +96,7 @@ class LiveDownloads {
   void Expect(DownloadId id, const std::string& name, uint64_t length_bytes);
   // As the journal says.
   void ApplyPause(DownloadId id);
+  void ApplyLimit(DownloadId id);
   // Reads all that is on the disk, and fetches what is wrong.
   void Verify(DownloadId id);
   // `rules`: those that the journal received last.

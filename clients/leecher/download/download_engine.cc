@@ -123,11 +123,13 @@ absl::Duration DownloadEngine::Uptime() {
   return Clock::Real().Uptime();
 }
 
-DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
-                               DownloadObserver observer, DownloadBoard& board, DownloadReaders& readers,
-                               std::function<void()> on_superseded)
+DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
+                               std::shared_ptr<const net::TransportFactory> transports,
+                               DownloadOptions options, DownloadObserver observer, DownloadBoard& board,
+                               DownloadReaders& readers, std::function<void()> on_superseded)
     : runtime_(runtime),
       loop_(loop),
+      transports_(std::move(transports)),
       options_(std::move(options)),
       observer_(std::move(observer)),
       board_(board),
@@ -153,8 +155,8 @@ DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, D
           }),
       rate_(began_),
       roster_(loop,
-              PeerRoster::Options{runtime.self(), options_.listen_port, runtime.transports(),
-                                  options_.max_peers, options_.tuning, options_.on_bad_peer,
+              PeerRoster::Options{runtime.self(), options_.listen_port, transports_, options_.max_peers,
+                                  options_.tuning, options_.on_bad_peer,
                                   [this](PeerSlot slot, const PeerBook::Call& call) {
                                     return std::make_unique<Link>(*this, slot, call);
                                   }},

@@ -27,6 +27,7 @@
 #include "shoal/base/rate_meter.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/transport/transport.h"
 
 namespace shoal::leecher {
 
@@ -80,8 +81,9 @@ class DownloadBoard {
 // What was fetched of the first is discarded. Then this engine does nothing more, and another one starts over.
 class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
  public:
-  // `on_superseded` is called at most once, on the loop, and must not destroy this.
-  DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
+  // `transports` connect it to peers. `on_superseded` is called at most once, on the loop, and must not destroy this.
+  DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
+                 std::shared_ptr<const net::TransportFactory> transports, DownloadOptions options,
                  DownloadObserver observer, DownloadBoard& board, DownloadReaders& readers,
                  std::function<void()> on_superseded);
   ~DownloadEngine();  // on the loop, after the outcome is known
@@ -173,6 +175,7 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
 
   DownloadRuntime& runtime_;
   net::LoopScope& loop_;
+  const std::shared_ptr<const net::TransportFactory> transports_;
   const DownloadOptions options_;
   const DownloadObserver observer_;
   DownloadBoard& board_;

@@ -1001,6 +1001,27 @@ TEST_F(DownloadTest, LimitsCanBeChangedAndAreShown) {
   EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
 }
 
+TEST_F(DownloadTest, ALimitOfItsOwnStandsBelowThatOfTheRuntime) {
+  const std::string bytes = RandomBytes(20 * kChunk, 24);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadRuntime::Options shared = RuntimeAt(tracker_);
+  shared.limits.down = std::make_shared<net::RateLimit>();
+  DownloadRuntime runtime(shared);
+  DownloadOptions options = Options(content.manifest->id());
+  options.limit_down_bytes_per_second = 0;  // nothing passes
+  const auto held_back = Download::Start(runtime, options, log_.Observer());
+  DownloadOptions other = Options(content.manifest->id());
+  other.output_folder = folder_.Path("other");
+  EventLog other_log;
+  EXPECT_EQ(Download::Start(runtime, other, other_log.Observer())->Wait(), absl::OkStatus());
+  EXPECT_EQ(held_back->status().held_bytes, 0u);
+  held_back->SetLimit(net::RateLimit::kUnlimited);
+  EXPECT_EQ(held_back->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
 TEST_F(DownloadTest, CountsWhatItsServerSends) {
   const std::string bytes = RandomBytes(20 * kChunk, 25);
   const TestContent content = Publish(folder_.Write("in/file", bytes));

@@ -131,6 +131,33 @@ TEST_F(DownloadsServiceTest, AddsListsAndWatches) {
   EXPECT_EQ(files->files(0).priority(), v1::FILE_PRIORITY_NORMAL);
 }
 
+TEST_F(DownloadsServiceTest, LimitsTheAgentOrSomeDownloads) {
+  v1::AddRequest add = Named("a");
+  add.set_receive_limit_bytes_per_second(5000);
+  const auto added = Call<v1::AddResponse>("Add", add);
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->download().receive_limit_bytes_per_second(), 5000u);
+  v1::GetRequest get;
+  get.set_id(added->download().id());
+  v1::SetLimitsRequest limits;
+  limits.mutable_limits()->set_receive_bytes_per_second(7000);
+  ASSERT_TRUE(Call<v1::SetLimitsResponse>("SetLimits", limits).ok());
+  EXPECT_EQ(Call<v1::ListResponse>("List", v1::ListRequest())->totals().limits().receive_bytes_per_second(),
+            7000u);
+  EXPECT_EQ(Call<v1::GetResponse>("Get", get)->download().receive_limit_bytes_per_second(), 5000u);
+  limits.add_ids(get.id());
+  limits.mutable_limits()->set_receive_bytes_per_second(0);
+  ASSERT_TRUE(Call<v1::SetLimitsResponse>("SetLimits", limits).ok());
+  EXPECT_EQ(Call<v1::GetResponse>("Get", get)->download().receive_limit_bytes_per_second(), 0u);
+  EXPECT_EQ(Call<v1::ListResponse>("List", v1::ListRequest())->totals().limits().receive_bytes_per_second(),
+            7000u);
+  limits.mutable_limits()->set_send_bytes_per_second(1);
+  EXPECT_TRUE(absl::IsInvalidArgument(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
+  limits.mutable_limits()->clear_send_bytes_per_second();
+  limits.add_ids(99);
+  EXPECT_TRUE(absl::IsNotFound(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
+}
+
 TEST_F(DownloadsServiceTest, TakesTheBytesOfAManifestFile) {
   const TestContent content = Publish(folder_.Write("in/a", RandomBytes(kChunk, 1)));
   v1::AddRequest request;

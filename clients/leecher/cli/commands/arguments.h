@@ -172,22 +172,22 @@ struct AgentCommandOptions {
     kTop,
   };
   Action action = Action::kStatus;
-  // Of status (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name or id. Of
+  // Of status and limit (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name or id. Of
   // add: names, ids, .shoal files. Of priority: one download. Of follow and unfollow: globs.
   std::vector<std::string> subjects;
-  std::string unix_socket;                     // empty: the default
-  std::vector<tracking::TrackerUrl> trackers;  // add; empty: the agent's
-  std::string output_folder;                   // add, follow; empty: the agent's
-  SelectionRules selection;                    // add, priority
-  uint32_t keep_versions = 1;                  // follow
-  std::vector<std::string> trust;              // follow; as in GetOptions
-  std::optional<uint64_t> limit_down_bytes_per_second;
-  std::optional<uint64_t> limit_up_bytes_per_second;
-  bool sequential = false;  // add
-  bool paused = false;      // add
-  bool repair = false;      // add
-  bool with_data = false;   // remove
-  bool names_only = false;  // status
+  std::string unix_socket;                              // empty: the default
+  std::vector<tracking::TrackerUrl> trackers;           // add; empty: the agent's
+  std::string output_folder;                            // add, follow; empty: the agent's
+  SelectionRules selection;                             // add, priority
+  uint32_t keep_versions = 1;                           // follow
+  std::vector<std::string> trust;                       // follow; as in GetOptions
+  std::optional<uint64_t> limit_down_bytes_per_second;  // limit, add
+  std::optional<uint64_t> limit_up_bytes_per_second;    // limit
+  bool sequential = false;                              // add
+  bool paused = false;                                  // add
+  bool repair = false;                                  // add
+  bool with_data = false;                               // remove
+  bool names_only = false;                              // status
   bool json = false;
 };
 
@@ -264,7 +264,7 @@ struct Words {
   std::string disk = "none";
   std::string log_format = "text";
   AgentCommandOptions::Action action = AgentCommandOptions::Action::kStatus;
-  std::string new_limit_down;  // limit; empty: as it is
+  std::string new_limit_down;  // limit, add; empty: as it is
   std::string new_limit_up;
   bool paused = false;
   bool with_data = false;
