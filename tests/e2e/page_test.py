@@ -224,6 +224,25 @@ class PageTest(unittest.TestCase):
         self.expect_state("alpha.bin", "Complete")
         self.assert_same("alpha.bin")
 
+    def test_a_download_has_a_limit_of_its_own(self):
+        self.limit(SLOW)
+        self.add("alpha.bin")
+        self.choose("alpha.bin", "Limit")
+        self.window.type("dialog input", "fast")
+        self.window.click("dialog button", "Apply")
+        self.window.expect("is no rate")
+        self.window.type("dialog input", "77 KiB")
+        self.finish_dialog("Apply")
+        self.window.click(".downloads .rows a", "alpha.bin")
+        self.window.one(".facts", "77.0 KiB/s")
+        self.window.click('[aria-label="More actions"]')
+        self.window.click("[role=menuitem]", "Limit")
+        self.window.type("dialog input", "")
+        self.finish_dialog("Apply")
+        self.window.wait(lambda: "77.0 KiB/s" not in self.window.text(), "the limit is gone")
+        self.limit("")
+        self.expect_state("alpha.bin", "Complete")
+
     def test_several_at_once_and_remove_asks(self):
         self.limit(SLOW)
         for name in ("alpha.bin", "beta.bin", "data-set"):

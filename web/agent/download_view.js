@@ -59,9 +59,8 @@ export class DownloadView {
     this.state = h('p', { class: 'state' }, this.words);
     this.pinned = h('span', { class: 'badge' }, icon('pin'), 'Pinned');
     this.rule = h('span', { class: 'badge' }, icon('follow'), h('span'));
-    const aim = () => store.downloads.get(this.id);
-    this.toggle = button('Pause', 'pause', () => actions.toggle([aim()]), 'main');
-    this.menu = iconButton('More actions', 'more', () => actions.openDownloadMenu(this.menu, aim(), toDownloads));
+    this.toggle = button('Pause', 'pause', () => actions.toggle([this.d]), 'main');
+    this.menu = iconButton('More actions', 'more', () => actions.openDownloadMenu(this.menu, this.d, toDownloads));
     attribute(this.menu, 'aria-haspopup', 'menu');
     const header = h('header', null, this.name, this.pinned, this.rule, h('div', { class: 'aside' }, this.toggle, this.menu));
     this.map = new ChunkMap();
@@ -72,6 +71,8 @@ export class DownloadView {
       h('a', { class: 'back', href: '#/' }, icon('back'), 'Downloads'), this.missing, this.content);
   }
 
+  get d() { return store.downloads.get(this.id); }
+
   #hero() {
     this.percent = h('span', { class: 'percent' });
     this.size = h('span');
@@ -80,7 +81,7 @@ export class DownloadView {
     this.held = h('i', { class: 'under' });
     this.bar.prepend(this.held);
     this.facts = { in: fact('Receiving'), out: fact('Sending'), left: fact('Time left'), peers: fact('Peers'), received: fact('Received'),
-      sent: fact('Sent'),
+      sent: fact('Sent'), limit: fact('Limit'),
       files: fact('Files'), refetched: fact('Fetched again'), added: fact('Added'), completed: fact('Completed'),
       trackers: fact('Trackers', true),
       path: copyFact('Place on the disk'), hex: copyFact('Content id') };
@@ -129,7 +130,7 @@ export class DownloadView {
   }
 
   update(news) {
-    const d = store.downloads.get(this.id);
+    const { d } = this;
     showEither(d !== undefined, this.content, this.missing);
     if (!d) return this.#explainMissing();
     if (news.all || news.ids.has(this.id)) this.#showDownload(d);
@@ -139,10 +140,10 @@ export class DownloadView {
   }
 
   #explainMissing() {
-    const why = store.phase === 'loading' ? 'loading' : 'gone';
-    if (this.missing.dataset.why === why) return;
-    this.missing.dataset.why = why;
-    this.missing.replaceChildren(why === 'loading' ? bones()
+    const loading = store.phase === 'loading';
+    if (this.loading === loading) return;
+    this.loading = loading;
+    this.missing.replaceChildren(loading ? bones()
       : emptyState('This download is not here', 'It was removed, or it never existed.',
         h('a', { class: 'button main', href: '#/' }, 'To the downloads')));
   }
@@ -176,6 +177,7 @@ export class DownloadView {
     facts.left.write(complete ? '' : d.paused ? 'paused' : duration(d.timeLeft) || 'unknown');
     facts.peers.write(count(d.peers));
     facts.received.write(bytes(d.received));
+    facts.limit.write(d.receiveLimit > 0 ? rate(d.receiveLimit) : '');
     facts.sent.write(bytes(d.sent) + (d.received > 0 ? ` · ${(d.sent / d.received).toFixed(2)}×` : ''));
     facts.files.write(d.files === 0 ? '' : d.wantedFiles < d.files ? `${count(d.wantedFiles)} of ${count(d.files)}` : count(d.files));
     facts.refetched.write(d.refetched > 0 ? plural(d.refetched, 'chunk') : '');
@@ -216,7 +218,7 @@ export class DownloadView {
     try {
       const manifest = await call('GetManifest', { downloadId: d.id });
       if (this.id !== d.id) return;
-      this.tree = new FileTree(filesOf(manifest), store.downloads.get(d.id),
+      this.tree = new FileTree(filesOf(manifest), this.d,
         (rules) => actions.attempt('SetFilePriority', { id: d.id, rules }));
       this.filesPanel.replaceChildren(this.tree.element, leftOutNote(manifest));
       put(this.tabs.buttons[0].firstChild, `Files ${count(manifest.fileCount ?? manifest.files?.length ?? 0)}`);
@@ -231,8 +233,7 @@ export class DownloadView {
   }
 
   #act(action) {
-    const d = store.downloads.get(this.id);
-    if (d) action([d]);
+    if (this.d) action([this.d]);
   }
 
   keys = {

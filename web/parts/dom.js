@@ -113,6 +113,10 @@ export function emptyState(title, text, ...choices) {
     choices.length > 0 && h('div', { class: 'choices' }, choices));
 }
 
+// A view that its heading names; `beside`: what the header has behind that.
+export const titledView = (title, beside, ...rest) => h('section', { class: 'view', 'aria-labelledby': 'view-title' },
+  h('header', null, h('h1', { id: 'view-title', tabindex: -1 }, title), beside), ...rest);
+
 // Rows that are on their way.
 export function bones(rows = 5) {
   const list = h('div', { 'aria-hidden': 'true' });
