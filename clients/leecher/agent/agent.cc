@@ -543,9 +543,8 @@ absl::Status Agent::Follow(FollowRule rule) {
   const auto known = state_.follows.find(rule.glob);
   if (known != state_.follows.end() && known->second == rule) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(Commit({RuleSaved{rule}}));
-  verified_offers_.clear();
   Tell(DownloadId(), "following", absl::StrCat("what is published as ", rule.glob, " is fetched"));
-  Wake([](WatchOf& watch) { watch.follows_ = true; });
+  RulesChanged();
   offers_->SetFollowed(true);
   return absl::OkStatus();
 }
@@ -554,11 +553,18 @@ absl::Status Agent::Unfollow(const std::string& glob) {
   const Lock lock(this);
   if (!state_.follows.contains(glob)) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(Commit({RuleForgotten{glob}}));
-  verified_offers_.clear();
   Tell(DownloadId(), "unfollowed", absl::StrCat(glob, " is not followed any more"));
-  Wake([](WatchOf& watch) { watch.follows_ = true; });
+  RulesChanged();
   offers_->SetFollowed(!Rules().empty());
   return absl::OkStatus();
+}
+
+void Agent::RulesChanged() {
+  verified_offers_.clear();
+  for (const auto& [id, item] : items_) {
+    if (saved(*item).signature.has_value()) Mark(id);
+  }
+  Wake([](WatchOf& watch) { watch.follows_ = true; });
 }
 
 // --- One download in this process
@@ -670,7 +676,21 @@ AgentDownload Agent::View(const Item& item) const {
   view.status = item.status;
   view.target_path = item.target_path;
   view.failure = item.failure;
+  view.signer_trusted = view.saved.signature.has_value() && TrustsLocked(view.saved.signature->key);
   return view;
+}
+
+bool Agent::TrustsLocked(const PublicKey& key) const {
+  const auto trusts = [&](const FollowRule& rule) { return rule.trusted.keys().contains(key); };
+  if (options_.trusted.keys().contains(key)) return true;
+  return std::any_of(options_.follows.begin(), options_.follows.end(), trusts) ||
+         std::any_of(state_.follows.begin(), state_.follows.end(),
+                     [&](const auto& each) { return trusts(each.second); });
+}
+
+bool Agent::Trusts(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  return TrustsLocked(key);
 }
 
 // --- The agent's thread

@@ -42,9 +42,10 @@ struct AgentDownload {
   static constexpr size_t kStates = 6;
   SavedDownload saved;
   State state = State::kFinding;
-  DownloadStatus status;    // of a complete one: its totals, and what is sent of it
-  std::string target_path;  // empty: not known yet
-  absl::Status failure;     // why it failed; OK otherwise
+  DownloadStatus status;        // of a complete one: its totals, and what is sent of it
+  std::string target_path;      // empty: not known yet
+  absl::Status failure;         // why it failed; OK otherwise
+  bool signer_trusted = false;  // Agent::Trusts(the key of saved.signature)
 };
 
 // Something that happened, for people and logs.
@@ -186,6 +187,8 @@ class Agent {
   absl::StatusOr<AgentDownload> Get(DownloadId id) const;
   AgentTotals totals() const;
   std::vector<FollowRule> follows() const;
+  // Whether this agent, or one of its rules, fetches what the owner of the key signed because it is trusted.
+  bool Trusts(const PublicKey& key) const;
   // The latest of one download, oldest first.
   std::vector<AgentEvent> EventsOf(DownloadId id, size_t most) const;
   // Null when it is not known (yet).
@@ -242,6 +245,7 @@ class Agent {
   const TrustedKeys& KeysOf(const FollowRule& rule) const {
     return rule.trusted.empty() ? options_.trusted : rule.trusted;
   }
+  bool TrustsLocked(const PublicKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // When one of `keys` last signed the content; InfinitePast: none did.
   absl::Time SignedAt(const tracking::ContentStatus& content, const TrustedKeys& keys)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -280,6 +284,8 @@ class Agent {
   AgentDownload View(const Item& item) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of all downloads but those that are being removed.
   std::vector<AgentDownload> Views() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A rule came or went: viewers are told, and whom it trusts counts for what they see.
+  void RulesChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<FollowRule> Rules() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Mark(DownloadId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Wake(const std::function<void(WatchOf&)>& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
