@@ -204,13 +204,13 @@ class PageTest(unittest.TestCase):
 
     def test_who_signed_is_shown(self):
         self.go("Offered")
-        short = f"signed by {self.publisher.removeprefix('ed25519:')[:8]}…"
-        self.window.expect(short)
-        self.assertNotIn("(trusted)", self.window.text())
+        short = f"{self.publisher.removeprefix('ed25519:')[:8]}…"
+        self.window.expect(f"signed by {short}")
+        self.assertNotIn("trusted key", self.window.text())
         followed = self.agent.command("follow", "nothing*", f"--trust={self.publisher}")
         self.assertEqual(followed.returncode, 0, followed.stderr)
         self.window.click("button", "Refresh")
-        self.window.expect(f"{short} (trusted)")
+        self.window.expect(f"trusted key {short}")
         self.add("beta.bin")
         self.window.click(".downloads .rows a", "beta.bin")
         self.window.expect("Signed by (trusted)")

@@ -42,7 +42,7 @@ export function percent(held, all) {
 }
 
 // Who signed a content, in short. `key`: in base64, also after "ed25519:".
-export const signedBy = (key, trusted) => `signed by ${key.split(':').at(-1).slice(0, 8)}…${trusted ? ' (trusted)' : ''}`;
+export const signedBy = (key, trusted) => `${trusted ? 'trusted key' : 'signed by'} ${key.split(':').at(-1).slice(0, 8)}…`;
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
