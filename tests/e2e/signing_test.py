@@ -149,7 +149,7 @@ class PassedOnTest(unittest.TestCase):
             # Neither of the two asks for a signature.
             leecher = swarm.keep(Fetch("model.bin", f"--tracker={swarm.tracker_url}", "--seed=forever", "--listen=127.0.0.1:0",
                                        "--advertise=127.0.0.1", "-o", str(swarm.folder("out"))))
-            leecher.expect("seeding")
+            leecher.expect(r'"event": ?"serving"')
             agent = Agent(swarm, "agent", "--follow=tool*")
             agent.daemon.expect(r"complete.*tool\.bin")
             seeder.stop()

@@ -41,8 +41,10 @@ class TrackerOverTlsTest : public ::testing::Test {
     return client.ListContents({}, kPatience).status();
   }
   std::string RefusalOf(std::shared_ptr<net::TlsContext> tls, const std::string& host = "127.0.0.1") const {
+    const bool speaks_tls = tls != nullptr;
     const absl::Status refused = List(*Client(std::move(tls), host));
     EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+    EXPECT_EQ(CauseOf(refused), speaks_tls ? ErrorCause::kNotPermitted : ErrorCause::kTrackerUnreachable);
     return std::string(refused.message());
   }
 
