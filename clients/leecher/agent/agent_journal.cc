@@ -314,7 +314,7 @@ absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   return change;
 }
 
-absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::string& path, AgentState* state,
+absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::string& path,
                                                                  std::string* warning) {
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor lock, FileDescriptor::Open(absl::StrCat(path, ".lock"),
                                                                    O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
@@ -323,11 +323,11 @@ absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::stri
         absl::StrCat("another agent uses ", path, "; name another state folder, or end that one"));
   }
   std::unique_ptr<AgentJournal> journal(new AgentJournal(path, std::move(lock)));
-  SHOAL_RETURN_IF_ERROR(journal->Load(state, warning));
+  SHOAL_RETURN_IF_ERROR(journal->Load(warning));
   return journal;
 }
 
-absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
+absl::Status AgentJournal::Load(std::string* warning) {
   SHOAL_ASSIGN_OR_RETURN(file_, FileDescriptor::Open(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   struct stat info{};
   if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
@@ -340,7 +340,7 @@ absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
     return absl::FailedPreconditionError(absl::StrCat(
         path_, " belongs to another user: start the agent as that user, or name another state folder"));
   }
-  if (length == 0) return Rewrite(*state);
+  if (length == 0) return Rewrite();
   std::vector<uint8_t> bytes(length);
   if (const absl::Status read = ReadAt(file_.get(), bytes, 0); !read.ok()) return Annotate(path_, read);
   ByteReader reader(bytes);
@@ -372,18 +372,18 @@ absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
                               ": commands given after that are lost; the file is kept as ", kept);
       break;
     }
-    Apply(*change, state);
+    Apply(*change, &state_);
     end_bytes_ += kFrameBytes + size;
   }
   // What follows is not there any more, so that the next record is not mistaken for the end of it.
   if (end_bytes_ < length && ftruncate(file_.get(), static_cast<off_t>(end_bytes_)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot shorten ", path_));
   }
-  live_bytes_ = EncodeState(*state).size();
+  live_bytes_ = EncodeState(state_).size();
   return absl::OkStatus();
 }
 
-absl::Status AgentJournal::Append(const std::vector<AgentChange>& changes) {
+absl::Status AgentJournal::Commit(const std::vector<AgentChange>& changes) {
   std::string bytes;
   for (const AgentChange& change : changes) AppendFramed(change, &bytes);
   absl::Status written = WriteAt(file_.get(), AsBytes(bytes), end_bytes_);
@@ -394,11 +394,12 @@ absl::Status AgentJournal::Append(const std::vector<AgentChange>& changes) {
     return Annotate(absl::StrCat("cannot write ", path_), written);
   }
   end_bytes_ += bytes.size();
+  for (const AgentChange& change : changes) Apply(change, &state_);
   return absl::OkStatus();
 }
 
-absl::Status AgentJournal::Rewrite(const AgentState& state) {
-  const std::string bytes = EncodeState(state);
+absl::Status AgentJournal::Rewrite() {
+  const std::string bytes = EncodeState(state_);
   SHOAL_RETURN_IF_ERROR(ReplaceFile(path_, AsBytes(bytes)));
   SHOAL_ASSIGN_OR_RETURN(file_, FileDescriptor::Open(path_, O_RDWR | O_NOFOLLOW));
   end_bytes_ = bytes.size();

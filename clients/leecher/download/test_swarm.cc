@@ -112,7 +112,8 @@ class TestPeer::Directory final : public ContentDirectory {
   const std::shared_ptr<const ChunkSource> source_;
 };
 
-TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions)
+TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions,
+                   std::shared_ptr<net::RateLimit> write_limit)
     : id_(RandomPeerId()),
       directory_(std::make_shared<Directory>(content, std::move(source))),
       loops_(std::make_unique<net::EventLoopGroup>("peer", 1)) {
@@ -120,6 +121,7 @@ TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> 
   options.listen.ip = IpAddress::V4({127, 0, 0, 1});
   options.self = id_;
   options.max_sessions = max_sessions;
+  options.limits.write_limit = std::move(write_limit);
   auto server = stream::ChunkServer::Start(options, *loops_, directory_);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();

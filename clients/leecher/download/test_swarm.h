@@ -83,7 +83,9 @@ class TestSource : public ChunkSource {
 // A peer that serves one content.
 class TestPeer {
  public:
-  TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16);
+  // `write_limit`: of all its connections together; null: none.
+  TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16,
+           std::shared_ptr<net::RateLimit> write_limit = nullptr);
   ~TestPeer() { Stop(); }
 
   tracking::PeerInfo info() const;
