@@ -180,13 +180,15 @@ absl::Status SeederImpl::OpenHttp() {
   service::HttpServer::Options serving;
   serving.listen = *options_.http;
   serving.tls = options_.tls;
-  service::HttpServer::Routes routes = SeederPages({.record = &record_,
-                                                    .server = server_.get(),
-                                                    .clock = &Clock::Real(),
-                                                    .share = options_.share,
-                                                    .version = options_.version,
-                                                    .figures = [this] { return Figures(); },
-                                                    .trackers = [this] { return Trackers(); }});
+  service::HttpServer::Routes routes =
+      SeederPages({.record = &record_,
+                   .server = server_.get(),
+                   .clock = &Clock::Real(),
+                   .share = options_.share,
+                   .version = options_.version,
+                   .signer = options_.sign_key.has_value() ? options_.sign_key->public_key().ToText() : "",
+                   .figures = [this] { return Figures(); },
+                   .trackers = [this] { return Trackers(); }});
   routes.merge(service::ServingPages("shoal_seeder", options_.version, [this] { return Figures(); }));
   SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(serving, std::move(routes)));
   return absl::OkStatus();

@@ -57,6 +57,8 @@ const char* CauseName(ErrorCause cause) {
       return "tracker_unreachable";
     case ErrorCause::kTrackerRefused:
       return "tracker_refused";
+    case ErrorCause::kNotPermitted:
+      return "not_permitted";
     case ErrorCause::kNoPeer:
       return "no_peer";
     case ErrorCause::kUntrusted:

@@ -387,7 +387,7 @@ TEST_F(TrackerAccessTest, AClientGivesItsTokenToItsOwnTrackersOnly) {
   EXPECT_TRUE(listing({url}).ok()) << listing({url});
   const absl::Status foreign = listing({});
   EXPECT_EQ(foreign.code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_EQ(CauseOf(foreign), ErrorCause::kTrackerRefused);
+  EXPECT_EQ(CauseOf(foreign), ErrorCause::kNotPermitted);
   for (const char* text : {"", "# nothing\n", "short\n", "with spaces in the token\n"}) {
     folder_.Write("token", text);
     const absl::Status unusable = tracking::TrackerClientsWithToken(file, {url}).status();

@@ -22,13 +22,15 @@ constexpr uint32_t kMinBuffers = 8;
 // Peers whose failures an error names.
 constexpr size_t kShownFailures = 8;
 
-// The outcome when no tracker gave a usable answer; `last` is the last failure.
-absl::Status TrackersFailed(const absl::Status& last) {
-  const bool refused = CauseOf(last) == ErrorCause::kTrackerRefused;
+// The outcome when no tracker gave a usable answer. `refusal`: of TrackerPolls; `last`: the last failure.
+absl::Status TrackersFailed(const absl::Status& refusal, const absl::Status& last) {
+  if (refusal.ok()) {
+    return WithCause(absl::UnavailableError(absl::StrCat("no tracker answers: ", last.message())),
+                     ErrorCause::kTrackerUnreachable);
+  }
   return WithCause(
-      absl::UnavailableError(absl::StrCat(
-          refused ? "no tracker accepts the request: " : "no tracker answers: ", last.message())),
-      refused ? ErrorCause::kTrackerRefused : ErrorCause::kTrackerUnreachable);
+      absl::Status(refusal.code(), absl::StrCat("no tracker accepts the request: ", refusal.message())),
+      CauseOf(refusal));
 }
 
 }  // namespace
@@ -258,13 +260,15 @@ void DownloadEngine::Judge(absl::Duration now) {
         signers.insert(signers.end(), content.signatures.begin(), content.signatures.end());
       return End(Phase::kFailed, UntrustedContent("the content", signers));
     }
-    case ContentFinder::Verdict::kNotFound:
-      return End(Phase::kFailed, WithCause(absl::NotFoundError(options_.trackers.size() == 1
-                                                                   ? "the tracker does not know this content"
-                                                                   : "no tracker knows this content"),
-                                           ErrorCause::kUnknownContent));
+    case ContentFinder::Verdict::kNotFound: {
+      std::string message = options_.trackers.size() == 1 ? "the tracker does not know this content"
+                                                          : "no tracker knows this content";
+      if (const absl::Status refusal = trackers_.refusal(); !refusal.ok())
+        absl::StrAppend(&message, "; ", refusal.message());
+      return End(Phase::kFailed, WithCause(absl::NotFoundError(message), ErrorCause::kUnknownContent));
+    }
     case ContentFinder::Verdict::kUnreachable:
-      return End(Phase::kFailed, TrackersFailed(finder_->last_failure()));
+      return End(Phase::kFailed, TrackersFailed(trackers_.refusal(), finder_->last_failure()));
   }
 }
 
@@ -495,8 +499,10 @@ void DownloadEngine::CheckWait(absl::Duration now) {
     absl::StrAppend(&message, ". Tried: ", failures);
   }
   const bool tracker_there = trackers_.away() + trackers_.refusing() < options_.trackers.size();
-  End(Phase::kFailed, WithCause(absl::UnavailableError(message),
-                                tracker_there ? ErrorCause::kNoPeer : ErrorCause::kTrackerUnreachable));
+  const ErrorCause cause = tracker_there              ? ErrorCause::kNoPeer
+                           : trackers_.refusal().ok() ? ErrorCause::kTrackerUnreachable
+                                                      : CauseOf(trackers_.refusal());
+  End(Phase::kFailed, WithCause(absl::UnavailableError(message), cause));
 }
 
 StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
@@ -510,6 +516,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   facts.trackers = static_cast<uint32_t>(options_.trackers.size());
   facts.trackers_away = trackers_.away();
   facts.trackers_refusing = trackers_.refusing();
+  facts.refusal = std::string(trackers_.refusal().message());
   facts.peers_known = static_cast<uint32_t>(roster_.book().known());
   facts.peers_named = static_cast<uint32_t>(roster_.book().named());
   facts.peers_dropped = roster_.book().dropped();

@@ -35,6 +35,8 @@ ExitCode ExitCodeFor(const absl::Status& outcome, int signal) {
       return ExitCode::kNoPermission;
     case ErrorCause::kUntrusted:
       return ExitCode::kUntrusted;
+    case ErrorCause::kNotPermitted:
+      return ExitCode::kNotPermitted;
     case ErrorCause::kNone:
     case ErrorCause::kTooManyOpenFiles:
     case ErrorCause::kTargetInUse:
@@ -60,6 +62,7 @@ const char* ExitCodeTable() {
          "    9  no permission\n"
          "   10  the command of --on-complete failed\n"
          "   11  no publisher of --trust signed the content, or a .shoal file was changed\n"
+         "   12  a tracker or a peer does not admit this client: token or certificate\n"
          "  130  interrupted by Ctrl-C (143: by SIGTERM, 129: by SIGHUP); what was fetched is kept\n";
 }
 

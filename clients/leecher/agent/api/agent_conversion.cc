@@ -108,6 +108,15 @@ v1::Download ToProto(const AgentDownload& download) {
   if (saved.added != absl::InfinitePast()) Set(saved.added, out.mutable_added());
   if (saved.completed != absl::InfinitePast()) Set(saved.completed, out.mutable_completed());
   for (const std::string& tracker : saved.trackers) out.add_trackers(tracker);
+  if (saved.signature.has_value()) *out.mutable_signer() = ToProto(*saved.signature, download.signer_trusted);
+  return out;
+}
+
+v1::Signer ToProto(const PublisherSignature& signature, bool trusted) {
+  v1::Signer out;
+  out.set_key(signature.key.ToText());
+  Set(signature.time, out.mutable_signed_at());
+  out.set_trusted(trusted);
   return out;
 }
 

@@ -16,7 +16,8 @@ struct StallFacts {
   bool have_manifest = false;
   uint32_t trackers = 0;
   uint32_t trackers_away = 0;
-  uint32_t trackers_refusing = 0;  // they answered with an error
+  uint32_t trackers_refusing = 0;  // they answered with an error, or do not admit this client
+  std::string refusal = {};        // what one of these says
   uint32_t peers_known = 0;        // not dropped for good
   uint32_t peers_named = 0;        // of these: connected, or returned by the last lookup of some tracker
   uint32_t peers_dropped = 0;      // for good
