@@ -35,7 +35,8 @@ class PeerProbeTest : public ::testing::Test {
   std::shared_ptr<FileChunkSource> source_ = FileChunkSource::Make(1000, 16384);
   std::shared_ptr<TestDirectory> directory_ = std::make_shared<TestDirectory>();
   std::unique_ptr<stream::ChunkServer> server_;
-  PeerProbe probe_{net::TcpTransports()};
+  const TicketIssuer tickets_;
+  PeerProbe probe_{net::TcpTransports(), &tickets_};
 };
 
 TEST_F(PeerProbeTest, ThePeerAnswers) {
