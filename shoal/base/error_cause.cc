@@ -59,6 +59,8 @@ const char* CauseName(ErrorCause cause) {
       return "tracker_refused";
     case ErrorCause::kNoPeer:
       return "no_peer";
+    case ErrorCause::kNoTicket:
+      return "no_ticket";
     case ErrorCause::kUntrusted:
       return "untrusted";
   }

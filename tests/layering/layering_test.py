@@ -43,7 +43,7 @@ ARROWS = {
     ],
     "shoal/service": [
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/net/tls", "shoal/service/http", "shoal/service/log",
-        "shoal/service/metrics", "shoal/tracking/tickets",
+        "shoal/service/metrics",
     ],
     "shoal/service/log": ["shoal/base"],
     "shoal/service/metrics": ["shoal/base"],
@@ -137,7 +137,7 @@ NAMESPACES = {
 EDGES = {
     r".*\.pb\.h": r"(connect_api|control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
     r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_endpoint|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
-    r"CLI/.*": r"(main|command_line|tls_flags)\.cc",
+    r"CLI/.*": r"(main|command_line|ticket_flags|tls_flags)\.cc",
 }
 
 # The object that viewers of a download hold; what it is made of does not know it.

@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "clients/leecher/download/download.h"
 #include "shoal/base/mutex.h"
+#include "shoal/content/manifest/signing_key.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/content/publish/manifest_builder.h"
 #include "shoal/stream/chunk_server.h"
@@ -83,7 +85,8 @@ class TestSource : public ChunkSource {
 // A peer that serves one content.
 class TestPeer {
  public:
-  TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16);
+  TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16,
+           stream::TicketCheck check_ticket = nullptr);
   ~TestPeer() { Stop(); }
 
   tracking::PeerInfo info() const;
@@ -106,6 +109,8 @@ class TestTracker {
   void SetAway(bool away);
   // It says of an unknown content that it may not know all peers yet.
   void SetWarmingUp(bool warming_up);
+  // Lookups bring tickets from now on.
+  void IssueTickets(const SigningKey& key);
   std::unique_ptr<tracking::TrackerClient> MakeClient(const tracking::TrackerUrl& url);
   uint32_t lookups() const;
 
@@ -119,6 +124,7 @@ class TestTracker {
   bool away_ ABSL_GUARDED_BY(mutex_) = false;
   bool warming_up_ ABSL_GUARDED_BY(mutex_) = false;
   uint32_t lookups_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<SigningKey> ticket_key_ ABSL_GUARDED_BY(mutex_);
   int64_t published_ ABSL_GUARDED_BY(mutex_) = 0;  // contents so far
 };
 

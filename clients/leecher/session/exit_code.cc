@@ -32,6 +32,7 @@ ExitCode ExitCodeFor(const absl::Status& outcome, int signal) {
     case ErrorCause::kDiskFull:
       return ExitCode::kDiskFull;
     case ErrorCause::kNoPermission:
+    case ErrorCause::kNoTicket:
       return ExitCode::kNoPermission;
     case ErrorCause::kUntrusted:
       return ExitCode::kUntrusted;
@@ -57,7 +58,7 @@ const char* ExitCodeTable() {
          "    6  several contents have that name\n"
          "    7  the target exists with other bytes\n"
          "    8  disk full\n"
-         "    9  no permission\n"
+         "    9  no permission; or all peers want a ticket that this machine does not have\n"
          "   10  the command of --on-complete failed\n"
          "   11  no publisher of --trust signed the content, or a .shoal file was changed\n"
          "  130  interrupted by Ctrl-C (143: by SIGTERM, 129: by SIGHUP); what was fetched is kept\n";

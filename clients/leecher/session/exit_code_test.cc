@@ -17,7 +17,7 @@ TEST(ExitCodeTest, EachCauseHasItsOwn) {
       {ErrorCause::kNoPeer, 5},      {ErrorCause::kAmbiguousName, 6},  {ErrorCause::kTargetExists, 7},
       {ErrorCause::kDiskFull, 8},    {ErrorCause::kNoPermission, 9},   {ErrorCause::kTrackerRefused, 1},
       {ErrorCause::kTargetInUse, 1}, {ErrorCause::kTargetGone, 1},     {ErrorCause::kTooManyOpenFiles, 1},
-      {ErrorCause::kWriteFailed, 1}, {ErrorCause::kUntrusted, 11},
+      {ErrorCause::kWriteFailed, 1}, {ErrorCause::kUntrusted, 11},     {ErrorCause::kNoTicket, 9},
   };
   for (const auto& [cause, code] : cases) {
     // The status code on top does not matter.
