@@ -319,6 +319,7 @@ void AddSave(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("FILE.shoal");
   AddTrackers(save, words);
   AddTrackerToken(save, words);
+  AddTrust(save, words);
   save.add_option("--wait", words.wait, "How long to wait for what is missing, as in get")
       ->envname("SHOAL_WAIT")
       ->type_name("DURATION|forever");

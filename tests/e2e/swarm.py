@@ -232,7 +232,7 @@ class Swarm:
             "shoal-tracker", f"--lease={self.LEASE}", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
             *(flag.format(root=self.root) for flag in self.tracker_flags), host=self.host, environment=self.tracker_environment))
         for protocol in self.ports:
-            self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}://\S*:(\d+)").group(1))
+            self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}s?://\S*:(\d+)").group(1))
 
     def launch_seeder(self, folder, *flags, host=LOOPBACK, state=None, environment=None):
         """`state`: the name of the folder of its hashes, if not a new one."""

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct SavedDownload {
   // Known once the content was found; of a .shoal file from the start.
   ContentId content_id;  // zero: not known
   std::string name;
+  std::optional<PublisherSignature>
+      signature;                      // who published content_id, verified; nullopt: it is not known
   std::vector<std::string> trackers;  // URLs
   std::string output_folder;          // absolute
   SelectionRules selection;

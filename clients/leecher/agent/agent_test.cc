@@ -135,6 +135,25 @@ TEST_F(AgentTest, BringsWhatIsAdded) {
   EXPECT_EQ(agent->FindContent(content.manifest->id()), id);
 }
 
+TEST_F(AgentTest, RemembersWhoSignedWhatItServes) {
+  const TestContent content = Offer("model", RandomBytes(kChunk, 1));
+  const ContentId& id = content.manifest->id();
+  const auto signature = PublisherSignature::Make(SigningKey::Generate(), id, "model", absl::UnixEpoch());
+  PublisherSignature forged = signature;
+  forged.key = SigningKey::Generate().public_key();
+  tracker_.Sign(id, {forged, signature});
+  {
+    const auto agent = Start();
+    Viewer viewer(*agent);
+    const DownloadId download = agent->Add(Named("model"))->download.saved.id;
+    EXPECT_EQ(viewer.AwaitState(download, State::kComplete).saved.signature, signature);
+  }
+  tracker_.Remove(*content.manifest);
+  const auto agent = Start();
+  ASSERT_THAT(agent->List(), SizeIs(1));
+  EXPECT_EQ(agent->List()[0].saved.signature, signature);
+}
+
 TEST_F(AgentTest, TheSameAddIsTheSameDownload) {
   Offer("model", RandomBytes(kChunk, 1));
   const auto agent = Start();

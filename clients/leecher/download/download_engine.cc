@@ -313,9 +313,16 @@ void DownloadEngine::TakeManifest(PeerLink& link, const std::string& canonical) 
   }
 }
 
-std::optional<PublisherSignature> DownloadEngine::Signature() const {
-  if (finder_.has_value() && finder_->signature() != nullptr) return *finder_->signature();
-  return options_.signature;
+std::optional<PublisherSignature> DownloadEngine::FindSignature() const {
+  std::vector<PublisherSignature> known;
+  // A tracker keeps signatures in the order in which they came, so that the first one is the publisher's rather than
+  // that of somebody who signed the same content later.
+  if (finder_.has_value()) known = finder_->signatures();
+  if (options_.signature.has_value()) known.push_back(*options_.signature);
+  for (const PublisherSignature& signature : known) {
+    if (signature.Verifies(manifest_->id(), manifest_->name())) return signature;
+  }
+  return std::nullopt;
 }
 
 void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
@@ -323,6 +330,7 @@ void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
   name_ = manifest_->name();
   length_bytes_ = manifest_->length_bytes();
   chunk_count_ = manifest_->chunk_count();
+  signature_ = FindSignature();
   if (options_.manifest_only) return End(Phase::kDone, absl::OkStatus());
   const absl::Status opening = content_.Open(manifest_);
   if (!opening.ok()) End(Phase::kFailed, opening);
@@ -333,7 +341,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   if (!status.ok()) return End(Phase::kFailed, status);
   const absl::Duration now = Uptime();
   board_.PutSource(content_.store());
-  if (options_.on_opened != nullptr) options_.on_opened(content_.store(), Signature());
+  if (options_.on_opened != nullptr) options_.on_opened(content_.store(), signature_);
   roster_.Offer(content_.store());
   phase_ = Phase::kFetching;
   stall_.Moved(now);
@@ -341,7 +349,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   content_.Report(facts);
   tell_(DownloadStarted{content_id_, name_, content_.store()->target_path(), length_bytes_, chunk_count_,
                         facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes,
-                        content_.store()->opening_took()});
+                        content_.store()->opening_took(), signature_});
   BeginFetch(now);
   if (whole()) return FinishStore();
   const std::vector<PeerLink*> ready = roster_.ready();
@@ -735,6 +743,7 @@ void DownloadEngine::ConcludeWhenWritten() {
   DownloadFinished finished;
   finished.outcome = *outcome_;
   finished.manifest = manifest_;
+  finished.signature = signature_;
   if (content_.is_open()) finished.target_path = content_.store()->target_path();
   if (CauseOf(*outcome_) == ErrorCause::kAmbiguousName && finder_.has_value()) {
     finished.candidates = finder_->candidates();

@@ -119,8 +119,8 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
 
   // Manifest and store
   void TakeManifest(PeerLink& link, const std::string& canonical);
-  // Who published the content, if that is known.
-  std::optional<PublisherSignature> Signature() const;
+  // Who signed manifest_, verified; nullopt: nobody, as far as that is known.
+  std::optional<PublisherSignature> FindSignature() const;
   void UseManifest(std::shared_ptr<const Manifest> manifest);
   void BeginFetch(absl::Duration now);
   void JoinFetch(PeerLink& link, absl::Duration now);
@@ -198,6 +198,7 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
   uint64_t length_bytes_ = 0;
   uint32_t chunk_count_ = 0;
   std::shared_ptr<const Manifest> manifest_;
+  std::optional<PublisherSignature> signature_;  // of manifest_; see FindSignature
   bool paused_ = false;
   uint32_t chunks_refetched_ = 0;
   uint64_t received_bytes_ = 0;

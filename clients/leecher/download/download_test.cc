@@ -1123,8 +1123,8 @@ TEST_F(DownloadTest, ShowsAPeerTheTicketsOfTheTrackersThatNamedIt) {
   half->HoldOnly(first);
   auto rest = std::make_shared<TestSource>(content.source);
   rest->HoldOnly(second);
-  TestPeer a(content.manifest->id(), half, 16, check(0));
-  TestPeer b(content.manifest->id(), rest, 16, check(1));
+  TestPeer a(content.manifest->id(), half, 16, nullptr, check(0));
+  TestPeer b(content.manifest->id(), rest, 16, nullptr, check(1));
   TestTracker other;
   tracker_.IssueTickets(keys[0]);
   tracker_.Add(*content.manifest, {a.info()});
@@ -1155,7 +1155,7 @@ TEST_F(DownloadTest, ShowsAPeerTheTicketsOfTheTrackersThatNamedIt) {
 
 TEST_F(DownloadTest, TellsWhatPeersSayThatWantATicket) {
   const TestContent content = Publish(folder_.Write("in/closed.bin", RandomBytes(10 * kChunk, 62)));
-  TestPeer peer(content.manifest->id(), content.source, 16,
+  TestPeer peer(content.manifest->id(), content.source, 16, nullptr,
                 [](const stream::Hello&) { return absl::PermissionDeniedError("ask the doorman"); });
   tracker_.Add(*content.manifest, {peer.info()});
   DownloadOptions options = Options(content.manifest->id());

@@ -115,7 +115,7 @@ class TestPeer::Directory final : public ContentDirectory {
 };
 
 TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions,
-                   stream::TicketCheck check_ticket)
+                   std::shared_ptr<net::RateLimit> write_limit, stream::TicketCheck check_ticket)
     : id_(RandomPeerId()),
       directory_(std::make_shared<Directory>(content, std::move(source))),
       loops_(std::make_unique<net::EventLoopGroup>("peer", 1)) {
@@ -123,6 +123,7 @@ TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> 
   options.listen.ip = IpAddress::V4({127, 0, 0, 1});
   options.self = id_;
   options.max_sessions = max_sessions;
+  options.limits.write_limit = std::move(write_limit);
   options.check_ticket = std::move(check_ticket);
   auto server = stream::ChunkServer::Start(options, *loops_, directory_);
   if (!server.ok()) {
@@ -203,6 +204,11 @@ absl::StatusOr<tracking::ListContentsResponse> TestTracker::List() {
 void TestTracker::Remove(const Manifest& manifest) {
   MutexLock lock(&mutex_);
   contents_.erase(manifest.id());
+}
+
+void TestTracker::Sign(const ContentId& content, const std::vector<PublisherSignature>& signatures) {
+  MutexLock lock(&mutex_);
+  contents_.at(content).contents[0].signatures = signatures;
 }
 
 void TestTracker::SetWarmingUp(bool warming_up) {

@@ -85,8 +85,9 @@ class TestSource : public ChunkSource {
 // A peer that serves one content.
 class TestPeer {
  public:
+  // `write_limit`: of all its connections together; null: none. `check_ticket`: as in ChunkServer::Options.
   TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16,
-           stream::TicketCheck check_ticket = nullptr);
+           std::shared_ptr<net::RateLimit> write_limit = nullptr, stream::TicketCheck check_ticket = nullptr);
   ~TestPeer() { Stop(); }
 
   tracking::PeerInfo info() const;
@@ -105,6 +106,8 @@ class TestPeer {
 class TestTracker {
  public:
   void Add(const Manifest& manifest, const std::vector<tracking::PeerInfo>& peers);
+  // Requires: the content was added.
+  void Sign(const ContentId& content, const std::vector<PublisherSignature>& signatures);
   void Remove(const Manifest& manifest);
   void SetAway(bool away);
   // It says of an unknown content that it may not know all peers yet.

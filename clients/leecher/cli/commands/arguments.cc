@@ -252,6 +252,7 @@ absl::StatusOr<Command> Save(const Words& words) {
     return absl::InvalidArgumentError(absl::StrCat("'", save.content, "' is a .shoal file already"));
   }
   SHOAL_ASSIGN_OR_RETURN(save.trackers, AtLeastOneTracker(words));
+  SHOAL_ASSIGN_OR_RETURN(save.trust, Trust(words));
   if (!words.wait.empty()) {
     SHOAL_ASSIGN_OR_RETURN(save.wait, Time("--wait", words.wait));
   }

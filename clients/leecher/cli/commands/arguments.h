@@ -108,6 +108,7 @@ struct SaveOptions {
   std::vector<tracking::TrackerUrl> trackers;
   std::string output_path;             // empty: the content's name with ".shoal" in the current folder
   std::optional<absl::Duration> wait;  // unset: as in DownloadOptions
+  std::vector<std::string> trust;      // as in GetOptions
   bool json = false;
   bool quiet = false;
   std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
