@@ -34,8 +34,8 @@ class TicketVerifier {
   static constexpr size_t kMaxTickets = 24;
 
   struct Options {
-    TrustedKeys issuers = {};  // none: those that Learn brings
-    const Clock* clock = &Clock::Real();
+    TrustedKeys issuers = {};             // none: those that Learn brings
+    const Clock* clock = &Clock::Real();  // must outlive the verifier
     // A tracker told a key, another one than before, or that it has none (nullopt). Called by Learn. May be null.
     std::function<void(const std::string& tracker, const std::optional<PublicKey>& key)> on_learned = nullptr;
   };
@@ -46,7 +46,7 @@ class TicketVerifier {
   // No effect when the operator named the issuers. Requires: the tracker is who it claims to be.
   void Learn(const std::string& tracker, const std::optional<PublicKey>& key);
 
-  // Whether `tickets` (any number of encoded ones, one behind the other) has one that lets `peer` fetch `content`
+  // Whether `tickets` (up to kMaxTickets encoded ones, one behind the other) has one that lets `peer` fetch `content`
   // now. Verifies one signature at the most. Errors: PERMISSION_DENIED, for the peer's user: what is missing, and
   // where to get it; UNAVAILABLE when no issuer is known yet.
   absl::Status Check(ByteView tickets, const ContentId& content, const PeerId& peer) const;

@@ -22,7 +22,8 @@ struct Connections {
   std::shared_ptr<tracking::TicketVerifier> tickets;  // null: everybody is served
 };
 
-// `token_file`: of --tracker-token-file; empty: none. `ticket_issuers`: as in ServeOptions. Errors: those of TrackerClientsWithToken.
+// `token_file`: of --tracker-token-file; empty: none. `ticket_issuers`: as in ServeOptions. Errors: those of
+// TrackerClientsWithToken.
 absl::StatusOr<Connections> OpenConnections(const std::string& token_file,
                                             const std::vector<tracking::TrackerUrl>& trackers,
                                             std::shared_ptr<net::TlsContext> tls,
