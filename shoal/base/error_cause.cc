@@ -61,6 +61,8 @@ const char* CauseName(ErrorCause cause) {
       return "not_permitted";
     case ErrorCause::kNoPeer:
       return "no_peer";
+    case ErrorCause::kNoTicket:
+      return "no_ticket";
     case ErrorCause::kUntrusted:
       return "untrusted";
   }

@@ -156,7 +156,8 @@ DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, D
       rate_(began_),
       roster_(loop,
               PeerRoster::Options{runtime.self(), options_.listen_port, runtime.transports(),
-                                  options_.max_peers, options_.tuning, options_.on_bad_peer,
+                                  runtime.check_ticket(), options_.max_peers, options_.tuning,
+                                  options_.on_bad_peer,
                                   [this](PeerSlot slot, const PeerBook::Call& call) {
                                     return std::make_unique<Link>(*this, slot, call);
                                   }},
@@ -191,6 +192,9 @@ void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<tracking::Loo
   if (ending() || phase_ == Phase::kFinishing) return;
   const absl::Duration now = Uptime();
   last_answer_ = now;
+  if (response.ok() && response->contents.size() == 1) {
+    roster_.Hold(tracker, response->contents.front().summary.id, response->ticket);
+  }
   if (content_id_.is_zero()) {
     finder_->Answer(tracker, response, now);
     Judge(now);
@@ -498,6 +502,10 @@ void DownloadEngine::CheckWait(absl::Duration now) {
   if (roster_.ready().empty() && roster_.book().named() > 0 && !failures.empty()) {
     absl::StrAppend(&message, ". Tried: ", failures);
   }
+  if (roster_.ready().empty() && roster_.book().known() > 0 &&
+      roster_.book().wanting_ticket() == roster_.book().known()) {
+    return End(Phase::kFailed, WithCause(absl::PermissionDeniedError(message), ErrorCause::kNoTicket));
+  }
   const bool tracker_there = trackers_.away() + trackers_.refusing() < options_.trackers.size();
   const ErrorCause cause = tracker_there              ? ErrorCause::kNoPeer
                            : trackers_.refusal().ok() ? ErrorCause::kTrackerUnreachable
@@ -525,6 +533,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   facts.peers_owing = manifest_ == nullptr ? (manifest_fetch_.waiting() ? 1 : 0) : fetch_.owing();
   facts.peers_busy = roster_.book().left_alone(now);
   facts.peers_broken = roster_.book().broken();
+  facts.peers_wanting_ticket = roster_.book().wanting_ticket();
   facts.replaced = replaced_;
   facts.disk_behind = fetch_.writing() > 0;
   return facts;

@@ -18,6 +18,7 @@ TEST(ExitCodeTest, EachCauseHasItsOwn) {
       {ErrorCause::kDiskFull, 8},    {ErrorCause::kNoPermission, 9},   {ErrorCause::kTrackerRefused, 1},
       {ErrorCause::kTargetInUse, 1}, {ErrorCause::kTargetGone, 1},     {ErrorCause::kTooManyOpenFiles, 1},
       {ErrorCause::kWriteFailed, 1}, {ErrorCause::kUntrusted, 11},     {ErrorCause::kNotPermitted, 12},
+      {ErrorCause::kNoTicket, 12},
   };
   for (const auto& [cause, code] : cases) {
     // The status code on top does not matter.

@@ -98,11 +98,12 @@ class GrpcTrackerClient final : public TrackerClient {
   GrpcTrackerClient(const TrackerUrl& url, const TrackerAccess& access)
       : url_(url),
         tls_(access.tls),
+        tickets_(access.tls == nullptr ? nullptr : access.tickets),
         authorization_(access.token.empty() ? "" : absl::StrCat("Bearer ", access.token)) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
-    return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
-                                                           timeout);
+    return Learn(Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
+                                                                 timeout));
   }
   absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
                                                     absl::Duration timeout) override {
@@ -113,12 +114,12 @@ class GrpcTrackerClient final : public TrackerClient {
                                               response->outcomes.size(), " of ", request.registrations.size(),
                                               " registrations"));
     }
-    return response;
+    return Learn(std::move(response));
   }
   absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
                                               absl::Duration timeout) override {
-    return Call<pb::HeartbeatRequest, pb::HeartbeatResponse>(&pb::TrackerService::Stub::Heartbeat, request,
-                                                             timeout);
+    return Learn(Call<pb::HeartbeatRequest, pb::HeartbeatResponse>(&pb::TrackerService::Stub::Heartbeat,
+                                                                   request, timeout));
   }
   absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) override {
     return Call<pb::LookupRequest, pb::LookupResponse>(&pb::TrackerService::Stub::Lookup, request, timeout);
@@ -221,6 +222,12 @@ class GrpcTrackerClient final : public TrackerClient {
     return Outcome(context, status, proto_response, connection->credentials.get());
   }
 
+  template <typename Response>
+  absl::StatusOr<Response> Learn(absl::StatusOr<Response> response) const {
+    if (tickets_ != nullptr && response.ok()) tickets_->Learn(url_.ToString(), response->ticket_issuer);
+    return response;
+  }
+
   void Prepare(grpc::ClientContext* context, std::chrono::system_clock::time_point deadline) const {
     context->set_deadline(deadline);
     if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
@@ -283,8 +290,9 @@ class GrpcTrackerClient final : public TrackerClient {
   }
 
   const TrackerUrl url_;
-  const std::shared_ptr<net::TlsContext> tls_;  // null: without TLS
-  const std::string authorization_;             // empty: none
+  const std::shared_ptr<net::TlsContext> tls_;     // null: without TLS
+  const std::shared_ptr<TicketVerifier> tickets_;  // may be null
+  const std::string authorization_;                // empty: none
   Mutex mutex_;
   std::shared_ptr<const Connection> connection_ ABSL_GUARDED_BY(mutex_);
 };

@@ -69,6 +69,10 @@ std::string AboutPeers(const StallFacts& facts) {
     return absl::StrCat(Count(facts.peers_broken, "known peer", "known peers"),
                         " can't read the file any more");
   }
+  if (facts.peers_wanting_ticket > 0 && facts.peers_wanting_ticket == facts.peers_known) {
+    return absl::StrCat(Count(facts.peers_known, "known peer wants", "known peers want"),
+                        " a ticket of a tracker, and this machine has none that counts there");
+  }
   if (facts.peers_known > 0) {
     return absl::StrCat(Count(facts.peers_known, "known peer", "known peers"),
                         " can't be reached; trying again soon");

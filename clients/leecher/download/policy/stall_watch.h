@@ -26,6 +26,7 @@ struct StallFacts {
   uint32_t peers_owing = 0;   // ready, silent, with requests outstanding
   uint32_t peers_busy = 0;    // refused temporarily
   uint32_t peers_broken = 0;  // can't read what they offer
+  uint32_t peers_wanting_ticket = 0;
   // The name that was asked for means another content by now.
   bool replaced = false;
   bool disk_behind = false;  // chunks wait for the disk

@@ -122,6 +122,12 @@ TEST(StallReason, SaysWhatIsMissing) {
   facts.peers_broken = 2;
   EXPECT_EQ(StallReason(facts), "2 known peers can't read the file any more");
   facts.peers_broken = 0;
+  facts.peers_wanting_ticket = 1;
+  EXPECT_EQ(StallReason(facts), "2 known peers can't be reached; trying again soon");
+  facts.peers_wanting_ticket = 2;
+  EXPECT_EQ(StallReason(facts),
+            "2 known peers want a ticket of a tracker, and this machine has none that counts there");
+  facts.peers_wanting_ticket = 0;
   facts.peers_busy = 2;
   EXPECT_EQ(StallReason(facts), "2 known peers are busy; trying again soon");
   facts.peers_connecting = 1;
