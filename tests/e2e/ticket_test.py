@@ -22,7 +22,7 @@ from tls_swarm import TlsSwarm
 
 HELLO, REFUSE, REQUEST, MANIFEST_REQUEST = 1, 5, 3, 6
 NO_TICKET = 8
-NO_PERMISSION = 9
+NOT_PERMITTED = 12
 
 
 def field(tag, data):
@@ -154,7 +154,7 @@ class TicketTest(unittest.TestCase):
     def test_who_learns_of_the_seeder_elsewhere_gets_a_sentence(self):
         refused = self.swarm.leecher("get", "model.bin", f"--tracker={self.open.tracker_url}", "--listen=none", "--seed=no",
                                      "--wait=0", "--json", "-o", self.swarm.folder("refused"))
-        self.assertEqual(refused.returncode, NO_PERMISSION, refused.stdout + refused.stderr)
+        self.assertEqual(refused.returncode, NOT_PERMITTED, refused.stdout + refused.stderr)
         finished = json.loads(refused.stdout.splitlines()[-1])
         self.assertEqual(finished["error"]["cause"], "no_ticket")
         for words in (f"127.0.0.1:{self.port}", "a ticket of its tracker is missing", "--tracker-token-file"):
