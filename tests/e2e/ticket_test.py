@@ -14,35 +14,21 @@ import subprocess
 import tempfile
 import time
 import unittest
-import zlib
 
 from agents import Agent
+from chunk_stream import HELLO, MANIFEST_REQUEST, REFUSE, REQUEST, frame, hello
 from swarm import MEBIBYTE, PATIENCE, Daemon, Swarm, program, random_bytes, sha256
 from tls_swarm import TlsSwarm
 
-HELLO, REFUSE, REQUEST, MANIFEST_REQUEST = 1, 5, 3, 6
 NO_TICKET = 8
 NOT_PERMITTED = 12
 
 
-def field(tag, data):
-    """A field of protobuf with a length."""
-    length, size = len(data), b""
-    while length > 127:
-        size, length = size + bytes([length & 127 | 128]), length >> 7
-    return bytes([tag]) + size + bytes([length]) + data
-
-
-def frame(kind, body):
-    """docs/wire_format.md, "Chunk stream"."""
-    return struct.pack(">BBHIII", kind, 0, 0, len(body), 0, zlib.crc32(body)) + body
-
-
 def raw_hello(port, content, peer, tickets):
     """Says hello, asks for the manifest and the first chunk, and returns all frames that come back: (type, body)."""
-    hello = b"\x08\x01\x10\x01" + field(0x1A, content) + field(0x22, peer) + field(0x32, tickets)
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
-        connection.sendall(frame(HELLO, hello) + frame(MANIFEST_REQUEST, b"\x10\x01") + frame(REQUEST, b"\x0a\x02\x10\x01"))
+        connection.sendall(hello(content.hex(), peer, tickets) + frame(MANIFEST_REQUEST, b"\x10\x01")
+                           + frame(REQUEST, b"\x0a\x02\x10\x01"))
         connection.shutdown(socket.SHUT_WR)
         received = b""
         while block := connection.recv(1 << 20):
