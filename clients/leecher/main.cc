@@ -21,6 +21,7 @@
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/log/log.h"
+#include "shoal/service/ticket_flags.h"
 #include "shoal/service/tls_flags.h"
 
 namespace shoal::leecher {
@@ -145,6 +146,7 @@ void AddServing(CLI::App& command, Words& words) {
       ->envname("SHOAL_GRPC")
       ->type_name("HOST:PORT|none")
       ->capture_default_str();
+  service::AddTicketFlags(command, &words.tickets);
 }
 
 void AddLimitUp(CLI::App& command, Words& words) {
@@ -469,6 +471,7 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("RATE|none")
       ->capture_default_str();
   AddLimitUp(serve, words);
+  service::AddTicketFlags(serve, &words.tickets);
   serve
       .add_option("--on-complete", words.on_complete,
                   "Run by /bin/sh for each content: $SHOAL_FILE, $SHOAL_NAME, $SHOAL_CONTENT_ID")
@@ -569,14 +572,19 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   add("top", Action::kTop, "Watch the downloads in the terminal");
 }
 
-// Reads the files of a command that connects to others.
-absl::Status ReadCertificates(const net::TlsFiles& files, Command* command) {
-  const auto read = [&files](auto& options) -> absl::Status {
+// Reads the certificates and the keys of a command that connects to others.
+absl::Status ReadKeyFiles(const Words& words, Command* command) {
+  const auto read = [&words](auto& options) -> absl::Status {
     using Options = std::decay_t<decltype(options)>;
     if constexpr (requires { options.tls; }) {
       constexpr bool only_asks = std::is_same_v<Options, ListOptions>;
       const auto role = only_asks ? service::TlsRole::kClient : service::TlsRole::kPeer;
-      SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(files, role));
+      SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(words.tls, role));
+    }
+    if constexpr (requires { options.serve; }) {
+      const bool may_learn = options.tls != nullptr && tracking::TrackerUrl::AnyOverGrpc(options.trackers);
+      SHOAL_ASSIGN_OR_RETURN(options.serve.ticket_issuers,
+                             service::LoadTicketIssuers(words.tickets, may_learn));
     }
     return absl::OkStatus();
   };
@@ -666,7 +674,7 @@ int Main(int argc, char** argv) {
     return service::kUsageExitCode;
   }
   absl::StatusOr<Command> command = Interpret(words);
-  const absl::Status usable = command.ok() ? ReadCertificates(words.tls, &*command) : command.status();
+  const absl::Status usable = command.ok() ? ReadKeyFiles(words, &*command) : command.status();
   if (!usable.ok()) {
     std::cerr << program.name << ": " << usable.message() << "\n";
     return service::kUsageExitCode;

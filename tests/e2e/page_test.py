@@ -112,7 +112,8 @@ class PageTest(unittest.TestCase):
             "data-set/notes.txt": b"What this is.\n", "nightly-1.bin": random_bytes(MEBIBYTE, 6), "poster.png": random_bytes(90_000, 7),
         }
         cls.shared = cls.swarm.share("shared", cls.contents)
-        cls.seeder = cls.swarm.start_seeder(cls.shared, "--settle=100ms")
+        private, cls.publisher = cls.swarm.make_key("publisher")
+        cls.seeder = cls.swarm.start_seeder(cls.shared, "--settle=100ms", f"--sign-key={private}")
         cls.window = cls.enterClassContext(Browser())
 
     @classmethod
@@ -200,6 +201,20 @@ class PageTest(unittest.TestCase):
         self.expect_state("data-set", "Complete")
         self.assert_same("data-set/train/a.bin")
         self.assertFalse((self.agent.output / "data-set/train/b.bin").exists())
+
+    def test_who_signed_is_shown(self):
+        self.go("Offered")
+        short = f"{self.publisher.removeprefix('ed25519:')[:8]}…"
+        self.window.expect(f"signed by {short}")
+        self.assertNotIn("trusted key", self.window.text())
+        followed = self.agent.command("follow", "nothing*", f"--trust={self.publisher}")
+        self.assertEqual(followed.returncode, 0, followed.stderr)
+        self.window.click("button", "Refresh")
+        self.window.expect(f"trusted key {short}")
+        self.add("beta.bin")
+        self.window.click(".downloads .rows a", "beta.bin")
+        self.window.expect("Signed by (trusted)")
+        self.window.expect(self.publisher)
 
     def test_names_are_suggested(self):
         self.window.click("#add")

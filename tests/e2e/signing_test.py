@@ -14,21 +14,13 @@ from swarm import MEBIBYTE, Daemon, Fetch, Swarm, program, random_bytes
 UNTRUSTED = 11
 
 
-def make_key(swarm, name):
-    """Returns the path of a new private key, and the text of its public key."""
-    path = swarm.root / f"{name}.pem"
-    made = swarm.leecher("key", path)
-    assert made.returncode == 0, made.stderr
-    return path, made.stdout.strip()
-
-
 class TrustTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.swarm = Swarm()
         cls.addClassCleanup(cls.swarm.__exit__)
-        cls.private, cls.public = make_key(cls.swarm, "publisher")
-        cls.other_private, cls.other_public = make_key(cls.swarm, "other")
+        cls.private, cls.public = cls.swarm.make_key("publisher")
+        cls.other_private, cls.other_public = cls.swarm.make_key("other")
         cls.content = random_bytes(2 * MEBIBYTE, 1)
         cls.swarm.start_seeder(cls.swarm.share("shared", {"model.bin": cls.content, "both": cls.content[:100_000]}),
                                f"--sign-key={cls.private}")
@@ -151,13 +143,13 @@ class TrustTest(unittest.TestCase):
 class PassedOnTest(unittest.TestCase):
     def test_re_seeders_keep_the_signature_when_tracker_and_publisher_are_gone(self):
         with Swarm() as swarm:
-            private, public = make_key(swarm, "publisher")
+            private, public = swarm.make_key("publisher")
             folder = swarm.share("shared", {"model.bin": random_bytes(MEBIBYTE, 3), "tool.bin": random_bytes(MEBIBYTE, 4)})
             seeder = swarm.start_seeder(folder, f"--sign-key={private}")
             # Neither of the two asks for a signature.
             leecher = swarm.keep(Fetch("model.bin", f"--tracker={swarm.tracker_url}", "--seed=forever", "--listen=127.0.0.1:0",
                                        "--advertise=127.0.0.1", "-o", str(swarm.folder("out"))))
-            leecher.expect("seeding")
+            leecher.expect(r'"event": ?"serving"')
             agent = Agent(swarm, "agent", "--follow=tool*")
             agent.daemon.expect(r"complete.*tool\.bin")
             seeder.stop()
@@ -187,8 +179,8 @@ class ReserveTest(unittest.TestCase):
             self.publish(swarm, reserved)
 
     def publish(self, swarm, reserved):
-        private, public = make_key(swarm, "publisher")
-        other, _ = make_key(swarm, "other")
+        private, public = swarm.make_key("publisher")
+        other, _ = swarm.make_key("other")
         reserved.write_text(f"# names\nmodel* {public}\n", encoding="utf-8")
         content = swarm.share("shared", {"model.bin": b"x" * 100_000}) / "model.bin"
         swarm.tracker.process.send_signal(signal.SIGHUP)

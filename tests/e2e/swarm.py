@@ -261,6 +261,13 @@ class Swarm:
         return subprocess.run([program("shoal-leecher"), *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", timeout=PATIENCE, **options)
 
+    def make_key(self, name):
+        """Returns the path of a new private key, and the text of its public key."""
+        path = self.root / f"{name}.pem"
+        made = self.leecher("key", path)
+        assert made.returncode == 0, made.stderr
+        return path, made.stdout.strip()
+
     def fetch(self, name, output, *flags, seed="no", host=LOOPBACK, environment=None):
         """Starts fetching `name` into the folder `output`."""
         return self.keep(Fetch(name, f"--tracker={self.tracker_url}", f"--output={self.folder(output)}",

@@ -3,7 +3,7 @@
 import * as actions from './actions.js';
 import { call } from './api.js';
 import { ChunkMap } from '../parts/chunk_map.js';
-import { KeyedRows, attribute, bones, button, className, copyText, emptyState, fill, h, icon, iconButton, makeTabs, progressBar, put, show, showEither } from '../parts/dom.js';
+import { Facts, KeyedRows, attribute, bones, button, className, emptyState, fill, h, icon, iconButton, makeTabs, progressBar, put, show, showEither } from '../parts/dom.js';
 import { eventRow } from './events_view.js';
 import { FileTree, filesOf, leftOutNote } from './file_tree.js';
 import { bytes, count, date, duration, fractionOf, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
@@ -13,20 +13,6 @@ import { Table, rateColumn, shareColumn } from '../parts/table.js';
 
 const AGAIN_MS = 1000;
 const toDownloads = () => { location.hash = '#/'; };
-
-function fact(label, wide = false) {
-  const value = h('dd');
-  const element = h('div', { class: wide ? 'wide' : '' }, h('dt', null, label), value);
-  return { element, value, write(text) { put(value, text); show(element, text !== ''); } };
-}
-
-// A long text with a button that copies it.
-function copyFact(label) {
-  const made = fact(label, true);
-  const code = h('code');
-  made.value.replaceChildren(code, iconButton(`Copy: ${label}`, 'copy', () => copyText(code.textContent, label)));
-  return { element: made.element, write(text) { put(code, text); show(made.element, text !== ''); } };
-}
 
 function peerTable() {
   const amount = (value) => (value > 0 ? bytes(value) : '');
@@ -80,15 +66,11 @@ export class DownloadView {
     this.inOrder = this.bar.firstElementChild;
     this.held = h('i', { class: 'under' });
     this.bar.prepend(this.held);
-    this.facts = { in: fact('Receiving'), out: fact('Sending'), left: fact('Time left'), peers: fact('Peers'), received: fact('Received'),
-      sent: fact('Sent'), limit: fact('Limit'),
-      files: fact('Files'), refetched: fact('Fetched again'), added: fact('Added'), completed: fact('Completed'),
-      trackers: fact('Trackers', true),
-      path: copyFact('Place on the disk'), hex: copyFact('Content id') };
+    this.facts = new Facts();
     this.graph = new RateGraph('Rates of this download');
     return h('div', { class: 'card hero' },
       h('div', { class: 'hero-left' }, this.state, h('div', { class: 'hero-line' }, this.percent, this.size), this.bar,
-        h('dl', { class: 'facts' }, Object.values(this.facts).map(({ element }) => element))), this.graph.element);
+        this.facts.parent), this.graph.element);
   }
 
   #panels() {
@@ -171,21 +153,20 @@ export class DownloadView {
     attribute(this.bar, 'title', complete ? '' : `The first ${bytes(d.inOrder)} without a gap`);
     fill(this.bar, fractionOf(d), this.held);
     fill(this.bar, complete ? 1 : d.inOrder / Math.max(1, d.wantedBytes), this.inOrder);
-    const { facts } = this;
-    facts.in.write(complete ? '' : rate(d.receiveRate));
-    facts.out.write(rate(d.sendRate));
-    facts.left.write(complete ? '' : d.paused ? 'paused' : duration(d.timeLeft) || 'unknown');
-    facts.peers.write(count(d.peers));
-    facts.received.write(bytes(d.received));
-    facts.limit.write(d.receiveLimit > 0 ? rate(d.receiveLimit) : '');
-    facts.sent.write(bytes(d.sent) + (d.received > 0 ? ` · ${(d.sent / d.received).toFixed(2)}×` : ''));
-    facts.files.write(d.files === 0 ? '' : d.wantedFiles < d.files ? `${count(d.wantedFiles)} of ${count(d.files)}` : count(d.files));
-    facts.refetched.write(d.refetched > 0 ? plural(d.refetched, 'chunk') : '');
-    facts.added.write(date(d.added));
-    facts.completed.write(date(d.completed));
-    facts.trackers.write(d.trackers.join(', '));
-    facts.path.write(d.place);
-    facts.hex.write(d.hex);
+    this.facts.set([
+      ['Receiving', !complete && rate(d.receiveRate)], ['Sending', rate(d.sendRate)],
+      ['Time left', !complete && (d.paused ? 'paused' : duration(d.timeLeft) || 'unknown')],
+      ['Peers', count(d.peers)], ['Received', bytes(d.received)],
+      ['Sent', bytes(d.sent) + (d.received > 0 ? ` · ${(d.sent / d.received).toFixed(2)}×` : '')],
+      ['Limit', d.receiveLimit > 0 && rate(d.receiveLimit)],
+      ['Files', d.files > 0 && (d.wantedFiles < d.files ? `${count(d.wantedFiles)} of ${count(d.files)}` : count(d.files))],
+      ['Fetched again', d.refetched > 0 && plural(d.refetched, 'chunk')],
+      ['Added', date(d.added)], ['Completed', date(d.completed)],
+      ['Trackers', d.trackers.join(', '), true],
+      ['Place on the disk', d.place, true],
+      ['Content id', d.hex, true],
+      [d.signer?.trusted ? 'Signed by (trusted)' : 'Signed by', d.signer?.key, true],
+    ]);
   }
 
   #showDetails(d) {

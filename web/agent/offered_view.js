@@ -5,7 +5,7 @@ import { call, randomId } from './api.js';
 import { reportAdded } from './add_dialog.js';
 import { attribute, bones, button, emptyState, h, iconButton, put, searchField, show, showEither, titledView, toast } from '../parts/dom.js';
 import { FileTree, filesOf, leftOutNote } from './file_tree.js';
-import { ago, bytes, count, plural } from '../parts/format.js';
+import { ago, bytes, count, plural, signedBy } from '../parts/format.js';
 import { store } from './store.js';
 import { Pager, Table } from '../parts/table.js';
 
@@ -24,8 +24,9 @@ export class OfferedView {
         write: (c, cell) => attribute(cell.firstChild, 'aria-label', `Files of ${c.name}`) },
       { name: 'Name', css: 'cell-name c-name', make: () => [h('strong'), h('small', { class: 'soft mono' })], write(c, cell) {
         put(cell.firstChild, c.name);
-        put(cell.lastChild, c.contentHex.slice(0, 16));
-        attribute(cell, 'title', `${c.name}\n${c.contentHex}`);
+        const signers = c.signers ?? [];
+        put(cell.lastChild, [c.contentHex.slice(0, 16), ...signers.map((s) => signedBy(s.key, s.trusted))].join(' · '));
+        attribute(cell, 'title', [c.name, c.contentHex, ...signers.map((s) => s.key)].join('\n'));
       } },
       { name: 'Size', css: 'number c-size', write: (c) => bytes(Number(c.lengthBytes ?? 0)) },
       { name: 'Files', css: 'number c-files', write: (c) => count(c.fileCount ?? 0) },

@@ -40,6 +40,7 @@ function downloadOf(json) {
     added: time(json.added),
     completed: time(json.completed),
     trackers: json.trackers ?? [],
+    signer: json.signer,
   };
 }
 

@@ -386,9 +386,8 @@ absl::Status Agent::Follow(FollowRule rule) {
   const auto known = journal_->state().follows.find(rule.glob);
   if (known != journal_->state().follows.end() && known->second == rule) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(journal_->Commit({RuleSaved{rule}}));
-  rules_.ForgetSignatures();
   feed_.Tell(DownloadId(), "following", absl::StrCat("what is published as ", rule.glob, " is fetched"));
-  feed_.FollowsChanged();
+  RulesChanged();
   offers_->SetFollowed(true);
   return absl::OkStatus();
 }
@@ -397,11 +396,18 @@ absl::Status Agent::Unfollow(const std::string& glob) {
   const Lock lock(this);
   if (!journal_->state().follows.contains(glob)) return absl::OkStatus();
   SHOAL_RETURN_IF_ERROR(journal_->Commit({RuleForgotten{glob}}));
-  rules_.ForgetSignatures();
   feed_.Tell(DownloadId(), "unfollowed", absl::StrCat(glob, " is not followed any more"));
-  feed_.FollowsChanged();
+  RulesChanged();
   offers_->SetFollowed(!rules_.All().empty());
   return absl::OkStatus();
+}
+
+void Agent::RulesChanged() {
+  rules_.ForgetSignatures();
+  for (const auto& [id, live] : live_->all()) {
+    if (live_->saved(id).signature.has_value()) feed_.Changed(id);
+  }
+  feed_.FollowsChanged();
 }
 
 // --- The agent's thread
@@ -650,6 +656,11 @@ absl::StatusOr<DownloadDetails> Agent::Details(DownloadId id) const {
 std::shared_ptr<void> Agent::BeginReading(DownloadId id) {
   const Lock lock(this);
   return live_->BeginReading(id);
+}
+
+bool Agent::Trusts(const PublicKey& key) const {
+  const Lock lock(this);
+  return rules_.Trusts(key);
 }
 
 DownloadId Agent::FindContent(const ContentId& content) const {

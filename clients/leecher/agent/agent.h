@@ -129,6 +129,8 @@ class Agent {
   absl::StatusOr<AgentDownload> Get(DownloadId id) const;
   AgentTotals totals() const;
   std::vector<FollowRule> follows() const;
+  // See FollowRules::Trusts.
+  bool Trusts(const PublicKey& key) const;
   // The latest of one download, oldest first.
   std::vector<AgentEvent> EventsOf(DownloadId id, size_t most) const;
   // Null when it is not known (yet).
@@ -174,6 +176,9 @@ class Agent {
 
   // Fetches and removes what the rules say. Called on the thread of offers_.
   void FollowOnce(const Offering& offering);
+
+  // A rule came or went: whom the agent trusts counts for what viewers see, too.
+  void RulesChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::StatusOr<Added> AddLocked(Wanted wanted, const std::string& followed_glob)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -22,9 +22,10 @@ struct AgentDownload {
   static constexpr size_t kStates = 6;
   SavedDownload saved;
   State state = State::kFinding;
-  DownloadStatus status;    // of a complete one: its totals, and what is sent of it
-  std::string target_path;  // empty: not known yet
-  absl::Status failure;     // why it failed; OK otherwise
+  DownloadStatus status;        // of a complete one: its totals, and what is sent of it
+  std::string target_path;      // empty: not known yet
+  absl::Status failure;         // why it failed; OK otherwise
+  bool signer_trusted = false;  // FollowRules::Trusts(the key of saved.signature)
 };
 
 // Something that happened, for people and logs.

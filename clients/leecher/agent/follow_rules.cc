@@ -26,6 +26,13 @@ const TrustedKeys& FollowRules::KeysOf(const std::string& glob) const {
   return options_.trusted;
 }
 
+bool FollowRules::Trusts(const PublicKey& key) const {
+  const std::vector<FollowRule> rules = All();
+  return options_.trusted.keys().contains(key) ||
+         std::any_of(rules.begin(), rules.end(),
+                     [&](const FollowRule& rule) { return rule.trusted.keys().contains(key); });
+}
+
 FollowPlan FollowRules::Plan(const Offering& offering, const std::vector<FollowedContent>& followed) {
   const std::vector<FollowRule> rules = All();
   std::vector<OfferedContent> offered;

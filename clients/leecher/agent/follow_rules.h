@@ -36,6 +36,8 @@ class FollowRules {
   std::vector<FollowRule> All() const;
   // Whose contents the rule fetches; `glob` of no rule: those of Options. None: anybody's.
   const TrustedKeys& KeysOf(const std::string& glob) const;
+  // Whether the agent, or one of the rules, trusts the owner of the key.
+  bool Trusts(const PublicKey& key) const;
   // What to fetch of the offering, and what to remove of the `followed` downloads: see PlanFollowing. A content
   // that a person added or removed is not fetched.
   FollowPlan Plan(const Offering& offering, const std::vector<FollowedContent>& followed);

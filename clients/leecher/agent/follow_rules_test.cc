@@ -79,6 +79,9 @@ TEST_F(FollowRulesTest, ARuleWithKeysTrustsThemAlone) {
   EXPECT_EQ(rules.KeysOf("a*"), options.trusted);
   EXPECT_EQ(rules.KeysOf("b*"), rule.trusted);
   EXPECT_EQ(rules.KeysOf(""), options.trusted);
+  EXPECT_TRUE(rules.Trusts(alice_.public_key()));
+  EXPECT_TRUE(rules.Trusts(bob_.public_key()));
+  EXPECT_FALSE(rules.Trusts(SigningKey::Generate().public_key()));
   EXPECT_THAT(Fetched(rules, {Offered(1, "a1", {&alice_}), Offered(2, "a2", {&bob_}), Offered(3, "a3"),
                               Offered(4, "b1", {&alice_}), Offered(5, "b2", {&alice_, &bob_})}),
               ElementsAre(Id(1), Id(5)));

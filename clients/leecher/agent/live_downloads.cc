@@ -82,6 +82,7 @@ AgentDownload LiveDownloads::View(DownloadId id) const {
   view.status = live.status;
   view.target_path = live.target_path;
   view.failure = live.failure;
+  view.signer_trusted = view.saved.signature.has_value() && options_.rules->Trusts(view.saved.signature->key);
   return view;
 }
 

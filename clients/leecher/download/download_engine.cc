@@ -22,13 +22,15 @@ constexpr uint32_t kMinBuffers = 8;
 // Peers whose failures an error names.
 constexpr size_t kShownFailures = 8;
 
-// The outcome when no tracker gave a usable answer; `last` is the last failure.
-absl::Status TrackersFailed(const absl::Status& last) {
-  const bool refused = CauseOf(last) == ErrorCause::kTrackerRefused;
+// The outcome when no tracker gave a usable answer. `refusal`: of TrackerPolls; `last`: the last failure.
+absl::Status TrackersFailed(const absl::Status& refusal, const absl::Status& last) {
+  if (refusal.ok()) {
+    return WithCause(absl::UnavailableError(absl::StrCat("no tracker answers: ", last.message())),
+                     ErrorCause::kTrackerUnreachable);
+  }
   return WithCause(
-      absl::UnavailableError(absl::StrCat(
-          refused ? "no tracker accepts the request: " : "no tracker answers: ", last.message())),
-      refused ? ErrorCause::kTrackerRefused : ErrorCause::kTrackerUnreachable);
+      absl::Status(refusal.code(), absl::StrCat("no tracker accepts the request: ", refusal.message())),
+      CauseOf(refusal));
 }
 
 }  // namespace
@@ -155,8 +157,8 @@ DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
           }),
       rate_(began_),
       roster_(loop,
-              PeerRoster::Options{runtime.self(), options_.listen_port, transports_, options_.max_peers,
-                                  options_.tuning, options_.on_bad_peer,
+              PeerRoster::Options{runtime.self(), options_.listen_port, transports_, runtime.check_ticket(),
+                                  options_.max_peers, options_.tuning, options_.on_bad_peer,
                                   [this](PeerSlot slot, const PeerBook::Call& call) {
                                     return std::make_unique<Link>(*this, slot, call);
                                   }},
@@ -191,6 +193,9 @@ void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<tracking::Loo
   if (ending() || phase_ == Phase::kFinishing) return;
   const absl::Duration now = Uptime();
   last_answer_ = now;
+  if (response.ok() && response->contents.size() == 1) {
+    roster_.Hold(tracker, response->contents.front().summary.id, response->ticket);
+  }
   if (content_id_.is_zero()) {
     finder_->Answer(tracker, response, now);
     Judge(now);
@@ -260,13 +265,15 @@ void DownloadEngine::Judge(absl::Duration now) {
         signers.insert(signers.end(), content.signatures.begin(), content.signatures.end());
       return End(Phase::kFailed, UntrustedContent("the content", signers));
     }
-    case ContentFinder::Verdict::kNotFound:
-      return End(Phase::kFailed, WithCause(absl::NotFoundError(options_.trackers.size() == 1
-                                                                   ? "the tracker does not know this content"
-                                                                   : "no tracker knows this content"),
-                                           ErrorCause::kUnknownContent));
+    case ContentFinder::Verdict::kNotFound: {
+      std::string message = options_.trackers.size() == 1 ? "the tracker does not know this content"
+                                                          : "no tracker knows this content";
+      if (const absl::Status refusal = trackers_.refusal(); !refusal.ok())
+        absl::StrAppend(&message, "; ", refusal.message());
+      return End(Phase::kFailed, WithCause(absl::NotFoundError(message), ErrorCause::kUnknownContent));
+    }
     case ContentFinder::Verdict::kUnreachable:
-      return End(Phase::kFailed, TrackersFailed(finder_->last_failure()));
+      return End(Phase::kFailed, TrackersFailed(trackers_.refusal(), finder_->last_failure()));
   }
 }
 
@@ -496,9 +503,15 @@ void DownloadEngine::CheckWait(absl::Duration now) {
   if (roster_.ready().empty() && roster_.book().named() > 0 && !failures.empty()) {
     absl::StrAppend(&message, ". Tried: ", failures);
   }
+  if (roster_.ready().empty() && roster_.book().known() > 0 &&
+      roster_.book().wanting_ticket() == roster_.book().known()) {
+    return End(Phase::kFailed, WithCause(absl::PermissionDeniedError(message), ErrorCause::kNoTicket));
+  }
   const bool tracker_there = trackers_.away() + trackers_.refusing() < options_.trackers.size();
-  End(Phase::kFailed, WithCause(absl::UnavailableError(message),
-                                tracker_there ? ErrorCause::kNoPeer : ErrorCause::kTrackerUnreachable));
+  const ErrorCause cause = tracker_there              ? ErrorCause::kNoPeer
+                           : trackers_.refusal().ok() ? ErrorCause::kTrackerUnreachable
+                                                      : CauseOf(trackers_.refusal());
+  End(Phase::kFailed, WithCause(absl::UnavailableError(message), cause));
 }
 
 StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
@@ -512,6 +525,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   facts.trackers = static_cast<uint32_t>(options_.trackers.size());
   facts.trackers_away = trackers_.away();
   facts.trackers_refusing = trackers_.refusing();
+  facts.refusal = std::string(trackers_.refusal().message());
   facts.peers_known = static_cast<uint32_t>(roster_.book().known());
   facts.peers_named = static_cast<uint32_t>(roster_.book().named());
   facts.peers_dropped = roster_.book().dropped();
@@ -520,6 +534,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   facts.peers_owing = manifest_ == nullptr ? (manifest_fetch_.waiting() ? 1 : 0) : fetch_.owing();
   facts.peers_busy = roster_.book().left_alone(now);
   facts.peers_broken = roster_.book().broken();
+  facts.peers_wanting_ticket = roster_.book().wanting_ticket();
   facts.replaced = replaced_;
   facts.disk_behind = fetch_.writing() > 0;
   return facts;

@@ -10,9 +10,11 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/content/publish/folder_source.h"
 #include "shoal/tracking/messages/manifest_summary.h"
 #include "shoal/tracking/messages/warm_up.h"
+#include "shoal/tracking/tickets/ticket.h"
 
 namespace shoal::leecher {
 
@@ -113,7 +115,7 @@ class TestPeer::Directory final : public ContentDirectory {
 };
 
 TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions,
-                   std::shared_ptr<net::RateLimit> write_limit)
+                   std::shared_ptr<net::RateLimit> write_limit, stream::TicketCheck check_ticket)
     : id_(RandomPeerId()),
       directory_(std::make_shared<Directory>(content, std::move(source))),
       loops_(std::make_unique<net::EventLoopGroup>("peer", 1)) {
@@ -122,6 +124,7 @@ TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> 
   options.self = id_;
   options.max_sessions = max_sessions;
   options.limits.write_limit = std::move(write_limit);
+  options.check_ticket = std::move(check_ticket);
   auto server = stream::ChunkServer::Start(options, *loops_, directory_);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
@@ -218,6 +221,11 @@ void TestTracker::SetAway(bool away) {
   away_ = away;
 }
 
+void TestTracker::IssueTickets(const SigningKey& key) {
+  MutexLock lock(&mutex_);
+  ticket_key_ = key;
+}
+
 std::unique_ptr<tracking::TrackerClient> TestTracker::MakeClient(const tracking::TrackerUrl& url) {
   return std::make_unique<Client>(*this, url);
 }
@@ -245,7 +253,13 @@ absl::StatusOr<tracking::LookupResponse> TestTracker::Lookup(const tracking::Loo
     return tracking::WithWarmUp(absl::NotFoundError("unknown"),
                                 warming_up_ ? absl::Minutes(1) : absl::ZeroDuration());
   }
-  if (response.contents.size() > 1) response.peers.clear();
+  if (response.contents.size() > 1) {
+    response.peers.clear();
+  } else if (ticket_key_.has_value()) {
+    response.ticket = tracking::Ticket::Make(*ticket_key_, response.contents[0].summary.id,
+                                             PeerIdOf(request.peer_secret), absl::Now() + absl::Hours(1))
+                          .Encode();
+  }
   return response;
 }
 

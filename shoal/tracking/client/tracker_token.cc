@@ -38,16 +38,18 @@ absl::StatusOr<std::string> ReadTrackerToken(const std::string& path) {
 
 absl::StatusOr<MakeClient> TrackerClientsWithToken(const std::string& token_file,
                                                    std::vector<TrackerUrl> trackers,
-                                                   std::shared_ptr<net::TlsContext> tls) {
+                                                   std::shared_ptr<net::TlsContext> tls,
+                                                   std::shared_ptr<TicketVerifier> tickets) {
   std::string token;
   if (!token_file.empty()) {
     auto read = ReadTrackerToken(token_file);
     if (!read.ok()) return Annotate("--tracker-token-file", read.status());
     token = *std::move(read);
   }
-  return MakeClient([token, trackers = std::move(trackers), tls = std::move(tls)](const TrackerUrl& url) {
+  return MakeClient([token, trackers = std::move(trackers), tls = std::move(tls),
+                     tickets = std::move(tickets)](const TrackerUrl& url) {
     const bool own = std::find(trackers.begin(), trackers.end(), url) != trackers.end();
-    return MakeTrackerClient(url, {tls, own ? token : ""});
+    return MakeTrackerClient(url, own ? TrackerAccess{tls, token, tickets} : TrackerAccess{tls});
   });
 }
 

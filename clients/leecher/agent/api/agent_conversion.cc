@@ -109,6 +109,15 @@ v1::Download ToProto(const AgentDownload& download) {
   if (saved.completed != absl::InfinitePast()) Set(saved.completed, out.mutable_completed());
   for (const std::string& tracker : saved.trackers) out.add_trackers(tracker);
   out.set_receive_limit_bytes_per_second(LimitOrZero(saved.down_bytes_per_second));
+  if (saved.signature.has_value()) *out.mutable_signer() = ToProto(*saved.signature, download.signer_trusted);
+  return out;
+}
+
+v1::Signer ToProto(const PublisherSignature& signature, bool trusted) {
+  v1::Signer out;
+  out.set_key(signature.key.ToText());
+  Set(signature.time, out.mutable_signed_at());
+  out.set_trusted(trusted);
   return out;
 }
 

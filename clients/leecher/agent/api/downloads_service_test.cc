@@ -158,6 +158,43 @@ TEST_F(DownloadsServiceTest, LimitsTheAgentOrSomeDownloads) {
   EXPECT_TRUE(absl::IsNotFound(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
 }
 
+TEST_F(DownloadsServiceTest, SaysWhoSignedAndWhomItTrusts) {
+  const TestContent content = Publish(folder_.Write("in/a", RandomBytes(kChunk, 1)));
+  const ContentId& id = content.manifest->id();
+  TestPeer peer(id, content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const SigningKey ours = SigningKey::Generate();
+  const SigningKey theirs = SigningKey::Generate();
+  const auto signed_by = [&](const SigningKey& key) {
+    return PublisherSignature::Make(key, id, "a", absl::FromUnixSeconds(7));
+  };
+  PublisherSignature forged = signed_by(theirs);
+  forged.key = ours.public_key();
+  tracker_.Sign(id, {forged, signed_by(theirs), signed_by(ours)});
+  FollowRule rule{"nothing*", 1, ""};
+  ASSERT_TRUE(rule.trusted.Add(ours.public_key()).ok());
+  ASSERT_TRUE(agent_->Follow(rule).ok());
+
+  const auto offered = Call<v1::ListAvailableResponse>("ListAvailable", v1::ListAvailableRequest());
+  ASSERT_TRUE(offered.ok()) << offered.status();
+  ASSERT_EQ(offered->contents(0).signers_size(), 3);
+  const auto signer = [&](int i) { return offered->contents(0).signers(i); };
+  EXPECT_FALSE(signer(0).trusted()) << "a tracker claims it";
+  EXPECT_FALSE(signer(1).trusted());
+  EXPECT_EQ(signer(1).key(), theirs.public_key().ToText());
+  EXPECT_EQ(signer(1).signed_at().seconds(), 7);
+  EXPECT_TRUE(signer(2).trusted());
+
+  // Of several signatures a download passes on the first one that is right.
+  tracker_.Sign(id, {forged, signed_by(ours)});
+  const auto source = Watch({});
+  ASSERT_TRUE(Call<v1::AddResponse>("Add", Named("a")).ok());
+  EXPECT_EQ(Await(*source, HasComplete).changed(0).signer().key(), ours.public_key().ToText());
+  EXPECT_TRUE(Call<v1::ListResponse>("List", v1::ListRequest())->downloads(0).signer().trusted());
+  ASSERT_TRUE(agent_->Unfollow("nothing*").ok());
+  EXPECT_FALSE(Call<v1::ListResponse>("List", v1::ListRequest())->downloads(0).signer().trusted());
+}
+
 TEST_F(DownloadsServiceTest, TakesTheBytesOfAManifestFile) {
   const TestContent content = Publish(folder_.Write("in/a", RandomBytes(kChunk, 1)));
   v1::AddRequest request;

@@ -65,6 +65,9 @@ class AgentCommand {
   static ExitCode CodeOf(const absl::Status& error) {
     if (CauseOf(error) != ErrorCause::kNone) return ExitCodeFor(error);
     if (absl::IsInvalidArgument(error)) return ExitCode::kUsage;
+    // Of the agent's API: a .shoal file that no trusted publisher signed.
+    if (absl::IsPermissionDenied(error)) return ExitCode::kUntrusted;
+    if (absl::IsUnauthenticated(error)) return ExitCode::kNotPermitted;
     return ExitCode::kOther;
   }
 

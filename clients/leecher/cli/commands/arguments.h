@@ -12,9 +12,11 @@
 #include "absl/time/time.h"
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/content/publish/folder_listing.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/net/tls/tls_context.h"
+#include "shoal/service/ticket_flags.h"
 #include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::leecher {
@@ -37,6 +39,9 @@ struct ServeOptions {
   std::string site;              // location, as CheckSite accepts it; empty: none
   std::optional<HostPort> http;  // metrics and health pages; none: no pages
   std::optional<HostPort> grpc;  // health service; none: no health service
+  // Read from Words::tickets by the program. Whose tickets let a peer be served, as
+  // service::LoadTicketIssuers; none: everybody is served.
+  std::optional<TrustedKeys> ticket_issuers = {};
 };
 
 struct GetOptions {
@@ -275,6 +280,7 @@ struct Words {
   bool json = false;
   bool quiet = false;
   net::TlsFiles tls;
+  service::TicketFlags tickets;
   bool if_missing = false;  // certs
 };
 
