@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxRules = 10'000;
 
-v1::Download::State ToProto(AgentDownload::State state) {
+v1::Download::State StateInProto(AgentDownload::State state) {
   using State = AgentDownload::State;
   switch (state) {
     case State::kFinding:
@@ -71,7 +71,7 @@ v1::Download ToProto(const AgentDownload& download) {
   const DownloadStatus& status = download.status;
   v1::Download out;
   out.set_id(saved.id.value());
-  out.set_state(ToProto(download.state));
+  out.set_state(StateInProto(download.state));
   out.set_paused(saved.paused);
   out.set_pinned(saved.pinned);
   out.set_followed_glob(saved.followed_glob);
