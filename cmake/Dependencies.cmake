@@ -19,7 +19,7 @@ if(NOT SHOAL_CORE_ONLY)
 endif()
 # Debian's own, whatever comes first in the PATH: it is the one that Debian's gRPC modules are for.
 find_program(SHOAL_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-if(SHOAL_BUILD_TESTS)
+if(SHOAL_BUILD_TESTS OR SHOAL_BUILD_BENCHMARKS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()

@@ -21,6 +21,7 @@
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/log/log.h"
+#include "shoal/service/ticket_flags.h"
 #include "shoal/service/tls_flags.h"
 
 namespace shoal::leecher {
@@ -145,6 +146,7 @@ void AddServing(CLI::App& command, Words& words) {
       ->envname("SHOAL_GRPC")
       ->type_name("HOST:PORT|none")
       ->capture_default_str();
+  service::AddTicketFlags(command, &words.tickets);
 }
 
 void AddLimitUp(CLI::App& command, Words& words) {
@@ -317,6 +319,7 @@ void AddSave(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("FILE.shoal");
   AddTrackers(save, words);
   AddTrackerToken(save, words);
+  AddTrust(save, words);
   save.add_option("--wait", words.wait, "How long to wait for what is missing, as in get")
       ->envname("SHOAL_WAIT")
       ->type_name("DURATION|forever");
@@ -468,6 +471,7 @@ void AddServe(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("RATE|none")
       ->capture_default_str();
   AddLimitUp(serve, words);
+  service::AddTicketFlags(serve, &words.tickets);
   serve
       .add_option("--on-complete", words.on_complete,
                   "Run by /bin/sh for each content: $SHOAL_FILE, $SHOAL_NAME, $SHOAL_CONTENT_ID")
@@ -525,6 +529,8 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   added.add_option("-o,--output", words.output, "Folder for the content; default: the agent's")
       ->type_name("DIR");
   AddSelection(added, words);
+  added.add_option("--limit-down", words.new_limit_down, "Received per second, below the limit of the agent")
+      ->type_name("RATE|none");
   added.add_flag("--paused", words.paused, "Fetch nothing before `resume`");
   added.add_flag("--repair", words.repair, "Use and replace a damaged, partial or older target");
   take(add("pause", Action::kPause, "Fetch nothing more of these, and go on serving"), "DOWNLOAD ...",
@@ -545,9 +551,11 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   priority.add_option("rules", words.priority, "high: first; low: last; skip: not at all")
       ->type_name("GLOB=high|normal|low|skip ...")
       ->required();
-  CLI::App& limit = add("limit", Action::kLimit, "Show or set the rate limits");
+  CLI::App& limit = add("limit", Action::kLimit,
+                        "Show or set the rate limits of the agent, or what these downloads receive");
+  take(limit, "DOWNLOAD ...", kDownloads);
   limit.add_option("--down", words.new_limit_down, "Received per second")->type_name("RATE|none");
-  limit.add_option("--up", words.new_limit_up, "Sent per second")->type_name("RATE|none");
+  limit.add_option("--up", words.new_limit_up, "Sent per second, by the agent")->type_name("RATE|none");
   take(add("pin", Action::kPin, "Keep these whatever the disk budget says"), "DOWNLOAD ...", kDownloads)
       ->required();
   take(add("unpin", Action::kUnpin, "End that"), "DOWNLOAD ...", kDownloads)->required();
@@ -564,14 +572,19 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   add("top", Action::kTop, "Watch the downloads in the terminal");
 }
 
-// Reads the files of a command that connects to others.
-absl::Status ReadCertificates(const net::TlsFiles& files, Command* command) {
-  const auto read = [&files](auto& options) -> absl::Status {
+// Reads the certificates and the keys of a command that connects to others.
+absl::Status ReadKeyFiles(const Words& words, Command* command) {
+  const auto read = [&words](auto& options) -> absl::Status {
     using Options = std::decay_t<decltype(options)>;
     if constexpr (requires { options.tls; }) {
       constexpr bool only_asks = std::is_same_v<Options, ListOptions>;
       const auto role = only_asks ? service::TlsRole::kClient : service::TlsRole::kPeer;
-      SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(files, role));
+      SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(words.tls, role));
+    }
+    if constexpr (requires { options.serve; }) {
+      const bool may_learn = options.tls != nullptr && tracking::TrackerUrl::AnyOverGrpc(options.trackers);
+      SHOAL_ASSIGN_OR_RETURN(options.serve.ticket_issuers,
+                             service::LoadTicketIssuers(words.tickets, may_learn));
     }
     return absl::OkStatus();
   };
@@ -661,7 +674,7 @@ int Main(int argc, char** argv) {
     return service::kUsageExitCode;
   }
   absl::StatusOr<Command> command = Interpret(words);
-  const absl::Status usable = command.ok() ? ReadCertificates(words.tls, &*command) : command.status();
+  const absl::Status usable = command.ok() ? ReadKeyFiles(words, &*command) : command.status();
   if (!usable.ok()) {
     std::cerr << program.name << ": " << usable.message() << "\n";
     return service::kUsageExitCode;

@@ -26,6 +26,7 @@
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
+#include "shoal/service/ticket_flags.h"
 #include "shoal/service/tls_flags.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/client/tracker_token.h"
@@ -84,6 +85,7 @@ struct Flags {
   std::string log_level = "info";
   std::string log_format = "text";
   net::TlsFiles tls;
+  service::TicketFlags tickets;
 };
 
 void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
@@ -182,6 +184,7 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
       ->type_name("text|json")
       ->capture_default_str()
       ->envname("SHOAL_LOG_FORMAT");
+  service::AddTicketFlags(app, &flags.tickets);
   service::AddTlsFlags(app, &flags.tls);
   service::AddTlsHttpFlag(app, &flags.tls);
   service::AddConfigFile(app);
@@ -266,9 +269,15 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   options.http = *http;
   options.version = SHOAL_VERSION;
   SHOAL_ASSIGN_OR_RETURN(options.tls, service::LoadTls(flags.tls, service::TlsRole::kPeer));
-  SHOAL_ASSIGN_OR_RETURN(
-      options.connect_tracker,
-      tracking::TrackerClientsWithToken(flags.tracker_token_file, options.trackers, options.tls));
+  const bool may_learn = options.tls != nullptr && tracking::TrackerUrl::AnyOverGrpc(options.trackers);
+  SHOAL_ASSIGN_OR_RETURN(const auto issuers, service::LoadTicketIssuers(flags.tickets, may_learn));
+  if (issuers.has_value()) {
+    options.tickets = std::make_shared<tracking::TicketVerifier>(
+        tracking::TicketVerifier::Options{.issuers = *issuers, .on_learned = service::LogTicketIssuer});
+  }
+  SHOAL_ASSIGN_OR_RETURN(options.connect_tracker,
+                         tracking::TrackerClientsWithToken(flags.tracker_token_file, options.trackers,
+                                                           options.tls, options.tickets));
   options.open_health_endpoint = service::OpenHealthEndpoint;
   return options;
 }

@@ -123,6 +123,11 @@ absl::Status SeederImpl::Open() {
   if (options_.tls != nullptr) serving.transports = net::TlsTransports(options_.tls);
   serving.max_sessions = options_.max_uploads;
   serving.parallel_uploads = options_.parallel_uploads;
+  if (options_.tickets != nullptr) {
+    serving.check_ticket = [tickets = options_.tickets](const stream::Hello& theirs) {
+      return tickets->Check(AsBytes(theirs.ticket), theirs.content_id, theirs.peer_id);
+    };
+  }
   serving.on_source_failure = [catalog = catalog_](const ContentId& id, const absl::Status& why) {
     catalog->NoteFailure(id, why);
   };
@@ -154,7 +159,7 @@ absl::Status SeederImpl::Open() {
                                    })},
        {"grpc_port", health_ == nullptr ? service::LogValue("none") : service::LogValue(grpc_port())},
        {"http_port", http_ == nullptr ? service::LogValue("none") : service::LogValue(http_port())}});
-  if (!net::IsLoopback(options_.listen.ip)) {
+  if (options_.tickets == nullptr && !net::IsLoopback(options_.listen.ip)) {
     service::LogInfo(absl::StrCat("anyone who reaches ",
                                   Endpoint{options_.listen.ip, server_->port()}.ToString(),
                                   " can fetch what is published here; see docs/security.md"));
@@ -180,13 +185,15 @@ absl::Status SeederImpl::OpenHttp() {
   service::HttpServer::Options serving;
   serving.listen = *options_.http;
   serving.tls = options_.tls;
-  service::HttpServer::Routes routes = SeederPages({.record = &record_,
-                                                    .server = server_.get(),
-                                                    .clock = &Clock::Real(),
-                                                    .share = options_.share,
-                                                    .version = options_.version,
-                                                    .figures = [this] { return Figures(); },
-                                                    .trackers = [this] { return Trackers(); }});
+  service::HttpServer::Routes routes =
+      SeederPages({.record = &record_,
+                   .server = server_.get(),
+                   .clock = &Clock::Real(),
+                   .share = options_.share,
+                   .version = options_.version,
+                   .signer = options_.sign_key.has_value() ? options_.sign_key->public_key().ToText() : "",
+                   .figures = [this] { return Figures(); },
+                   .trackers = [this] { return Trackers(); }});
   routes.merge(service::ServingPages("shoal_seeder", options_.version, [this] { return Figures(); }));
   SHOAL_ASSIGN_OR_RETURN(http_, service::HttpServer::Start(serving, std::move(routes)));
   return absl::OkStatus();

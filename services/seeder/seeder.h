@@ -17,6 +17,7 @@
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
+#include "shoal/tracking/tickets/ticket_verifier.h"
 
 namespace shoal::seeder {
 
@@ -47,6 +48,8 @@ class Seeder {
     std::optional<Endpoint> grpc;                 // health; unset: none
     // Of the chunk stream and HTTP; has a certificate and authorities. Null: without TLS.
     std::shared_ptr<net::TlsContext> tls;
+    // Whom it serves: holders of tickets. Null: everybody.
+    std::shared_ptr<tracking::TicketVerifier> tickets;
 
     std::function<std::unique_ptr<tracking::TrackerClient>(const tracking::TrackerUrl&)>
         connect_tracker;                                  // required

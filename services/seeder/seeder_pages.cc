@@ -63,6 +63,7 @@ service::HttpResponse StatusPage(const PageSources& sources, absl::Duration star
                {"ready", figures.ready},
                {"notReady", figures.ready ? "" : figures.not_ready},
                {"shareFolder", sources.share},
+               {"signer", sources.signer},
                {"contents", figures.contents},
                {"contentBytes", figures.content_bytes.value_or(0)},
                {"sentBytes", figures.sent_bytes},

@@ -25,6 +25,7 @@ struct PageSources {
   const Clock* clock;
   std::string share;  // the folder
   std::string version;
+  std::string signer;  // the public key that all is signed with; empty: none
   std::function<service::ServingFigures()> figures;
   std::function<std::vector<Tracker>()> trackers;
 };

@@ -75,6 +75,7 @@ class SeederPagesTest : public ::testing::Test {
        .clock = &clock_,
        .share = "/srv/models",
        .version = "1.2.3",
+       .signer = "ed25519:key",
        .figures = [this] { return figures_; },
        .trackers = [] { return std::vector<PageSources::Tracker>{{"grpc://t:1", "it is away"}}; }});
 };
@@ -95,6 +96,7 @@ TEST_F(SeederPagesTest, StatusHasTotalsHashingAndTrackers) {
   const json status = Shown("/api/status");
   EXPECT_EQ(status["version"], "1.2.3");
   EXPECT_EQ(status["shareFolder"], "/srv/models");
+  EXPECT_EQ(status["signer"], "ed25519:key");
   EXPECT_EQ(status["uptimeSeconds"], 5);
   EXPECT_EQ(status["ready"], false);
   EXPECT_EQ(status["notReady"], "scanning the folder");

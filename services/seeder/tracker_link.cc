@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "shoal/base/error_cause.h"
 #include "shoal/service/log/log.h"
+#include "shoal/tracking/client/refusal.h"
 
 namespace shoal::seeder {
 namespace {
@@ -49,9 +49,8 @@ void TrackerLink::OnReachable(const tracking::TrackerUrl& tracker, const absl::S
   if (status.ok()) {
     service::LogInfo("tracker is back", {{"tracker", tracker.ToString()}});
   } else {
-    const bool refused = CauseOf(status) == ErrorCause::kTrackerRefused;
-    service::LogWarning(refused ? "tracker refuses, trying again until it accepts"
-                                : "tracker is away, trying again until it is back",
+    service::LogWarning(tracking::IsRefusal(status) ? "tracker refuses, trying again until it accepts"
+                                                    : "tracker is away, trying again until it is back",
                         {{"tracker", tracker.ToString()}, {"why", std::string(status.message())}});
   }
 }

@@ -18,6 +18,7 @@
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/content/manifest/signing_key.h"
 #include "shoal/net/interface_addresses.h"
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/health_endpoint.h"
@@ -77,6 +78,8 @@ struct Flags {
   bool trusts_addresses = false;
   std::string reserve_file;
   std::string tokens;
+  std::string ticket_key;
+  std::string ticket_lifetime = "10m";
   bool open_bittorrent = false;
   shoal::tracker::TrackerLimits limits;
   std::string log_level = "info";
@@ -103,6 +106,21 @@ absl::StatusOr<std::shared_ptr<const shoal::tracker::ReservedNames>> ReadReserve
   auto reserved = shoal::tracker::ReservedNames::Read(flags.reserve_file);
   if (!reserved.ok()) return Named("--reserve", reserved.status());
   return std::make_shared<const shoal::tracker::ReservedNames>(*std::move(reserved));
+}
+
+absl::Status ParseTickets(const Flags& flags, Tracker::Options* options) {
+  options->ticket_key_file = flags.ticket_key;
+  if (!flags.ticket_key.empty()) {
+    const auto key = shoal::SigningKey::Read(flags.ticket_key);
+    if (!key.ok()) return Named("--ticket-key", key.status());
+  }
+  const auto lifetime = shoal::ParseDuration(flags.ticket_lifetime);
+  if (!lifetime.ok()) return Named("--ticket-lifetime", lifetime.status());
+  if (*lifetime < absl::Minutes(1) || *lifetime > absl::Hours(24)) {
+    return absl::InvalidArgumentError("--ticket-lifetime: needs to be from 1m to 24h");
+  }
+  options->ticket_lifetime = *lifetime;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
@@ -138,6 +156,7 @@ absl::StatusOr<Tracker::Options> ParseOptions(const Flags& flags) {
   }
   options.tokens_file = flags.tokens;
   options.open_bittorrent = flags.open_bittorrent;
+  SHOAL_RETURN_IF_ERROR(ParseTickets(flags, &options));
   if (!flags.tokens.empty()) {
     const auto tokens = shoal::tracker::TokenTable::Read(flags.tokens);
     if (!tokens.ok()) return Named("--tokens", tokens.status());
@@ -300,11 +319,12 @@ int RunTracker(const Flags& flags) {
   int signal = signals.Wait();
   // Without a file to read again SIGHUP has its usual meaning: the terminal is gone.
   const bool has_files = !flags.limits_file.empty() || !flags.reserve_file.empty() || !flags.tokens.empty() ||
-                         options->tls != nullptr;
+                         !flags.ticket_key.empty() || options->tls != nullptr;
   for (; signal == SIGHUP && has_files; signal = signals.Wait()) {
     if (!flags.limits_file.empty()) ReloadLimits(flags, tracker->get());
     if (!flags.reserve_file.empty()) ReloadReserved(flags, tracker->get());
     (*tracker)->ReloadTokens();
+    (*tracker)->ReloadTicketKey();
     if (options->tls != nullptr) (void)options->tls->Reload();  // logs the outcome
   }
   shoal::service::LogInfo("stopping", {{"signal", shoal::service::SignalName(signal)}});
@@ -384,6 +404,16 @@ int main(int argc, char** argv) {
          "it changes, and with SIGHUP")
       ->envname("SHOAL_TOKENS")
       ->type_name("FILE");
+  app.add_option("--ticket-key", flags.ticket_key,
+                 "Lookups over gRPC bring a ticket that this private key signs (`shoal key` makes one), for "
+                 "peers with "
+                 "--require-ticket; SIGHUP reads it again")
+      ->envname("SHOAL_TICKET_KEY")
+      ->type_name("FILE");
+  app.add_option("--ticket-lifetime", flags.ticket_lifetime, "How long a ticket is valid")
+      ->envname("SHOAL_TICKET_LIFETIME")
+      ->type_name("DURATION")
+      ->capture_default_str();
   app.add_flag("--open-bittorrent", flags.open_bittorrent,
                "Admits BitTorrent clients beside --tokens; they have no token")
       ->envname("SHOAL_OPEN_BITTORRENT");

@@ -20,13 +20,17 @@ stream::SessionLimits ProbeLimits() {
 
 class PeerProbe::Impl {
  public:
-  explicit Impl(std::shared_ptr<const net::TransportFactory> transports)
-      : transports_(std::move(transports)), loop_("peer-probe") {}
+  Impl(std::shared_ptr<const net::TransportFactory> transports, const TicketIssuer* tickets)
+      : transports_(std::move(transports)), tickets_(*tickets), loop_("peer-probe") {}
 
   void Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
            std::function<void(absl::Status)> done) {
     loop_.Post([this, endpoint, peer, content, done = std::move(done)] {
-      sessions_.insert(std::make_unique<Session>(loop_, *transports_, endpoint, peer, content,
+      stream::SessionTerms terms;
+      terms.content_id = content;
+      terms.self = self_;
+      terms.ticket = tickets_.Issue(content, self_);
+      sessions_.insert(std::make_unique<Session>(loop_, *transports_, endpoint, peer, terms,
                                                  [this, done](Session* session, const absl::Status& outcome) {
                                                    // Not from inside the session's own call.
                                                    loop_.Post([this, session] { sessions_.erase(session); });
@@ -47,10 +51,8 @@ class PeerProbe::Impl {
     using Done = std::function<void(Session*, absl::Status)>;
 
     Session(net::EventLoop& loop, const net::TransportFactory& transports, const Endpoint& endpoint,
-            const PeerId& peer, const ContentId& content, Done done)
+            const PeerId& peer, const stream::SessionTerms& terms, Done done)
         : peer_(peer), done_(std::move(done)) {
-      stream::SessionTerms terms;
-      terms.content_id = content;
       session_ = stream::ChunkSession::Dial(loop, transports, endpoint, terms, ProbeLimits(), nullptr, this);
     }
     ~Session() override { session_->Close(false); }
@@ -82,12 +84,14 @@ class PeerProbe::Impl {
   };
 
   const std::shared_ptr<const net::TransportFactory> transports_;
+  const TicketIssuer& tickets_;
+  const PeerId self_ = RandomPeerId();
   net::EventLoop loop_;
   absl::flat_hash_set<std::unique_ptr<Session>> sessions_;  // used on the loop's thread
 };
 
-PeerProbe::PeerProbe(std::shared_ptr<const net::TransportFactory> transports)
-    : impl_(std::make_unique<Impl>(std::move(transports))) {}
+PeerProbe::PeerProbe(std::shared_ptr<const net::TransportFactory> transports, const TicketIssuer* tickets)
+    : impl_(std::make_unique<Impl>(std::move(transports), tickets)) {}
 PeerProbe::~PeerProbe() {
   Stop();
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "services/tracker/access/ticket_issuer.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/net/transport/transport.h"
@@ -16,8 +17,8 @@ namespace shoal::tracker {
 // Thread safety: Try is safe. Results arrive on a thread of the probe's own.
 class PeerProbe {
  public:
-  // `transports`: as the peers' chunk servers expect them.
-  explicit PeerProbe(std::shared_ptr<const net::TransportFactory> transports);
+  // `transports`: as the peers' chunk servers expect them. `tickets`: for peers that demand one; must outlive this.
+  PeerProbe(std::shared_ptr<const net::TransportFactory> transports, const TicketIssuer* tickets);
   ~PeerProbe();  // Stop()
   PeerProbe(const PeerProbe&) = delete;
   PeerProbe& operator=(const PeerProbe&) = delete;

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/tracker/access/access_control.h"
+#include "services/tracker/access/ticket_issuer.h"
 #include "services/tracker/grpc/tracker_service.h"
 #include "services/tracker/http/tracker_pages.h"
 #include "services/tracker/limits/rate_limiter.h"
@@ -115,7 +116,8 @@ class PeriodicThread {
 
 class RunningTracker final : public Tracker {
  public:
-  RunningTracker(const Options& options, std::unique_ptr<AccessControl> access)
+  RunningTracker(const Options& options, std::unique_ptr<AccessControl> access,
+                 std::unique_ptr<TicketIssuer> tickets)
       : state_file_(options.state_file),
         version_(options.version),
         state_(StateOptions(options), options.clock),
@@ -123,6 +125,7 @@ class RunningTracker final : public Tracker {
         listener_metrics_(&metrics_, &state_, &limiter_),
         addresses_(OwnAddresses),
         access_(std::move(access)),
+        tickets_(std::move(tickets)),
         verifier_(
             VerifierOptions(options), state_.registry(),
             [this](const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
@@ -130,9 +133,10 @@ class RunningTracker final : public Tracker {
               probe_.Try(endpoint, peer, content, std::move(done));
             },
             LogUnreachable, options.clock),
-        probe_(options.tls == nullptr ? net::TcpTransports() : net::TlsTransports(options.tls)),
+        probe_(options.tls == nullptr ? net::TcpTransports() : net::TlsTransports(options.tls),
+               tickets_.get()),
         service_(TrackerService::Create(&state_, &addresses_, &verifier_, &listener_metrics_, &limiter_,
-                                        access_.get(), options.clock)),
+                                        access_.get(), tickets_.get(), options.clock)),
         clock_(options.clock) {
     metrics_.AddProcess(version_);
     SetReserved(options.reserved);
@@ -162,6 +166,7 @@ class RunningTracker final : public Tracker {
       token_refresh_ =
           std::make_unique<PeriodicThread>(kTokenRefreshInterval, [this] { LogTokens(access_->Refresh()); });
     }
+    if (tickets_->issues()) LogTicketKey("lookups bring tickets");
     grpc_->SetServing(true);
     ready_ = true;
     began_ = true;
@@ -183,6 +188,16 @@ class RunningTracker final : public Tracker {
 
   void ReloadTokens() override {
     if (access_->needs_tokens()) LogTokens(access_->Reload());
+  }
+
+  void ReloadTicketKey() override {
+    if (!tickets_->issues()) return;
+    const absl::Status read = tickets_->Reload();
+    if (!read.ok()) {
+      service::LogError("the key of tickets stays as it is", {{"why", std::string(read.message())}});
+    } else {
+      LogTicketKey("the key of tickets was read");
+    }
   }
 
   void Stop(absl::Duration grace) override {
@@ -242,6 +257,11 @@ class RunningTracker final : public Tracker {
     }
   }
 
+  // For the operators of peers that pin it (--ticket-issuer).
+  void LogTicketKey(absl::string_view what) {
+    service::LogInfo(what, {{"key", tickets_->public_key()->ToText()}});
+  }
+
   absl::Status OpenUdp(const Endpoint& listen, uint32_t sockets, bool bittorrent) {
     UdpListener::Options options;
     options.listen = listen;
@@ -276,6 +296,7 @@ class RunningTracker final : public Tracker {
   ListenerMetrics listener_metrics_;
   CurrentPeerAddresses addresses_;
   const std::unique_ptr<AccessControl> access_;
+  const std::unique_ptr<TicketIssuer> tickets_;
   AddressVerifier verifier_;
   PeerProbe probe_;  // ends before what it reports to
   const std::unique_ptr<TrackerService> service_;
@@ -299,7 +320,15 @@ absl::StatusOr<std::unique_ptr<Tracker>> Tracker::Start(const Options& options) 
   if (!options.tokens_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(access, AccessControl::Open(options.tokens_file));
   }
-  auto tracker = std::make_unique<RunningTracker>(options, std::move(access));
+  auto tickets = std::make_unique<TicketIssuer>();
+  if (!options.ticket_key_file.empty()) {
+    TicketIssuer::Options issuing;
+    issuing.key_file = options.ticket_key_file;
+    issuing.lifetime = options.ticket_lifetime;
+    issuing.clock = options.clock;
+    SHOAL_ASSIGN_OR_RETURN(tickets, TicketIssuer::Open(issuing));
+  }
+  auto tracker = std::make_unique<RunningTracker>(options, std::move(access), std::move(tickets));
   SHOAL_RETURN_IF_ERROR(tracker->Open(options));
   return tracker;
 }

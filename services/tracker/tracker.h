@@ -37,13 +37,18 @@ class Tracker {
     // The tokens of those who are admitted, see TokenTable; read again when it changes. Empty: everyone is
     // admitted.
     std::string tokens_file;
+    // A private key, as SigningKey::Write makes it: lookups over gRPC bring tickets, which are valid for
+    // `ticket_lifetime`. Empty: they bring none.
+    std::string ticket_key_file;
+    absl::Duration ticket_lifetime = absl::Minutes(10);
     bool open_bittorrent = false;  // BitTorrent clients, which have no tokens, are admitted beside tokens
     std::string version;           // for people
     uint32_t udp_sockets = 0;      // 0: one for each core that is usable, but at most 4
     const Clock* clock = &Clock::Real();
   };
 
-  // Errors: UNAVAILABLE with the address when one can't be bound; those of TokenTable::Read. Then nothing runs.
+  // Errors: UNAVAILABLE with the address when one can't be bound; those of TokenTable::Read and
+  // SigningKey::Read. Then nothing runs.
   static absl::StatusOr<std::unique_ptr<Tracker>> Start(const Options& options);
   virtual ~Tracker() = default;  // Stop with no grace
 
@@ -58,6 +63,8 @@ class Tracker {
 
   // Reads the tokens file again, even if it looks the same, and logs what came of it. No effect without one.
   virtual void ReloadTokens() = 0;
+  // The same for the key of tickets.
+  virtual void ReloadTicketKey() = 0;
 
   // Health becomes NOT_SERVING, watch streams end, and calls in flight have `grace` to finish. Then writes
   // the state file, if there is one. Idempotent; blocks until done.

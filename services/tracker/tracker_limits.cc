@@ -1,9 +1,6 @@
 #include "services/tracker/tracker_limits.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <variant>
@@ -11,8 +8,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "shoal/base/error_cause.h"
+#include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/text_lines.h"
 #include "shoal/base/units.h"
 
 namespace shoal::tracker {
@@ -133,43 +132,28 @@ std::string LimitText(absl::string_view name, const TrackerLimits& limits) {
 
 absl::StatusOr<TrackerLimits> ParseLimits(absl::string_view text, const TrackerLimits& flags) {
   TrackerLimits limits = flags;
-  int number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++number;
-    line = absl::StripAsciiWhitespace(line);
-    if (line.empty() || line[0] == '#') continue;
-    const auto fault = [&](absl::string_view why) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", why));
-    };
-    const size_t equals = line.find('=');
-    if (equals == absl::string_view::npos) return fault("is not of the form name=value");
-    const absl::string_view name = absl::StripAsciiWhitespace(line.substr(0, equals));
-    const absl::string_view value = absl::StripAsciiWhitespace(line.substr(equals + 1));
+  for (const TextLine& line : LinesOf(text, Comments::kOwnLines)) {
+    const size_t equals = line.text.find('=');
+    if (equals == absl::string_view::npos) return line.Fault("is not of the form name=value");
+    const absl::string_view name = absl::StripAsciiWhitespace(line.text.substr(0, equals));
+    const absl::string_view value = absl::StripAsciiWhitespace(line.text.substr(equals + 1));
     if (name == "log-level") {
       const auto level = service::ParseLogLevel(value);
-      if (!level.ok()) return fault(absl::StrCat("log-level: ", level.status().message()));
+      if (!level.ok()) return line.Fault(absl::StrCat("log-level: ", level.status().message()));
       limits.log_level = *level;
     } else if (const absl::Status set = SetLimit(name, value, &limits); !set.ok()) {
-      return fault(set.message());
+      return line.Fault(set.message());
     }
   }
   return limits;
 }
 
 absl::StatusOr<TrackerLimits> ReadLimitsFile(const std::string& path, const TrackerLimits& flags) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxFileBytes + 1, '\0');
-  if (!file.is_open() || !(file.read(text.data(), static_cast<std::streamsize>(text.size())) || file.eof())) {
-    return absl::NotFoundError(absl::StrCat(path, ": can't be read: ", std::strerror(errno)));
-  }
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxFileBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is larger than ", kMaxFileBytes, " bytes"));
-  }
-  auto limits = ParseLimits(text, flags);
-  if (limits.ok()) return limits;
-  return absl::Status(limits.status().code(), absl::StrCat(path, ": ", limits.status().message()));
+  const auto text = ReadFile(path, kMaxFileBytes);
+  if (!text.ok()) return Annotate(absl::StrCat(path, ": can't be read"), text.status());
+  auto limits = ParseLimits(*text, flags);
+  if (!limits.ok()) return Annotate(path, limits.status());
+  return limits;
 }
 
 }  // namespace shoal::tracker

@@ -57,8 +57,12 @@ const char* CauseName(ErrorCause cause) {
       return "tracker_unreachable";
     case ErrorCause::kTrackerRefused:
       return "tracker_refused";
+    case ErrorCause::kNotPermitted:
+      return "not_permitted";
     case ErrorCause::kNoPeer:
       return "no_peer";
+    case ErrorCause::kNoTicket:
+      return "no_ticket";
     case ErrorCause::kUntrusted:
       return "untrusted";
   }

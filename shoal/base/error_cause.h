@@ -28,8 +28,10 @@ enum class ErrorCause : uint8_t {
   kAmbiguousName,       // several contents have the name
   kTrackerUnreachable,  // no tracker answered
   kTrackerRefused,      // a tracker answered with an error
+  kNotPermitted,        // a tracker or peer does not admit this client: token, ticket, certificate
   kNoPeer,              // no peer brought what is missing in time
   kUntrusted,           // no publisher that the user trusts signed the content
+  kNoTicket,            // peers serve holders of tickets, and the trackers gave none that counts there
 };
 
 // Returns `status` with `cause`, which replaces an earlier one. No effect on OK.

@@ -22,6 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "shoal/base/text_lines.h"
 #include "shoal/service/log/log.h"
 
 namespace shoal::service {
@@ -294,16 +295,14 @@ class ConfigFile final : public CLI::Config {
     if (text.size() > kMaxBytes) throw Error(absl::StrCat(" is larger than ", kMaxBytes, " bytes"));
 
     std::vector<CLI::ConfigItem> settings;
-    int number = 0;
-    for (absl::string_view line : absl::StrSplit(text, '\n')) {
-      ++number;
-      line = absl::StripAsciiWhitespace(line);
-      if (line.empty() || line.front() == '#') continue;
-      const auto fault = [&](absl::string_view what) { return Error(absl::StrCat(":", number, ": ", what)); };
-      const size_t equals = line.find('=');
+    for (const TextLine& line : LinesOf(text, Comments::kOwnLines)) {
+      const auto fault = [&](absl::string_view what) {
+        return Error(absl::StrCat(":", line.number, ": ", what));
+      };
+      const size_t equals = line.text.find('=');
       if (equals == absl::string_view::npos) throw fault("a line needs to be NAME=VALUE, or to begin with #");
-      const std::string name(absl::StripAsciiWhitespace(line.substr(0, equals)));
-      const std::string value(absl::StripAsciiWhitespace(line.substr(equals + 1)));
+      const std::string name(absl::StripAsciiWhitespace(line.text.substr(0, equals)));
+      const std::string value(absl::StripAsciiWhitespace(line.text.substr(equals + 1)));
       const CLI::Option* option = app_.get_option_no_throw("--" + name);
       if (option == nullptr || option->get_envname().empty()) throw fault(DescribeUnknownName(name));
       const char* environment = std::getenv(option->get_envname().c_str());

@@ -126,6 +126,14 @@ void Connections::Take(net::EventLoop& loop, FileDescriptor socket) {
 }
 
 TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello) {
+  if (options_.check_ticket != nullptr) {
+    if (const absl::Status ticket = options_.check_ticket(hello); !ticket.ok()) {
+      Refuse refuse;
+      refuse.reason = Refuse::Reason::kNoTicket;
+      refuse.detail = std::string(ticket.message());
+      return refuse;
+    }
+  }
   {
     MutexLock lock(&mutex_);
     if (admitted_ >= options_.max_sessions && !EndAUselessOne()) return Busy();

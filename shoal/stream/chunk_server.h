@@ -37,6 +37,9 @@ class ChunkServer {
     // one that is useless for the longest. If there is none, the further one is refused. Both get kBusy and
     // `busy_retry`.
     uint32_t max_sessions = 256;
+    // A connection that does not pass is refused (kNoTicket), before it takes a place of max_sessions, and whether or
+    // not the content is served here. Null: everybody is served.
+    TicketCheck check_ticket;
     absl::Duration useless_after = absl::Seconds(1);
     // Chunks that are sent at a time, each to another peer; other peers wait for their turn
     // (shoal/stream/upload/upload_turns.h). A low number completes a chunk at its first peer sooner; a high

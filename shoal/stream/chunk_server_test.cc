@@ -80,9 +80,10 @@ class ChunkServerTest : public ::testing::Test {
     options_.listen = *Endpoint::Parse(listen);
     return ChunkServer::Start(options_, loops_, directory_);
   }
-  FrameConnection SayHello(const ChunkServer& server, ContentId id) {
+  FrameConnection SayHello(const ChunkServer& server, ContentId id, const std::string& ticket = "") {
     FrameConnection peer = FrameConnection::To(server.port());
     Hello hello;
+    hello.ticket = ticket;
     hello.content_id = id;
     hello.peer_id = RandomPeerId();
     EXPECT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
@@ -171,6 +172,32 @@ TEST_F(ChunkServerTest, ConnectionsBeyondTheBoundAreRefusedWithARetryTime) {
   EXPECT_EQ(refuse.retry_after, absl::Milliseconds(1234));
   EXPECT_TRUE(third.ReadToEnd());
   EXPECT_EQ((*server)->totals().refused, 1);
+}
+
+TEST_F(ChunkServerTest, WithoutAValidTicketNothingIsServed) {
+  options_.max_sessions = 1;
+  options_.check_ticket = [](const Hello& theirs) {
+    return theirs.ticket == "valid" ? absl::OkStatus() : absl::PermissionDeniedError("get a ticket");
+  };
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  FrameConnection holder = SayHello(**server, source_->manifest()->id(), "valid");
+  ASSERT_TRUE(holder.ReadFrame(FrameType::kHello).has_value());
+  // Strangers take no place, learn nothing about what is served, and what they request behind the hello has no effect.
+  for (const ContentId& content : {source_->manifest()->id(), ContentId()}) {
+    FrameConnection stranger = SayHello(**server, content, "forged");
+    ASSERT_TRUE(stranger.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+    ASSERT_TRUE(stranger.SendFrame(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode()));
+    const Refuse refuse = RefusalOn(stranger);
+    EXPECT_EQ(refuse.reason, Refuse::Reason::kNoTicket);
+    EXPECT_EQ(refuse.detail, "get a ticket");
+    EXPECT_TRUE(stranger.ReadToEnd());
+  }
+  EXPECT_EQ((*server)->totals().sent_bytes, 0u);
+  ASSERT_TRUE(holder.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(holder.ReadFrame(FrameType::kChunk).has_value());
+  FrameConnection without = SayHello(**server, source_->manifest()->id());
+  EXPECT_EQ(RefusalOn(without).reason, Refuse::Reason::kNoTicket);
 }
 
 TEST_F(ChunkServerTest, AUselessConnectionMakesRoom) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,12 +38,19 @@ struct SessionLimits {
   std::shared_ptr<net::RateLimit> write_limit;
 };
 
-// What this end states about itself in its Hello.
+// Decides by the ticket in a peer's Hello whether the peer may be served. Called on the session's loop, once per
+// session; must not block. The message of an error is sent to the peer, for its user.
+using TicketCheck = std::function<absl::Status(const Hello& theirs)>;
+
+// What this end states about itself in its Hello, and what it demands of the other end.
 struct SessionTerms {
   ContentId content_id;
   PeerId self;
   uint16_t listen_port = 0;
-  std::string ticket;
+  std::string ticket;  // as Hello::ticket
+  // Of a session that is dialled: when the peer does not pass, nothing is served to it, and what it serves is
+  // taken all the same. Null: it is served.
+  TicketCheck check_ticket = nullptr;
 };
 
 // Receives the events of a session, for the download behind it. All calls are made on the session's loop,

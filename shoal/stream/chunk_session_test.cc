@@ -100,10 +100,12 @@ class ChunkSessionTest : public ::testing::Test {
   }
 
   ChunkSession* Dial(uint16_t port, const ContentId& id, RecordingDelegate* delegate,
-                     std::shared_ptr<const ChunkSource> source = nullptr) {
+                     std::shared_ptr<const ChunkSource> source = nullptr,
+                     TicketCheck check_ticket = nullptr) {
     SessionTerms terms;
     terms.content_id = id;
     terms.self = RandomPeerId();
+    terms.check_ticket = std::move(check_ticket);
     OnLoop([&] {
       sessions_.push_back(ChunkSession::Dial(loop_, *net::TcpTransports(),
                                              {IpAddress::V4({127, 0, 0, 1}), port}, terms, limits_,
@@ -342,6 +344,44 @@ TEST_F(ChunkSessionTest, ASourceOfADiallingEndThatFailsIsReportedToItsDelegate) 
   const Record record = delegate.Wait([](const Record& r) { return !r.source_failures.empty(); });
   ASSERT_THAT(record.source_failures, SizeIs(1));
   EXPECT_THAT(std::string(record.source_failures[0].message()), HasSubstr("chunk 0"));
+}
+
+TEST_F(ChunkSessionTest, ADiallingEndServesOnlyAPeerThatPassesItsCheck) {
+  const auto check = [](const Hello& theirs) {
+    return theirs.ticket == "valid" ? absl::OkStatus() : absl::PermissionDeniedError("");
+  };
+  const auto own = FileChunkSource::Make(400'000, 128 * 1024);
+  const auto request = [](FrameConnection& peer, bool manifest) {
+    return manifest ? peer.SendFrame(FrameType::kManifestRequest, ManifestRequest{0, 1}.Encode())
+                    : peer.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode());
+  };
+  for (const bool manifest : {false, true}) {
+    for (const bool offers_later : {false, true}) {
+      for (const std::string ticket : {"valid", "", "forged"}) {
+        SCOPED_TRACE(ticket);
+        RawListener listener;
+        RecordingDelegate& delegate = NewDelegate();
+        ChunkSession* session =
+            Dial(listener.port(), own->manifest()->id(), &delegate, offers_later ? nullptr : own, check);
+        FrameConnection peer(listener.Accept());
+        ASSERT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+        Hello hello;
+        hello.content_id = own->manifest()->id();
+        hello.peer_id = RandomPeerId();
+        hello.ticket = ticket;
+        ASSERT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
+        delegate.Wait([](const Record& r) { return r.hello.has_value(); });
+        if (offers_later) OnLoop([&] { session->Offer(own); });
+        ASSERT_TRUE(request(peer, manifest));
+        if (ticket == "valid") {
+          EXPECT_TRUE(peer.ReadFrame(manifest ? FrameType::kManifest : FrameType::kChunk).has_value());
+        } else {
+          EXPECT_FALSE(delegate.WaitClosed().closed->ok());
+          EXPECT_EQ(session->SentBytes(), 0u);
+        }
+      }
+    }
+  }
 }
 
 TEST_F(ChunkSessionTest, ASmallChunkThatWasCutShortIsRefused) {

@@ -13,10 +13,6 @@ namespace {
 
 constexpr absl::Duration kRetryAfterExhaustion = absl::Seconds(1);
 
-absl::Status NoSource() {
-  return absl::InvalidArgumentError("requested chunks from an end that offers none");
-}
-
 }  // namespace
 
 SessionUploads::SessionUploads(uint32_t max_queued_chunks, uint64_t max_queued_bytes, Outbox* outbox,
@@ -25,8 +21,14 @@ SessionUploads::SessionUploads(uint32_t max_queued_chunks, uint64_t max_queued_b
 
 void SessionUploads::SetSource(std::shared_ptr<const ChunkSource> source,
                                std::function<void(const absl::Status& why)> on_source_failure) {
+  if (withheld_) return;
   source_ = std::move(source);
   on_source_failure_ = std::move(on_source_failure);
+}
+
+void SessionUploads::Withhold() {
+  withheld_ = true;
+  source_ = nullptr;
 }
 
 absl::Status SessionUploads::Begin(UploadService service, const Hello& theirs, Endpoint endpoint,
@@ -54,6 +56,11 @@ void SessionUploads::End() {
   if (fresh_ != nullptr) fresh_->Leave(fresh_peer_);
   if (gate_ != nullptr) gate_->Leave(uploader_);
   if (ledger_ != nullptr) ledger_->Close(account_);
+}
+
+absl::Status SessionUploads::NoSource() const {
+  return withheld_ ? absl::PermissionDeniedError("requested chunks without a ticket")
+                   : absl::InvalidArgumentError("requested chunks from an end that offers none");
 }
 
 absl::Status SessionUploads::Request(const stream::Request& request) {

@@ -66,6 +66,8 @@ class SessionUploads {
   // `on_source_failure` as in UploadService.
   void SetSource(std::shared_ptr<const ChunkSource> source,
                  std::function<void(const absl::Status& why)> on_source_failure);
+  // Serves nothing, whatever SetSource says before or after.
+  void Withhold();
   // Serves the peer that sent `theirs` from `endpoint`. `wake` is called, from any thread, when a turn may
   // have come. INVALID_ARGUMENT when the chunk set of the peer does not fit the content.
   absl::Status Begin(UploadService service, const Hello& theirs, Endpoint endpoint,
@@ -76,7 +78,8 @@ class SessionUploads {
   const std::shared_ptr<const ChunkSource>& source() const { return source_; }  // may be null
   bool serves_any() const { return fresh_ != nullptr; }
 
-  // Both: INVALID_ARGUMENT when there is no source, or a range reaches past the content.
+  // Both: INVALID_ARGUMENT when there is no source, or a range reaches past the content; PERMISSION_DENIED after
+  // Withhold.
   absl::Status Request(const stream::Request& request);
   absl::Status RequestAny(uint32_t chunks);
   void Cancel(const stream::Cancel& cancel);
@@ -104,6 +107,7 @@ class SessionUploads {
   const std::shared_ptr<UploadProgress>& progress() const { return progress_; }
 
  private:
+  absl::Status NoSource() const;
   std::optional<OpenChunk> OpenOne();
   void NoteRequests() { progress_->peer_waits.store(has_chunks(), std::memory_order_relaxed); }
   void Say(const stream::Refuse& refuse);
@@ -122,6 +126,7 @@ class SessionUploads {
   UploadQueue queue_;
   uint32_t credits_ = 0;  // chunks that the peer lets this end choose
   bool ended_ = false;
+  bool withheld_ = false;
   const std::shared_ptr<UploadProgress> progress_ = std::make_shared<UploadProgress>();
 };
 

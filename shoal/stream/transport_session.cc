@@ -166,6 +166,8 @@ TransportSession::Task TransportSession::HearHello() {
     if (!status.ok()) co_return status;
   } else if (theirs->content_id != terms_.content_id) {
     co_return absl::InvalidArgumentError("answered about another content");
+  } else if (terms_.check_ticket != nullptr && !terms_.check_ticket(*theirs).ok()) {
+    uploads_.Withhold();
   }
   reader_.SetManifestLength(theirs->manifest_bytes);
   if (SessionDelegate* delegate = reader_.delegate(); delegate != nullptr) delegate->OnReady(*theirs);

@@ -1,20 +1,27 @@
 #!/usr/bin/env python3
 """One seeder and N leechers with capped links: how far the last finisher is from what the links allow.
 
-    SHOAL_PROGRAMS=build/release/bin tests/bench/swarm_bench.py [--profiles equal4,equal16,fast8,late16] [--rounds 3]
+    SHOAL_PROGRAMS=build/release/bin tests/bench/swarm_bench.py [--profiles equal4,equal16,fast8,late16] [--rounds 3] [--tls]
 
 Needs root: every host is a network namespace of its own (capped_network.py). All leechers start together (but the late one),
 and serve until the last is done. The bound is the fluid one over nominal rates: the content must leave the seeder once,
 enter each leecher once, and all copies must leave some uplink. TCP and IP headers alone cost 1.044 of it.
+
+With --tls each round runs twice: as it is, and with mutual TLS on all connections.
 """
 
 import argparse
+import contextlib
+import os
 import statistics
+import subprocess
+import tempfile
 import time
+from unittest import mock
 
 import bench_place  # noqa: F401
 from capped_network import CappedNetwork
-from swarm import MEBIBYTE, Swarm, random_bytes, sha256
+from swarm import MEBIBYTE, Swarm, program, random_bytes, sha256
 
 DOWN_MBPS = 200
 
@@ -45,8 +52,23 @@ PROFILES = {
 }
 
 
-def one_round(profile, length, seed, chunk_size):
-    with CappedNetwork() as network, Swarm(host=network.add_host()) as swarm:
+@contextlib.contextmanager
+def mutual_tls(tracker):
+    """Programs that start in it speak TLS alone, with one certificate for all."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([program("shoal-leecher"), "certs", folder, "--quiet", f"--host={tracker.address}"], check=True)
+        files = {"SHOAL_TLS_CERT": "cert.pem", "SHOAL_TLS_KEY": "key.pem", "SHOAL_TLS_CA": "ca.pem"}
+        with mock.patch.dict(os.environ, {name: f"{folder}/{file}" for name, file in files.items()}, SHOAL_TLS_PLAIN_UDP="true"):
+            yield
+
+
+def one_round(profile, length, seed, chunk_size, tls):
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(CappedNetwork())
+        tracker = network.add_host()
+        if tls:
+            stack.enter_context(mutual_tls(tracker))
+        swarm = stack.enter_context(Swarm(host=tracker))
         seeder_host = network.add_host(profile.seeder_mbps, profile.down_mbps)
         hosts = [network.add_host(profile.leecher_mbps, profile.down_mbps) for _ in range(profile.leechers + profile.late)]
         shared = swarm.share("shared", {"content": random_bytes(length, seed)})
@@ -79,15 +101,22 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mebibytes", type=int, default=64)
     parser.add_argument("--chunk-size", default="", help="of the manifest; default: as the seeder chooses")
+    parser.add_argument("--tls", action="store_true", help="compare with mutual TLS")
     options = parser.parse_args()
 
-    print(f"{'':10} {'bound s':>8} {'last':>7} {'rounds':>22} {'mean':>7} {'seeder sent':>12}")
+    kinds = {"": False, " TLS": True} if options.tls else {"": False}
+    print(f"{'':14} {'bound s':>8} {'last':>7} {'rounds':>22} {'mean':>7} {'seeder sent':>12}")
     for name in options.profiles.split(","):
-        rounds = [one_round(PROFILES[name], options.mebibytes * MEBIBYTE, number, options.chunk_size)
-                  for number in range(options.rounds)]
-        last, mean, sent, bound = (statistics.median(column) for column in zip(*rounds))
-        each = " ".join(f"{ratio:.3f}" for ratio, *_ in rounds)
-        print(f"{name:10} {bound:8.2f} {last:7.3f} {each:>22} {mean:7.3f} {sent:12.3f}", flush=True)
+        rounds = {kind: [] for kind in kinds}
+        for number in range(options.rounds):
+            for kind, tls in kinds.items():
+                rounds[kind].append(one_round(PROFILES[name], options.mebibytes * MEBIBYTE, number, options.chunk_size, tls))
+        medians = {kind: [statistics.median(column) for column in zip(*taken)] for kind, taken in rounds.items()}
+        for kind, (last, mean, sent, bound) in medians.items():
+            each = " ".join(f"{ratio:.3f}" for ratio, *_ in rounds[kind])
+            print(f"{name + kind:14} {bound:8.2f} {last:7.3f} {each:>22} {mean:7.3f} {sent:12.3f}", flush=True)
+        if options.tls:
+            print(f"{name}: the last of a swarm with TLS takes {medians[' TLS'][0] / medians[''][0]:.3f} of its time without", flush=True)
 
 
 if __name__ == "__main__":

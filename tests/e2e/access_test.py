@@ -8,7 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from swarm import MEBIBYTE, PATIENCE, Swarm, program, random_bytes, sha256
+from swarm import MEBIBYTE, PATIENCE, Fetch, Swarm, program, random_bytes, sha256
+
+NOT_PERMITTED = 12
 
 
 class AccessTest(unittest.TestCase):
@@ -56,19 +58,61 @@ class AccessTest(unittest.TestCase):
 
         target = self.swarm.folder("refused")
         get = ["get", "--listen=none", "--seed=no", "--wait=0", "-o", str(target)]
-        self.assert_refused(self.run_leecher([*get, "model.bin"]), 1, "asks for a token", "--tracker-token-file")
-        self.assert_refused(self.run_leecher([*get, "model.bin"], self.publisher), 1, "lacks the right fetch")
-        self.assert_refused(self.run_leecher([*get, "other.bin"], self.fetcher), 1, "is for contents named model*")
-        self.assert_refused(self.run_leecher(["list"]), 1, "asks for a token")
+        self.assert_refused(self.run_leecher([*get, "model.bin"]), NOT_PERMITTED, "asks for a token", "--tracker-token-file")
+        self.assert_refused(self.run_leecher([*get, "model.bin"], self.publisher), NOT_PERMITTED, "lacks the right fetch")
+        self.assert_refused(self.run_leecher([*get, "other.bin"], self.fetcher), NOT_PERMITTED, "is for contents named model*")
+        self.assert_refused(self.run_leecher(["list"]), NOT_PERMITTED, "asks for a token")
         self.assert_refused(self.run_leecher(["list"], "--tracker-token-file=/nonexistent"), 3, "/nonexistent")
         datagrams = f"udp://127.0.0.1:{self.swarm.ports['udp']}"
-        self.assert_refused(self.run_leecher([*get, "model.bin"], self.fetcher, tracker=datagrams), 1,
+        self.assert_refused(self.run_leecher([*get, "model.bin"], self.fetcher, tracker=datagrams), NOT_PERMITTED,
                             f"grpc://127.0.0.1:{self.swarm.ports['grpc']}")
+
+    def test_every_command_says_that_it_is_not_permitted(self):
+        self.swarm.start_seeder(self.swarm.share("shared", {"model.bin": random_bytes(MEBIBYTE, 1)}), self.publisher)
+        target = self.swarm.folder("refused")
+        for command in (["list"], ["info", "model.bin"], ["save", "model.bin", "--wait=0", "-o", str(target / "model.shoal")],
+                        ["get", "model.bin", "--dry-run", "--wait=0"], ["get", "model.bin", "--wait=2s", "-o", str(target)]):
+            with self.subTest(command=command):
+                self.assert_refused(self.run_leecher(command), NOT_PERMITTED, "--tracker-token-file")
+                refused = self.run_leecher([*command, "--json"])
+                self.assertEqual(refused.returncode, NOT_PERMITTED, refused)
+                last = json.loads(refused.stdout.splitlines()[-1])
+                error = last.get("error", last)
+                self.assertEqual(error["cause"], "not_permitted", last)
+        self.assertEqual(list(target.iterdir()), [])
+
+    def test_a_tracker_that_refuses_does_not_end_what_others_admit(self):
+        with Swarm() as open_swarm:
+            shared = open_swarm.share("shared", {"model.bin": random_bytes(MEBIBYTE, 1)})
+            open_swarm.start_seeder(shared)
+            both = f"{self.swarm.tracker_url},{open_swarm.tracker_url}"
+            fetch = self.swarm.keep(Fetch("model.bin", f"--tracker={both}", "--listen=none", "-o", str(self.swarm.folder("copy"))))
+            self.assertTrue(fetch.finish()["ok"])
+            told = [event for event in fetch.events("tracker") if event["state"] == "refusing"]
+            self.assertIn("asks for a token", told[0]["why"])
+            listed = self.run_leecher(["list"], tracker=both)
+            self.assertEqual(listed.returncode, 0, listed)
+            self.assertIn("model.bin", listed.stdout)
+            self.assertIn("refuses: this tracker asks for a token", listed.stderr)
+            self.assert_refused(self.run_leecher(["get", "nothing", "--wait=0"], tracker=both), 3, "no tracker knows", "asks for a token")
+
+    def test_a_token_that_is_withdrawn_during_a_wait_is_the_reason_to_wait(self):
+        shared = self.swarm.share("shared", {"model.bin": random_bytes(4 * MEBIBYTE, 1)})
+        seeder = self.swarm.start_seeder(shared, self.publisher, "--limit-up=256KiB")
+        fetch = self.swarm.fetch("model.bin", "copy", self.fetcher, "--wait=forever")
+        fetch.expect(r'"event": ?"progress"')
+        self.admit(self.lines[:1])
+        self.swarm.tracker.expect(r"new tokens.*\btokens=1\b")
+        seeder.stop()
+        fetch.expect(r'"event": ?"waiting".*refuses to answer: .*does not know the token')
+        self.admit(self.lines)
+        self.swarm.start_seeder(shared, self.publisher)
+        self.assertTrue(fetch.finish()["ok"])
 
     def test_a_token_may_come_and_go_while_the_tracker_runs(self):
         self.admit(self.lines[:1])
         self.swarm.tracker.expect(r"new tokens.*\btokens=1\b")
-        self.assert_refused(self.run_leecher(["list"], self.fetcher), 1, "does not know the token")
+        self.assert_refused(self.run_leecher(["list"], self.fetcher), NOT_PERMITTED, "does not know the token")
         (self.folder / "tokens").write_text("nonsense\n")
         self.swarm.tracker.expect("the tokens stay as they are.*line 1")
         self.admit(self.lines)

@@ -50,6 +50,11 @@ class AgentTest(unittest.TestCase):
             self.await_state(agent, "model.bin", "COMPLETE")
             self.assertTrue(json.loads(says("status", "1", "--json"))["downloads"][0]["pinned"])
             self.assertIn("down 1.00 MiB/s, up none", says("limit", "--down=1MiB"))
+            self.assertIn("model.bin: down none", says("limit", "model.bin"))
+            self.assertIn("model.bin: down 2.00 MiB/s", says("limit", "model.bin", "--down=2MiB"))
+            limited = json.loads(says("limit", "1", "--down=none", "--json"))["downloads"][0]
+            self.assertNotEqual(limited.get("receiveLimitBytesPerSecond"), str(2 << 20))
+            self.assertIn("no limit of its own for sending", says("limit", "model.bin", "--up=1MiB", code=2))
             self.assertIn("no download 'nothing'", says("pause", "nothing", code=3))
             self.assertIn("removed, with its files", says("remove", "model.bin", "--with-data"))
             agent.daemon.expect("removed model.bin with its data")

@@ -2,25 +2,12 @@
 """Peers that mean no good to a real seeder: what they do, and that an honest fetch goes on."""
 
 import contextlib
-import os
 import socket
-import struct
 import threading
 import unittest
-import zlib
 
+from chunk_stream import PING, frame, hello
 from swarm import MEBIBYTE, Swarm, random_bytes, sha256
-
-HELLO, PING = 1, 9
-
-
-def frame(kind, body=b""):
-    """docs/wire_format.md, "Chunk stream"."""
-    return struct.pack(">BBHIII", kind, 0, 0, len(body), 0, zlib.crc32(body)) + body
-
-
-def hello(content):
-    return frame(HELLO, b"\x08\x01\x10\x01\x1a\x20" + bytes.fromhex(content) + b"\x22\x10" + os.urandom(16))
 
 
 class Crowd(contextlib.AbstractContextManager):

@@ -112,7 +112,8 @@ class PageTest(unittest.TestCase):
             "data-set/notes.txt": b"What this is.\n", "nightly-1.bin": random_bytes(MEBIBYTE, 6), "poster.png": random_bytes(90_000, 7),
         }
         cls.shared = cls.swarm.share("shared", cls.contents)
-        cls.seeder = cls.swarm.start_seeder(cls.shared, "--settle=100ms")
+        private, cls.publisher = cls.swarm.make_key("publisher")
+        cls.seeder = cls.swarm.start_seeder(cls.shared, "--settle=100ms", f"--sign-key={private}")
         cls.window = cls.enterClassContext(Browser())
 
     @classmethod
@@ -201,6 +202,20 @@ class PageTest(unittest.TestCase):
         self.assert_same("data-set/train/a.bin")
         self.assertFalse((self.agent.output / "data-set/train/b.bin").exists())
 
+    def test_who_signed_is_shown(self):
+        self.go("Offered")
+        short = f"{self.publisher.removeprefix('ed25519:')[:8]}…"
+        self.window.expect(f"signed by {short}")
+        self.assertNotIn("trusted key", self.window.text())
+        followed = self.agent.command("follow", "nothing*", f"--trust={self.publisher}")
+        self.assertEqual(followed.returncode, 0, followed.stderr)
+        self.window.click("button", "Refresh")
+        self.window.expect(f"trusted key {short}")
+        self.add("beta.bin")
+        self.window.click(".downloads .rows a", "beta.bin")
+        self.window.expect("Signed by (trusted)")
+        self.window.expect(self.publisher)
+
     def test_names_are_suggested(self):
         self.window.click("#add")
         self.window.type("dialog [role=combobox]", "bet")
@@ -223,6 +238,25 @@ class PageTest(unittest.TestCase):
         self.limit("")
         self.expect_state("alpha.bin", "Complete")
         self.assert_same("alpha.bin")
+
+    def test_a_download_has_a_limit_of_its_own(self):
+        self.limit(SLOW)
+        self.add("alpha.bin")
+        self.choose("alpha.bin", "Limit")
+        self.window.type("dialog input", "fast")
+        self.window.click("dialog button", "Apply")
+        self.window.expect("is no rate")
+        self.window.type("dialog input", "77 KiB")
+        self.finish_dialog("Apply")
+        self.window.click(".downloads .rows a", "alpha.bin")
+        self.window.one(".facts", "77.0 KiB/s")
+        self.window.click('[aria-label="More actions"]')
+        self.window.click("[role=menuitem]", "Limit")
+        self.window.type("dialog input", "")
+        self.finish_dialog("Apply")
+        self.window.wait(lambda: "77.0 KiB/s" not in self.window.text(), "the limit is gone")
+        self.limit("")
+        self.expect_state("alpha.bin", "Complete")
 
     def test_several_at_once_and_remove_asks(self):
         self.limit(SLOW)

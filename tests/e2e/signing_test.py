@@ -14,21 +14,13 @@ from swarm import MEBIBYTE, Daemon, Fetch, Swarm, program, random_bytes
 UNTRUSTED = 11
 
 
-def make_key(swarm, name):
-    """Returns the path of a new private key, and the text of its public key."""
-    path = swarm.root / f"{name}.pem"
-    made = swarm.leecher("key", path)
-    assert made.returncode == 0, made.stderr
-    return path, made.stdout.strip()
-
-
 class TrustTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.swarm = Swarm()
         cls.addClassCleanup(cls.swarm.__exit__)
-        cls.private, cls.public = make_key(cls.swarm, "publisher")
-        cls.other_private, cls.other_public = make_key(cls.swarm, "other")
+        cls.private, cls.public = cls.swarm.make_key("publisher")
+        cls.other_private, cls.other_public = cls.swarm.make_key("other")
         cls.content = random_bytes(2 * MEBIBYTE, 1)
         cls.swarm.start_seeder(cls.swarm.share("shared", {"model.bin": cls.content, "both": cls.content[:100_000]}),
                                f"--sign-key={cls.private}")
@@ -112,6 +104,22 @@ class TrustTest(unittest.TestCase):
             self.check(self.get(path, *trust, to="by_changed_file"), UNTRUSTED, "somebody changed the file")
         self.check_untouched("by_changed_file")
 
+    def test_a_saved_shoal_file_keeps_the_signature(self):
+        path = self.swarm.root / "saved.shoal"
+        saved = self.swarm.leecher("save", "model.bin", "-o", path, f"--tracker={self.swarm.tracker_url}", "--json")
+        self.check(saved, 0)
+        self.assertEqual([signer["key"] for signer in json.loads(saved.stdout)["signers"]], [self.public])
+        self.check(self.get(path, f"--trust={self.public}", to="by_saved_file"), 0)
+        self.assertEqual((self.swarm.folder("by_saved_file") / "model.bin").read_bytes(), self.content)
+        # What nobody signed, and what others signed.
+        plain = self.swarm.root / "saved_plain.shoal"
+        self.check(self.swarm.leecher("save", "plain.bin", "-o", plain, f"--tracker={self.swarm.tracker_url}"), 0)
+        self.assertEqual(plain.read_bytes()[:8], b"SHOALFL\x01")
+        other = self.swarm.root / "saved_other.shoal"
+        self.check(self.swarm.leecher("save", "forged.bin", "-o", other, "--wait=0", f"--trust={self.public}",
+                                      f"--tracker={self.swarm.tracker_url}"), UNTRUSTED)
+        self.assertFalse(other.exists())
+
     def test_an_unsigned_shoal_file_is_as_it_was(self):
         path = self.swarm.root / "plain.shoal"
         self.check(self.swarm.leecher("make", self.swarm.root / "plain" / "plain.bin", "-o", path), 0)
@@ -132,6 +140,34 @@ class TrustTest(unittest.TestCase):
         self.assertEqual(rules, {"model*": None, "forged*": [self.other_public]})
 
 
+class PassedOnTest(unittest.TestCase):
+    def test_re_seeders_keep_the_signature_when_tracker_and_publisher_are_gone(self):
+        with Swarm() as swarm:
+            private, public = swarm.make_key("publisher")
+            folder = swarm.share("shared", {"model.bin": random_bytes(MEBIBYTE, 3), "tool.bin": random_bytes(MEBIBYTE, 4)})
+            seeder = swarm.start_seeder(folder, f"--sign-key={private}")
+            # Neither of the two asks for a signature.
+            leecher = swarm.keep(Fetch("model.bin", f"--tracker={swarm.tracker_url}", "--seed=forever", "--listen=127.0.0.1:0",
+                                       "--advertise=127.0.0.1", "-o", str(swarm.folder("out"))))
+            leecher.expect(r'"event": ?"serving"')
+            agent = Agent(swarm, "agent", "--follow=tool*")
+            agent.daemon.expect(r"complete.*tool\.bin")
+            seeder.stop()
+            swarm.tracker.stop()
+            agent.kill()
+            swarm.start_tracker()
+            agent.start()
+
+            def signers():
+                listed = swarm.leecher("list", "--json", f"--tracker={swarm.tracker_url}")
+                contents = [json.loads(line) for line in listed.stdout.splitlines()]
+                return {content["name"]: [signer["key"] for signer in content["signers"]] for content in contents}
+
+            for name in ("model.bin", "tool.bin"):
+                swarm.await_listed(name)
+            self.assertEqual(signers(), {"model.bin": [public], "tool.bin": [public]})
+
+
 class ReserveTest(unittest.TestCase):
     def test_a_reserved_name_needs_its_key(self):
         with Swarm() as swarm:
@@ -143,8 +179,8 @@ class ReserveTest(unittest.TestCase):
             self.publish(swarm, reserved)
 
     def publish(self, swarm, reserved):
-        private, public = make_key(swarm, "publisher")
-        other, _ = make_key(swarm, "other")
+        private, public = swarm.make_key("publisher")
+        other, _ = swarm.make_key("other")
         reserved.write_text(f"# names\nmodel* {public}\n", encoding="utf-8")
         content = swarm.share("shared", {"model.bin": b"x" * 100_000}) / "model.bin"
         swarm.tracker.process.send_signal(signal.SIGHUP)

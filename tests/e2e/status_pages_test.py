@@ -49,7 +49,8 @@ class StatusPagesTest(unittest.TestCase):
         })
         (cls.shared / "models" / "latest").symlink_to("/etc/hostname")
         (cls.shared / "no-content").symlink_to("alpha.bin")
-        cls.seeder = cls.swarm.start_seeder(cls.shared, "--settle=100ms", "--http=127.0.0.1:0", "--site=rack-1")
+        private, cls.publisher = cls.swarm.make_key("publisher")
+        cls.seeder = cls.swarm.start_seeder(cls.shared, "--settle=100ms", "--http=127.0.0.1:0", "--site=rack-1", f"--sign-key={private}")
         cls.seeder_port = int(cls.seeder.expect(r"seeder listens.*\bhttp_port=(\d+)").group(1))
         # It is there for the whole test.
         cls.fetch = cls.swarm.fetch("alpha.bin", "slow", "--limit-down=200KiB", "--site=rack-2")
@@ -114,6 +115,16 @@ class StatusPagesTest(unittest.TestCase):
         self.window.type("input[type=search]", "nothing has this")
         self.window.expect("Nothing has this name")
         self.assertEqual(self.window.run("return document.querySelectorAll('img[src=x], main b').length"), 0)
+
+    def test_who_signed_is_shown(self):
+        self.window.open(self.tracker)
+        self.window.expect(f"signed by {self.publisher.removeprefix('ed25519:')[:8]}…")
+        self.window.type("input[type=search]", "alpha")
+        self.expect_rows("contents", 1)
+        self.window.click(".contents a", "alpha.bin")
+        self.window.expect(self.publisher)
+        self.window.open(self.seeders_page)
+        self.window.expect(f"signed by {self.publisher}")
 
     def test_one_swarm_has_its_peers_rates_and_chunks(self):
         self.window.open(self.tracker)

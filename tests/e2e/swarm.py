@@ -232,7 +232,7 @@ class Swarm:
             "shoal-tracker", f"--lease={self.LEASE}", *(f"--{protocol}={self.host.address}:{port}" for protocol, port in self.ports.items()),
             *(flag.format(root=self.root) for flag in self.tracker_flags), host=self.host, environment=self.tracker_environment))
         for protocol in self.ports:
-            self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}://\S*:(\d+)").group(1))
+            self.ports[protocol] = int(self.tracker.expect(rf"listening on {protocol}s?://\S*:(\d+)").group(1))
 
     def launch_seeder(self, folder, *flags, host=LOOPBACK, state=None, environment=None):
         """`state`: the name of the folder of its hashes, if not a new one."""
@@ -260,6 +260,13 @@ class Swarm:
         """Runs a command of the leecher to its end."""
         return subprocess.run([program("shoal-leecher"), *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", timeout=PATIENCE, **options)
+
+    def make_key(self, name):
+        """Returns the path of a new private key, and the text of its public key."""
+        path = self.root / f"{name}.pem"
+        made = self.leecher("key", path)
+        assert made.returncode == 0, made.stderr
+        return path, made.stdout.strip()
 
     def fetch(self, name, output, *flags, seed="no", host=LOOPBACK, environment=None):
         """Starts fetching `name` into the folder `output`."""

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/tracker/tracker.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/manual_clock.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -40,9 +41,11 @@ class TrackerOverTlsTest : public ::testing::Test {
   static absl::Status List(tracking::TrackerClient& client) {
     return client.ListContents({}, kPatience).status();
   }
-  std::string RefusalOf(std::shared_ptr<net::TlsContext> tls, const std::string& host = "127.0.0.1") const {
+  std::string RefusalOf(std::shared_ptr<net::TlsContext> tls, const std::string& host = "127.0.0.1",
+                        ErrorCause cause = ErrorCause::kNotPermitted) const {
     const absl::Status refused = List(*Client(std::move(tls), host));
     EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+    EXPECT_EQ(CauseOf(refused), cause) << refused;
     return std::string(refused.message());
   }
 
@@ -65,7 +68,8 @@ TEST_F(TrackerOverTlsTest, AnswersClientsWithACertificate) {
 
 TEST_F(TrackerOverTlsTest, TellsOthersWhatIsMissing) {
   Start(certificates_.Context());
-  EXPECT_THAT(RefusalOf(nullptr), HasSubstr("if it speaks TLS: give --tls-ca"));
+  EXPECT_THAT(RefusalOf(nullptr, "127.0.0.1", ErrorCause::kTrackerUnreachable),
+              HasSubstr("if it speaks TLS: give --tls-ca"));
   EXPECT_THAT(RefusalOf(others_.Context()), HasSubstr("is its certificate from a CA in --tls-ca"));
   const net::TlsFiles mine = certificates_.files();
   EXPECT_THAT(RefusalOf(TestCertificates::Context({"", "", mine.authorities})),
@@ -82,7 +86,8 @@ TEST_F(TrackerOverTlsTest, TheCertificateNamesTheHost) {
 
 TEST_F(TrackerOverTlsTest, ATrackerWithoutTlsIsNamed) {
   Start(nullptr);
-  EXPECT_THAT(RefusalOf(certificates_.Context()), HasSubstr("it speaks no TLS"));
+  EXPECT_THAT(RefusalOf(certificates_.Context(), "127.0.0.1", ErrorCause::kTrackerUnreachable),
+              HasSubstr("it speaks no TLS"));
 }
 
 TEST_F(TrackerOverTlsTest, WithoutAuthoritiesClientsNeedNoCertificate) {

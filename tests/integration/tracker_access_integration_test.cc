@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,13 +22,20 @@
 #include "services/tracker/tracker.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/content/manifest/checksum.h"
+#include "shoal/content/manifest/peer_identity.h"
+#include "shoal/content/manifest/signing_key.h"
+#include "shoal/net/event_loop.h"
 #include "shoal/net/sockaddr.h"
 #include "shoal/service/grpc/health_endpoint.h"
+#include "shoal/stream/chunk_server.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_token.h"
 #include "shoal/tracking/messages/datagram.h"
 #include "shoal/tracking/messages/proto_conversion.h"
+#include "shoal/tracking/tickets/ticket_verifier.h"
+#include "tests/support/file_chunk_source.h"
+#include "tests/support/frame_connection.h"
 #include "tests/support/loopback_client.h"
 #include "tests/support/temporary_folder.h"
 
@@ -77,6 +85,15 @@ std::string Line(const std::string& token, const std::string& rest) {
   return absl::StrCat(absl::BytesToHexString(std::string(digest.begin(), digest.end())), " ", rest, "\n");
 }
 
+// Has the same bytes under every id.
+class AnyContent final : public ContentDirectory {
+ public:
+  std::shared_ptr<const ChunkSource> Find(const ContentId&) const override { return source_; }
+
+ private:
+  const std::shared_ptr<const ChunkSource> source_ = FileChunkSource::Make(1000, 16384);
+};
+
 class TrackerAccessTest : public ::testing::Test {
  protected:
   using Stub = v1::TrackerService::Stub;
@@ -88,6 +105,11 @@ class TrackerAccessTest : public ::testing::Test {
     }
     tokens += Line(TokenOf("models"), "publish,fetch,list models-*");
     folder_.Write("tokens", tokens);
+    const SigningKey key = SigningKey::Generate();
+    ASSERT_TRUE(key.Write(folder_.Path("ticket.pem")).ok());
+    tracking::TicketVerifier::Options believed;
+    ASSERT_TRUE(believed.issuers.Add(key.public_key()).ok());
+    verifier_ = std::make_unique<tracking::TicketVerifier>(std::move(believed));
     tracker_ = Start(/*open_bittorrent=*/false);
     stub_ = v1::TrackerService::NewStub(
         grpc::CreateChannel(Address(*tracker_), grpc::InsecureChannelCredentials()));
@@ -104,6 +126,7 @@ class TrackerAccessTest : public ::testing::Test {
     options.trusts_addresses = true;  // those of the samples lead nowhere
     options.tokens_file = folder_.Path("tokens");
     options.open_bittorrent = open_bittorrent;
+    options.ticket_key_file = folder_.Path("ticket.pem");
     auto tracker = Tracker::Start(options);
     EXPECT_TRUE(tracker.ok()) << tracker.status();
     return *std::move(tracker);
@@ -195,6 +218,41 @@ class TrackerAccessTest : public ::testing::Test {
     return status == 401 ? Outcome::kNoToken : status == 403 ? Outcome::kDenied : Outcome::kAdmitted;
   }
 
+  // A lookup of content 1 that wants a ticket for `self`.
+  static tracking::LookupRequest TicketedLookup(const PeerIdentity& self) {
+    return {TestContentId(1), std::nullopt, 1, "", self.secret()};
+  }
+
+  // Fetches from a peer that demands tickets, with the one that a lookup brings, if any.
+  Outcome FetchFromAPeer(const std::string& token) {
+    net::EventLoopGroup loops("peer", 1);
+    stream::ChunkServer::Options options;
+    options.listen = {IpAddress::V4({127, 0, 0, 1}), 0};
+    options.self = RandomPeerId();
+    options.check_ticket = [this](const stream::Hello& theirs) {
+      return verifier_->Check(AsBytes(theirs.ticket), theirs.content_id, theirs.peer_id);
+    };
+    const auto server = stream::ChunkServer::Start(options, loops, std::make_shared<AnyContent>());
+    EXPECT_TRUE(server.ok()) << server.status();
+    const PeerIdentity self = PeerIdentity::Random();
+    v1::LookupResponse found;
+    (void)Call(&Stub::Lookup, token, TicketedLookup(self), &found);
+    FrameConnection connection = FrameConnection::To((*server)->port());
+    stream::Hello hello;
+    hello.content_id = TestContentId(1);
+    hello.peer_id = self.id();
+    hello.ticket = found.ticket();
+    EXPECT_TRUE(connection.SendFrame(stream::FrameType::kHello, hello.Encode()));
+    const auto answer = connection.ReadFrame();
+    connection.Close();
+    (*server)->Stop();
+    if (!answer.has_value()) return Outcome::kSilence;
+    if (answer->header.type == stream::FrameType::kHello) return Outcome::kAdmitted;
+    const auto refuse = stream::Refuse::Decode(AsBytes(answer->body));
+    EXPECT_TRUE(refuse.ok() && refuse->reason == stream::Refuse::Reason::kNoTicket) << refuse.status();
+    return Outcome::kDenied;
+  }
+
   struct Row {
     std::string listener;
     std::string action;
@@ -205,6 +263,7 @@ class TrackerAccessTest : public ::testing::Test {
   std::vector<Row> Rows();
 
   TemporaryFolder folder_;
+  std::unique_ptr<tracking::TicketVerifier> verifier_;  // of the tracker's tickets
   std::unique_ptr<Tracker> tracker_;
   std::unique_ptr<Tracker> open_bittorrent_;
   std::unique_ptr<Stub> stub_;
@@ -219,6 +278,7 @@ std::vector<TrackerAccessTest::Row> TrackerAccessTest::Rows() {
   const Outcomes publishers = {kNone, kYes, kNo, kNo, kYes};
   const Outcomes serving = {kNone, kYes, kYes, kNo, kYes};
   const Outcomes fetchers = {kNone, kNo, kYes, kNo, kYes};
+  const Outcomes ticketed = {kNo, kNo, kYes, kNo, kYes};
   const Outcomes listers = {kNone, kNo, kNo, kYes, kYes};
   const Outcomes administrators = {kNone, kNo, kNo, kNo, kYes};
   const Outcomes everyone(kCallers.size(), kYes);
@@ -288,6 +348,8 @@ std::vector<TrackerAccessTest::Row> TrackerAccessTest::Rows() {
        [=, this](const std::string&) { return ConnectAsBitTorrent(*tracker_); }},
       {"BEP 15", "the same with `--open-bittorrent`", everyone,
        [=, this](const std::string&) { return ConnectAsBitTorrent(*open_bittorrent_); }},
+      {"chunk stream", "a peer with `--require-ticket`", ticketed,
+       [=, this](const std::string& token) { return FetchFromAPeer(token); }},
       {"HTTP", "`/`", everyone, [=, this](const std::string& token) { return Page(token, "/"); }},
       {"HTTP", "files of the page", everyone,
        [=, this](const std::string& token) { return Page(token, "/parts/style.css"); }},
@@ -347,6 +409,63 @@ TEST_F(TrackerAccessTest, ErrorsSayWhatToDo) {
   EXPECT_THAT(Http("", "/metrics"), HasSubstr("WWW-Authenticate: Bearer"));
 }
 
+TEST_F(TrackerAccessTest, ATicketIsForThePeerWhoseSecretCameWithTheLookup) {
+  const PeerIdentity self = PeerIdentity::Random();
+  v1::LookupResponse found;
+  ASSERT_TRUE(Call(&Stub::Lookup, TokenOf("fetch"), TicketedLookup(self), &found).ok());
+  EXPECT_EQ(verifier_->Check(AsBytes(found.ticket()), TestContentId(1), self.id()), absl::OkStatus());
+  EXPECT_FALSE(verifier_->Check(AsBytes(found.ticket()), TestContentId(1), RandomPeerId()).ok());
+  v1::LookupResponse again;
+  ASSERT_TRUE(Call(&Stub::Lookup, TokenOf("fetch"), TicketedLookup(self), &again).ok());
+  EXPECT_EQ(again.ticket(), found.ticket()) << "is not signed anew";
+  // A peer id is no proof, and a lookup without one is answered all the same.
+  v1::LookupResponse unproven;
+  ASSERT_TRUE(Call(&Stub::Lookup, TokenOf("fetch"), tracking::LookupRequest{TestContentId(1), self.id(), 1},
+                   &unproven)
+                  .ok());
+  EXPECT_EQ(unproven.contents_size(), 1);
+  EXPECT_EQ(unproven.ticket(), "");
+}
+
+TEST_F(TrackerAccessTest, LookupManyBringsATicketForEachContentThatTheTokenIsFor) {
+  const PeerIdentity self = PeerIdentity::Random();
+  v1::RegisterResponse registered;
+  ASSERT_TRUE(
+      Call(&Stub::Register, TokenOf("admin"), TestSeeder(20, TestContent(21, "models-7b")), &registered)
+          .ok());
+  v1::LookupManyResponse found;
+  ASSERT_TRUE(
+      Call(&Stub::LookupMany, TokenOf("models"),
+           tracking::LookupManyRequest{
+               {TestContentId(1), TestContentId(21), TestContentId(99)}, std::nullopt, 1, "", self.secret()},
+           &found)
+          .ok());
+  EXPECT_EQ(found.results(0).ticket(), "");
+  EXPECT_EQ(verifier_->Check(AsBytes(found.results(1).ticket()), TestContentId(21), self.id()),
+            absl::OkStatus());
+  EXPECT_EQ(found.results(2).ticket(), "");
+}
+
+TEST_F(TrackerAccessTest, RegistrationsAndHeartbeatsNameTheKeyOfTickets) {
+  const std::string key = SigningKey::Read(folder_.Path("ticket.pem"))->public_key().ToString();
+  v1::RegisterResponse registered;
+  ASSERT_TRUE(Call(&Stub::Register, TokenOf("admin"), TestSeeder(1, TestContent(1)), &registered).ok());
+  EXPECT_EQ(registered.ticket_issuer(), key);
+  v1::RegisterManyResponse many;
+  ASSERT_TRUE(Call(&Stub::RegisterMany, TokenOf("admin"), tracking::RegisterManyRequest(), &many).ok());
+  EXPECT_EQ(many.ticket_issuer(), key);
+  v1::HeartbeatResponse beaten;
+  ASSERT_TRUE(Call(&Stub::Heartbeat, TokenOf("admin"), TestHeartbeat(1, {}), &beaten).ok());
+  EXPECT_EQ(beaten.ticket_issuer(), key);
+  // Without TLS anybody could have said so.
+  const auto verifier = std::make_shared<tracking::TicketVerifier>(tracking::TicketVerifier::Options());
+  const tracking::TrackerUrl url{tracking::TrackerUrl::Protocol::kGrpc, {"127.0.0.1", tracker_->grpc_port()}};
+  const auto client = tracking::MakeTrackerClient(url, {nullptr, TokenOf("admin"), verifier});
+  ASSERT_TRUE(client->Register(TestSeeder(1, TestContent(1)), kPatience).ok());
+  const absl::Status unknown = verifier->Check(AsBytes(std::string(168, 'x')), ContentId(), PeerId());
+  EXPECT_TRUE(absl::IsUnavailable(unknown)) << unknown;
+}
+
 TEST_F(TrackerAccessTest, ATokenForNamesIsForNoOthers) {
   const std::string models = TokenOf("models");
   const auto seeder = [](uint32_t number, const std::string& name) {
@@ -387,7 +506,7 @@ TEST_F(TrackerAccessTest, AClientGivesItsTokenToItsOwnTrackersOnly) {
   EXPECT_TRUE(listing({url}).ok()) << listing({url});
   const absl::Status foreign = listing({});
   EXPECT_EQ(foreign.code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_EQ(CauseOf(foreign), ErrorCause::kTrackerRefused);
+  EXPECT_EQ(CauseOf(foreign), ErrorCause::kNotPermitted);
   for (const char* text : {"", "# nothing\n", "short\n", "with spaces in the token\n"}) {
     folder_.Write("token", text);
     const absl::Status unusable = tracking::TrackerClientsWithToken(file, {url}).status();

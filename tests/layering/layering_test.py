@@ -33,12 +33,18 @@ ARROWS = {
     "shoal/stream": [
         "shoal/base", "shoal/content/manifest", "shoal/content/publish", "shoal/net/*", "shoal/stream/wire", "shoal/stream/upload",
     ],
+    "shoal/tracking/tickets": ["shoal/base", "shoal/content/manifest"],
     "shoal/tracking/messages": ["shoal/base", "shoal/content/manifest", "protos"],
-    "shoal/tracking/client": ["shoal/base", "shoal/content/manifest", "shoal/net", "shoal/net/tls", "shoal/tracking/messages", "protos"],
+    "shoal/tracking/client": [
+        "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/net/tls", "shoal/tracking/messages", "shoal/tracking/tickets", "protos",
+    ],
     "shoal/tracking/announce": [
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "shoal/tracking/client",
     ],
-    "shoal/service": ["shoal/base", "shoal/net", "shoal/net/tls", "shoal/service/http", "shoal/service/log", "shoal/service/metrics"],
+    "shoal/service": [
+        "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/net/tls", "shoal/service/http", "shoal/service/log",
+        "shoal/service/metrics",
+    ],
     "shoal/service/log": ["shoal/base"],
     "shoal/service/metrics": ["shoal/base"],
     "shoal/service/http": ["shoal/base", "shoal/net", "shoal/net/tls", "shoal/service/grpc", "protos"],
@@ -53,7 +59,7 @@ ARROWS = {
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables",
         "services/tracker/limits",
     ],
-    "services/tracker/access": ["shoal/base", "shoal/content/manifest"],
+    "services/tracker/access": ["shoal/base", "shoal/content/manifest", "shoal/tracking/tickets"],
     "services/tracker/state": [
         "shoal/base", "shoal/content/manifest", "shoal/net", "shoal/tracking/messages", "services/tracker/tables", "services/tracker/limits",
         "services/tracker/registry", "services/tracker/bittorrent",
@@ -131,7 +137,7 @@ NAMESPACES = {
 EDGES = {
     r".*\.pb\.h": r"(connect_api|control|datagram|watch_stream|\w+_conversion|\w+_service|grpc_\w+)\.(cc|h)",
     r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h": r"(health_endpoint|watch_stream|\w+_service|grpc_\w+)\.(cc|h)",
-    r"CLI/.*": r"(main|command_line|tls_flags)\.cc",
+    r"CLI/.*": r"(main|command_line|ticket_flags|tls_flags)\.cc",
 }
 
 # The object that viewers of a download hold; what it is made of does not know it.

@@ -56,30 +56,35 @@ export function openDownloadMenu(anchor, d, removed) {
     actionOf(d) && { label: actionOf(d), icon: canPause(d) ? 'pause' : 'play', act: () => toggle([d]) },
     { label: 'Check the files', icon: 'check', act: () => verify([d]) },
     { label: d.pinned ? 'Unpin' : 'Pin', icon: 'pin', act: () => pin([d], !d.pinned) },
+    { label: 'Limit …', icon: 'gauge', act: () => askLimits(`Limit of ${d.name}`, 'Below the limit of the agent', d, d) },
     { label: 'Open', icon: 'list', act: () => { location.hash = `#/download/${d.id}`; } },
     { label: 'Remove …', icon: 'remove', bad: true, act: () => remove([d], removed) },
   ].filter(Boolean));
 }
 
-const limitText = (value) => (value === 0 ? '' : bytes(value).replace(/\.0+ /, ' '));
+// A field for a limit, and what is written in it.
+function limitField(label, value) {
+  const input = textInput('none', { value: value === 0 ? '' : bytes(value).replace(/\.0+ /, ' ') });
+  return { element: field(label, input, 'as in 12 MiB or 100 Mbit; empty: none'), read() {
+    const limit = parseRate(input.value);
+    if (limit === null) throw new Error(`“${input.value}” is no rate. Write it as in 800 KiB or 20 Mbit.`);
+    return String(limit);
+  } };
+}
 
-export function openLimits() {
-  const { receiveLimit, sendLimit } = store.totals;
-  const receive = textInput('none', { value: limitText(receiveLimit), autofocus: true });
-  const send = textInput('none', { value: limitText(sendLimit) });
-  const parsed = (input, what) => {
-    const value = parseRate(input.value);
-    if (value === null) throw new Error(`“${input.value}” is no rate for ${what}. Write it as in 800 KiB or 20 Mbit.`);
-    return String(value);
-  };
-  openForm('Limits of the agent', [
-    h('p', { class: 'soft' }, 'For all downloads together, in bytes per second. They apply at once.'),
-    h('div', { class: 'two' }, field('Receive at most', receive, 'as in 12 MiB or 100 Mbit'),
-      field('Send at most', send, 'empty: no limit')),
+// Of `d`, or of the agent.
+function askLimits(title, text, limits, d) {
+  const receive = limitField('Receive at most', limits.receiveLimit);
+  const send = d ? null : limitField('Send at most', limits.sendLimit);
+  openForm(title, [
+    h('p', { class: 'soft' }, `${text}, in bytes per second. It applies at once.`),
+    h('div', { class: 'two' }, receive.element, send?.element),
   ], 'Apply', () => call('SetLimits', {
-    limits: { receiveBytesPerSecond: parsed(receive, 'receiving'), sendBytesPerSecond: parsed(send, 'sending') },
+    limits: { receiveBytesPerSecond: receive.read(), sendBytesPerSecond: send?.read() }, ids: d && [d.id],
   }), 'small');
 }
+
+export const openLimits = () => askLimits('Limits of the agent', 'For all downloads together', store.totals);
 
 export function openFollow(glob = '') {
   const rule = textInput('nightly-*', { value: glob, autofocus: true });

@@ -3,7 +3,7 @@
 import * as actions from './actions.js';
 import { call } from './api.js';
 import { ChunkMap } from '../parts/chunk_map.js';
-import { KeyedRows, attribute, bones, button, className, copyText, emptyState, fill, h, icon, iconButton, makeTabs, progressBar, put, show, showEither } from '../parts/dom.js';
+import { Facts, KeyedRows, attribute, bones, button, className, emptyState, fill, h, icon, iconButton, makeTabs, progressBar, put, show, showEither } from '../parts/dom.js';
 import { eventRow } from './events_view.js';
 import { FileTree, filesOf, leftOutNote } from './file_tree.js';
 import { bytes, count, date, duration, fractionOf, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
@@ -13,20 +13,6 @@ import { Table, rateColumn, shareColumn } from '../parts/table.js';
 
 const AGAIN_MS = 1000;
 const toDownloads = () => { location.hash = '#/'; };
-
-function fact(label, wide = false) {
-  const value = h('dd');
-  const element = h('div', { class: wide ? 'wide' : '' }, h('dt', null, label), value);
-  return { element, value, write(text) { put(value, text); show(element, text !== ''); } };
-}
-
-// A long text with a button that copies it.
-function copyFact(label) {
-  const made = fact(label, true);
-  const code = h('code');
-  made.value.replaceChildren(code, iconButton(`Copy: ${label}`, 'copy', () => copyText(code.textContent, label)));
-  return { element: made.element, write(text) { put(code, text); show(made.element, text !== ''); } };
-}
 
 function peerTable() {
   const amount = (value) => (value > 0 ? bytes(value) : '');
@@ -59,9 +45,8 @@ export class DownloadView {
     this.state = h('p', { class: 'state' }, this.words);
     this.pinned = h('span', { class: 'badge' }, icon('pin'), 'Pinned');
     this.rule = h('span', { class: 'badge' }, icon('follow'), h('span'));
-    const aim = () => store.downloads.get(this.id);
-    this.toggle = button('Pause', 'pause', () => actions.toggle([aim()]), 'main');
-    this.menu = iconButton('More actions', 'more', () => actions.openDownloadMenu(this.menu, aim(), toDownloads));
+    this.toggle = button('Pause', 'pause', () => actions.toggle([this.d]), 'main');
+    this.menu = iconButton('More actions', 'more', () => actions.openDownloadMenu(this.menu, this.d, toDownloads));
     attribute(this.menu, 'aria-haspopup', 'menu');
     const header = h('header', null, this.name, this.pinned, this.rule, h('div', { class: 'aside' }, this.toggle, this.menu));
     this.map = new ChunkMap();
@@ -72,6 +57,8 @@ export class DownloadView {
       h('a', { class: 'back', href: '#/' }, icon('back'), 'Downloads'), this.missing, this.content);
   }
 
+  get d() { return store.downloads.get(this.id); }
+
   #hero() {
     this.percent = h('span', { class: 'percent' });
     this.size = h('span');
@@ -79,15 +66,11 @@ export class DownloadView {
     this.inOrder = this.bar.firstElementChild;
     this.held = h('i', { class: 'under' });
     this.bar.prepend(this.held);
-    this.facts = { in: fact('Receiving'), out: fact('Sending'), left: fact('Time left'), peers: fact('Peers'), received: fact('Received'),
-      sent: fact('Sent'),
-      files: fact('Files'), refetched: fact('Fetched again'), added: fact('Added'), completed: fact('Completed'),
-      trackers: fact('Trackers', true),
-      path: copyFact('Place on the disk'), hex: copyFact('Content id') };
+    this.facts = new Facts();
     this.graph = new RateGraph('Rates of this download');
     return h('div', { class: 'card hero' },
       h('div', { class: 'hero-left' }, this.state, h('div', { class: 'hero-line' }, this.percent, this.size), this.bar,
-        h('dl', { class: 'facts' }, Object.values(this.facts).map(({ element }) => element))), this.graph.element);
+        this.facts.parent), this.graph.element);
   }
 
   #panels() {
@@ -129,7 +112,7 @@ export class DownloadView {
   }
 
   update(news) {
-    const d = store.downloads.get(this.id);
+    const { d } = this;
     showEither(d !== undefined, this.content, this.missing);
     if (!d) return this.#explainMissing();
     if (news.all || news.ids.has(this.id)) this.#showDownload(d);
@@ -139,10 +122,10 @@ export class DownloadView {
   }
 
   #explainMissing() {
-    const why = store.phase === 'loading' ? 'loading' : 'gone';
-    if (this.missing.dataset.why === why) return;
-    this.missing.dataset.why = why;
-    this.missing.replaceChildren(why === 'loading' ? bones()
+    const loading = store.phase === 'loading';
+    if (this.loading === loading) return;
+    this.loading = loading;
+    this.missing.replaceChildren(loading ? bones()
       : emptyState('This download is not here', 'It was removed, or it never existed.',
         h('a', { class: 'button main', href: '#/' }, 'To the downloads')));
   }
@@ -170,20 +153,20 @@ export class DownloadView {
     attribute(this.bar, 'title', complete ? '' : `The first ${bytes(d.inOrder)} without a gap`);
     fill(this.bar, fractionOf(d), this.held);
     fill(this.bar, complete ? 1 : d.inOrder / Math.max(1, d.wantedBytes), this.inOrder);
-    const { facts } = this;
-    facts.in.write(complete ? '' : rate(d.receiveRate));
-    facts.out.write(rate(d.sendRate));
-    facts.left.write(complete ? '' : d.paused ? 'paused' : duration(d.timeLeft) || 'unknown');
-    facts.peers.write(count(d.peers));
-    facts.received.write(bytes(d.received));
-    facts.sent.write(bytes(d.sent) + (d.received > 0 ? ` · ${(d.sent / d.received).toFixed(2)}×` : ''));
-    facts.files.write(d.files === 0 ? '' : d.wantedFiles < d.files ? `${count(d.wantedFiles)} of ${count(d.files)}` : count(d.files));
-    facts.refetched.write(d.refetched > 0 ? plural(d.refetched, 'chunk') : '');
-    facts.added.write(date(d.added));
-    facts.completed.write(date(d.completed));
-    facts.trackers.write(d.trackers.join(', '));
-    facts.path.write(d.place);
-    facts.hex.write(d.hex);
+    this.facts.set([
+      ['Receiving', !complete && rate(d.receiveRate)], ['Sending', rate(d.sendRate)],
+      ['Time left', !complete && (d.paused ? 'paused' : duration(d.timeLeft) || 'unknown')],
+      ['Peers', count(d.peers)], ['Received', bytes(d.received)],
+      ['Sent', bytes(d.sent) + (d.received > 0 ? ` · ${(d.sent / d.received).toFixed(2)}×` : '')],
+      ['Limit', d.receiveLimit > 0 && rate(d.receiveLimit)],
+      ['Files', d.files > 0 && (d.wantedFiles < d.files ? `${count(d.wantedFiles)} of ${count(d.files)}` : count(d.files))],
+      ['Fetched again', d.refetched > 0 && plural(d.refetched, 'chunk')],
+      ['Added', date(d.added)], ['Completed', date(d.completed)],
+      ['Trackers', d.trackers.join(', '), true],
+      ['Place on the disk', d.place, true],
+      ['Content id', d.hex, true],
+      [d.signer?.trusted ? 'Signed by (trusted)' : 'Signed by', d.signer?.key, true],
+    ]);
   }
 
   #showDetails(d) {
@@ -216,7 +199,7 @@ export class DownloadView {
     try {
       const manifest = await call('GetManifest', { downloadId: d.id });
       if (this.id !== d.id) return;
-      this.tree = new FileTree(filesOf(manifest), store.downloads.get(d.id),
+      this.tree = new FileTree(filesOf(manifest), this.d,
         (rules) => actions.attempt('SetFilePriority', { id: d.id, rules }));
       this.filesPanel.replaceChildren(this.tree.element, leftOutNote(manifest));
       put(this.tabs.buttons[0].firstChild, `Files ${count(manifest.fileCount ?? manifest.files?.length ?? 0)}`);
@@ -231,8 +214,7 @@ export class DownloadView {
   }
 
   #act(action) {
-    const d = store.downloads.get(this.id);
-    if (d) action([d]);
+    if (this.d) action([this.d]);
   }
 
   keys = {

@@ -6,7 +6,7 @@ import { KeyedRows, TrackerWarning, attribute, bones, button, className, emptySt
 import { bytes, bytesOf, count, duration, fractionOf, percent, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
 import { RateGraph } from '../parts/rate_graph.js';
 import { store } from './store.js';
-import { markSorted, sortedBy } from '../parts/table.js';
+import { markSorted, sortedBy, writeRate } from '../parts/table.js';
 
 const FILTERS = [
   ['all', 'All', () => true],
@@ -90,8 +90,8 @@ class Row {
     setProgress(this.bar, share, fractionOf(d));
     put(this.sizes, sizeOf(d));
     put(this.share, d.wantedBytes > 0 || share > 0 ? `${share} %` : '');
-    this.#write(this.in, d.receiveRate > 0 ? rate(d.receiveRate) : '', 'c-in', 'rate-in');
-    this.#write(this.out, d.sendRate > 0 ? rate(d.sendRate) : '', 'c-out', 'rate-out');
+    writeRate(this.in, d.receiveRate, 'in');
+    writeRate(this.out, d.sendRate, 'out');
     put(this.left, d.state !== 'COMPLETE' && !d.paused ? duration(d.timeLeft) : '');
     put(this.peers, d.peers > 0 ? count(d.peers) : '');
     const action = actions.actionOf(d);
@@ -104,11 +104,6 @@ class Row {
         this.toggle.replaceChildren(icon(action === 'Pause' ? 'pause' : 'play'));
       }
     }
-  }
-
-  #write(cell, text, place, kind) {
-    put(cell, text);
-    className(cell, `number ${place} ${text ? kind : ''}`);
   }
 
   setChosen(chosen) {

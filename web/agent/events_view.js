@@ -1,6 +1,6 @@
 // What happened lately, newest first.
 
-import { KeyedRows, emptyState, h, put, showEither } from '../parts/dom.js';
+import { KeyedRows, emptyState, h, put, showEither, titledView } from '../parts/dom.js';
 import { clock } from '../parts/format.js';
 import { store } from './store.js';
 
@@ -27,9 +27,7 @@ export class EventsView {
     this.rows = new KeyedRows(body, (event) => event.sequence, (event) => eventRow(event, true));
     this.none = emptyState('Nothing happened yet',
       'Downloads that begin, end or fail, and peers that are lost or misbehave, are listed here.');
-    this.element = h('section', { class: 'view', 'aria-labelledby': 'events-title' },
-      h('header', null, h('h1', { id: 'events-title', tabindex: -1 }, 'Events'), this.count),
-      h('div', { class: 'card' }, this.list, this.none));
+    this.element = titledView(this.title, this.count, h('div', { class: 'card' }, this.list, this.none));
   }
 
   shown() { this.update({ logged: true }); }

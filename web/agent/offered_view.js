@@ -3,9 +3,9 @@
 import { attempt, openFollow } from './actions.js';
 import { call, randomId } from './api.js';
 import { reportAdded } from './add_dialog.js';
-import { attribute, bones, button, emptyState, h, iconButton, put, searchField, show, showEither, toast } from '../parts/dom.js';
+import { attribute, bones, button, emptyState, h, iconButton, put, searchField, show, showEither, titledView, toast } from '../parts/dom.js';
 import { FileTree, filesOf, leftOutNote } from './file_tree.js';
-import { ago, bytes, count, plural } from '../parts/format.js';
+import { ago, bytes, count, plural, signedBy } from '../parts/format.js';
 import { store } from './store.js';
 import { Pager, Table } from '../parts/table.js';
 
@@ -21,13 +21,12 @@ export class OfferedView {
     this.status = h('span', { class: 'soft', role: 'status' });
     this.table = new Table('Offered', 'offers', [
       { name: '', css: 'tree', make: (row) => iconButton('Files', 'next', (event) => this.#look(row, event.currentTarget), 'twist'),
-        write(c, cell) {
-        attribute(cell.firstChild, 'aria-label', `Files of ${c.name}`);
-      } },
+        write: (c, cell) => attribute(cell.firstChild, 'aria-label', `Files of ${c.name}`) },
       { name: 'Name', css: 'cell-name c-name', make: () => [h('strong'), h('small', { class: 'soft mono' })], write(c, cell) {
         put(cell.firstChild, c.name);
-        put(cell.lastChild, c.contentHex.slice(0, 16));
-        attribute(cell, 'title', `${c.name}\n${c.contentHex}`);
+        const signers = c.signers ?? [];
+        put(cell.lastChild, [c.contentHex.slice(0, 16), ...signers.map((s) => signedBy(s.key, s.trusted))].join(' · '));
+        attribute(cell, 'title', [c.name, c.contentHex, ...signers.map((s) => s.key)].join('\n'));
       } },
       { name: 'Size', css: 'number c-size', write: (c) => bytes(Number(c.lengthBytes ?? 0)) },
       { name: 'Files', css: 'number c-files', write: (c) => count(c.fileCount ?? 0) },
@@ -52,9 +51,8 @@ export class OfferedView {
       by < 0 ? this.tokens.pop() : this.tokens.push(this.nextToken);
       this.#load();
     });
-    this.element = h('section', { class: 'view', 'aria-labelledby': 'offered-title' },
-      h('header', null, h('h1', { id: 'offered-title', tabindex: -1 }, 'Offered'),
-        h('p', null, 'What the trackers know. Look into a content before it is fetched, or follow its name.')),
+    this.element = titledView(this.title,
+      h('p', null, 'What the trackers know. Look into a content before it is fetched, or follow its name.'),
       h('div', { class: 'tools' }, this.search.element, this.status, button('Refresh', null, () => this.#load())),
       h('div', { class: 'card' }, this.table.element, this.other, this.pager.element));
   }
@@ -162,10 +160,9 @@ export class FollowView {
     this.none = emptyState('No name is followed',
       'A rule fetches what is published under matching names, and each new version of it, without anybody asking.',
       button('Follow names', 'follow', () => openFollow(), 'main'));
-    this.element = h('section', { class: 'view', 'aria-labelledby': 'follow-title' },
-      h('header', null, h('h1', { id: 'follow-title', tabindex: -1 }, 'Follow'),
-        h('div', { class: 'aside' }, button('Follow names', 'add', () => openFollow(), 'main')),
-        h('p', null, 'New versions of these names come by themselves, and replace the old ones.')),
+    this.element = titledView(this.title,
+      [h('div', { class: 'aside' }, button('Follow names', 'add', () => openFollow(), 'main')),
+        h('p', null, 'New versions of these names come by themselves, and replace the old ones.')],
       h('div', { class: 'card' }, this.table.element, this.none));
   }
 

@@ -17,7 +17,7 @@ function numbersOf(json, names) {
 const RATES = { received: 'receivedBytes', sent: 'sentBytes', receiveRate: 'receiveRateBytesPerSecond',
   sendRate: 'sendRateBytesPerSecond' };
 const DOWNLOAD = { ...RATES, length: 'lengthBytes', wantedBytes: 'wantedBytes', held: 'heldBytes', inOrder: 'inOrderBytes',
-  chunkCount: 'chunkCount',
+  chunkCount: 'chunkCount', receiveLimit: 'receiveLimitBytesPerSecond',
   files: 'fileCount', wantedFiles: 'wantedFiles', peers: 'connectedPeers', refetched: 'chunksRefetched' };
 const PEER = { ...RATES, chunks: 'chunks', failures: 'failures', chunksHeld: 'chunksHeld' };
 const TOTALS = { ...RATES, diskUsed: 'diskUsedBytes', diskBudget: 'diskBudgetBytes' };
@@ -40,6 +40,7 @@ function downloadOf(json) {
     added: time(json.added),
     completed: time(json.completed),
     trackers: json.trackers ?? [],
+    signer: json.signer,
   };
 }
 

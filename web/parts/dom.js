@@ -96,8 +96,8 @@ export function icon(name) {
 }
 
 // Puts an icon at the beginning of every element of the page that asks for one.
-export function placeIcons(root = document) {
-  for (const element of root.querySelectorAll('[data-icon]')) element.prepend(icon(element.dataset.icon));
+export function placeIcons() {
+  for (const element of document.querySelectorAll('[data-icon]')) element.prepend(icon(element.dataset.icon));
 }
 
 export function button(label, iconName, act, kind = '') {
@@ -112,6 +112,10 @@ export function emptyState(title, text, ...choices) {
   return h('div', { class: 'empty' }, h('img', { src: 'parts/icon.svg', alt: '' }), h('h2', null, title), h('p', null, text),
     choices.length > 0 && h('div', { class: 'choices' }, choices));
 }
+
+// A view that its heading names; `beside`: what the header has behind that.
+export const titledView = (title, beside, ...rest) => h('section', { class: 'view', 'aria-labelledby': 'view-title' },
+  h('header', null, h('h1', { id: 'view-title', tabindex: -1 }, title), beside), ...rest);
 
 // Rows that are on their way.
 export function bones(rows = 5) {
@@ -168,6 +172,20 @@ export class KeyedRows {
     this.parent.insertBefore(element, before);
     focused?.focus({ preventScroll: true });
   }
+}
+
+// Facts in a <dl>, as [label, text, isLong]. Those without a text are left out, and a long one can be copied.
+export class Facts extends KeyedRows {
+  constructor(kind = '') {
+    super(h('dl', { class: `facts ${kind}` }), ([label]) => label, ([label, , isLong]) => {
+      const value = h(isLong ? 'code' : 'span');
+      const copy = isLong && iconButton(`Copy: ${label}`, 'copy', () => copyText(value.textContent, label));
+      const element = h('div', { class: isLong && 'wide' }, h('dt', null, label), h('dd', null, value, copy));
+      return { element, update: ([, text]) => put(value, text) };
+    });
+  }
+
+  set(facts) { super.set(facts.filter(([, text]) => text)); }
 }
 
 // --- what is said to people
@@ -272,10 +290,8 @@ export function checkbox(label, hint, checked = false) {
 // A menu at an element. `items`: {label, icon, act, bad}.
 export function openMenu(anchor, items) {
   const menu = h('div', { class: 'menu', role: 'menu' });
-  let over = false;
   const close = (refocus) => {
-    if (over) return;
-    over = true;
+    if (!menu.isConnected) return;
     menu.remove();
     removeEventListener('pointerdown', outside, true);
     removeEventListener('hashchange', gone);
@@ -311,7 +327,7 @@ export function openMenu(anchor, items) {
 
 // Tabs: arrow keys move, and what is chosen is shown. `tabs`: {name, panel}. Returns the buttons and how to
 // choose one.
-export function makeTabs(label, tabs, chosen = () => {}) {
+export function makeTabs(label, tabs) {
   const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': label });
   const buttons = tabs.map(({ name, panel }) => {
     const tab = h('button', { type: 'button', role: 'tab', id: `tab-${panel.id}`, 'aria-controls': panel.id }, h('span', null, name));
@@ -325,7 +341,6 @@ export function makeTabs(label, tabs, chosen = () => {}) {
       buttons[i].setAttribute('aria-selected', String(i === index));
       buttons[i].tabIndex = i === index ? 0 : -1;
     });
-    chosen(index);
   };
   buttons.forEach((tab, index) => {
     tab.addEventListener('click', () => choose(index));

@@ -41,6 +41,9 @@ export function percent(held, all) {
   return Math.min(99, Math.max(held > 0 ? 1 : 0, Math.floor((held / all) * 100)));
 }
 
+// Who signed a content, in short. `key`: in base64, also after "ed25519:".
+export const signedBy = (key, trusted) => `${trusted ? 'trusted key' : 'signed by'} ${key.split(':').at(-1).slice(0, 8)}…`;
+
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 export const date = (when) => (when ? day.format(when) : '');

@@ -91,11 +91,13 @@ export class Table {
 // Columns that several tables have.
 
 // A rate; `direction`: "in" or "out".
-export const rateColumn = (name, direction, by) => ({ name, css: `number c-${direction}`, by, write(item, cell) {
-  const now = by(item);
+export function writeRate(cell, now, direction) {
   className(cell, `number c-${direction} ${now > 0 ? `rate-${direction}` : ''}`);
-  return now > 0 ? rate(now) : '';
-} });
+  put(cell, now > 0 ? rate(now) : '');
+}
+
+export const rateColumn = (name, direction, by) => ({ name, css: `number c-${direction}`, by,
+  write: (item, cell) => writeRate(cell, by(item), direction) });
 
 // Which share of the whole there is, as a bar.
 export const shareColumn = (name, by, whole) =>

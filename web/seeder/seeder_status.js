@@ -15,7 +15,7 @@ export async function loadStatus() {
   className($('ready'), `state is-${status.ready ? 'complete' : 'waiting'}`);
   put($('ready').firstChild, status.ready ? 'Ready' : 'Starting');
   put($('rate-out'), rate(status.sendRateBytesPerSecond));
-  put($('about'), `Version ${status.version} · up ${duration(status.uptimeSeconds)} · publishes ${status.shareFolder}`);
+  put($('about'), `Version ${status.version} · up ${duration(status.uptimeSeconds)} · publishes ${status.shareFolder}${status.signer ? ` · signed by ${status.signer}` : ''}`);
   history.add(null, status.sendRateBytesPerSecond); // no line for what it never does
   return status;
 }

@@ -2,7 +2,7 @@
 
 import { addressOf } from '../parts/answers.js';
 import { attribute, bones, emptyState, h, put, searchField, show, showEither } from '../parts/dom.js';
-import { ago, bytes, count, duration, plural } from '../parts/format.js';
+import { ago, bytes, count, duration, plural, signedBy } from '../parts/format.js';
 import { get, number, viewHeader } from '../parts/polled_page.js';
 import { Table } from '../parts/table.js';
 import { SERVICE, loadStatus, seconds } from './tracker_status.js';
@@ -36,8 +36,9 @@ export class ContentsView {
         const [link, id] = cell.children;
         put(link, c.name);
         attribute(link, 'href', `#/swarm/${c.hex}`);
-        put(id, c.bittorrent ? 'BitTorrent' : c.hex.slice(0, 16));
-        attribute(cell, 'title', `${c.name}\n${c.hex}`);
+        const keys = (c.signatures ?? []).map(({ publicKey }) => `ed25519:${publicKey}`);
+        put(id, [c.bittorrent ? 'BitTorrent' : c.hex.slice(0, 16), ...keys.map((key) => signedBy(key))].join(' · '));
+        attribute(cell, 'title', [c.name, c.hex, ...keys].join('\n'));
       } },
       contentColumn('Size', 'c-size', (c) => number(c.lengthBytes), bytes),
       contentColumn('Files', 'c-files', (c) => number(c.fileCount), count),

@@ -2,7 +2,7 @@
 
 import { addressOf } from '../parts/answers.js';
 import { ChunkMap } from '../parts/chunk_map.js';
-import { KeyedRows, attribute, bones, copyText, emptyState, h, icon, iconButton, put, show, showEither } from '../parts/dom.js';
+import { Facts, attribute, bones, emptyState, h, icon, put, show, showEither } from '../parts/dom.js';
 import { ago, bytes, count, duration, plural, rate } from '../parts/format.js';
 import { get, number, viewHeader } from '../parts/polled_page.js';
 import { History, RateGraph } from '../parts/rate_graph.js';
@@ -46,8 +46,7 @@ export class SwarmView {
   constructor() {
     this.header = viewHeader('Swarm');
     this.name = this.header.querySelector('h1');
-    const facts = h('dl', { class: 'facts hero-left' });
-    this.facts = new KeyedRows(facts, ([label]) => label, ([label, , isId]) => this.#fact(label, isId));
+    this.facts = new Facts('hero-left');
     this.graph = new RateGraph('Rates of all peers');
     this.map = new ChunkMap(0);
     this.map.mode = AVAILABILITY;
@@ -75,17 +74,11 @@ export class SwarmView {
     this.peers.sortBy(3, true);
     this.more = h('span', { class: 'soft' });
     this.card = h('div', { class: 'card gap' }, h('div', { class: 'card-head' }, h('h2', null, 'Peers'), this.more), this.peers.element);
-    this.content = h('div', null, h('div', { class: 'card hero' }, facts, this.graph.element), this.mapPlace, this.card);
+    this.content = h('div', null, h('div', { class: 'card hero' }, this.facts.parent, this.graph.element), this.mapPlace, this.card);
     this.other = h('div', { class: 'card' }, bones());
     this.element = h('section', { class: 'view', 'aria-label': 'Swarm' }, h('a', { class: 'back', href: '#/' }, icon('back'), 'Contents'),
       this.header, this.content, this.other);
     show(this.content, false);
-  }
-
-  #fact(label, isId) {
-    const value = isId ? h('code') : h('dd');
-    const place = isId ? h('dd', null, value, iconButton(`Copy: ${label}`, 'copy', () => copyText(value.textContent, label))) : value;
-    return { element: h('div', { class: isId ? 'wide' : '' }, h('dt', null, label), place), update: ([, text]) => put(value, text) };
   }
 
   get query() { return this.hex?.length === INFO_HASH_DIGITS ? { infoHashHex: this.hex } : { contentHex: this.hex }; }
@@ -128,7 +121,8 @@ export class SwarmView {
       ['Left out', summary.leftOutCount && plural(summary.leftOutCount, 'entry', 'entries')],
       ['Published', ago(published && new Date(published))], ['First seen', ago(firstSeen && new Date(firstSeen))],
       [content ? 'Content id' : 'Info hash', this.hex, true],
-    ].filter(([, text]) => text));
+      ['Signed by', content?.signatures?.map(({ publicKey }) => `ed25519:${publicKey}`).join(', '), true],
+    ]);
     this.history.add(receive, send);
     show(this.graph.element, content !== undefined);
     this.graph.show(this.history.samples);

@@ -1,14 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,13 +15,20 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "clients/leecher/agent/agent_journal.h"
+#include "clients/leecher/agent/agent_mail.h"
 #include "clients/leecher/agent/agent_state.h"
+#include "clients/leecher/agent/agent_view.h"
+#include "clients/leecher/agent/completion_runner.h"
 #include "clients/leecher/agent/content_records.h"
+#include "clients/leecher/agent/disk_budget.h"
+#include "clients/leecher/agent/download_files.h"
+#include "clients/leecher/agent/follow_rules.h"
+#include "clients/leecher/agent/live_downloads.h"
+#include "clients/leecher/agent/offered_manifests.h"
 #include "clients/leecher/agent/tracker_offers.h"
+#include "clients/leecher/agent/viewer_feed.h"
 #include "clients/leecher/download/model/chunk_map.h"
-#include "clients/leecher/download/model/download_event.h"
 #include "clients/leecher/download/model/download_reader.h"
-#include "clients/leecher/download/model/download_status.h"
 #include "clients/leecher/session/downloads.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/mutex.h"
@@ -32,77 +36,8 @@
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/service/metrics/serving_metrics.h"
 #include "shoal/tracking/client/tracker_url.h"
-#include "shoal/tracking/messages/messages.h"
 
 namespace shoal::leecher {
-
-// One download of an agent, as viewers see it. A value.
-struct AgentDownload {
-  enum class State { kFinding, kFetching, kFinishing, kComplete, kFailed, kVerifying };
-  static constexpr size_t kStates = 6;
-  SavedDownload saved;
-  State state = State::kFinding;
-  DownloadStatus status;    // of a complete one: its totals, and what is sent of it
-  std::string target_path;  // empty: not known yet
-  absl::Status failure;     // why it failed; OK otherwise
-};
-
-// Something that happened, for people and logs.
-struct AgentEvent {
-  uint64_t sequence = 0;  // rises by one
-  absl::Time time;
-  DownloadId download;  // 0: the agent
-  std::string kind;     // a word for programs
-  std::string text;
-};
-
-struct AgentTotals {
-  double receive_rate_bytes_per_second = 0;
-  double send_rate_bytes_per_second = 0;
-  uint64_t received_bytes = 0;  // since the start
-  uint64_t sent_bytes = 0;
-  uint32_t downloads = 0;
-  uint32_t active = 0;
-  std::array<uint32_t, AgentDownload::kStates> in_state{};  // downloads, without those that are paused
-  uint32_t paused = 0;
-  uint64_t failures = 0;  // since the start
-  uint32_t no_room = 0;   // followed contents that the disk, or its budget, has no room for
-  uint32_t peers = 0;     // that downloads are connected to
-  uint64_t disk_used_bytes = 0;
-  uint64_t disk_budget_bytes = 0;  // 0: none
-  SavedLimits limits;
-  struct Tracker {
-    std::string url;
-    std::string failure;  // empty: it answers
-
-    friend bool operator==(const Tracker&, const Tracker&) = default;
-  };
-  std::vector<Tracker> trackers;
-  absl::Time started;
-
-  friend bool operator==(const AgentTotals&, const AgentTotals&) = default;
-};
-
-// What changed of an agent, for one viewer.
-struct AgentChanges {
-  bool snapshot = false;  // the viewer forgets what it knew
-  std::vector<AgentDownload> changed;
-  std::vector<DownloadId> removed;
-  std::optional<AgentTotals> totals;               // if they changed
-  std::optional<std::vector<FollowRule>> follows;  // all, if one changed
-  std::vector<AgentEvent> events;
-  bool events_lost = false;  // there were more than are kept
-};
-
-// A viewer's subscription to an agent. Its memory does not grow with the changes that it has not taken: it
-// remembers which downloads changed, not how. Ends with its destruction, before the agent's.
-class AgentWatch {
- public:
-  virtual ~AgentWatch() = default;
-  // Returns what changed since the last call: first a snapshot. Nullopt: nothing did, and `wake` follows when
-  // something does.
-  virtual std::optional<AgentChanges> Take() = 0;
-};
 
 // The downloads of a machine over years: it keeps a list of them across kills and reboots, serves what they
 // brought, follows names, and keeps within a disk budget. The command line, a page and an API are its viewers;
@@ -110,6 +45,10 @@ class AgentWatch {
 //
 // A command returns once what it changed is on the disk. Removal, verification and what rules fetch then happen
 // on threads of the agent.
+//
+// This class has the commands, the views, the threads and the one lock. What a download is in this process is
+// LiveDownloads, what is on the disk AgentJournal, what rules make of an offering FollowRules, and what viewers
+// have not seen ViewerFeed.
 //
 // Thread safety: all methods are thread-safe.
 class Agent {
@@ -145,6 +84,7 @@ class Agent {
     std::string output_folder;                    // absolute; empty: the agent's
     SelectionRules selection;
     bool sequential = false;
+    uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
     bool paused = false;
     bool pinned = false;
     bool repair = false;
@@ -163,7 +103,7 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   // Commands, all idempotent. Errors of each: NOT_FOUND (nothing was changed) when a download does not exist;
-  // those of AgentJournal::Append (nothing was changed).
+  // those of AgentJournal::Commit (nothing was changed).
 
   // Errors: INVALID_ARGUMENT for a name that can't exist, a relative folder, or without any tracker;
   // RESOURCE_EXHAUSTED when there are max_downloads; PERMISSION_DENIED (kUntrusted) for a manifest that no trusted
@@ -175,7 +115,10 @@ class Agent {
   absl::Status Verify(const std::vector<DownloadId>& ids);
   absl::Status SetFilePriority(DownloadId id, const std::vector<SelectionRules::Priority>& rules);
   absl::Status SetPinned(const std::vector<DownloadId>& ids, bool pinned);
+  // Of the agent.
   absl::Status SetLimits(const SavedLimits& limits);
+  // Of each of these downloads, for what it receives, below the limit of the agent.
+  absl::Status SetDownloadLimit(const std::vector<DownloadId>& ids, uint64_t down_bytes_per_second);
   // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative folder.
   absl::Status Follow(FollowRule rule);
   absl::Status Unfollow(const std::string& glob);
@@ -186,14 +129,15 @@ class Agent {
   absl::StatusOr<AgentDownload> Get(DownloadId id) const;
   AgentTotals totals() const;
   std::vector<FollowRule> follows() const;
+  // See FollowRules::Trusts.
+  bool Trusts(const PublicKey& key) const;
   // The latest of one download, oldest first.
   std::vector<AgentEvent> EventsOf(DownloadId id, size_t most) const;
   // Null when it is not known (yet).
   std::shared_ptr<const Manifest> ManifestOf(DownloadId id) const;
   // What is held of a download, growing while it runs; null when nothing is.
   std::shared_ptr<const ChunkSource> SourceOf(DownloadId id) const;
-  // The manifest of a content that trackers offer and this agent does not have. It is fetched from a peer, which
-  // the first calls do not wait for. Errors: UNAVAILABLE while it is not there, NOT_FOUND when no peer has it.
+  // See OfferedManifests::Get.
   absl::StatusOr<std::shared_ptr<const Manifest>> ManifestOffered(const ContentId& content);
   // See Downloads::OpenReader. Errors: also NOT_FOUND; FAILED_PRECONDITION when it is not running.
   absl::StatusOr<std::unique_ptr<DownloadReader>> OpenReader(DownloadId id, ChunkRange chunks,
@@ -217,124 +161,60 @@ class Agent {
   service::ServingFigures figures() const { return downloads_->figures(); }
 
  private:
-  struct Item;
   class WatchOf;
   class Lock;
-  // What is done without the lock, on the agent's thread.
-  struct Chore;
 
-  explicit Agent(Options options, ContentRecords records);
-  absl::Status Load();
+  Agent(Options options, ContentRecords records, std::unique_ptr<AgentJournal> journal);
+  absl::Status Begin();
 
   // The agent's thread: takes events, keeps figures current, does chores.
   void Run();
+  void Read(const AgentMail::Batch& mail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeEvents() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Observe(Item& item, const Downloads::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Finish(Item& item, const DownloadFinished& finished) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Refresh() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RefreshTotals() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Do(const Chore& chore);
-  void RemoveData(const SavedDownload& saved);
+  void Do(const LiveDownloads::Chore& chore);
 
   // Fetches and removes what the rules say. Called on the thread of offers_.
   void FollowOnce(const Offering& offering);
-  // Whose contents a rule fetches; none: anybody's.
-  const TrustedKeys& KeysOf(const FollowRule& rule) const {
-    return rule.trusted.empty() ? options_.trusted : rule.trusted;
-  }
-  // When one of `keys` last signed the content; InfinitePast: none did.
-  absl::Time SignedAt(const tracking::ContentStatus& content, const TrustedKeys& keys)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Frees room for `bytes` more. Returns false when that is not possible.
-  bool FreeRoom(uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // A manifest that ManifestOffered fetches, or has fetched.
-  struct Glance {
-    std::optional<DownloadKey> key;  // while it is fetched
-    absl::StatusOr<std::shared_ptr<const Manifest>> manifest = absl::UnavailableError("on its way");
-    absl::Duration asked;  // uptime of the latest call
-  };
-  void EndGlance(DownloadKey key, const DownloadFinished& finished) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A rule came or went: whom the agent trusts counts for what viewers see, too.
+  void RulesChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Another thread: runs on_complete.
-  void RunCompletions();
-
-  // Starts the download, or serves it if it is complete.
-  void Begin(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StartDownload(Item& item, bool verify) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Ends it in this process, and serves it no longer.
-  void Halt(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Fail(Item& item, const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Added> AddLocked(Wanted wanted, const std::string& followed_glob)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status RemoveLocked(const std::vector<DownloadId>& ids, bool with_data)
+  // Records the same change of each; those that have it already are left out.
+  absl::Status Change(const std::vector<DownloadId>& ids, const std::function<bool(SavedDownload&)>& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Records the changes, and applies them to state_.
-  absl::Status Commit(std::vector<AgentChange> changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::vector<Item*>> FindAll(const std::vector<DownloadId>& ids)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same change of each; those that have it already are left out.
-  absl::Status Change(const std::vector<DownloadId>& ids, const std::function<bool(SavedDownload&)>& change,
-                      const std::function<void(Item&)>& then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  const SavedDownload& saved(const Item& item) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  AgentDownload View(const Item& item) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Of all downloads but those that are being removed.
+  // Shows viewers what Change has changed.
+  void ShowChanged(const std::vector<DownloadId>& ids) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // There is such a download, and it is not being removed.
+  bool Has(DownloadId id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  SavedLimits Limits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<AgentDownload> Views() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::vector<FollowRule> Rules() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Mark(DownloadId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Wake(const std::function<void(WatchOf&)>& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Tell(DownloadId id, std::string kind, std::string text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What other threads report, which must not wait for mutex_: a call under it may wait for them.
-  struct Mail {
-    bool nudged = false;
-    std::vector<std::pair<ContentId, absl::Status>> broken;
-    std::vector<std::pair<std::string, std::string>> trackers;  // URL, failure
-    std::vector<std::string> rejected;                          // for people
-  };
-  void Nudge();
-  void ReportTracker(const tracking::TrackerUrl& tracker, const absl::Status& status);
-  void Read(const Mail& mail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   const ContentRecords records_;
+  const DownloadFiles files_;
   const absl::Time started_;
+  AgentMail mail_;
 
-  Mutex mail_mutex_;
-  CondVar mail_came_;
-  Mail mail_ ABSL_GUARDED_BY(mail_mutex_);
-  bool ending_ ABSL_GUARDED_BY(mail_mutex_) = false;
-
+  // Held while downloads_ waits for loops, which therefore never wait for it.
   mutable Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  CondVar completions_changed_;
-  std::unique_ptr<AgentJournal> journal_ ABSL_GUARDED_BY(mutex_);
-  AgentState state_ ABSL_GUARDED_BY(mutex_);
-  std::map<DownloadId, std::unique_ptr<Item>> items_ ABSL_GUARDED_BY(mutex_);
-  std::map<DownloadKey, DownloadId> running_ ABSL_GUARDED_BY(mutex_);
-  std::map<ContentId, Glance> glances_ ABSL_GUARDED_BY(mutex_);
+  const std::unique_ptr<AgentJournal> journal_ ABSL_PT_GUARDED_BY(mutex_);
+  ViewerFeed feed_ ABSL_GUARDED_BY(mutex_);
+  DiskBudget budget_ ABSL_GUARDED_BY(mutex_);
+  FollowRules rules_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<LiveDownloads> live_ ABSL_PT_GUARDED_BY(mutex_);
+  std::unique_ptr<OfferedManifests> manifests_ ABSL_PT_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> tracker_failures_ ABSL_GUARDED_BY(mutex_);  // by URL; empty: it answers
   AgentTotals totals_ ABSL_GUARDED_BY(mutex_);
-  uint64_t failures_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::deque<AgentEvent> events_ ABSL_GUARDED_BY(mutex_);
-  uint64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::set<WatchOf*> watches_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::function<void()>> wakes_ ABSL_GUARDED_BY(mutex_);  // to be called without the lock
-  std::deque<Chore> chores_ ABSL_GUARDED_BY(mutex_);
-  std::deque<AgentDownload> completions_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::string> tracker_failures_ ABSL_GUARDED_BY(mutex_);
-  // Followed contents that there was no room for, and when to try again.
-  std::map<ContentId, absl::Duration> no_room_until_ ABSL_GUARDED_BY(mutex_);
-  // Followed contents whose signatures were verified, so that this is not done each time they are offered.
-  struct VerifiedOffer {
-    std::vector<PublisherSignature> signatures;
-    absl::Time signed_at;  // as SignedAt
-  };
-  std::map<ContentId, VerifiedOffer> verified_offers_ ABSL_GUARDED_BY(mutex_);
 
   // Used under mutex_, but for what its contract says is thread-safe.
   std::unique_ptr<Downloads> downloads_;
-  std::unique_ptr<TrackerOffers> offers_;  // thread-safe
+  std::unique_ptr<TrackerOffers> offers_;          // thread-safe
+  std::unique_ptr<CompletionRunner> completions_;  // thread-safe
   std::thread thread_;
-  std::thread completing_;
 };
 
 }  // namespace shoal::leecher

@@ -38,7 +38,9 @@ enum Kind : uint8_t {
   kLimitsSaved = 5,
   kRequestSaved = 6,
   kContentForgotten = 7,
-  kTrustingRuleSaved = 8,  // a rule with keys; one without has the older form
+  kTrustingRuleSaved = 8,      // a rule with keys; one without has the older form
+  kSignedDownloadSaved = 9,    // a download with a signature; one without has the older form
+  kLimitedDownloadSaved = 10,  // a download with a limit of its own; one without has an older form
 };
 
 enum Flag : uint8_t {
@@ -206,8 +208,16 @@ void Apply(const AgentChange& change, AgentState* state) {
 std::string EncodeChange(const AgentChange& change) {
   std::string bytes;
   if (const auto* saved = std::get_if<DownloadSaved>(&change)) {
-    AppendBig<uint8_t>(kDownloadSaved, &bytes);
+    const std::optional<PublisherSignature>& signature = saved->download.signature;
+    const uint64_t limit = saved->download.down_bytes_per_second;
+    const bool limited = limit != net::RateLimit::kUnlimited;
+    AppendBig<uint8_t>(limited                 ? kLimitedDownloadSaved
+                       : signature.has_value() ? kSignedDownloadSaved
+                                               : kDownloadSaved,
+                       &bytes);
     Encode(saved->download, &bytes);
+    if (limited) AppendBig(limit, &bytes);
+    if (signature.has_value()) signature->AppendTo(&bytes);
   } else if (const auto* forgotten = std::get_if<DownloadForgotten>(&change)) {
     AppendBig<uint8_t>(kDownloadForgotten, &bytes);
     AppendBig(forgotten->id.value(), &bytes);
@@ -243,8 +253,17 @@ absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   const uint8_t kind = reader.ReadBig<uint8_t>();
   switch (kind) {
     case kDownloadSaved:
-      change = DownloadSaved{DecodeDownload(reader)};
+    case kSignedDownloadSaved:
+    case kLimitedDownloadSaved: {
+      SavedDownload download = DecodeDownload(reader);
+      const bool limited = kind == kLimitedDownloadSaved;
+      if (limited) download.down_bytes_per_second = reader.ReadBig<uint64_t>();
+      if (kind == kSignedDownloadSaved || (limited && reader.remaining() > 0)) {
+        SHOAL_ASSIGN_OR_RETURN(download.signature, PublisherSignature::Read(&reader));
+      }
+      change = DownloadSaved{std::move(download)};
       break;
+    }
     case kDownloadForgotten:
       change = DownloadForgotten{DownloadId(reader.ReadBig<uint64_t>())};
       break;
@@ -333,7 +352,7 @@ absl::StatusOr<JournalExtent> DecodeAgentJournal(ByteView bytes, AgentState* sta
   return extent;
 }
 
-absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::string& path, AgentState* state,
+absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::string& path,
                                                                  std::string* warning) {
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor lock, FileDescriptor::Open(absl::StrCat(path, ".lock"),
                                                                    O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
@@ -342,11 +361,11 @@ absl::StatusOr<std::unique_ptr<AgentJournal>> AgentJournal::Open(const std::stri
         absl::StrCat("another agent uses ", path, "; name another state folder, or end that one"));
   }
   std::unique_ptr<AgentJournal> journal(new AgentJournal(path, std::move(lock)));
-  SHOAL_RETURN_IF_ERROR(journal->Load(state, warning));
+  SHOAL_RETURN_IF_ERROR(journal->Load(warning));
   return journal;
 }
 
-absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
+absl::Status AgentJournal::Load(std::string* warning) {
   SHOAL_ASSIGN_OR_RETURN(file_, FileDescriptor::Open(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   struct stat info{};
   if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
@@ -359,10 +378,10 @@ absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
     return absl::FailedPreconditionError(absl::StrCat(
         path_, " belongs to another user: start the agent as that user, or name another state folder"));
   }
-  if (length == 0) return Rewrite(*state);
+  if (length == 0) return Rewrite();
   std::vector<uint8_t> bytes(length);
   if (const absl::Status read = ReadAt(file_.get(), bytes, 0); !read.ok()) return Annotate(path_, read);
-  absl::StatusOr<JournalExtent> extent = DecodeAgentJournal(bytes, state);
+  absl::StatusOr<JournalExtent> extent = DecodeAgentJournal(bytes, &state_);
   if (!extent.ok()) return Annotate(path_, extent.status());
   end_bytes_ = extent->whole_bytes;
   if (extent->damaged) {
@@ -376,11 +395,11 @@ absl::Status AgentJournal::Load(AgentState* state, std::string* warning) {
   if (end_bytes_ < length && ftruncate(file_.get(), static_cast<off_t>(end_bytes_)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot shorten ", path_));
   }
-  live_bytes_ = EncodeAgentJournal(*state).size();
+  live_bytes_ = EncodeAgentJournal(state_).size();
   return absl::OkStatus();
 }
 
-absl::Status AgentJournal::Append(const std::vector<AgentChange>& changes) {
+absl::Status AgentJournal::Commit(const std::vector<AgentChange>& changes) {
   std::string bytes;
   for (const AgentChange& change : changes) AppendFramed(change, &bytes);
   absl::Status written = WriteAt(file_.get(), AsBytes(bytes), end_bytes_);
@@ -391,11 +410,12 @@ absl::Status AgentJournal::Append(const std::vector<AgentChange>& changes) {
     return Annotate(absl::StrCat("cannot write ", path_), written);
   }
   end_bytes_ += bytes.size();
+  for (const AgentChange& change : changes) Apply(change, &state_);
   return absl::OkStatus();
 }
 
-absl::Status AgentJournal::Rewrite(const AgentState& state) {
-  const std::string bytes = EncodeAgentJournal(state);
+absl::Status AgentJournal::Rewrite() {
+  const std::string bytes = EncodeAgentJournal(state_);
   SHOAL_RETURN_IF_ERROR(ReplaceFile(path_, AsBytes(bytes)));
   SHOAL_ASSIGN_OR_RETURN(file_, FileDescriptor::Open(path_, O_RDWR | O_NOFOLLOW));
   end_bytes_ = bytes.size();

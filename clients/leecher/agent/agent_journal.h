@@ -60,8 +60,8 @@ struct JournalExtent {
 // DATA_LOSS when the bytes are no journal, or of another version.
 absl::StatusOr<JournalExtent> DecodeAgentJournal(ByteView bytes, AgentState* state);
 
-// The file in which an agent records every change of its state before it acknowledges it. Changes are
-// appended, each with its length and a CRC-32, and synced; a record that a crash cut off is dropped when the
+// The state of an agent, and the file in which every change of it is recorded before it is acknowledged. Changes
+// are appended, each with its length and a CRC-32, and synced; a record that a crash cut off is dropped when the
 // file is opened again. When the file has grown far beyond what is alive, a new one replaces it atomically.
 //
 // It holds an exclusive lock from Open until its destruction, so that one state folder has one agent. It does
@@ -77,25 +77,30 @@ class AgentJournal {
   // record in the middle is lost: the whole file is then kept beside it as PATH.damaged, and `warning` says so.
   // Errors: FAILED_PRECONDITION when another process holds the lock; DATA_LOSS when it is no such file, or of
   // another version; others as FileDescriptor::Open.
-  static absl::StatusOr<std::unique_ptr<AgentJournal>> Open(const std::string& path, AgentState* state,
-                                                            std::string* warning);
+  static absl::StatusOr<std::unique_ptr<AgentJournal>> Open(const std::string& path, std::string* warning);
+  AgentJournal(const AgentJournal&) = delete;
+  AgentJournal& operator=(const AgentJournal&) = delete;
 
-  // Records the changes and syncs. On an error none of them is recorded.
-  // Errors: RESOURCE_EXHAUSTED when the disk is full; others from errno.
-  absl::Status Append(const std::vector<AgentChange>& changes);
+  // What was committed, and nothing else. Valid as long as this.
+  const AgentState& state() const { return state_; }
 
-  // The file has become much larger than `state`, and Rewrite should be called.
+  // Records the changes, syncs, and then applies them to the state. On an error none of them is recorded or
+  // applied. Errors: RESOURCE_EXHAUSTED when the disk is full; others from errno.
+  absl::Status Commit(const std::vector<AgentChange>& changes);
+
+  // The file has become much larger than the state, and Rewrite should be called.
   bool IsLong() const { return end_bytes_ > kMinRewriteBytes && end_bytes_ > 4 * live_bytes_; }
-  // Replaces the file by one that holds `state` alone. On an error the old one goes on.
-  absl::Status Rewrite(const AgentState& state);
+  // Replaces the file by one that holds the state alone. On an error the old one goes on.
+  absl::Status Rewrite();
 
  private:
   AgentJournal(std::string path, FileDescriptor lock) : path_(std::move(path)), lock_(std::move(lock)) {}
-  absl::Status Load(AgentState* state, std::string* warning);
+  absl::Status Load(std::string* warning);
 
   const std::string path_;
   const FileDescriptor lock_;  // of a file beside it, which is never replaced
   FileDescriptor file_;
+  AgentState state_;
   uint64_t end_bytes_ = 0;   // where the next record goes
   uint64_t live_bytes_ = 0;  // of the last Rewrite
 };

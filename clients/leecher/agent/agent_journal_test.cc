@@ -39,6 +39,11 @@ SavedDownload Sample(uint64_t id) {
   download.sequential = true;
   download.pinned = true;
   download.added = absl::FromUnixNanos(123456789);
+  if (id % 2 == 1) {
+    const SigningKey key = *SigningKey::FromSeed(AsBytes(std::string(32, 'k')));
+    download.signature = PublisherSignature::Make(key, download.content_id, download.name,
+                                                  absl::FromUnixMillis(1'700'000'000'123));
+  }
   return download;
 }
 
@@ -49,16 +54,14 @@ std::string EncodingOf(const SavedDownload& download) {
 class AgentJournalTest : public ::testing::Test {
  protected:
   std::unique_ptr<AgentJournal> Open() {
-    state_ = AgentState();
     warning_.clear();
-    auto journal = AgentJournal::Open(path_, &state_, &warning_);
+    auto journal = AgentJournal::Open(path_, &warning_);
     EXPECT_TRUE(journal.ok()) << journal.status();
     return journal.ok() ? *std::move(journal) : nullptr;
   }
 
   const TemporaryFolder folder_;
   const std::string path_ = folder_.Path("journal");
-  AgentState state_;
   std::string warning_;
 };
 
@@ -66,15 +69,38 @@ TEST_F(AgentJournalTest, RemembersTheKeysOfARule) {
   FollowRule rule{"m*", 3, "/data"};
   ASSERT_TRUE(rule.trusted.Add(SigningKey::Generate().public_key()).ok());
   ASSERT_TRUE(rule.trusted.Add(SigningKey::Generate().public_key()).ok());
-  ASSERT_TRUE(Open()->Append({RuleSaved{rule}}).ok());
+  ASSERT_TRUE(Open()->Commit({RuleSaved{rule}}).ok());
   for (int times = 0; times < 2; ++times) {
     const auto journal = Open();
-    EXPECT_EQ(state_.follows.at("m*"), rule);
-    ASSERT_TRUE(journal->Rewrite(state_).ok());
+    EXPECT_EQ(journal->state().follows.at("m*"), rule);
+    ASSERT_TRUE(journal->Rewrite().ok());
   }
   std::string zero_key = EncodeChange(RuleSaved{rule});
   zero_key.replace(zero_key.size() - 32, 32, 32, '\0');
   EXPECT_FALSE(DecodeChange(AsBytes(zero_key)).ok());
+}
+
+TEST_F(AgentJournalTest, RemembersTheLimitOfADownload) {
+  SavedDownload signed_one = Sample(1);
+  signed_one.down_bytes_per_second = 4096;
+  SavedDownload limited = Sample(2);
+  limited.down_bytes_per_second = 0;
+  ASSERT_TRUE(Open()->Commit({DownloadSaved{signed_one}, DownloadSaved{limited}}).ok());
+  for (int times = 0; times < 2; ++times) {
+    const auto journal = Open();
+    ASSERT_THAT(journal->state().downloads, SizeIs(2));
+    EXPECT_EQ(EncodingOf(journal->state().downloads.at(DownloadId(1))), EncodingOf(signed_one));
+    EXPECT_EQ(EncodingOf(journal->state().downloads.at(DownloadId(2))), EncodingOf(limited));
+    EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).down_bytes_per_second, 4096u);
+    EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).signature, signed_one.signature);
+    ASSERT_TRUE(journal->Rewrite().ok());
+  }
+  // A download without a limit has the form that it had before there were any, and no other one.
+  EXPECT_EQ(EncodingOf(Sample(2))[0], 1);
+  EXPECT_EQ(EncodingOf(Sample(1))[0], 9);
+  std::string unlimited = EncodingOf(limited);
+  unlimited.replace(unlimited.size() - 8, 8, 8, '\xff');
+  EXPECT_FALSE(DecodeChange(AsBytes(unlimited)).ok());
 }
 
 TEST_F(AgentJournalTest, RemembersEveryKindOfChange) {
@@ -84,25 +110,25 @@ TEST_F(AgentJournalTest, RemembersEveryKindOfChange) {
     limits.up_bytes_per_second = 7;
     ASSERT_TRUE(
         journal
-            ->Append({DownloadSaved{Sample(1)}, DownloadSaved{Sample(2)}, RuleSaved{{"m*", 3, "/data"}},
+            ->Commit({DownloadSaved{Sample(1)}, DownloadSaved{Sample(2)}, RuleSaved{{"m*", 3, "/data"}},
                       RuleSaved{{"n*", 1, "/data"}}, LimitsSaved{limits}, RequestSaved{{"r", DownloadId(2)}},
                       ContentForgotten{Id(9)}})
             .ok());
-    ASSERT_TRUE(journal->Append({DownloadForgotten{DownloadId(2)}, RuleForgotten{"n*"}}).ok());
+    ASSERT_TRUE(journal->Commit({DownloadForgotten{DownloadId(2)}, RuleForgotten{"n*"}}).ok());
   }
   for (int times = 0; times < 2; ++times) {
     const auto journal = Open();
-    ASSERT_THAT(state_.downloads, SizeIs(1));
-    EXPECT_EQ(EncodingOf(state_.downloads.begin()->second), EncodingOf(Sample(1)));
-    ASSERT_THAT(state_.follows, SizeIs(1));
-    EXPECT_EQ(state_.follows.at("m*"), (FollowRule{"m*", 3, "/data"}));
-    EXPECT_EQ(state_.limits.up_bytes_per_second, 7u);
-    EXPECT_TRUE(state_.limits_set);
-    ASSERT_THAT(state_.requests, SizeIs(1));
-    EXPECT_EQ(state_.requests[0].download, DownloadId(2));
-    EXPECT_THAT(state_.forgotten, ElementsAre(Id(9)));
-    EXPECT_EQ(state_.next_id, DownloadId(3)) << "the id of a removed download is not used again";
-    ASSERT_TRUE(journal->Rewrite(state_).ok());
+    ASSERT_THAT(journal->state().downloads, SizeIs(1));
+    EXPECT_EQ(EncodingOf(journal->state().downloads.begin()->second), EncodingOf(Sample(1)));
+    ASSERT_THAT(journal->state().follows, SizeIs(1));
+    EXPECT_EQ(journal->state().follows.at("m*"), (FollowRule{"m*", 3, "/data"}));
+    EXPECT_EQ(journal->state().limits.up_bytes_per_second, 7u);
+    EXPECT_TRUE(journal->state().limits_set);
+    ASSERT_THAT(journal->state().requests, SizeIs(1));
+    EXPECT_EQ(journal->state().requests[0].download, DownloadId(2));
+    EXPECT_THAT(journal->state().forgotten, ElementsAre(Id(9)));
+    EXPECT_EQ(journal->state().next_id, DownloadId(3)) << "the id of a removed download is not used again";
+    ASSERT_TRUE(journal->Rewrite().ok());
   }
 }
 
@@ -112,7 +138,7 @@ TEST_F(AgentJournalTest, HasExactlyTheAcknowledgedChangesAtEachLength) {
     const auto journal = Open();
     ends.push_back(std::filesystem::file_size(path_));
     for (uint64_t id = 1; id <= 4; ++id) {
-      ASSERT_TRUE(journal->Append({DownloadSaved{Sample(id)}}).ok());
+      ASSERT_TRUE(journal->Commit({DownloadSaved{Sample(id)}}).ok());
       ends.push_back(std::filesystem::file_size(path_));
     }
   }
@@ -122,57 +148,52 @@ TEST_F(AgentJournalTest, HasExactlyTheAcknowledgedChangesAtEachLength) {
     const auto journal = Open();
     const auto acknowledged = static_cast<size_t>(
         std::count_if(ends.begin() + 1, ends.end(), [&](uint64_t end) { return end <= length; }));
-    ASSERT_THAT(state_.downloads, SizeIs(acknowledged)) << length;
+    ASSERT_THAT(journal->state().downloads, SizeIs(acknowledged)) << length;
     EXPECT_EQ(warning_, "");
     // It goes on after what is intact.
-    ASSERT_TRUE(journal->Append({DownloadSaved{Sample(9)}}).ok());
+    ASSERT_TRUE(journal->Commit({DownloadSaved{Sample(9)}}).ok());
   }
 }
 
 TEST_F(AgentJournalTest, KeepsACopyWhenItIsDamagedInTheMiddle) {
   {
     const auto journal = Open();
-    for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(journal->Append({DownloadSaved{Sample(id)}}).ok());
+    for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(journal->Commit({DownloadSaved{Sample(id)}}).ok());
   }
   std::string bytes = *ReadFile(path_, 1 << 20);
   bytes[bytes.size() / 2] ^= 1;
   std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
-  Open();
-  EXPECT_THAT(state_.downloads, SizeIs(1));
+  const auto journal = Open();
+  EXPECT_THAT(journal->state().downloads, SizeIs(1));
   EXPECT_THAT(warning_, HasSubstr("is damaged at byte"));
   EXPECT_EQ(*ReadFile(path_ + ".damaged", 1 << 20), bytes);
 }
 
 TEST_F(AgentJournalTest, IsForOneAgent) {
   const auto journal = Open();
-  AgentState state;
   std::string warning;
-  EXPECT_EQ(AgentJournal::Open(path_, &state, &warning).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(AgentJournal::Open(path_, &warning).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(AgentJournalTest, RefusesOtherFilesAndOtherVersions) {
-  AgentState state;
   std::string warning;
   std::ofstream(path_) << "something else, quite long";
-  EXPECT_TRUE(absl::IsDataLoss(AgentJournal::Open(path_, &state, &warning).status()));
+  EXPECT_TRUE(absl::IsDataLoss(AgentJournal::Open(path_, &warning).status()));
   EXPECT_EQ(*ReadFile(path_, 100), "something else, quite long");
   std::ofstream(path_, std::ios::trunc) << std::string("SHOALAGT\0\0\0\x07", 12);
-  EXPECT_THAT(std::string(AgentJournal::Open(path_, &state, &warning).status().message()),
-              HasSubstr("version 7"));
+  EXPECT_THAT(std::string(AgentJournal::Open(path_, &warning).status().message()), HasSubstr("version 7"));
 }
 
 TEST_F(AgentJournalTest, IsRewrittenWhenItIsLong) {
   const auto journal = Open();
   SavedDownload sample = Sample(1);
   sample.wanted = std::string(10'000, 'x');
-  for (int i = 0; i < 200; ++i) ASSERT_TRUE(journal->Append({DownloadSaved{sample}}).ok());
-  Apply(DownloadSaved{sample}, &state_);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(journal->Commit({DownloadSaved{sample}}).ok());
   ASSERT_TRUE(journal->IsLong());
-  ASSERT_TRUE(journal->Rewrite(state_).ok());
+  ASSERT_TRUE(journal->Rewrite().ok());
   EXPECT_FALSE(journal->IsLong());
   EXPECT_LT(std::filesystem::file_size(path_), 20'000u);
-  ASSERT_TRUE(journal->Append({DownloadSaved{Sample(2)}}).ok());
+  ASSERT_TRUE(journal->Commit({DownloadSaved{Sample(2)}}).ok());
 }
 
 TEST(AgentChange, IsDecodedOrRefusedWhateverTheBytes) {

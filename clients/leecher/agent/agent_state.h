@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct SavedDownload {
   // Known once the content was found; of a .shoal file from the start.
   ContentId content_id;  // zero: not known
   std::string name;
+  std::optional<PublisherSignature>
+      signature;                      // who published content_id, verified; nullopt: it is not known
   std::vector<std::string> trackers;  // URLs
   std::string output_folder;          // absolute
   SelectionRules selection;
@@ -36,6 +39,8 @@ struct SavedDownload {
   bool repair = false;
   bool paused = false;
   bool pinned = false;
+  // What it receives per second, below the limit of the agent.
+  uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
   // Its removal was acknowledged and has not ended; `remove_data`: with its files.
   bool removing = false;
   bool remove_data = false;

@@ -135,6 +135,25 @@ TEST_F(AgentTest, BringsWhatIsAdded) {
   EXPECT_EQ(agent->FindContent(content.manifest->id()), id);
 }
 
+TEST_F(AgentTest, RemembersWhoSignedWhatItServes) {
+  const TestContent content = Offer("model", RandomBytes(kChunk, 1));
+  const ContentId& id = content.manifest->id();
+  const auto signature = PublisherSignature::Make(SigningKey::Generate(), id, "model", absl::UnixEpoch());
+  PublisherSignature forged = signature;
+  forged.key = SigningKey::Generate().public_key();
+  tracker_.Sign(id, {forged, signature});
+  {
+    const auto agent = Start();
+    Viewer viewer(*agent);
+    const DownloadId download = agent->Add(Named("model"))->download.saved.id;
+    EXPECT_EQ(viewer.AwaitState(download, State::kComplete).saved.signature, signature);
+  }
+  tracker_.Remove(*content.manifest);
+  const auto agent = Start();
+  ASSERT_THAT(agent->List(), SizeIs(1));
+  EXPECT_EQ(agent->List()[0].saved.signature, signature);
+}
+
 TEST_F(AgentTest, TheSameAddIsTheSameDownload) {
   Offer("model", RandomBytes(kChunk, 1));
   const auto agent = Start();
@@ -293,6 +312,29 @@ TEST_F(AgentTest, APausedDownloadWaits) {
   viewer.Await([&] { return viewer.downloads[id].status.paused; });
   ASSERT_TRUE(agent->SetPaused({id}, false).ok());
   viewer.AwaitState(id, State::kComplete);
+}
+
+TEST_F(AgentTest, ADownloadHasALimitOfItsOwn) {
+  Offer("slow", RandomBytes(40 * kChunk, 1));
+  Offer("fast", RandomBytes(40 * kChunk, 2));
+  DownloadId slow;
+  {
+    const auto agent = Start();
+    Viewer viewer(*agent);
+    Agent::Wanted wanted = Named("slow");
+    wanted.down_bytes_per_second = 0;  // nothing passes
+    slow = agent->Add(wanted)->download.saved.id;
+    const DownloadId fast = agent->Add(Named("fast"))->download.saved.id;
+    viewer.AwaitState(fast, State::kComplete);
+    EXPECT_NE(viewer.downloads[slow].state, State::kComplete);
+    EXPECT_TRUE(absl::IsNotFound(agent->SetDownloadLimit({slow, DownloadId(77)}, 1)));
+  }
+  const auto agent = Start();
+  Viewer viewer(*agent);
+  EXPECT_EQ(agent->Get(slow)->saved.down_bytes_per_second, 0u);
+  ASSERT_TRUE(agent->SetDownloadLimit({slow}, net::RateLimit::kUnlimited).ok());
+  viewer.AwaitState(slow, State::kComplete);
+  EXPECT_EQ(agent->Get(slow)->saved.down_bytes_per_second, net::RateLimit::kUnlimited);
 }
 
 TEST_F(AgentTest, FollowsANameFromVersionToVersion) {

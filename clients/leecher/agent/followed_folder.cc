@@ -33,6 +33,10 @@ std::string VersionFolder(const std::string& folder, const ContentId& id) {
   return absl::StrCat(folder, "/", kVersions, "/", id.ToHex().substr(0, kShownDigits));
 }
 
+std::string FolderOfVersion(const std::string& version_folder) {
+  return std::filesystem::path(version_folder).parent_path().parent_path().string();
+}
+
 absl::Status MakeCurrent(const std::string& folder, const std::string& name, const ContentId& id) {
   const std::string path = absl::StrCat(folder, "/", name);
   const std::string wanted = LinkTarget(name, id);

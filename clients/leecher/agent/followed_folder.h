@@ -13,6 +13,8 @@ namespace shoal::leecher {
 
 // The folder that receives a version.
 std::string VersionFolder(const std::string& folder, const ContentId& id);
+// The folder of the rule, FOLDER, of what VersionFolder returned.
+std::string FolderOfVersion(const std::string& version_folder);
 
 // Makes FOLDER/NAME mean this version, which is complete. Errors: ALREADY_EXISTS when something that is no such
 // link has the name, which is never replaced; others from errno, with the path.

@@ -28,6 +28,10 @@ class FollowedFolderTest : public ::testing::Test {
   const TemporaryFolder folder_;
 };
 
+TEST_F(FollowedFolderTest, AVersionLiesBelowTheFolderOfItsRule) {
+  EXPECT_EQ(FolderOfVersion(VersionFolder("/data/models", Id(1))), "/data/models");
+}
+
 TEST_F(FollowedFolderTest, ANameMeansTheCurrentVersion) {
   Put(1, "one");
   Put(2, "two");

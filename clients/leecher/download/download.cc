@@ -9,6 +9,8 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/mutex.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/rate_limit.h"
+#include "shoal/net/transport/transport.h"
 
 namespace shoal::leecher {
 namespace {
@@ -20,11 +22,37 @@ DownloadOptions WithLimitedSessions(DownloadOptions options, const RateLimits& l
   return options;
 }
 
+// Connects to peers under a limit of one download, besides those of the session.
+class LimitedTransports final : public net::TransportFactory {
+ public:
+  LimitedTransports(std::shared_ptr<const net::TransportFactory> transports,
+                    std::shared_ptr<net::RateLimit> limit)
+      : transports_(std::move(transports)), limit_(std::move(limit)) {}
+
+  std::unique_ptr<net::Transport> Accept(net::EventLoop& loop, FileDescriptor socket) const override {
+    return Limited(loop, transports_->Accept(loop, std::move(socket)));
+  }
+  std::unique_ptr<net::Transport> Dial(net::EventLoop& loop, const Endpoint& peer) const override {
+    return Limited(loop, transports_->Dial(loop, peer));
+  }
+
+ private:
+  std::unique_ptr<net::Transport> Limited(net::EventLoop& loop,
+                                          std::unique_ptr<net::Transport> transport) const {
+    return net::Throttled(std::move(transport), loop, limit_, /*write_limit=*/nullptr);
+  }
+
+  const std::shared_ptr<const net::TransportFactory> transports_;
+  const std::shared_ptr<net::RateLimit> limit_;
+};
+
 class DownloadHandle final : public Download {
  public:
   DownloadHandle(DownloadRuntime& runtime, DownloadOptions options, DownloadObserver observer)
       : runtime_(runtime),
         loop_(runtime.NextLoop()),
+        limit_(std::make_shared<net::RateLimit>(options.limit_down_bytes_per_second)),
+        transports_(std::make_shared<LimitedTransports>(runtime.transports(), limit_)),
         options_(WithLimitedSessions(std::move(options), runtime.limits())),
         observer_(std::move(observer)),
         readers_(std::make_shared<DownloadReaders>(
@@ -60,6 +88,7 @@ class DownloadHandle final : public Download {
       course_->engine.SetFilePriority(glob, priority);
     });
   }
+  void SetLimit(uint64_t down_bytes_per_second) override { limit_->Set(down_bytes_per_second); }
   void Stop() override {
     loop_.Post([this] {
       stopped_ = true;
@@ -79,8 +108,8 @@ class DownloadHandle final : public Download {
   struct Course {
     explicit Course(DownloadHandle& handle)
         : scope(handle.loop_.loop()),
-          engine(handle.runtime_, scope, handle.options_, handle.observer_, handle.board_, *handle.readers_,
-                 [&handle] { handle.loop_.Post([&handle] { handle.Begin(); }); }) {}
+          engine(handle.runtime_, scope, handle.transports_, handle.options_, handle.observer_, handle.board_,
+                 *handle.readers_, [&handle] { handle.loop_.Post([&handle] { handle.Begin(); }); }) {}
     ~Course() { scope.Close(); }
 
     net::LoopScope scope;
@@ -106,6 +135,8 @@ class DownloadHandle final : public Download {
   DownloadRuntime& runtime_;
   DownloadBoard board_;
   net::LoopScope loop_;
+  const std::shared_ptr<net::RateLimit> limit_;
+  const std::shared_ptr<const net::TransportFactory> transports_;
   // On the loop:
   DownloadOptions options_;
   const DownloadObserver observer_;

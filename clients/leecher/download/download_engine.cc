@@ -22,13 +22,15 @@ constexpr uint32_t kMinBuffers = 8;
 // Peers whose failures an error names.
 constexpr size_t kShownFailures = 8;
 
-// The outcome when no tracker gave a usable answer; `last` is the last failure.
-absl::Status TrackersFailed(const absl::Status& last) {
-  const bool refused = CauseOf(last) == ErrorCause::kTrackerRefused;
+// The outcome when no tracker gave a usable answer. `refusal`: of TrackerPolls; `last`: the last failure.
+absl::Status TrackersFailed(const absl::Status& refusal, const absl::Status& last) {
+  if (refusal.ok()) {
+    return WithCause(absl::UnavailableError(absl::StrCat("no tracker answers: ", last.message())),
+                     ErrorCause::kTrackerUnreachable);
+  }
   return WithCause(
-      absl::UnavailableError(absl::StrCat(
-          refused ? "no tracker accepts the request: " : "no tracker answers: ", last.message())),
-      refused ? ErrorCause::kTrackerRefused : ErrorCause::kTrackerUnreachable);
+      absl::Status(refusal.code(), absl::StrCat("no tracker accepts the request: ", refusal.message())),
+      CauseOf(refusal));
 }
 
 }  // namespace
@@ -123,11 +125,13 @@ absl::Duration DownloadEngine::Uptime() {
   return Clock::Real().Uptime();
 }
 
-DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
-                               DownloadObserver observer, DownloadBoard& board, DownloadReaders& readers,
-                               std::function<void()> on_superseded)
+DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
+                               std::shared_ptr<const net::TransportFactory> transports,
+                               DownloadOptions options, DownloadObserver observer, DownloadBoard& board,
+                               DownloadReaders& readers, std::function<void()> on_superseded)
     : runtime_(runtime),
       loop_(loop),
+      transports_(std::move(transports)),
       options_(std::move(options)),
       observer_(std::move(observer)),
       board_(board),
@@ -153,7 +157,7 @@ DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, D
           }),
       rate_(began_),
       roster_(loop,
-              PeerRoster::Options{runtime.self(), options_.listen_port, runtime.transports(),
+              PeerRoster::Options{runtime.self(), options_.listen_port, transports_, runtime.check_ticket(),
                                   options_.max_peers, options_.tuning, options_.on_bad_peer,
                                   [this](PeerSlot slot, const PeerBook::Call& call) {
                                     return std::make_unique<Link>(*this, slot, call);
@@ -189,6 +193,9 @@ void DownloadEngine::OnAnswer(size_t tracker, const absl::StatusOr<tracking::Loo
   if (ending() || phase_ == Phase::kFinishing) return;
   const absl::Duration now = Uptime();
   last_answer_ = now;
+  if (response.ok() && response->contents.size() == 1) {
+    roster_.Hold(tracker, response->contents.front().summary.id, response->ticket);
+  }
   if (content_id_.is_zero()) {
     finder_->Answer(tracker, response, now);
     Judge(now);
@@ -258,13 +265,15 @@ void DownloadEngine::Judge(absl::Duration now) {
         signers.insert(signers.end(), content.signatures.begin(), content.signatures.end());
       return End(Phase::kFailed, UntrustedContent("the content", signers));
     }
-    case ContentFinder::Verdict::kNotFound:
-      return End(Phase::kFailed, WithCause(absl::NotFoundError(options_.trackers.size() == 1
-                                                                   ? "the tracker does not know this content"
-                                                                   : "no tracker knows this content"),
-                                           ErrorCause::kUnknownContent));
+    case ContentFinder::Verdict::kNotFound: {
+      std::string message = options_.trackers.size() == 1 ? "the tracker does not know this content"
+                                                          : "no tracker knows this content";
+      if (const absl::Status refusal = trackers_.refusal(); !refusal.ok())
+        absl::StrAppend(&message, "; ", refusal.message());
+      return End(Phase::kFailed, WithCause(absl::NotFoundError(message), ErrorCause::kUnknownContent));
+    }
     case ContentFinder::Verdict::kUnreachable:
-      return End(Phase::kFailed, TrackersFailed(finder_->last_failure()));
+      return End(Phase::kFailed, TrackersFailed(trackers_.refusal(), finder_->last_failure()));
   }
 }
 
@@ -309,9 +318,16 @@ void DownloadEngine::TakeManifest(PeerLink& link, const std::string& canonical) 
   }
 }
 
-std::optional<PublisherSignature> DownloadEngine::Signature() const {
-  if (finder_.has_value() && finder_->signature() != nullptr) return *finder_->signature();
-  return options_.signature;
+std::optional<PublisherSignature> DownloadEngine::FindSignature() const {
+  std::vector<PublisherSignature> known;
+  // A tracker keeps signatures in the order in which they came, so that the first one is the publisher's rather than
+  // that of somebody who signed the same content later.
+  if (finder_.has_value()) known = finder_->signatures();
+  if (options_.signature.has_value()) known.push_back(*options_.signature);
+  for (const PublisherSignature& signature : known) {
+    if (signature.Verifies(manifest_->id(), manifest_->name())) return signature;
+  }
+  return std::nullopt;
 }
 
 void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
@@ -319,6 +335,7 @@ void DownloadEngine::UseManifest(std::shared_ptr<const Manifest> manifest) {
   name_ = manifest_->name();
   length_bytes_ = manifest_->length_bytes();
   chunk_count_ = manifest_->chunk_count();
+  signature_ = FindSignature();
   if (options_.manifest_only) return End(Phase::kDone, absl::OkStatus());
   const absl::Status opening = content_.Open(manifest_);
   if (!opening.ok()) End(Phase::kFailed, opening);
@@ -329,7 +346,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   if (!status.ok()) return End(Phase::kFailed, status);
   const absl::Duration now = Uptime();
   board_.PutSource(content_.store());
-  if (options_.on_opened != nullptr) options_.on_opened(content_.store(), Signature());
+  if (options_.on_opened != nullptr) options_.on_opened(content_.store(), signature_);
   roster_.Offer(content_.store());
   phase_ = Phase::kFetching;
   stall_.Moved(now);
@@ -337,7 +354,7 @@ void DownloadEngine::StoreOpened(const absl::Status& status) {
   content_.Report(facts);
   tell_(DownloadStarted{content_id_, name_, content_.store()->target_path(), length_bytes_, chunk_count_,
                         facts.files, facts.wanted_files, facts.wanted_bytes, facts.resumed_bytes,
-                        content_.store()->opening_took()});
+                        content_.store()->opening_took(), signature_});
   BeginFetch(now);
   if (whole()) return FinishStore();
   const std::vector<PeerLink*> ready = roster_.ready();
@@ -486,9 +503,15 @@ void DownloadEngine::CheckWait(absl::Duration now) {
   if (roster_.ready().empty() && roster_.book().named() > 0 && !failures.empty()) {
     absl::StrAppend(&message, ". Tried: ", failures);
   }
+  if (roster_.ready().empty() && roster_.book().known() > 0 &&
+      roster_.book().wanting_ticket() == roster_.book().known()) {
+    return End(Phase::kFailed, WithCause(absl::PermissionDeniedError(message), ErrorCause::kNoTicket));
+  }
   const bool tracker_there = trackers_.away() + trackers_.refusing() < options_.trackers.size();
-  End(Phase::kFailed, WithCause(absl::UnavailableError(message),
-                                tracker_there ? ErrorCause::kNoPeer : ErrorCause::kTrackerUnreachable));
+  const ErrorCause cause = tracker_there              ? ErrorCause::kNoPeer
+                           : trackers_.refusal().ok() ? ErrorCause::kTrackerUnreachable
+                                                      : CauseOf(trackers_.refusal());
+  End(Phase::kFailed, WithCause(absl::UnavailableError(message), cause));
 }
 
 StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
@@ -502,6 +525,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   facts.trackers = static_cast<uint32_t>(options_.trackers.size());
   facts.trackers_away = trackers_.away();
   facts.trackers_refusing = trackers_.refusing();
+  facts.refusal = std::string(trackers_.refusal().message());
   facts.peers_known = static_cast<uint32_t>(roster_.book().known());
   facts.peers_named = static_cast<uint32_t>(roster_.book().named());
   facts.peers_dropped = roster_.book().dropped();
@@ -510,6 +534,7 @@ StallFacts DownloadEngine::FactsOfStall(absl::Duration now) {
   facts.peers_owing = manifest_ == nullptr ? (manifest_fetch_.waiting() ? 1 : 0) : fetch_.owing();
   facts.peers_busy = roster_.book().left_alone(now);
   facts.peers_broken = roster_.book().broken();
+  facts.peers_wanting_ticket = roster_.book().wanting_ticket();
   facts.replaced = replaced_;
   facts.disk_behind = fetch_.writing() > 0;
   return facts;
@@ -726,6 +751,7 @@ void DownloadEngine::ConcludeWhenWritten() {
   DownloadFinished finished;
   finished.outcome = *outcome_;
   finished.manifest = manifest_;
+  finished.signature = signature_;
   if (content_.is_open()) finished.target_path = content_.store()->target_path();
   if (CauseOf(*outcome_) == ErrorCause::kAmbiguousName && finder_.has_value()) {
     finished.candidates = finder_->candidates();

@@ -27,6 +27,7 @@
 #include "shoal/base/rate_meter.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/transport/transport.h"
 
 namespace shoal::leecher {
 
@@ -80,8 +81,9 @@ class DownloadBoard {
 // What was fetched of the first is discarded. Then this engine does nothing more, and another one starts over.
 class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
  public:
-  // `on_superseded` is called at most once, on the loop, and must not destroy this.
-  DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop, DownloadOptions options,
+  // `transports` connect it to peers. `on_superseded` is called at most once, on the loop, and must not destroy this.
+  DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
+                 std::shared_ptr<const net::TransportFactory> transports, DownloadOptions options,
                  DownloadObserver observer, DownloadBoard& board, DownloadReaders& readers,
                  std::function<void()> on_superseded);
   ~DownloadEngine();  // on the loop, after the outcome is known
@@ -119,8 +121,8 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
 
   // Manifest and store
   void TakeManifest(PeerLink& link, const std::string& canonical);
-  // Who published the content, if that is known.
-  std::optional<PublisherSignature> Signature() const;
+  // Who signed manifest_, verified; nullopt: nobody, as far as that is known.
+  std::optional<PublisherSignature> FindSignature() const;
   void UseManifest(std::shared_ptr<const Manifest> manifest);
   void BeginFetch(absl::Duration now);
   void JoinFetch(PeerLink& link, absl::Duration now);
@@ -173,6 +175,7 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
 
   DownloadRuntime& runtime_;
   net::LoopScope& loop_;
+  const std::shared_ptr<const net::TransportFactory> transports_;
   const DownloadOptions options_;
   const DownloadObserver observer_;
   DownloadBoard& board_;
@@ -198,6 +201,7 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
   uint64_t length_bytes_ = 0;
   uint32_t chunk_count_ = 0;
   std::shared_ptr<const Manifest> manifest_;
+  std::optional<PublisherSignature> signature_;  // of manifest_; see FindSignature
   bool paused_ = false;
   uint32_t chunks_refetched_ = 0;
   uint64_t received_bytes_ = 0;

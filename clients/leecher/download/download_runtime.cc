@@ -48,7 +48,7 @@ TrackerLookups& DownloadRuntime::LookupsAt(const tracking::TrackerUrl& tracker) 
   std::unique_ptr<TrackerLookups>& lookups = lookups_[tracker.ToString()];
   if (lookups == nullptr) {
     lookups = std::make_unique<TrackerLookups>(
-        TrackerLookups::Options{self(), options_.site, [this, tracker] { return ClientAt(tracker); }});
+        TrackerLookups::Options{options_.self, options_.site, [this, tracker] { return ClientAt(tracker); }});
   }
   return *lookups;
 }

@@ -17,6 +17,7 @@
 #include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/transport/transport.h"
+#include "shoal/stream/chunk_session.h"
 #include "shoal/tracking/client/tracker_client.h"
 
 namespace shoal::leecher {
@@ -35,8 +36,9 @@ class DownloadRuntime {
     RateLimits limits;  // of all downloads together
     // Makes the transports of connections to peers.
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
-    unsigned loops = 0;         // 0: one per usable core, at most two
-    unsigned disk_threads = 0;  // 0: one per core, at most four
+    stream::TicketCheck check_ticket = nullptr;  // whom downloads serve; null: everybody
+    unsigned loops = 0;                          // 0: one per usable core, at most two
+    unsigned disk_threads = 0;                   // 0: one per core, at most four
     // Memory for chunks between the network and the disk, of all downloads together. Each download may use
     // one chunk more, so that it always makes progress.
     uint64_t buffer_bytes = 32 * 1024 * 1024;
@@ -54,6 +56,7 @@ class DownloadRuntime {
   const std::string& site() const { return options_.site; }
   const RateLimits& limits() const { return options_.limits; }
   const std::shared_ptr<const net::TransportFactory>& transports() const { return options_.transports; }
+  const stream::TicketCheck& check_ticket() const { return options_.check_ticket; }
   // In bytes per second; net::RateLimit::kUnlimited: none. Takes effect at once. A limit that Options left
   // null stays absent.
   void SetRateLimits(uint64_t down_bytes_per_second, uint64_t up_bytes_per_second);

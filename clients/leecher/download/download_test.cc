@@ -9,12 +9,15 @@
 
 #include <atomic>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "clients/leecher/download/download_runtime.h"
 #include "clients/leecher/download/test_swarm.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_io.h"
 #include "shoal/content/store/chunk_store.h"
+#include "shoal/tracking/tickets/ticket.h"
 
 namespace shoal::leecher {
 namespace {
@@ -1001,6 +1004,27 @@ TEST_F(DownloadTest, LimitsCanBeChangedAndAreShown) {
   EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
 }
 
+TEST_F(DownloadTest, ALimitOfItsOwnStandsBelowThatOfTheRuntime) {
+  const std::string bytes = RandomBytes(20 * kChunk, 24);
+  const TestContent content = Publish(folder_.Write("in/file", bytes));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadRuntime::Options shared = RuntimeAt(tracker_);
+  shared.limits.down = std::make_shared<net::RateLimit>();
+  DownloadRuntime runtime(shared);
+  DownloadOptions options = Options(content.manifest->id());
+  options.limit_down_bytes_per_second = 0;  // nothing passes
+  const auto held_back = Download::Start(runtime, options, log_.Observer());
+  DownloadOptions other = Options(content.manifest->id());
+  other.output_folder = folder_.Path("other");
+  EventLog other_log;
+  EXPECT_EQ(Download::Start(runtime, other, other_log.Observer())->Wait(), absl::OkStatus());
+  EXPECT_EQ(held_back->status().held_bytes, 0u);
+  held_back->SetLimit(net::RateLimit::kUnlimited);
+  EXPECT_EQ(held_back->Wait(), absl::OkStatus());
+  EXPECT_TRUE(ReadAll(out_ + "/file") == bytes);
+}
+
 TEST_F(DownloadTest, CountsWhatItsServerSends) {
   const std::string bytes = RandomBytes(20 * kChunk, 25);
   const TestContent content = Publish(folder_.Write("in/file", bytes));
@@ -1092,6 +1116,80 @@ TEST_F(DownloadTest, CanBeDestroyedAtAnyTime) {
     download.reset();
     EXPECT_TRUE(log.LastIsFinished());
   }
+}
+
+// Two trackers issue tickets, and each names a peer of its own.
+TEST_F(DownloadTest, ShowsAPeerTheTicketsOfTheTrackersThatNamedIt) {
+  const std::string bytes = RandomBytes(40 * kChunk, 61);
+  const TestContent content = Publish(folder_.Write("in/ticketed.bin", bytes));
+  const SigningKey keys[] = {SigningKey::Generate(), SigningKey::Generate()};
+  Mutex mutex;
+  std::set<std::string> shown[2];
+  const auto check = [&](int peer) {
+    return [&, peer](const stream::Hello& theirs) {
+      MutexLock lock(&mutex);
+      shown[peer].insert(theirs.ticket);
+      const auto ticket = tracking::Ticket::Decode(AsBytes(theirs.ticket));
+      return ticket.ok() && ticket->issuer == keys[peer].public_key() &&
+                     ticket->content == theirs.content_id && ticket->peer == theirs.peer_id &&
+                     ticket->Verifies()
+                 ? absl::OkStatus()
+                 : absl::PermissionDeniedError("not that one");
+    };
+  };
+  ChunkSet first(40);
+  ChunkSet second(40);
+  for (uint32_t i = 0; i < 40; ++i) (i < 20 ? first : second).Insert(ChunkIndex(i));
+  auto half = std::make_shared<TestSource>(content.source);
+  half->HoldOnly(first);
+  auto rest = std::make_shared<TestSource>(content.source);
+  rest->HoldOnly(second);
+  TestPeer a(content.manifest->id(), half, 16, nullptr, check(0));
+  TestPeer b(content.manifest->id(), rest, 16, nullptr, check(1));
+  TestTracker other;
+  tracker_.IssueTickets(keys[0]);
+  tracker_.Add(*content.manifest, {a.info()});
+  other.IssueTickets(keys[1]);
+  other.Add(*content.manifest, {b.info()});
+
+  DownloadRuntime::Options runtime_options;
+  runtime_options.make_tracker_client = [&](const tracking::TrackerUrl& url) {
+    return (url.address.port == 1 ? tracker_ : other).MakeClient(url);
+  };
+  DownloadRuntime runtime(std::move(runtime_options));
+  for (const tracking::ContentKey& key :
+       {tracking::ContentKey(content.manifest->id()), tracking::ContentKey(content.manifest->name())}) {
+    DownloadOptions options = Options(key);
+    options.output_folder = folder_.Path(key.index() == 0 ? "by_id" : "by_name");
+    options.trackers.push_back(*tracking::TrackerUrl::Parse("127.0.0.1:2"));
+    const auto download = Download::Start(runtime, std::move(options), log_.Observer());
+    EXPECT_EQ(download->Wait(), absl::OkStatus());
+  }
+  MutexLock lock(&mutex);
+  for (const auto& [peer, key] : {std::pair(0, keys[0]), std::pair(1, keys[1])}) {
+    for (const std::string& ticket : shown[peer]) {
+      ASSERT_EQ(ticket.size(), tracking::Ticket::kEncodedBytes) << "one, and no other tracker's";
+      EXPECT_EQ(tracking::Ticket::Decode(AsBytes(ticket))->issuer, key.public_key());
+    }
+  }
+}
+
+TEST_F(DownloadTest, TellsWhatPeersSayThatWantATicket) {
+  const TestContent content = Publish(folder_.Write("in/closed.bin", RandomBytes(10 * kChunk, 62)));
+  TestPeer peer(content.manifest->id(), content.source, 16, nullptr,
+                [](const stream::Hello&) { return absl::PermissionDeniedError("ask the doorman"); });
+  tracker_.Add(*content.manifest, {peer.info()});
+  DownloadOptions options = Options(content.manifest->id());
+  options.wait = absl::ZeroDuration();
+  const auto download = Start(std::move(options), log_.Observer());
+  const absl::Status outcome = download->Wait();
+  EXPECT_TRUE(absl::IsPermissionDenied(outcome)) << outcome;
+  EXPECT_EQ(CauseOf(outcome), ErrorCause::kNoTicket);
+  EXPECT_THAT(std::string(outcome.message()),
+              testing::AllOf(HasSubstr("1 known peer wants a ticket"), HasSubstr("ask the doorman"),
+                             testing::Not(HasSubstr("firewall"))));
+  EXPECT_EQ(peer.server().totals().sent_bytes, 0u);
+  EXPECT_THAT(bad_peers_.All(), IsEmpty());
 }
 
 }  // namespace

@@ -10,9 +10,11 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/content/publish/folder_source.h"
 #include "shoal/tracking/messages/manifest_summary.h"
 #include "shoal/tracking/messages/warm_up.h"
+#include "shoal/tracking/tickets/ticket.h"
 
 namespace shoal::leecher {
 
@@ -112,7 +114,8 @@ class TestPeer::Directory final : public ContentDirectory {
   const std::shared_ptr<const ChunkSource> source_;
 };
 
-TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions)
+TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions,
+                   std::shared_ptr<net::RateLimit> write_limit, stream::TicketCheck check_ticket)
     : id_(RandomPeerId()),
       directory_(std::make_shared<Directory>(content, std::move(source))),
       loops_(std::make_unique<net::EventLoopGroup>("peer", 1)) {
@@ -120,6 +123,8 @@ TestPeer::TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> 
   options.listen.ip = IpAddress::V4({127, 0, 0, 1});
   options.self = id_;
   options.max_sessions = max_sessions;
+  options.limits.write_limit = std::move(write_limit);
+  options.check_ticket = std::move(check_ticket);
   auto server = stream::ChunkServer::Start(options, *loops_, directory_);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
@@ -201,6 +206,11 @@ void TestTracker::Remove(const Manifest& manifest) {
   contents_.erase(manifest.id());
 }
 
+void TestTracker::Sign(const ContentId& content, const std::vector<PublisherSignature>& signatures) {
+  MutexLock lock(&mutex_);
+  contents_.at(content).contents[0].signatures = signatures;
+}
+
 void TestTracker::SetWarmingUp(bool warming_up) {
   MutexLock lock(&mutex_);
   warming_up_ = warming_up;
@@ -209,6 +219,11 @@ void TestTracker::SetWarmingUp(bool warming_up) {
 void TestTracker::SetAway(bool away) {
   MutexLock lock(&mutex_);
   away_ = away;
+}
+
+void TestTracker::IssueTickets(const SigningKey& key) {
+  MutexLock lock(&mutex_);
+  ticket_key_ = key;
 }
 
 std::unique_ptr<tracking::TrackerClient> TestTracker::MakeClient(const tracking::TrackerUrl& url) {
@@ -238,7 +253,13 @@ absl::StatusOr<tracking::LookupResponse> TestTracker::Lookup(const tracking::Loo
     return tracking::WithWarmUp(absl::NotFoundError("unknown"),
                                 warming_up_ ? absl::Minutes(1) : absl::ZeroDuration());
   }
-  if (response.contents.size() > 1) response.peers.clear();
+  if (response.contents.size() > 1) {
+    response.peers.clear();
+  } else if (ticket_key_.has_value()) {
+    response.ticket = tracking::Ticket::Make(*ticket_key_, response.contents[0].summary.id,
+                                             PeerIdOf(request.peer_secret), absl::Now() + absl::Hours(1))
+                          .Encode();
+  }
   return response;
 }
 

@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "clients/leecher/download/download.h"
 #include "shoal/base/mutex.h"
+#include "shoal/content/manifest/signing_key.h"
 #include "shoal/content/publish/chunk_source.h"
 #include "shoal/content/publish/manifest_builder.h"
 #include "shoal/stream/chunk_server.h"
@@ -83,7 +85,9 @@ class TestSource : public ChunkSource {
 // A peer that serves one content.
 class TestPeer {
  public:
-  TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16);
+  // `write_limit`: of all its connections together; null: none. `check_ticket`: as in ChunkServer::Options.
+  TestPeer(const ContentId& content, std::shared_ptr<const ChunkSource> source, uint32_t max_sessions = 16,
+           std::shared_ptr<net::RateLimit> write_limit = nullptr, stream::TicketCheck check_ticket = nullptr);
   ~TestPeer() { Stop(); }
 
   tracking::PeerInfo info() const;
@@ -102,10 +106,14 @@ class TestPeer {
 class TestTracker {
  public:
   void Add(const Manifest& manifest, const std::vector<tracking::PeerInfo>& peers);
+  // Requires: the content was added.
+  void Sign(const ContentId& content, const std::vector<PublisherSignature>& signatures);
   void Remove(const Manifest& manifest);
   void SetAway(bool away);
   // It says of an unknown content that it may not know all peers yet.
   void SetWarmingUp(bool warming_up);
+  // Lookups bring tickets from now on.
+  void IssueTickets(const SigningKey& key);
   std::unique_ptr<tracking::TrackerClient> MakeClient(const tracking::TrackerUrl& url);
   uint32_t lookups() const;
 
@@ -119,6 +127,7 @@ class TestTracker {
   bool away_ ABSL_GUARDED_BY(mutex_) = false;
   bool warming_up_ ABSL_GUARDED_BY(mutex_) = false;
   uint32_t lookups_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<SigningKey> ticket_key_ ABSL_GUARDED_BY(mutex_);
   int64_t published_ ABSL_GUARDED_BY(mutex_) = 0;  // contents so far
 };
 

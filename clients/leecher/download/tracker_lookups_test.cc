@@ -41,8 +41,8 @@ TEST(TrackerLookups, AsksAgainAndAgainUntilItIsStopped) {
   Mutex mutex;
   CondVar told;
   int answers = 0;
-  TrackerLookups lookups(
-      {RandomPeerId(), "", [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); }});
+  TrackerLookups lookups({PeerIdentity::Random(), "",
+                          [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); }});
   TrackerLookups::Query query;
   query.content = std::string("file");
   query.min_interval = absl::Milliseconds(1);
@@ -70,8 +70,8 @@ TEST(TrackerLookups, LooksAgainSoonWhenPeersAreLacking) {
   Mutex mutex;
   CondVar told;
   int answers = 0;
-  TrackerLookups lookups(
-      {RandomPeerId(), "", [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); }});
+  TrackerLookups lookups({PeerIdentity::Random(), "",
+                          [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); }});
   TrackerLookups::Query query;
   query.content = std::string("file");
   query.min_interval = absl::Milliseconds(1);
@@ -210,7 +210,7 @@ TEST(TrackerLookups, NamesThatAreDueTogetherAreLookedUpAtOnce) {
   Mutex mutex;
   CondVar told;
   size_t answers = 0;
-  TrackerLookups lookups({RandomPeerId(), "", [&] { return std::make_shared<HeldClient>(&state); }});
+  TrackerLookups lookups({PeerIdentity::Random(), "", [&] { return std::make_shared<HeldClient>(&state); }});
   std::vector<std::unique_ptr<TrackerLookups::Subscription>> subscriptions;
   for (size_t i = 0; i < kNames; ++i) {
     TrackerLookups::Query query;
@@ -244,7 +244,8 @@ TEST(TrackerLookups, SendsLookupsThatAreDueTogetherInOneMessage) {
   Mutex mutex;
   CondVar told;
   std::map<ContentId, std::vector<absl::StatusOr<tracking::LookupResponse>>> answers;
-  TrackerLookups lookups({RandomPeerId(), "", [&] { return std::make_shared<CountingClient>(&calls); }});
+  TrackerLookups lookups(
+      {PeerIdentity::Random(), "", [&] { return std::make_shared<CountingClient>(&calls); }});
   std::vector<std::unique_ptr<TrackerLookups::Subscription>> subscriptions;
   for (size_t i = 0; i < kContents; ++i) {
     std::array<uint8_t, ContentId::kSizeBytes> bytes{};

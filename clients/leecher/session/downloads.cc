@@ -27,6 +27,7 @@ absl::StatusOr<std::unique_ptr<Downloads>> Downloads::Start(Options options) {
     reseeder.limit_up = runtime.limits().up;
     reseeder.loops = &runtime.loops();
     reseeder.transports = runtime.transports();
+    reseeder.check_ticket = runtime.check_ticket();
     reseeder.make_tracker_client = [&runtime](const tracking::TrackerUrl& tracker) {
       return runtime.ClientAt(tracker);
     };

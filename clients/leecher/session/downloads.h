@@ -94,6 +94,9 @@ class Downloads {
   bool SetFilePriority(DownloadKey download, const std::string& glob, FilePriority priority) {
     return With(download, [&](Entry& entry) { entry.download->SetFilePriority(glob, priority); });
   }
+  bool SetLimit(DownloadKey download, uint64_t down_bytes_per_second) {
+    return With(download, [&](Entry& entry) { entry.download->SetLimit(down_bytes_per_second); });
+  }
   // Ends the download with CANCELLED, keeping what is on disk; DownloadFinished follows.
   bool Stop(DownloadKey download) {
     return With(download, [](Entry& entry) { entry.download->Stop(); });

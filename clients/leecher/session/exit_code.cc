@@ -35,6 +35,9 @@ ExitCode ExitCodeFor(const absl::Status& outcome, int signal) {
       return ExitCode::kNoPermission;
     case ErrorCause::kUntrusted:
       return ExitCode::kUntrusted;
+    case ErrorCause::kNotPermitted:
+    case ErrorCause::kNoTicket:
+      return ExitCode::kNotPermitted;
     case ErrorCause::kNone:
     case ErrorCause::kTooManyOpenFiles:
     case ErrorCause::kTargetInUse:
@@ -60,6 +63,7 @@ const char* ExitCodeTable() {
          "    9  no permission\n"
          "   10  the command of --on-complete failed\n"
          "   11  no publisher of --trust signed the content, or a .shoal file was changed\n"
+         "   12  a tracker or peer does not admit this client: token, ticket or certificate\n"
          "  130  interrupted by Ctrl-C (143: by SIGTERM, 129: by SIGHUP); what was fetched is kept\n";
 }
 

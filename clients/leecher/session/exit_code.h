@@ -19,6 +19,7 @@ enum class ExitCode : int {
   kNoPermission = 9,
   kOnCompleteFailed = 10,
   kUntrusted = 11,
+  kNotPermitted = 12,
   kHangUp = 129,       // SIGHUP
   kInterrupted = 130,  // SIGINT, as shells count it
   kTerminated = 143,   // SIGTERM

@@ -17,7 +17,8 @@ TEST(ExitCodeTest, EachCauseHasItsOwn) {
       {ErrorCause::kNoPeer, 5},      {ErrorCause::kAmbiguousName, 6},  {ErrorCause::kTargetExists, 7},
       {ErrorCause::kDiskFull, 8},    {ErrorCause::kNoPermission, 9},   {ErrorCause::kTrackerRefused, 1},
       {ErrorCause::kTargetInUse, 1}, {ErrorCause::kTargetGone, 1},     {ErrorCause::kTooManyOpenFiles, 1},
-      {ErrorCause::kWriteFailed, 1}, {ErrorCause::kUntrusted, 11},
+      {ErrorCause::kWriteFailed, 1}, {ErrorCause::kUntrusted, 11},     {ErrorCause::kNotPermitted, 12},
+      {ErrorCause::kNoTicket, 12},
   };
   for (const auto& [cause, code] : cases) {
     // The status code on top does not matter.
@@ -46,7 +47,7 @@ TEST(ExitCodeTest, SuccessIsSuccessEvenAfterASignal) {
 TEST(ExitCodeTest, TheTableNamesEveryCode) {
   const std::string table = ExitCodeTable();
   for (const char* code : {"  0 ", "  1 ", "  2 ", "  3 ", "  4 ", "  5 ", "  6 ", "  7 ", "  8 ", "  9 ",
-                           " 10 ", "129", "130", "143"}) {
+                           " 10 ", " 11 ", " 12 ", "129", "130", "143"}) {
     EXPECT_NE(table.find(code), std::string::npos) << code;
   }
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shoal/base/error_cause.h"
+#include "shoal/tracking/client/refusal.h"
 
 namespace shoal::leecher {
 namespace {
@@ -143,9 +144,9 @@ std::string JsonEvent(const std::string& download, const DownloadEvent& event, a
   if (const auto* tracker = std::get_if<TrackerChanged>(&event)) {
     Json json = Begin("tracker", download, now);
     json["tracker"] = tracker->tracker.ToString();
-    json["state"] = tracker->status.ok()                                      ? "back"
-                    : CauseOf(tracker->status) == ErrorCause::kTrackerRefused ? "refusing"
-                                                                              : "away";
+    json["state"] = tracker->status.ok()                   ? "back"
+                    : tracking::IsRefusal(tracker->status) ? "refusing"
+                                                           : "away";
     if (!tracker->status.ok()) json["why"] = std::string(tracker->status.message());
     return DumpEvent(json);
   }

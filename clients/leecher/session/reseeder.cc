@@ -50,6 +50,7 @@ class ReseederImpl final : public Reseeder {
     server.self = options_.self.id();
     server.transports = options_.transports;
     server.max_sessions = kMaxSessions;
+    server.check_ticket = options_.check_ticket;
     server.limits.write_limit = options_.limit_up;
     server.on_source_failure = [this](const ContentId& content, const absl::Status& why) {
       SourceFailed(content, why);

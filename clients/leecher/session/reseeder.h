@@ -18,6 +18,7 @@
 #include "shoal/net/rate_limit.h"
 #include "shoal/net/transport/transport.h"
 #include "shoal/service/metrics/serving_metrics.h"
+#include "shoal/stream/chunk_session.h"
 #include "shoal/stream/upload/upload_ledger.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -40,6 +41,7 @@ class Reseeder {
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
     // Makes the transports of connections from peers.
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
+    stream::TicketCheck check_ticket = nullptr;  // whom to serve; null: everybody
     // On which connections are served; must outlive the Reseeder. Null: loops of its own.
     net::EventLoopGroup* loops = nullptr;
     // Makes or finds the client of a tracker. Required.

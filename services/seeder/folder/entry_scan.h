@@ -8,9 +8,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/content/manifest/manifest.h"
-#include "shoal/content/publish/file_stamp.h"
 #include "shoal/content/publish/folder_listing.h"
 #include "shoal/content/publish/manifest_builder.h"
 

@@ -1,7 +1,5 @@
 #include "services/tracker/access/access_control.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -75,12 +73,6 @@ absl::StatusOr<bool> AccessControl::Reload() {
   MutexLock lock(&mutex_);
   table_ = std::move(shared);
   return true;
-}
-
-AccessControl::Stamp AccessControl::CurrentStamp() const {
-  struct stat found = {};
-  if (stat(path_.c_str(), &found) != 0) return Stamp();
-  return {found.st_dev, found.st_ino, found.st_size, found.st_ctim.tv_sec, found.st_ctim.tv_nsec};
 }
 
 }  // namespace shoal::tracker

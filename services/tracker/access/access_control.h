@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "services/tracker/access/token_table.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/base/mutex.h"
 
 namespace shoal::tracker {
@@ -63,18 +64,9 @@ class AccessControl {
   size_t tokens() const { return Table()->size(); }
 
  private:
-  // Which file was read: inode, size, and the time of its last change, which no program can set back.
-  struct Stamp {
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    int64_t bytes = 0;
-    int64_t seconds = 0;
-    int64_t nanoseconds = 0;
-    friend bool operator==(const Stamp&, const Stamp&) = default;
-  };
-
   explicit AccessControl(std::string path) : path_(std::move(path)) {}
-  Stamp CurrentStamp() const;
+  // Of no file when there is none.
+  FileStamp CurrentStamp() const { return FileStamp::Of(path_).value_or(FileStamp()); }
   std::shared_ptr<const TokenTable> Table() const {
     MutexLock lock(&mutex_);
     return table_;
@@ -82,7 +74,7 @@ class AccessControl {
 
   const std::string path_;
   Mutex reload_mutex_;
-  Stamp read_ ABSL_GUARDED_BY(reload_mutex_);
+  FileStamp read_ ABSL_GUARDED_BY(reload_mutex_);
   mutable Mutex mutex_;
   std::shared_ptr<const TokenTable> table_ ABSL_GUARDED_BY(mutex_);
 };

@@ -14,6 +14,7 @@
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/text_lines.h"
 
 namespace shoal::tracker {
 namespace {
@@ -75,31 +76,24 @@ bool TokenGrant::HasName(const std::string& name) const {
 
 absl::StatusOr<TokenTable> TokenTable::Parse(absl::string_view text) {
   TokenTable table;
-  int number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++number;
-    const auto fault = [&](absl::string_view why) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", why));
-    };
-    if (line.find('\0') != absl::string_view::npos) return fault("has a NUL");
-    line = line.substr(0, line.find('#'));
+  for (const TextLine& line : LinesOf(text, Comments::kAnywhere)) {
+    if (line.text.find('\0') != absl::string_view::npos) return line.Fault("has a NUL");
     const std::vector<absl::string_view> words =
-        absl::StrSplit(line, absl::ByAnyChar(" \t\r\v\f"), absl::SkipEmpty());
-    if (words.empty()) continue;
+        absl::StrSplit(line.text, absl::ByAnyChar(" \t\r\v\f"), absl::SkipEmpty());
     const auto digest = ParseDigest(words[0]);
-    if (!digest.ok()) return fault(digest.status().message());
-    if (words.size() < 2) return fault("has no rights behind the hash, such as publish,fetch");
+    if (!digest.ok()) return line.Fault(digest.status().message());
+    if (words.size() < 2) return line.Fault("has no rights behind the hash, such as publish,fetch");
     const auto rights = ParseRights(words[1]);
-    if (!rights.ok()) return fault(rights.status().message());
+    if (!rights.ok()) return line.Fault(rights.status().message());
     if (words.size() - 2 > kMaxGlobsPerToken) {
-      return fault(absl::StrCat("has more than ", kMaxGlobsPerToken, " names"));
+      return line.Fault(absl::StrCat("has more than ", kMaxGlobsPerToken, " names"));
     }
     for (size_t i = 2; i < words.size(); ++i) {
-      if (words[i].size() > kMaxGlobBytes) return fault("has a glob that is longer than any name");
+      if (words[i].size() > kMaxGlobBytes) return line.Fault("has a glob that is longer than any name");
     }
     TokenGrant grant{*rights, {words.begin() + 2, words.end()}};
     if (!table.grants_.try_emplace(*digest, std::move(grant)).second) {
-      return fault("has a token that an earlier line has");
+      return line.Fault("has a token that an earlier line has");
     }
   }
   return table;

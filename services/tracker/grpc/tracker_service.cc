@@ -14,6 +14,7 @@
 #include "google/protobuf/arena.h"
 #include "services/tracker/grpc/watch_stream.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracker/v1/tracker.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
@@ -83,7 +84,7 @@ class StateTrackerService final : public TrackerService {
  public:
   StateTrackerService(TrackerState* state, const CurrentPeerAddresses* addresses, AddressVerifier* verifier,
                       ListenerMetrics* metrics, RateLimiter* limiter, const AccessControl* access,
-                      const Clock* clock)
+                      const TicketIssuer* tickets, const Clock* clock)
       : state_(state),
         registry_(state->registry()),
         addresses_(addresses),
@@ -91,6 +92,7 @@ class StateTrackerService final : public TrackerService {
         metrics_(metrics),
         limiter_(limiter),
         access_(access),
+        tickets_(tickets),
         clock_(clock),
         watches_(state->registry()) {}
 
@@ -101,7 +103,9 @@ class StateTrackerService final : public TrackerService {
     Add<v1::RegisterRequest, v1::RegisterResponse>(
         listener, methods, "Register", Call::kRegister, to_serve,
         [this](service::GrpcCall* call, const Access& access, tracking::RegisterRequest& request) {
-          return Register(call, access, request);
+          auto response = Register(call, access, request);
+          if (response.ok()) response->ticket_issuer = tickets_->public_key();
+          return response;
         });
     Add<v1::RegisterManyRequest, v1::RegisterManyResponse>(
         listener, methods, "RegisterMany", Call::kRegisterMany, to_serve,
@@ -112,8 +116,10 @@ class StateTrackerService final : public TrackerService {
         listener, methods, "Heartbeat", Call::kHeartbeat, to_serve,
         [this](service::GrpcCall* call, const Access&, const tracking::HeartbeatRequest& request) {
           // Few heartbeats report a peer, and finding the source takes long.
-          return registry_->Heartbeat(request,
-                                      request.reports.empty() ? IpAddress() : CallerOf(*call).source);
+          auto response =
+              registry_->Heartbeat(request, request.reports.empty() ? IpAddress() : CallerOf(*call).source);
+          if (response.ok()) response->ticket_issuer = tickets_->public_key();
+          return response;
         });
     Add<v1::LookupRequest, v1::LookupResponse>(
         listener, methods, "Lookup", Call::kLookup, {Right::kFetch},
@@ -265,6 +271,7 @@ class StateTrackerService final : public TrackerService {
   absl::StatusOr<tracking::RegisterManyResponse> RegisterEach(service::GrpcCall* call, const Access& access,
                                                               tracking::RegisterManyRequest& request) {
     tracking::RegisterManyResponse response;
+    response.ticket_issuer = tickets_->public_key();
     response.outcomes.reserve(request.registrations.size());
     uint32_t room = tracking::kMaxPeersPerRegisterMany;
     for (absl::StatusOr<tracking::RegisterRequest>& one : request.registrations) {
@@ -289,7 +296,15 @@ class StateTrackerService final : public TrackerService {
     // All contents in one response have one name.
     SHOAL_RETURN_IF_ERROR(access.NeedName(response->contents[0].summary.name));
     NameTo(call, &response->peers);
+    if (const auto peer = TicketHolder(request.peer_secret); peer && response->contents.size() == 1)
+      response->ticket = tickets_->Issue(response->contents[0].summary.id, *peer);
     return response;
+  }
+
+  // The peer that a lookup with this secret brings a ticket for, if any.
+  std::optional<PeerId> TicketHolder(const PeerSecret& secret) const {
+    if (!tickets_->issues() || secret.is_zero()) return std::nullopt;
+    return PeerIdOf(secret);
   }
 
   absl::StatusOr<tracking::GetSwarmResponse> Swarm(service::GrpcCall* call, const Access& access,
@@ -316,6 +331,7 @@ class StateTrackerService final : public TrackerService {
     tracking::LookupManyResponse response;
     response.results.reserve(request.contents.size());
     response.warming_up = registry_->warming_up();
+    const std::optional<PeerId> holder = TicketHolder(request.peer_secret);
     uint32_t room = tracking::kMaxPeersPerLookupMany;
     tracking::LookupRequest one{ContentId(), request.exclude, 0, request.site};
     for (const ContentId& content : request.contents) {
@@ -327,6 +343,7 @@ class StateTrackerService final : public TrackerService {
       if (!found.ok() || !access.HasName(found->contents[0].summary.name)) continue;
       result = *std::move(found);
       result.warming_up = absl::ZeroDuration();  // once for all
+      if (holder) result.ticket = tickets_->Issue(content, *holder);
       if (result.peers.size() > room) result.peers.resize(room);
       room -= static_cast<uint32_t>(result.peers.size());
     }
@@ -355,6 +372,7 @@ class StateTrackerService final : public TrackerService {
   ListenerMetrics* const metrics_;
   RateLimiter* const limiter_;
   const AccessControl* const access_;
+  const TicketIssuer* const tickets_;
   const Clock* const clock_;
   WatchStreams watches_;
 };
@@ -365,8 +383,9 @@ std::unique_ptr<TrackerService> TrackerService::Create(TrackerState* state,
                                                        const CurrentPeerAddresses* addresses,
                                                        AddressVerifier* verifier, ListenerMetrics* metrics,
                                                        RateLimiter* limiter, const AccessControl* access,
-                                                       const Clock* clock) {
-  return std::make_unique<StateTrackerService>(state, addresses, verifier, metrics, limiter, access, clock);
+                                                       const TicketIssuer* tickets, const Clock* clock) {
+  return std::make_unique<StateTrackerService>(state, addresses, verifier, metrics, limiter, access, tickets,
+                                               clock);
 }
 
 }  // namespace shoal::tracker

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "services/tracker/access/access_control.h"
+#include "services/tracker/access/ticket_issuer.h"
 #include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/metrics/listener_metrics.h"
 #include "services/tracker/state/address_verifier.h"
@@ -14,9 +15,9 @@
 namespace shoal::tracker {
 
 // The gRPC service shoal.tracker.v1.TrackerService over a TrackerState. Parses and validates messages,
-// applies the rate limit of the caller's address, checks the rights of its token, completes the addresses of peers for the registry and for
-// each caller, and counts calls. The state makes all decisions. It does not own the server or its threads:
-// see service::GrpcServer.
+// applies the rate limit of the caller's address, checks the rights of its token, completes the addresses of peers
+// for the registry and for each caller, adds tickets to lookups, and counts calls. The state makes all decisions. It
+// does not own the server or its threads: see service::GrpcServer.
 //
 // Thread safety: thread-safe; methods run on all threads of the server at the same time.
 class TrackerService {
@@ -27,7 +28,7 @@ class TrackerService {
   static std::unique_ptr<TrackerService> Create(TrackerState* state, const CurrentPeerAddresses* addresses,
                                                 AddressVerifier* verifier, ListenerMetrics* metrics,
                                                 RateLimiter* limiter, const AccessControl* access,
-                                                const Clock* clock);
+                                                const TicketIssuer* tickets, const Clock* clock);
   virtual ~TrackerService() = default;
 
   // Adds the methods for calls that come in by `listener`, under which they are counted.

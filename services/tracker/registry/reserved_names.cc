@@ -4,12 +4,12 @@
 
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/text_lines.h"
 
 namespace shoal::tracker {
 namespace {
@@ -22,25 +22,19 @@ constexpr size_t kMaxGlobBytes = 255;
 
 absl::StatusOr<ReservedNames> ReservedNames::Parse(absl::string_view text) {
   ReservedNames reserved;
-  int number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++number;
-    line = absl::StripAsciiWhitespace(line);
-    if (line.empty() || line[0] == '#') continue;
-    const auto fault = [&](absl::string_view why) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", why));
-    };
-    if (reserved.rules_.size() == kMaxRules) return fault(absl::StrCat("more than ", kMaxRules, " rules"));
+  for (const TextLine& line : LinesOf(text, Comments::kOwnLines)) {
+    if (reserved.rules_.size() == kMaxRules)
+      return line.Fault(absl::StrCat("more than ", kMaxRules, " rules"));
     const std::vector<absl::string_view> words =
-        absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-    if (words.size() < 2) return fault("needs a glob and the public keys that may publish such names");
-    if (words[0].size() > kMaxGlobBytes) return fault("the glob is longer than any name");
+        absl::StrSplit(line.text, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    if (words.size() < 2) return line.Fault("needs a glob and the public keys that may publish such names");
+    if (words[0].size() > kMaxGlobBytes) return line.Fault("the glob is longer than any name");
     Rule& rule = reserved.rules_.emplace_back();
     rule.glob = std::string(words[0]);
     for (size_t i = 1; i < words.size(); ++i) {
       const auto key = PublicKey::Parse(words[i]);
       const absl::Status added = key.ok() ? rule.keys.Add(*key) : key.status();
-      if (!added.ok()) return fault(added.message());
+      if (!added.ok()) return line.Fault(added.message());
     }
   }
   return reserved;

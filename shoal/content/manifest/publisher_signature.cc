@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/text_lines.h"
 
 namespace shoal {
 namespace {
@@ -62,16 +61,10 @@ absl::StatusOr<PublisherSignature> PublisherSignature::Read(ByteReader* reader) 
 
 absl::StatusOr<TrustedKeys> TrustedKeys::ParseFile(absl::string_view text) {
   TrustedKeys trusted;
-  int number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++number;
-    line = absl::StripAsciiWhitespace(line.substr(0, line.find('#')));
-    if (line.empty()) continue;
-    const auto key = PublicKey::Parse(line);
+  for (const TextLine& line : LinesOf(text, Comments::kAnywhere)) {
+    const auto key = PublicKey::Parse(line.text);
     const absl::Status added = key.ok() ? trusted.Add(*key) : key.status();
-    if (!added.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", added.message()));
-    }
+    if (!added.ok()) return line.Fault(added.message());
   }
   if (trusted.empty()) {
     return absl::InvalidArgumentError(

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/content/manifest/content_links.h"
 #include "shoal/content/manifest/manifest.h"
-#include "shoal/content/publish/file_stamp.h"
 
 namespace shoal {
 

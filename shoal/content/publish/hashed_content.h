@@ -7,8 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "shoal/base/byte_order.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/content/manifest/manifest.h"
-#include "shoal/content/publish/file_stamp.h"
 
 namespace shoal {
 

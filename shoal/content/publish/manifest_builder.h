@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/content/manifest/manifest.h"
-#include "shoal/content/publish/file_stamp.h"
 #include "shoal/content/publish/folder_listing.h"
 
 namespace shoal {

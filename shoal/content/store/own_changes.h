@@ -9,9 +9,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/ids.h"
-#include "shoal/content/publish/file_stamp.h"
 
 namespace shoal {
 

@@ -4,7 +4,6 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
 
 #include <utility>
 
@@ -200,14 +199,7 @@ void TlsContext::Tell(const absl::Status& outcome) const {
 TlsContext::Stamps TlsContext::StampFiles() const {
   Stamps stamps;
   for (const std::string* path : {&files_.certificate, &files_.key, &files_.authorities}) {
-    struct stat info{};
-    if (path->empty() || stat(path->c_str(), &info) != 0) {
-      stamps.emplace_back();
-      continue;
-    }
-    stamps.push_back(absl::StrCat(info.st_dev, " ", info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec,
-                                  " ", info.st_mtim.tv_nsec, " ", info.st_ctim.tv_sec, " ",
-                                  info.st_ctim.tv_nsec));
+    stamps.push_back(FileStamp::Of(*path).value_or(FileStamp()));
   }
   return stamps;
 }

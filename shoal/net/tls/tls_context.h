@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/file_stamp.h"
 #include "shoal/base/mutex.h"
 
 struct ssl_ctx_st;  // SSL_CTX of OpenSSL
@@ -78,7 +79,7 @@ class TlsContext {
 
  private:
   // Tells a changed file from an unchanged one, for each of the files.
-  using Stamps = std::vector<std::string>;
+  using Stamps = std::vector<FileStamp>;
 
   TlsContext(const TlsFiles& files, const Options& options) : files_(files), options_(options) {}
   Stamps StampFiles() const;

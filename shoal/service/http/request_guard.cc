@@ -14,12 +14,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/text_lines.h"
 
 namespace shoal::service {
 namespace {
@@ -52,16 +53,13 @@ std::string HostOf(absl::string_view authority) {
 absl::StatusOr<AccessTokens> AccessTokens::Read(const std::string& path) {
   SHOAL_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenFileBytes));
   std::vector<std::string> digests;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    line = absl::StripAsciiWhitespace(line);
-    if (line.empty() || line[0] == '#') continue;
-    const bool printable =
-        std::all_of(line.begin(), line.end(), [](unsigned char c) { return c > ' ' && c < 127; });
-    if (line.size() < kMinTokenBytes || !printable) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": a token has at least ", kMinTokenBytes,
-                                                     " printable ASCII characters and no spaces"));
+  for (const TextLine& line : LinesOf(text, Comments::kOwnLines)) {
+    const bool printable = std::all_of(line.text.begin(), line.text.end(), absl::ascii_isgraph);
+    if (line.text.size() < kMinTokenBytes || !printable) {
+      return Annotate(path, line.Fault(absl::StrCat("a token has at least ", kMinTokenBytes,
+                                                    " printable ASCII characters and no spaces")));
     }
-    digests.push_back(DigestOf(line));
+    digests.push_back(DigestOf(line.text));
   }
   if (digests.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " has no token"));
   return AccessTokens(std::move(digests));

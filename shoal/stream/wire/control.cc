@@ -11,7 +11,6 @@
 namespace shoal::stream {
 namespace {
 
-constexpr size_t kMaxTicketBytes = 4096;
 constexpr size_t kMaxDetailBytes = 1024;
 constexpr uint32_t kMaxRetryMs = 60 * 60 * 1000;
 // The bitmap of the largest content, and a little for its head.
@@ -220,6 +219,8 @@ const char* ReasonName(Refuse::Reason reason) {
       return "no protocol version in common";
     case Refuse::Reason::kShuttingDown:
       return "shutting down";
+    case Refuse::Reason::kNoTicket:
+      return "no valid ticket";
   }
   return "no reason given";
 }

@@ -20,6 +20,7 @@
 #include "shoal/base/error_cause.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/sockaddr.h"
+#include "shoal/tracking/client/refusal.h"
 #include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::tracking {
@@ -84,8 +85,7 @@ absl::StatusOr<DatagramResponse> DatagramExchange::Ask(const Body& body, absl::D
     const absl::Status answered = WithWarmUp(
         absl::Status(error->code(), absl::StrCat("tracker ", url_.ToString(), ": ", error->message())),
         WarmUpOf(*error));
-    return WithCause(answered,
-                     absl::IsNotFound(answered) ? ErrorCause::kUnknownContent : ErrorCause::kTrackerRefused);
+    return WithCause(answered, CauseOfAnswer(answered.code()));
   }
   return response;
 }

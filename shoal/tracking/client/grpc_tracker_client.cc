@@ -12,6 +12,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
+#include "shoal/tracking/client/refusal.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 #include "shoal/tracking/messages/warm_up.h"
@@ -57,29 +58,39 @@ std::string ReasonIn(const std::string& message) {
 }
 
 // Returns: what to look at, by the message of a connection that could not be made.
-absl::string_view AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
+struct Advice {
+  absl::string_view text;
+  ErrorCause cause = ErrorCause::kTrackerUnreachable;
+};
+
+// On a connection that failed. Certificates that one of the two ends does not accept are kNotPermitted.
+Advice AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
   if (absl::StrContains(message, "wrong version number")) {
-    return "it speaks no TLS; start it with --tls-cert and --tls-key, or do without TLS here";
+    return {"it speaks no TLS; start it with --tls-cert and --tls-key, or do without TLS here"};
   }
   if (absl::StrContains(message, "certificate verify failed")) {
-    return "is its certificate from a CA in --tls-ca?";
+    return {"is its certificate from a CA in --tls-ca?", ErrorCause::kNotPermitted};
   }
   if (absl::StrContains(message, "not in peer certificate")) {
-    return "its certificate names another host; reach it by a name that is in it";
+    return {"its certificate names another host; reach it by a name that is in it",
+            ErrorCause::kNotPermitted};
   }
   // What a server does that speaks TLS to a client that does not, or that judges the client's certificate: TLS 1.3
   // does that when the client has finished already.
   const bool hung_up =
       absl::StrContains(message, "failed to connect") && absl::StrContains(message, "Socket closed");
   if (hung_up && tls == nullptr) {
-    return "it hangs up on this client; if it speaks TLS: give --tls-ca, --tls-cert and --tls-key";
+    return {"it hangs up on this client; if it speaks TLS: give --tls-ca, --tls-cert and --tls-key"};
   }
   if (hung_up && tls->certificate.empty()) {
-    return "it hangs up on this client; if it demands a certificate: give --tls-cert and --tls-key";
+    return {"it hangs up on this client; if it demands a certificate: give --tls-cert and --tls-key",
+            ErrorCause::kNotPermitted};
   }
-  if (hung_up)
-    return "it hangs up on this client; is the certificate of --tls-cert from its CA, and still valid?";
-  return "is it running, and are host and port right?";
+  if (hung_up) {
+    return {"it hangs up on this client; is the certificate of --tls-cert from its CA, and still valid?",
+            ErrorCause::kNotPermitted};
+  }
+  return {"is it running, and are host and port right?"};
 }
 
 class GrpcTrackerClient final : public TrackerClient {
@@ -87,11 +98,12 @@ class GrpcTrackerClient final : public TrackerClient {
   GrpcTrackerClient(const TrackerUrl& url, const TrackerAccess& access)
       : url_(url),
         tls_(access.tls),
+        tickets_(access.tls == nullptr ? nullptr : access.tickets),
         authorization_(access.token.empty() ? "" : absl::StrCat("Bearer ", access.token)) {}
 
   absl::StatusOr<RegisterResponse> Register(const RegisterRequest& request, absl::Duration timeout) override {
-    return Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
-                                                           timeout);
+    return Learn(Call<pb::RegisterRequest, pb::RegisterResponse>(&pb::TrackerService::Stub::Register, request,
+                                                                 timeout));
   }
   absl::StatusOr<RegisterManyResponse> RegisterMany(const RegisterManyRequest& request,
                                                     absl::Duration timeout) override {
@@ -102,12 +114,12 @@ class GrpcTrackerClient final : public TrackerClient {
                                               response->outcomes.size(), " of ", request.registrations.size(),
                                               " registrations"));
     }
-    return response;
+    return Learn(std::move(response));
   }
   absl::StatusOr<HeartbeatResponse> Heartbeat(const HeartbeatRequest& request,
                                               absl::Duration timeout) override {
-    return Call<pb::HeartbeatRequest, pb::HeartbeatResponse>(&pb::TrackerService::Stub::Heartbeat, request,
-                                                             timeout);
+    return Learn(Call<pb::HeartbeatRequest, pb::HeartbeatResponse>(&pb::TrackerService::Stub::Heartbeat,
+                                                                   request, timeout));
   }
   absl::StatusOr<LookupResponse> Lookup(const LookupRequest& request, absl::Duration timeout) override {
     return Call<pb::LookupRequest, pb::LookupResponse>(&pb::TrackerService::Stub::Lookup, request, timeout);
@@ -210,6 +222,12 @@ class GrpcTrackerClient final : public TrackerClient {
     return Outcome(context, status, proto_response, connection->credentials.get());
   }
 
+  template <typename Response>
+  absl::StatusOr<Response> Learn(absl::StatusOr<Response> response) const {
+    if (tickets_ != nullptr && response.ok()) tickets_->Learn(url_.ToString(), response->ticket_issuer);
+    return response;
+  }
+
   void Prepare(grpc::ClientContext* context, std::chrono::system_clock::time_point deadline) const {
     context->set_deadline(deadline);
     if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
@@ -247,11 +265,13 @@ class GrpcTrackerClient final : public TrackerClient {
     const auto code = static_cast<absl::StatusCode>(status.error_code());
     const std::string tracker = absl::StrCat("tracker ", url_.ToString());
     switch (code) {
-      case absl::StatusCode::kUnavailable:
-        return WithCause(absl::UnavailableError(absl::StrCat(tracker, " can't be reached (",
-                                                             ReasonIn(status.error_message()),
-                                                             "): ", AdviceOn(status.error_message(), tls))),
-                         ErrorCause::kTrackerUnreachable);
+      case absl::StatusCode::kUnavailable: {
+        const Advice advice = AdviceOn(status.error_message(), tls);
+        return WithCause(
+            absl::UnavailableError(absl::StrCat(tracker, " can't be reached (",
+                                                ReasonIn(status.error_message()), "): ", advice.text)),
+            advice.cause);
+      }
       case absl::StatusCode::kDeadlineExceeded:
         return WithCause(
             absl::DeadlineExceededError(absl::StrCat(
@@ -264,18 +284,15 @@ class GrpcTrackerClient final : public TrackerClient {
                                                   " answered, but does not implement this call: is the port "
                                                   "right, and is the tracker recent enough?")),
             ErrorCause::kTrackerRefused);
-      case absl::StatusCode::kNotFound:
-        return WithCause(absl::NotFoundError(absl::StrCat(tracker, ": ", status.error_message())),
-                         ErrorCause::kUnknownContent);
       default:
-        return WithCause({code, absl::StrCat(tracker, ": ", status.error_message())},
-                         ErrorCause::kTrackerRefused);
+        return WithCause({code, absl::StrCat(tracker, ": ", status.error_message())}, CauseOfAnswer(code));
     }
   }
 
   const TrackerUrl url_;
-  const std::shared_ptr<net::TlsContext> tls_;  // null: without TLS
-  const std::string authorization_;             // empty: none
+  const std::shared_ptr<net::TlsContext> tls_;     // null: without TLS
+  const std::shared_ptr<TicketVerifier> tickets_;  // may be null
+  const std::string authorization_;                // empty: none
   Mutex mutex_;
   std::shared_ptr<const Connection> connection_ ABSL_GUARDED_BY(mutex_);
 };

@@ -30,7 +30,7 @@ absl::StatusOr<LookupManyResponse> TrackerClient::LookupMany(const LookupManyReq
                                                              absl::Duration timeout) {
   const absl::Duration deadline = Clock::Real().Uptime() + timeout;
   LookupManyResponse response;
-  LookupRequest one{ContentId(), request.exclude, request.max_peers, request.site};
+  LookupRequest one{ContentId(), request.exclude, request.max_peers, request.site, request.peer_secret};
   for (const ContentId& content : request.contents) {
     one.content = content;
     absl::StatusOr<LookupResponse> result = Lookup(one, deadline - Clock::Real().Uptime());

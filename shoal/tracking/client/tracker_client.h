@@ -12,6 +12,7 @@
 #include "shoal/net/tls/tls_context.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
+#include "shoal/tracking/tickets/ticket_verifier.h"
 
 namespace shoal::tracking {
 
@@ -65,6 +66,8 @@ struct TrackerAccess {
   std::shared_ptr<net::TlsContext> tls = nullptr;
   // Calls over gRPC carry it ("authorization: Bearer TOKEN"), datagrams never do. Empty: none.
   std::string token = {};
+  // Is told the key of the tracker's tickets, if `tls` proves who tells it. Null: nobody is.
+  std::shared_ptr<TicketVerifier> tickets = nullptr;
 };
 
 // Returns: a client for `url`, which connects when it is first used: MakeUdpTrackerClient for udp://, and

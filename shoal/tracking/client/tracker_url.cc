@@ -1,5 +1,7 @@
 #include "shoal/tracking/client/tracker_url.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -48,6 +50,11 @@ absl::StatusOr<std::vector<TrackerUrl>> TrackerUrl::ParseList(absl::string_view 
   }
   if (urls.empty()) return BadUrl(text, "there is none");
   return urls;
+}
+
+bool TrackerUrl::AnyOverGrpc(const std::vector<TrackerUrl>& trackers) {
+  return std::any_of(trackers.begin(), trackers.end(),
+                     [](const TrackerUrl& tracker) { return tracker.protocol == Protocol::kGrpc; });
 }
 
 std::string TrackerUrl::ToString() const {

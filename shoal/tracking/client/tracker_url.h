@@ -24,6 +24,8 @@ struct TrackerUrl {
   static absl::StatusOr<TrackerUrl> Parse(absl::string_view text);
   // Parses a comma-separated list. Errors: those of Parse, and INVALID_ARGUMENT for an empty list.
   static absl::StatusOr<std::vector<TrackerUrl>> ParseList(absl::string_view text);
+  // Whether one of them is reached over gRPC.
+  static bool AnyOverGrpc(const std::vector<TrackerUrl>& trackers);
   // Returns: the URL with its scheme, which Parse accepts.
   std::string ToString() const;
 

@@ -175,7 +175,10 @@ absl::StatusOr<std::string> DatagramRequest::Encode(size_t min_bytes) const {
     pb::DatagramRequest* to;
     void operator()(const RegisterRequest& in) const { ToProto(in, to->mutable_register_()); }
     void operator()(const HeartbeatRequest& in) const { ToProto(in, to->mutable_heartbeat()); }
-    void operator()(const LookupRequest& in) const { ToProto(in, to->mutable_lookup()); }
+    void operator()(const LookupRequest& in) const {
+      ToProto(in, to->mutable_lookup());
+      to->mutable_lookup()->clear_peer_secret();  // a datagram brings no ticket
+    }
     void operator()(const LeaveRequest& in) const { ToProto(in, to->mutable_leave()); }
     void operator()(const absl::Status&) const {}
   };

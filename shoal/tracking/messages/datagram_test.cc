@@ -59,6 +59,7 @@ TEST(DatagramTest, ResponsesRoundTrip) {
 
 TEST(DatagramTest, TheHeadHasTheDocumentedBytes) {
   const std::string bytes = *Request(sample::Lookup()).Encode(200);
+  EXPECT_EQ(bytes.find(sample::Secret(1).ToString()), std::string::npos) << "no ticket comes back";
   EXPECT_EQ(bytes.substr(0, 4), "SHD1");
   const size_t length = LoadBig<uint16_t>(AsBytes(bytes).data() + 4);
   ASSERT_EQ(bytes.size(), 200u);

@@ -22,15 +22,16 @@ absl::Status LeaseTimesFrom(const Response& in, Out* out) {
   return absl::OkStatus();
 }
 
-// All zero for a request without one: the registry refuses it.
-absl::StatusOr<PeerSecret> SecretFrom(const std::string& bytes) {
-  if (bytes.empty()) return PeerSecret();
-  return IdFrom<PeerSecret>(bytes, "peer_secret");
+absl::StatusOr<std::optional<PublicKey>> IssuerFrom(const std::string& bytes) {
+  if (bytes.empty()) return std::optional<PublicKey>();
+  const auto key = PublicKey::FromBytes(AsBytes(bytes));
+  if (!key.ok()) return Bad("ticket_issuer", key.status().message());
+  return std::optional<PublicKey>(*key);
 }
 
 template <typename Message>
-void SetSecret(const PeerSecret& secret, Message* out) {
-  if (!secret.is_zero()) out->set_peer_secret(secret.ToString());
+void SetIssuer(const std::optional<PublicKey>& issuer, Message* out) {
+  if (issuer.has_value()) out->set_ticket_issuer(issuer->ToString());
 }
 
 absl::StatusOr<LeaseBeat> BeatFrom(const pb::LeaseBeat& in, const Field& field) {
@@ -119,6 +120,7 @@ absl::StatusOr<RegisterResponse> FromProto(const pb::RegisterResponse& in) {
   SHOAL_ASSIGN_OR_RETURN(out.lease_id, LeaseFrom(in.lease_id(), "lease_id"));
   SHOAL_RETURN_IF_ERROR(LeaseTimesFrom(in, &out));
   SHOAL_ASSIGN_OR_RETURN(out.peers, PeersFrom(in.peers()));
+  SHOAL_ASSIGN_OR_RETURN(out.ticket_issuer, IssuerFrom(in.ticket_issuer()));
   return out;
 }
 
@@ -128,6 +130,7 @@ void ToProto(const RegisterResponse& in, pb::RegisterResponse* out) {
   ToProto(in.ttl, out->mutable_ttl());
   ToProto(in.heartbeat_interval, out->mutable_heartbeat_interval());
   for (const PeerInfo& peer : in.peers) ToProto(peer, out->add_peers());
+  SetIssuer(in.ticket_issuer, out);
 }
 
 // ---- RegisterMany
@@ -165,11 +168,13 @@ absl::StatusOr<RegisterManyResponse> FromProto(const pb::RegisterManyResponse& i
     if (code == absl::StatusCode::kOk) return Bad("outcomes", "has one that is neither");
     out.outcomes.emplace_back(absl::Status(code, outcome.refused().message()));
   }
+  SHOAL_ASSIGN_OR_RETURN(out.ticket_issuer, IssuerFrom(in.ticket_issuer()));
   return out;
 }
 
 void ToProto(const RegisterManyResponse& in, pb::RegisterManyResponse* out) {
   out->Clear();
+  SetIssuer(in.ticket_issuer, out);
   for (const auto& outcome : in.outcomes) {
     pb::RegisterOutcome* const one = out->add_outcomes();
     if (outcome.ok()) {
@@ -236,11 +241,13 @@ absl::StatusOr<HeartbeatResponse> FromProto(const pb::HeartbeatResponse& in) {
       out.register_again.push_back(LeaseId(directive.lease_id()));
     }
   }
+  SHOAL_ASSIGN_OR_RETURN(out.ticket_issuer, IssuerFrom(in.ticket_issuer()));
   return out;
 }
 
 void ToProto(const HeartbeatResponse& in, pb::HeartbeatResponse* out) {
   out->Clear();
+  SetIssuer(in.ticket_issuer, out);
   ToProto(in.ttl, out->mutable_ttl());
   ToProto(in.heartbeat_interval, out->mutable_heartbeat_interval());
   for (const LeaseId lease : in.register_again) {

@@ -209,6 +209,7 @@ absl::StatusOr<LookupRequest> FromProto(const pb::LookupRequest& in) {
   SHOAL_ASSIGN_OR_RETURN(out.exclude, OptionalPeerFrom(in.exclude_peer_id(), "exclude_peer_id"));
   out.max_peers = in.max_peers();
   SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), "site"));
+  SHOAL_ASSIGN_OR_RETURN(out.peer_secret, SecretFrom(in.peer_secret()));
   return out;
 }
 
@@ -218,6 +219,7 @@ void ToProto(const LookupRequest& in, pb::LookupRequest* out) {
   if (in.exclude) out->set_exclude_peer_id(in.exclude->ToString());
   out->set_max_peers(in.max_peers);
   out->set_site(in.site);
+  SetSecret(in.peer_secret, out);
 }
 
 absl::StatusOr<LookupResponse> FromProto(const pb::LookupResponse& in) {
@@ -225,6 +227,9 @@ absl::StatusOr<LookupResponse> FromProto(const pb::LookupResponse& in) {
   SHOAL_ASSIGN_OR_RETURN(out.contents, ContentsFrom(in.contents()));
   SHOAL_ASSIGN_OR_RETURN(out.peers, PeersFrom(in.peers()));
   out.warming_up = WarmingUpFrom(in);
+  if (in.ticket().size() > kMaxTicketBytes)
+    return Bad("ticket", absl::StrCat("has more than ", kMaxTicketBytes, " bytes"));
+  out.ticket = in.ticket();
   return out;
 }
 
@@ -233,13 +238,15 @@ void ToProto(const LookupResponse& in, pb::LookupResponse* out) {
   for (const ContentStatus& content : in.contents) ToProto(content, out->add_contents());
   for (const PeerInfo& peer : in.peers) ToProto(peer, out->add_peers());
   SetWarmingUp(in.warming_up, out);
+  out->set_ticket(in.ticket);
 }
 
 std::string EncodeLookupResponse(const LookupResponse& response) {
   pb::LookupResponse contents;
   for (const ContentStatus& content : response.contents) ToProto(content, contents.add_contents());
   std::string bytes;
-  bytes.reserve(contents.ByteSizeLong() + response.peers.size() * kPeerBytes + kWarmUpBytes);
+  bytes.reserve(contents.ByteSizeLong() + response.peers.size() * kPeerBytes + kWarmUpBytes +
+                response.ticket.size());
   contents.AppendToString(&bytes);
   for (const PeerInfo& peer : response.peers) {
     // A peer with several endpoints may have 128 bytes or more, whose length takes two bytes: it is written
@@ -252,10 +259,11 @@ std::string EncodeLookupResponse(const LookupResponse& response) {
         length, PutTag(pb::LookupResponse::kPeersFieldNumber, kLengthDelimited, begin));
     bytes.append(reinterpret_cast<const char*>(begin), static_cast<size_t>(end - begin));
   }
-  if (response.warming_up > absl::ZeroDuration()) {
-    pb::LookupResponse warm_up;
-    SetWarmingUp(response.warming_up, &warm_up);
-    warm_up.AppendToString(&bytes);
+  if (response.warming_up > absl::ZeroDuration() || !response.ticket.empty()) {
+    pb::LookupResponse rest;
+    SetWarmingUp(response.warming_up, &rest);
+    rest.set_ticket(response.ticket);
+    rest.AppendToString(&bytes);
   }
   return bytes;
 }
@@ -276,6 +284,7 @@ absl::StatusOr<LookupManyRequest> FromProto(const pb::LookupManyRequest& in) {
   SHOAL_ASSIGN_OR_RETURN(out.exclude, OptionalPeerFrom(in.exclude_peer_id(), "exclude_peer_id"));
   out.max_peers = in.max_peers();
   SHOAL_ASSIGN_OR_RETURN(out.site, SiteFrom(in.site(), "site"));
+  SHOAL_ASSIGN_OR_RETURN(out.peer_secret, SecretFrom(in.peer_secret()));
   return out;
 }
 
@@ -285,6 +294,7 @@ void ToProto(const LookupManyRequest& in, pb::LookupManyRequest* out) {
   if (in.exclude) out->set_exclude_peer_id(in.exclude->ToString());
   out->set_max_peers(in.max_peers);
   out->set_site(in.site);
+  SetSecret(in.peer_secret, out);
 }
 
 absl::StatusOr<LookupManyResponse> FromProto(const pb::LookupManyResponse& in) {

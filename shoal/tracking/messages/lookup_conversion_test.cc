@@ -24,6 +24,7 @@ TEST(LookupConversionTest, TheEncoderMatchesProtobuf) {
 
 TEST(LookupConversionTest, EncodesEveryValueOfAPeer) {
   LookupResponse response = sample::Found(1, 0);
+  response.ticket = std::string(168, 't');
   for (const char* ip : {"0.0.0.0", "1.20.255.100", "255.255.255.255", "::", "::1", "2001:db8::99",
                          "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe"}) {
     for (const uint32_t number : {0u, 1u, 127u, 128u, std::numeric_limits<uint32_t>::max()}) {

@@ -62,6 +62,17 @@ inline absl::StatusOr<std::optional<PeerId>> OptionalPeerFrom(const std::string&
   return std::optional<PeerId>(id);
 }
 
+// All zero for a request without one.
+inline absl::StatusOr<PeerSecret> SecretFrom(const std::string& bytes) {
+  if (bytes.empty()) return PeerSecret();
+  return IdFrom<PeerSecret>(bytes, "peer_secret");
+}
+
+template <typename Message>
+void SetSecret(const PeerSecret& secret, Message* out) {
+  if (!secret.is_zero()) out->set_peer_secret(secret.ToString());
+}
+
 inline absl::StatusOr<LeaseId> LeaseFrom(uint64_t lease_id, const Field& field) {
   if (lease_id == 0) return Bad(field, "is 0, which no lease has");
   return LeaseId(lease_id);

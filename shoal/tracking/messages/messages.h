@@ -13,6 +13,7 @@
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/publisher_signature.h"
+#include "shoal/content/manifest/signing_key.h"
 
 namespace shoal::tracking {
 
@@ -33,6 +34,8 @@ inline constexpr uint32_t kMaxContentsPerLookup = 1000;
 inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
 inline constexpr size_t kMaxEndpointsPerPeer = 8;
 inline constexpr uint32_t kMaxSignaturesPerContent = 16;
+// Of later versions; see Ticket for those of this one.
+inline constexpr size_t kMaxTicketBytes = 1024;
 
 inline constexpr uint32_t kMaxLeftOut = 1'000'000'000;
 
@@ -96,6 +99,7 @@ struct RegisterResponse {
   absl::Duration ttl;
   absl::Duration heartbeat_interval;
   std::vector<PeerInfo> peers;
+  std::optional<PublicKey> ticket_issuer = {};  // the key of the tracker's tickets; none: it issues none
 };
 
 struct RegisterManyRequest {
@@ -104,6 +108,7 @@ struct RegisterManyRequest {
 
 struct RegisterManyResponse {
   std::vector<absl::StatusOr<RegisterResponse>> outcomes;  // in the order of the request
+  std::optional<PublicKey> ticket_issuer = {};             // as in RegisterResponse, once for all
 };
 
 struct LeaseBeat {
@@ -137,7 +142,8 @@ struct HeartbeatRequest {
 struct HeartbeatResponse {
   absl::Duration ttl;
   absl::Duration heartbeat_interval;
-  std::vector<LeaseId> register_again;  // leases that the tracker does not know
+  std::vector<LeaseId> register_again;          // leases that the tracker does not know
+  std::optional<PublicKey> ticket_issuer = {};  // as in RegisterResponse
 };
 
 // By id or by name. A BitTorrent swarm has an info hash, which only GetSwarm accepts.
@@ -148,6 +154,8 @@ struct LookupRequest {
   std::optional<PeerId> exclude;
   uint32_t max_peers = 0;  // 0: kDefaultPeersPerResponse
   std::string site = {};   // as in RegisterRequest
+  // The caller's: a ticket for its peer id is wanted. All zero: none is. Datagrams leave it out.
+  PeerSecret peer_secret = {};
 };
 
 struct LookupResponse {
@@ -157,6 +165,8 @@ struct LookupResponse {
   // Not zero while the tracker is younger than one lease: the time until all live peers have registered again
   // with it. With NOT_FOUND, WarmUpOf(status) returns it.
   absl::Duration warming_up = {};
+  std::string ticket =
+      {};  // for the caller and the one content, encoded; at most kMaxTicketBytes. Empty: none
 };
 
 struct LookupManyRequest {
@@ -164,6 +174,7 @@ struct LookupManyRequest {
   std::optional<PeerId> exclude;
   uint32_t max_peers = 0;  // of each; 0: kDefaultPeersPerResponse
   std::string site = {};
+  PeerSecret peer_secret = {};  // as in LookupRequest
 };
 
 struct LookupManyResponse {

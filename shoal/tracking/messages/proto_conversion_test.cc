@@ -96,6 +96,35 @@ TEST(ProtoConversionTest, Lookup) {
   EXPECT_EQ(response.peers, sample::Found(2, 3).peers);
 }
 
+TEST(ProtoConversionTest, TicketsAndTheirIssuer) {
+  EXPECT_EQ(RoundTrip<pb::LookupRequest>(sample::Lookup()).peer_secret, sample::Secret(1));
+  LookupManyRequest many{{sample::Content(1)}, sample::Peer(1), 20, "berlin", sample::Secret(1)};
+  EXPECT_EQ(RoundTrip<pb::LookupManyRequest>(many).peer_secret, sample::Secret(1));
+  LookupResponse found = sample::Found();
+  found.ticket = std::string(168, 't');
+  EXPECT_EQ(RoundTrip<pb::LookupResponse>(found).ticket, found.ticket);
+  found.ticket.resize(kMaxTicketBytes + 1);
+  pb::LookupResponse proto;
+  ToProto(found, &proto);
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), StartsWith("ticket: has more than"));
+
+  const PublicKey key = SigningKey::FromSeed(AsBytes(std::string(32, 'k')))->public_key();
+  RegisterResponse registered = sample::Registered();
+  EXPECT_EQ(RoundTrip<pb::RegisterResponse>(registered).ticket_issuer, std::nullopt);
+  registered.ticket_issuer = key;
+  EXPECT_EQ(RoundTrip<pb::RegisterResponse>(registered).ticket_issuer, key);
+  RegisterManyResponse outcomes;
+  outcomes.ticket_issuer = key;
+  EXPECT_EQ(RoundTrip<pb::RegisterManyResponse>(outcomes).ticket_issuer, key);
+  HeartbeatResponse beaten = sample::Beaten();
+  beaten.ticket_issuer = key;
+  pb::HeartbeatResponse beat;
+  ToProto(beaten, &beat);
+  EXPECT_EQ(FromProto(beat)->ticket_issuer, key);
+  beat.set_ticket_issuer("short");
+  EXPECT_THAT(std::string(FromProto(beat).status().message()), StartsWith("ticket_issuer: "));
+}
+
 TEST(ProtoConversionTest, RegisterOfAPublisherWithSeveralAddresses) {
   RegisterRequest request = sample::Register();
   EXPECT_FALSE(RoundTrip<pb::RegisterRequest>(request).publishes);

@@ -79,7 +79,7 @@ inline tracking::HeartbeatResponse Beaten() {
 }
 
 inline tracking::LookupRequest Lookup() {
-  return {Content(1), Peer(1), 20, "berlin/7"};
+  return {Content(1), Peer(1), 20, "berlin/7", Secret(1)};
 }
 
 inline tracking::LookupResponse Found(int contents = 1, int peers = 3) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxRules = 10'000;
 
-v1::Download::State ToProto(AgentDownload::State state) {
+v1::Download::State StateInProto(AgentDownload::State state) {
   using State = AgentDownload::State;
   switch (state) {
     case State::kFinding:
@@ -71,7 +71,7 @@ v1::Download ToProto(const AgentDownload& download) {
   const DownloadStatus& status = download.status;
   v1::Download out;
   out.set_id(saved.id.value());
-  out.set_state(ToProto(download.state));
+  out.set_state(StateInProto(download.state));
   out.set_paused(saved.paused);
   out.set_pinned(saved.pinned);
   out.set_followed_glob(saved.followed_glob);
@@ -108,6 +108,16 @@ v1::Download ToProto(const AgentDownload& download) {
   if (saved.added != absl::InfinitePast()) Set(saved.added, out.mutable_added());
   if (saved.completed != absl::InfinitePast()) Set(saved.completed, out.mutable_completed());
   for (const std::string& tracker : saved.trackers) out.add_trackers(tracker);
+  out.set_receive_limit_bytes_per_second(LimitOrZero(saved.down_bytes_per_second));
+  if (saved.signature.has_value()) *out.mutable_signer() = ToProto(*saved.signature, download.signer_trusted);
+  return out;
+}
+
+v1::Signer ToProto(const PublisherSignature& signature, bool trusted) {
+  v1::Signer out;
+  out.set_key(signature.key.ToText());
+  Set(signature.time, out.mutable_signed_at());
+  out.set_trusted(trusted);
   return out;
 }
 
@@ -121,6 +131,10 @@ v1::Event ToProto(const AgentEvent& event) {
   return out;
 }
 
+uint64_t LimitFromProto(uint64_t bytes_per_second) {
+  return bytes_per_second == 0 ? net::RateLimit::kUnlimited : bytes_per_second;
+}
+
 v1::Limits ToProto(const SavedLimits& limits) {
   v1::Limits out;
   out.set_receive_bytes_per_second(LimitOrZero(limits.down_bytes_per_second));
@@ -129,10 +143,7 @@ v1::Limits ToProto(const SavedLimits& limits) {
 }
 
 SavedLimits FromProto(const v1::Limits& limits) {
-  const auto limit = [](uint64_t bytes_per_second) {
-    return bytes_per_second == 0 ? net::RateLimit::kUnlimited : bytes_per_second;
-  };
-  return {limit(limits.receive_bytes_per_second()), limit(limits.send_bytes_per_second())};
+  return {LimitFromProto(limits.receive_bytes_per_second()), LimitFromProto(limits.send_bytes_per_second())};
 }
 
 v1::Totals ToProto(const AgentTotals& totals, const std::string& version) {
@@ -271,6 +282,7 @@ absl::StatusOr<Agent::Wanted> FromProto(const v1::AddRequest& request) {
   wanted.selection.exclude = Texts(request.exclude());
   SHOAL_ASSIGN_OR_RETURN(wanted.selection.priorities, FromProto(request.priorities()));
   wanted.sequential = request.sequential();
+  wanted.down_bytes_per_second = LimitFromProto(request.receive_limit_bytes_per_second());
   wanted.paused = request.paused();
   wanted.pinned = request.pinned();
   wanted.repair = request.repair();

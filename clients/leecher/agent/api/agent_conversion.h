@@ -12,9 +12,12 @@ namespace shoal::leecher {
 // Between the agent's values and the messages of protos/shoal/leecher/v1/downloads.proto. Pure.
 
 v1::Download ToProto(const AgentDownload& download);
+// `trusted`: by the agent or one of its rules, and the signature is verified.
+v1::Signer ToProto(const PublisherSignature& signature, bool trusted);
 v1::Event ToProto(const AgentEvent& event);
 v1::Totals ToProto(const AgentTotals& totals, const std::string& version);
 v1::FollowRule ToProto(const FollowRule& rule);
+// Without its signers.
 v1::AvailableContent ToProto(const Offer& offer);
 v1::Peer ToProto(const DownloadStatus::Peer& peer);
 v1::Limits ToProto(const SavedLimits& limits);

@@ -105,9 +105,15 @@ absl::StatusOr<std::string> ListAvailable(Agent& agent, const v1::ListAvailableR
   SHOAL_ASSIGN_OR_RETURN(const OfferPage page, agent.Offers(request.name_contains(), after, size));
   v1::ListAvailableResponse response;
   for (const Offer& offer : page.offers) {
-    *response.add_contents() = ToProto(offer);
-    response.mutable_contents()->rbegin()->set_download_id(
-        agent.FindContent(offer.content.summary.id).value());
+    const tracking::ContentSummary& summary = offer.content.summary;
+    v1::AvailableContent* const content = response.add_contents();
+    *content = ToProto(offer);
+    content->set_download_id(agent.FindContent(summary.id).value());
+    for (const PublisherSignature& signature : offer.content.signatures) {
+      // Trackers may lie. Only what is to be marked as trusted needs to be verified.
+      const bool trusted = agent.Trusts(signature.key) && signature.Verifies(summary.id, summary.name);
+      *content->add_signers() = ToProto(signature, trusted);
+    }
   }
   if (page.more) response.set_next_page_token(PageToken(page.offers.back()));
   return response.SerializeAsString();
@@ -278,7 +284,16 @@ void DownloadsService::AddTo(service::GrpcMethods* methods) {
           }));
   add("SetLimits",
       For<v1::SetLimitsRequest>([agent](const v1::SetLimitsRequest& request) -> absl::StatusOr<std::string> {
-        SHOAL_RETURN_IF_ERROR(agent->SetLimits(FromProto(request.limits())));
+        const SavedLimits limits = FromProto(request.limits());
+        if (request.ids().empty()) {
+          SHOAL_RETURN_IF_ERROR(agent->SetLimits(limits));
+        } else if (request.limits().send_bytes_per_second() != 0) {
+          return absl::InvalidArgumentError(
+              "limits: a download has no limit of sending; set that of the agent");
+        } else {
+          SHOAL_ASSIGN_OR_RETURN(const std::vector<DownloadId> ids, Ids(request.ids()));
+          SHOAL_RETURN_IF_ERROR(agent->SetDownloadLimit(ids, limits.down_bytes_per_second));
+        }
         v1::SetLimitsResponse response;
         *response.mutable_limits() = request.limits();
         return response.SerializeAsString();

@@ -131,6 +131,70 @@ TEST_F(DownloadsServiceTest, AddsListsAndWatches) {
   EXPECT_EQ(files->files(0).priority(), v1::FILE_PRIORITY_NORMAL);
 }
 
+TEST_F(DownloadsServiceTest, LimitsTheAgentOrSomeDownloads) {
+  v1::AddRequest add = Named("a");
+  add.set_receive_limit_bytes_per_second(5000);
+  const auto added = Call<v1::AddResponse>("Add", add);
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->download().receive_limit_bytes_per_second(), 5000u);
+  v1::GetRequest get;
+  get.set_id(added->download().id());
+  v1::SetLimitsRequest limits;
+  limits.mutable_limits()->set_receive_bytes_per_second(7000);
+  ASSERT_TRUE(Call<v1::SetLimitsResponse>("SetLimits", limits).ok());
+  EXPECT_EQ(Call<v1::ListResponse>("List", v1::ListRequest())->totals().limits().receive_bytes_per_second(),
+            7000u);
+  EXPECT_EQ(Call<v1::GetResponse>("Get", get)->download().receive_limit_bytes_per_second(), 5000u);
+  limits.add_ids(get.id());
+  limits.mutable_limits()->set_receive_bytes_per_second(0);
+  ASSERT_TRUE(Call<v1::SetLimitsResponse>("SetLimits", limits).ok());
+  EXPECT_EQ(Call<v1::GetResponse>("Get", get)->download().receive_limit_bytes_per_second(), 0u);
+  EXPECT_EQ(Call<v1::ListResponse>("List", v1::ListRequest())->totals().limits().receive_bytes_per_second(),
+            7000u);
+  limits.mutable_limits()->set_send_bytes_per_second(1);
+  EXPECT_TRUE(absl::IsInvalidArgument(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
+  limits.mutable_limits()->clear_send_bytes_per_second();
+  limits.add_ids(99);
+  EXPECT_TRUE(absl::IsNotFound(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
+}
+
+TEST_F(DownloadsServiceTest, SaysWhoSignedAndWhomItTrusts) {
+  const TestContent content = Publish(folder_.Write("in/a", RandomBytes(kChunk, 1)));
+  const ContentId& id = content.manifest->id();
+  TestPeer peer(id, content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const SigningKey ours = SigningKey::Generate();
+  const SigningKey theirs = SigningKey::Generate();
+  const auto signed_by = [&](const SigningKey& key) {
+    return PublisherSignature::Make(key, id, "a", absl::FromUnixSeconds(7));
+  };
+  PublisherSignature forged = signed_by(theirs);
+  forged.key = ours.public_key();
+  tracker_.Sign(id, {forged, signed_by(theirs), signed_by(ours)});
+  FollowRule rule{"nothing*", 1, ""};
+  ASSERT_TRUE(rule.trusted.Add(ours.public_key()).ok());
+  ASSERT_TRUE(agent_->Follow(rule).ok());
+
+  const auto offered = Call<v1::ListAvailableResponse>("ListAvailable", v1::ListAvailableRequest());
+  ASSERT_TRUE(offered.ok()) << offered.status();
+  ASSERT_EQ(offered->contents(0).signers_size(), 3);
+  const auto signer = [&](int i) { return offered->contents(0).signers(i); };
+  EXPECT_FALSE(signer(0).trusted()) << "a tracker claims it";
+  EXPECT_FALSE(signer(1).trusted());
+  EXPECT_EQ(signer(1).key(), theirs.public_key().ToText());
+  EXPECT_EQ(signer(1).signed_at().seconds(), 7);
+  EXPECT_TRUE(signer(2).trusted());
+
+  // Of several signatures a download passes on the first one that is right.
+  tracker_.Sign(id, {forged, signed_by(ours)});
+  const auto source = Watch({});
+  ASSERT_TRUE(Call<v1::AddResponse>("Add", Named("a")).ok());
+  EXPECT_EQ(Await(*source, HasComplete).changed(0).signer().key(), ours.public_key().ToText());
+  EXPECT_TRUE(Call<v1::ListResponse>("List", v1::ListRequest())->downloads(0).signer().trusted());
+  ASSERT_TRUE(agent_->Unfollow("nothing*").ok());
+  EXPECT_FALSE(Call<v1::ListResponse>("List", v1::ListRequest())->downloads(0).signer().trusted());
+}
+
 TEST_F(DownloadsServiceTest, TakesTheBytesOfAManifestFile) {
   const TestContent content = Publish(folder_.Write("in/a", RandomBytes(kChunk, 1)));
   v1::AddRequest request;

@@ -132,7 +132,8 @@ class Server final : public AgentServer {
     service::RequestGuard::Options guard;
     guard.host_names = options_.http_names;
     guard.tokens = tokens_;
-    guard.guarded_prefixes = {kApiPrefix, ContentPages::kPrefix};
+    // Metrics name the contents.
+    guard.guarded_prefixes = {kApiPrefix, ContentPages::kPrefix, "/metrics"};
     service::HttpServer::Options options;
     options.listen = *options_.http;
     options.tls = options_.http_tls;

@@ -65,6 +65,9 @@ class AgentCommand {
   static ExitCode CodeOf(const absl::Status& error) {
     if (CauseOf(error) != ErrorCause::kNone) return ExitCodeFor(error);
     if (absl::IsInvalidArgument(error)) return ExitCode::kUsage;
+    // Of the agent's API: a .shoal file that no trusted publisher signed.
+    if (absl::IsPermissionDenied(error)) return ExitCode::kUntrusted;
+    if (absl::IsUnauthenticated(error)) return ExitCode::kNotPermitted;
     return ExitCode::kOther;
   }
 
@@ -213,6 +216,9 @@ class AgentCommand {
       for (const std::string& glob : options_.selection.exclude) request["exclude"].push_back(glob);
       if (!options_.selection.priorities.empty()) request["priorities"] = Priorities();
       request["sequential"] = options_.sequential;
+      if (options_.limit_down_bytes_per_second.has_value()) {
+        request["receiveLimitBytesPerSecond"] = ToJson(*options_.limit_down_bytes_per_second);
+      }
       request["paused"] = options_.paused;
       request["repair"] = options_.repair;
       SHOAL_ASSIGN_OR_RETURN(const Json response, Call("Add", request));
@@ -252,11 +258,31 @@ class AgentCommand {
     return absl::OkStatus();
   }
 
+  // The value of a limit in a request.
+  static uint64_t ToJson(uint64_t limit) { return limit == net::RateLimit::kUnlimited ? 0 : limit; }
+
+  absl::Status SetDownloadLimits() {
+    SHOAL_ASSIGN_OR_RETURN(std::vector<Json> chosen, Chosen());
+    if (const auto& limit = options_.limit_down_bytes_per_second; limit.has_value()) {
+      Json request = {{"limits", {{"receiveBytesPerSecond", ToJson(*limit)}}}};
+      for (const Json& download : chosen) request["ids"].push_back(Number(download, "id"));
+      SHOAL_RETURN_IF_ERROR(Call("SetLimits", request).status());
+      SHOAL_ASSIGN_OR_RETURN(chosen, Chosen());
+    }
+    console_.Object(Json{{"downloads", chosen}}.dump());
+    for (const Json& download : chosen) {
+      console_.Say(
+          absl::StrCat(NameOf(download), ": down ", LimitOf(Number(download, "receiveLimitBytesPerSecond"))));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status SetLimits() {
+    if (!options_.subjects.empty()) return SetDownloadLimits();
     SHOAL_ASSIGN_OR_RETURN(const Json list, Call("List", Json::object()));
     Json limits = list.value("totals", Json::object()).value("limits", Json::object());
     const auto set = [&](const char* field, const std::optional<uint64_t>& limit) {
-      if (limit.has_value()) limits[field] = *limit == net::RateLimit::kUnlimited ? 0 : *limit;
+      if (limit.has_value()) limits[field] = ToJson(*limit);
     };
     set("receiveBytesPerSecond", options_.limit_down_bytes_per_second);
     set("sendBytesPerSecond", options_.limit_up_bytes_per_second);

@@ -252,6 +252,7 @@ absl::StatusOr<Command> Save(const Words& words) {
     return absl::InvalidArgumentError(absl::StrCat("'", save.content, "' is a .shoal file already"));
   }
   SHOAL_ASSIGN_OR_RETURN(save.trackers, AtLeastOneTracker(words));
+  SHOAL_ASSIGN_OR_RETURN(save.trust, Trust(words));
   if (!words.wait.empty()) {
     SHOAL_ASSIGN_OR_RETURN(save.wait, Time("--wait", words.wait));
   }
@@ -326,12 +327,15 @@ absl::StatusOr<Command> AgentCommand(const Words& words) {
     for (const std::string& content : command.subjects) SHOAL_RETURN_IF_ERROR(CheckContentWord(content));
     SHOAL_ASSIGN_OR_RETURN(command.trackers, Trackers(words));
   }
-  if (words.action == Action::kLimit) {
-    if (!words.new_limit_down.empty()) {
-      SHOAL_ASSIGN_OR_RETURN(command.limit_down_bytes_per_second, Rate("--down", words.new_limit_down));
-    }
-    if (!words.new_limit_up.empty()) {
-      SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate("--up", words.new_limit_up));
+  if (!words.new_limit_down.empty()) {
+    const char* const flag = words.action == Action::kAdd ? "--limit-down" : "--down";
+    SHOAL_ASSIGN_OR_RETURN(command.limit_down_bytes_per_second, Rate(flag, words.new_limit_down));
+  }
+  if (!words.new_limit_up.empty()) {
+    SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate("--up", words.new_limit_up));
+    if (!command.subjects.empty()) {
+      return absl::InvalidArgumentError(
+          "--up: a download has no limit of its own for sending; set that of the agent with `limit --up`");
     }
   }
   return Command(std::move(command));

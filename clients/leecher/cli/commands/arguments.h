@@ -12,9 +12,11 @@
 #include "absl/time/time.h"
 #include "clients/leecher/download/policy/wanted_files.h"
 #include "shoal/base/endpoint.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/content/publish/folder_listing.h"
 #include "shoal/net/rate_limit.h"
 #include "shoal/net/tls/tls_context.h"
+#include "shoal/service/ticket_flags.h"
 #include "shoal/tracking/client/tracker_url.h"
 
 namespace shoal::leecher {
@@ -37,6 +39,9 @@ struct ServeOptions {
   std::string site;              // location, as CheckSite accepts it; empty: none
   std::optional<HostPort> http;  // metrics and health pages; none: no pages
   std::optional<HostPort> grpc;  // health service; none: no health service
+  // Read from Words::tickets by the program. Whose tickets let a peer be served, as
+  // service::LoadTicketIssuers; none: everybody is served.
+  std::optional<TrustedKeys> ticket_issuers = {};
 };
 
 struct GetOptions {
@@ -103,6 +108,7 @@ struct SaveOptions {
   std::vector<tracking::TrackerUrl> trackers;
   std::string output_path;             // empty: the content's name with ".shoal" in the current folder
   std::optional<absl::Duration> wait;  // unset: as in DownloadOptions
+  std::vector<std::string> trust;      // as in GetOptions
   bool json = false;
   bool quiet = false;
   std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
@@ -171,22 +177,22 @@ struct AgentCommandOptions {
     kTop,
   };
   Action action = Action::kStatus;
-  // Of status (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name or id. Of
+  // Of status and limit (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name or id. Of
   // add: names, ids, .shoal files. Of priority: one download. Of follow and unfollow: globs.
   std::vector<std::string> subjects;
-  std::string unix_socket;                     // empty: the default
-  std::vector<tracking::TrackerUrl> trackers;  // add; empty: the agent's
-  std::string output_folder;                   // add, follow; empty: the agent's
-  SelectionRules selection;                    // add, priority
-  uint32_t keep_versions = 1;                  // follow
-  std::vector<std::string> trust;              // follow; as in GetOptions
-  std::optional<uint64_t> limit_down_bytes_per_second;
-  std::optional<uint64_t> limit_up_bytes_per_second;
-  bool sequential = false;  // add
-  bool paused = false;      // add
-  bool repair = false;      // add
-  bool with_data = false;   // remove
-  bool names_only = false;  // status
+  std::string unix_socket;                              // empty: the default
+  std::vector<tracking::TrackerUrl> trackers;           // add; empty: the agent's
+  std::string output_folder;                            // add, follow; empty: the agent's
+  SelectionRules selection;                             // add, priority
+  uint32_t keep_versions = 1;                           // follow
+  std::vector<std::string> trust;                       // follow; as in GetOptions
+  std::optional<uint64_t> limit_down_bytes_per_second;  // limit, add
+  std::optional<uint64_t> limit_up_bytes_per_second;    // limit
+  bool sequential = false;                              // add
+  bool paused = false;                                  // add
+  bool repair = false;                                  // add
+  bool with_data = false;                               // remove
+  bool names_only = false;                              // status
   bool json = false;
 };
 
@@ -263,7 +269,7 @@ struct Words {
   std::string disk = "none";
   std::string log_format = "text";
   AgentCommandOptions::Action action = AgentCommandOptions::Action::kStatus;
-  std::string new_limit_down;  // limit; empty: as it is
+  std::string new_limit_down;  // limit, add; empty: as it is
   std::string new_limit_up;
   bool paused = false;
   bool with_data = false;
@@ -274,6 +280,7 @@ struct Words {
   bool json = false;
   bool quiet = false;
   net::TlsFiles tls;
+  service::TicketFlags tickets;
   bool if_missing = false;  // certs
 };
 

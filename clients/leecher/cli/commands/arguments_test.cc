@@ -260,7 +260,16 @@ TEST(ArgumentsTest, CommandsToTheAgent) {
   const auto limit = InterpretAs<AgentCommandOptions>(words);
   EXPECT_FALSE(limit.limit_down_bytes_per_second.has_value());
   EXPECT_EQ(limit.limit_up_bytes_per_second, net::RateLimit::kUnlimited);
+  words.contents = {"model"};
+  EXPECT_THAT(Refusal(words), HasSubstr("--up: a download has no limit of its own"));
+  words.new_limit_up = "";
+  words.new_limit_down = "2MiB";
+  EXPECT_EQ(InterpretAs<AgentCommandOptions>(words).limit_down_bytes_per_second, 2u << 20);
   words.action = AgentCommandOptions::Action::kAdd;
+  EXPECT_EQ(InterpretAs<AgentCommandOptions>(words).limit_down_bytes_per_second, 2u << 20);
+  words.new_limit_down = "fast";
+  EXPECT_THAT(Refusal(words), HasSubstr("--limit-down"));
+  words.new_limit_down = "";
   words.contents = {"a/b"};
   EXPECT_THAT(Refusal(words), HasSubstr("a/b"));
 }

@@ -77,7 +77,8 @@ class Get {
     options.runtime.limits = {std::make_shared<net::RateLimit>(options_.limit_down_bytes_per_second),
                               std::make_shared<net::RateLimit>(options_.limit_up_bytes_per_second)};
     SHOAL_ASSIGN_OR_RETURN(const Connections connections,
-                           OpenConnections(options_.tracker_token_file, options_.trackers, options_.tls));
+                           OpenConnections(options_.tracker_token_file, options_.trackers, options_.tls,
+                                           options_.serve.ticket_issuers));
     ConnectOver(connections, &options);
     options.wake = [this] { interrupts_.Nudge(); };
     SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));

@@ -153,21 +153,20 @@ ExitCode RunInfo(const InfoOptions& options, Interrupts& interrupts) {
   request.content = summary.id;
   request.trackers = options.trackers;
   request.wait = kManifestPatience;
-  const absl::StatusOr<std::shared_ptr<const Manifest>> manifest =
-      FetchManifest(request, *connections, interrupts);
+  const absl::StatusOr<FetchedManifest> fetched = FetchManifest(request, *connections, interrupts);
   if (interrupts.signal() != 0) return ExitCodeForSignal(interrupts.signal());
   if (options.json) {
-    console.Object(
-        JsonInfo(summary, manifest.ok() ? manifest->get() : nullptr, nullptr, &view.swarm, std::nullopt));
+    console.Object(JsonInfo(summary, fetched.ok() ? fetched->manifest.get() : nullptr, nullptr, &view.swarm,
+                            std::nullopt));
     return console.End(ExitCode::kOk, true);
   }
   PrintSummary(summary, console);
   for (const PublisherSignature& signature : view.swarm.content.signatures) PrintSigner(signature, console);
-  if (manifest.ok()) {
-    PrintFiles(**manifest, console);
+  if (fetched.ok()) {
+    PrintFiles(*fetched->manifest, console);
     console.Say("");
   } else {
-    console.Say(absl::StrCat("  files   not known: ", Printable(std::string(manifest.status().message()))));
+    console.Say(absl::StrCat("  files   not known: ", Printable(std::string(fetched.status().message()))));
   }
   PrintPeers(view.swarm, console);
   return console.End(ExitCode::kOk, true);

@@ -104,7 +104,8 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
   if (manifest == nullptr) {
     SHOAL_ASSIGN_OR_RETURN(const Connections connections,
                            OpenConnections(options.tracker_token_file, options.trackers, options.tls));
-    SHOAL_ASSIGN_OR_RETURN(manifest, FetchManifest(request, connections, interrupts));
+    SHOAL_ASSIGN_OR_RETURN(const FetchedManifest fetched, FetchManifest(request, connections, interrupts));
+    manifest = fetched.manifest;
   }
   const WantedFiles wanted(manifest, options.selection);
   if (wanted.wanted_files() == 0) {
@@ -121,26 +122,25 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Manifest>> FetchManifest(DownloadOptions request,
-                                                              const Connections& connections,
-                                                              Interrupts& interrupts) {
+absl::StatusOr<FetchedManifest> FetchManifest(DownloadOptions request, const Connections& connections,
+                                              Interrupts& interrupts) {
   Downloads::Options options;
   ConnectOver(connections, &options);
   options.wake = [&interrupts] { interrupts.Nudge(); };
   SHOAL_ASSIGN_OR_RETURN(const std::unique_ptr<Downloads> downloads, Downloads::Start(std::move(options)));
   request.manifest_only = true;
   const DownloadKey key = downloads->Add("manifest", std::move(request));
-  std::shared_ptr<const Manifest> manifest;
+  FetchedManifest fetched;
   while (!downloads->all_finished()) {
     interrupts.Wait(kManifestWakeInterval);
     if (interrupts.signal() != 0) downloads->Stop(key);
     for (const Downloads::Event& event : downloads->TakeEvents()) {
       const auto* finished = std::get_if<DownloadFinished>(&event.event);
-      if (finished != nullptr) manifest = finished->manifest;
+      if (finished != nullptr) fetched = {finished->manifest, finished->signature};
     }
   }
   SHOAL_RETURN_IF_ERROR(OutcomeOf(*downloads->record(key)));
-  return manifest;
+  return fetched;
 }
 
 ExitCode RunDryRun(const GetOptions& options, Interrupts& interrupts) {

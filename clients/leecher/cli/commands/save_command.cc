@@ -31,15 +31,15 @@ absl::StatusOr<Saved> Save(const SaveOptions& options, Interrupts& interrupts) {
   SHOAL_ASSIGN_OR_RETURN(const Connections connections,
                          OpenConnections(options.tracker_token_file, options.trackers, options.tls));
   SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(options.content, connections.trackers, options.trackers));
+  SHOAL_ASSIGN_OR_RETURN(request.trusted, TrustedKeys::FromWords(options.trust));
   request.trackers = options.trackers;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
-  SHOAL_ASSIGN_OR_RETURN(const std::shared_ptr<const Manifest> manifest,
-                         FetchManifest(request, connections, interrupts));
+  SHOAL_ASSIGN_OR_RETURN(const FetchedManifest fetched, FetchManifest(request, connections, interrupts));
   if (output.empty()) {
-    output = manifest->name() + ".shoal";
+    output = fetched.manifest->name() + ".shoal";
     SHOAL_RETURN_IF_ERROR(CheckManifestOutput(output));
   }
-  ManifestFile file{*manifest, {}};
+  ManifestFile file{*fetched.manifest, {}, fetched.signature};
   for (const tracking::TrackerUrl& tracker : options.trackers) file.trackers.push_back(tracker.ToString());
   SHOAL_RETURN_IF_ERROR(file.Write(output));
   return Saved{std::move(output), std::move(file)};
@@ -56,12 +56,14 @@ ExitCode RunSave(const SaveOptions& options, Interrupts& interrupts) {
                         ExitCodeFor(saved.status(), interrupts.signal()));
   }
   const tracking::ContentSummary summary = tracking::SummaryOf(saved->file.manifest);
-  console.Object(JsonMade(summary, saved->path, {}, std::nullopt));
+  console.Object(JsonMade(summary, saved->path, {}, saved->file.signature));
   console.Headline(Printable(saved->path));
   console.Say(absl::StrCat("  id      ", summary.id.ToHex()));
   console.Say(absl::StrCat("  size    ", FormatBytes(summary.length_bytes), " in ",
                            Plural(summary.file_count, "file"), ", ", Plural(summary.chunk_count, "chunk"),
                            " of ", FormatBytes(summary.chunk_size_bytes)));
+  if (saved->file.signature.has_value())
+    console.Say(absl::StrCat("  signer  ", saved->file.signature->key.ToText()));
   return console.End(ExitCode::kOk);
 }
 

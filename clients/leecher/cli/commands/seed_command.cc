@@ -15,7 +15,8 @@ namespace shoal::leecher {
 
 ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Console console(Console::VoiceFor(options.json, options.quiet));
-  const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls);
+  const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls,
+                                           options.serve.ticket_issuers);
   if (!connections.ok()) return console.Fail(connections.status(), ExitCodeFor(connections.status()));
   absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> health = StartHealth(options.serve.grpc);
   if (!health.ok()) return console.Fail(health.status(), ExitCode::kOther);

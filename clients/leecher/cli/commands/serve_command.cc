@@ -93,7 +93,8 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   }
   agent.downloads.runtime.site = options.serve.site;
   SHOAL_ASSIGN_OR_RETURN(const Connections connections,
-                         OpenConnections(options.tracker_token_file, options.trackers, options.tls));
+                         OpenConnections(options.tracker_token_file, options.trackers, options.tls,
+                                         options.serve.ticket_issuers));
   ConnectOver(connections, &agent.downloads);
   SHOAL_ASSIGN_OR_RETURN(agent.downloads.serving, ServingFrom(options.serve, messages));
   return server;

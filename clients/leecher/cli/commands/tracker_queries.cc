@@ -74,10 +74,17 @@ void Add(const tracking::GetSwarmResponse& seen, bool first, tracking::GetSwarmR
 }  // namespace
 
 absl::Status NoTrackerAnswered(const std::vector<TrackerFailure>& failures) {
-  const bool refused = std::any_of(failures.begin(), failures.end(), [](const TrackerFailure& failure) {
-    return CauseOf(failure.status) == ErrorCause::kTrackerRefused;
-  });
-  if (refused) {
+  const auto any = [&](ErrorCause cause) {
+    return std::any_of(failures.begin(), failures.end(),
+                       [&](const TrackerFailure& failure) { return CauseOf(failure.status) == cause; });
+  };
+  if (any(ErrorCause::kNotPermitted)) {
+    return WithCause(absl::PermissionDeniedError("no tracker admits this client: give a token "
+                                                 "(--tracker-token-file) or a certificate (--tls-cert) that "
+                                                 "is for this request"),
+                     ErrorCause::kNotPermitted);
+  }
+  if (any(ErrorCause::kTrackerRefused)) {
     return WithCause(absl::UnavailableError("no tracker accepts the request"), ErrorCause::kTrackerRefused);
   }
   return WithCause(absl::UnavailableError("no tracker could be reached"), ErrorCause::kTrackerUnreachable);

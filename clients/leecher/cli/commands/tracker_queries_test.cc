@@ -47,5 +47,18 @@ TEST(ResolvePrefixTest, TheSameContentAtTwoTrackersIsOne) {
   EXPECT_TRUE(ResolvePrefix("deadbeef", {Content("deadbeef01", "a"), Content("deadbeef01", "a")}).ok());
 }
 
+TEST(NoTrackerAnsweredTest, WhatAPersonCanMendComesFirst) {
+  const tracking::TrackerUrl url = *tracking::TrackerUrl::Parse("tracker:1");
+  std::vector<TrackerFailure> failures;
+  const auto cause_with = [&](ErrorCause cause) {
+    failures.insert(failures.begin(), {url, WithCause(absl::UnknownError(""), cause)});
+    return CauseOf(NoTrackerAnswered(failures));
+  };
+  EXPECT_EQ(cause_with(ErrorCause::kTrackerUnreachable), ErrorCause::kTrackerUnreachable);
+  EXPECT_EQ(cause_with(ErrorCause::kTrackerRefused), ErrorCause::kTrackerRefused);
+  EXPECT_EQ(cause_with(ErrorCause::kNotPermitted), ErrorCause::kNotPermitted);
+  EXPECT_EQ(cause_with(ErrorCause::kTrackerRefused), ErrorCause::kNotPermitted);
+}
+
 }  // namespace
 }  // namespace shoal::leecher

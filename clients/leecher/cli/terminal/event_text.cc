@@ -4,8 +4,8 @@
 #include "absl/strings/strip.h"
 #include "clients/leecher/cli/terminal/progress_line.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
-#include "shoal/base/error_cause.h"
 #include "shoal/base/units.h"
+#include "shoal/tracking/client/refusal.h"
 
 namespace shoal::leecher {
 namespace {
@@ -80,7 +80,7 @@ std::string DescribeTracker(const tracking::TrackerUrl& tracker, const absl::Sta
   const std::string name = absl::StrCat("tracker ", tracker.ToString());
   if (status.ok()) return absl::StrCat(Printable(name), " is back");
   const std::string reason = TrackerFailureReason(tracker, std::string(status.message()));
-  if (CauseOf(status) == ErrorCause::kTrackerRefused) {
+  if (tracking::IsRefusal(status)) {
     return absl::StrCat(Printable(name), " refuses: ", reason);
   }
   return absl::StrCat(Printable(name), " is away: ", reason);

@@ -27,7 +27,7 @@ class EventText {
   std::string waiting_because_;
 };
 
-// "tracker URL refuses: REASON" when the cause is kTrackerRefused, "tracker URL is away: REASON" for other
+// "tracker URL refuses: REASON" when tracking::IsRefusal says so, "tracker URL is away: REASON" for other
 // errors, "tracker URL is back" for OK.
 std::string DescribeTracker(const tracking::TrackerUrl& tracker, const absl::Status& status);
 

@@ -88,6 +88,9 @@ TEST(EventTextTest, TrackersGoAwayAndComeBack) {
   const absl::Status refused = absl::ResourceExhaustedError("tracker udp://t:6969: too many calls");
   EXPECT_THAT(text.Describe(TrackerChanged{url, WithCause(refused, ErrorCause::kTrackerRefused)}),
               Optional(std::string("tracker udp://t:6969 refuses: too many calls")));
+  const absl::Status token = absl::UnauthenticatedError("tracker udp://t:6969: asks for a token");
+  EXPECT_THAT(text.Describe(TrackerChanged{url, WithCause(token, ErrorCause::kNotPermitted)}),
+              Optional(std::string("tracker udp://t:6969 refuses: asks for a token")));
 }
 
 TEST(EventTextTest, AReasonToWaitIsNotRepeated) {

@@ -72,7 +72,7 @@ void ContentFinder::Answer(size_t tracker, const absl::StatusOr<tracking::Lookup
 }
 
 void ContentFinder::Add(const tracking::ContentStatus& content,
-                        std::vector<tracking::ContentStatus>& contents) {
+                        std::vector<tracking::ContentStatus>& contents) const {
   const auto same = std::find_if(contents.begin(), contents.end(), [&](const tracking::ContentStatus& other) {
     return other.summary.id == content.summary.id;
   });
@@ -84,6 +84,14 @@ void ContentFinder::Add(const tracking::ContentStatus& content,
   same->first_seen = std::min(same->first_seen, content.first_seen);
   same->seeders = std::max(same->seeders, content.seeders);
   same->leechers = std::max(same->leechers, content.leechers);
+  if (trusted_.empty()) {
+    // Their number is bounded by how often trackers are asked before the content is found.
+    for (const PublisherSignature& signature : content.signatures) {
+      if (std::find(same->signatures.begin(), same->signatures.end(), signature) == same->signatures.end())
+        same->signatures.push_back(signature);
+    }
+    return;
+  }
   const auto newest = [](const tracking::ContentStatus& of) {
     absl::Time time = absl::InfinitePast();
     for (const PublisherSignature& signature : of.signatures) time = std::max(time, signature.time);

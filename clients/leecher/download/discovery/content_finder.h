@@ -52,10 +52,9 @@ class ContentFinder {
   uint32_t trackers_unknowing() const;
   uint32_t trackers_warming_up() const;
   const tracking::ContentSummary& found() const { return candidates_.front().summary; }
-  // Who published found(): a signature that was verified. Null without trusted keys.
-  const PublisherSignature* signature() const {
-    return trusted_.empty() ? nullptr : &candidates_.front().signatures.front();
-  }
+  // Who signed found(): with trusted keys the newest signature of one of these, verified; otherwise those that trackers
+  // have, in their order, of which none is verified.
+  const std::vector<PublisherSignature>& signatures() const { return candidates_.front().signatures; }
   // Whether a content is one that may be fetched: with trusted keys, one that is what was asked for, as one of these
   // signed it.
   bool Trusts(const tracking::ContentStatus& content) const { return trusted_.empty() || Newest(content); }
@@ -71,7 +70,7 @@ class ContentFinder {
   enum class Heard { kNothing, kFailure, kUnknown, kWarmingUp, kKnown };
 
   // Adds a content to `contents`, or what a tracker says of it to what others said.
-  static void Add(const tracking::ContentStatus& content, std::vector<tracking::ContentStatus>& contents);
+  void Add(const tracking::ContentStatus& content, std::vector<tracking::ContentStatus>& contents) const;
   // With trusted keys: the newest signature of one of these, null for another content than was asked for.
   const PublisherSignature* Newest(const tracking::ContentStatus& content) const;
   // With trusted keys: when their owners last signed a candidate. Otherwise: when it was first seen.

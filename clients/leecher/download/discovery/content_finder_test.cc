@@ -165,7 +165,8 @@ TEST(ContentFinder, OnlyTrustedContentsCount) {
   finder.Answer(1, KnowsSigned('a', {3}), kStart);
   ASSERT_EQ(finder.Decide(kStart), Verdict::kFound);
   EXPECT_EQ(finder.found().id, IdOf(3));
-  EXPECT_EQ(finder.signature()->key, KeyOf('a').public_key());
+  ASSERT_EQ(finder.signatures().size(), 1u);
+  EXPECT_EQ(finder.signatures()[0].key, KeyOf('a').public_key());
   EXPECT_TRUE(finder.peers(0).empty()) << "they are of the other content";
   EXPECT_EQ(finder.peers(1).size(), 1u);
   EXPECT_FALSE(finder.Trusts(KnowsSigned('x', {7})->contents[0]));
@@ -200,6 +201,17 @@ TEST(ContentFinder, AnotherContentOfATrustedPublisherIsNotTaken) {
   ContentFinder by_id(tracking::ContentKey(IdOf(8)), 1, kUsual, kStart, TrustA());
   by_id.Answer(0, KnowsSigned('a', {7}), kStart);
   EXPECT_EQ(by_id.Decide(kStart), Verdict::kUntrusted);
+}
+
+TEST(ContentFinder, WithoutTrustedKeysAllSignaturesAreKept) {
+  ContentFinder finder(tracking::ContentKey(std::string("name")), 2, kUsual, kStart);
+  const auto first = KnowsSigned('a', {7})->contents[0].signatures[0];
+  const auto second = KnowsSigned('x', {7})->contents[0].signatures[0];
+  finder.Answer(0, KnowsSigned('a', {7}), kStart);
+  finder.Answer(1, KnowsSigned('x', {7}), kStart);
+  finder.Answer(1, KnowsSigned('x', {7}), kStart);
+  ASSERT_EQ(finder.Decide(kStart), Verdict::kFound);
+  EXPECT_EQ(finder.signatures(), (std::vector{first, second}));
 }
 
 TEST(ContentFinder, AForgedSignatureIsNotTrusted) {

@@ -147,11 +147,12 @@ std::vector<absl::StatusOr<tracking::LookupResponse>> TrackerLookups::LookUp(tra
     // A name may have become an id since they were taken.
     if (due.size() > 1 &&
         std::all_of(due.begin(), due.end(), [](const auto& state) { return IsById(state->query); })) {
-      many = {{}, options_.self, first.max_peers, options_.site};
+      many = {{}, options_.self.id(), first.max_peers, options_.site, options_.self.secret()};
       for (const auto& state : due) many.contents.push_back(std::get<ContentId>(state->query.content));
     } else {
       for (const auto& state : due) {
-        each.push_back({state->query.content, options_.self, state->query.max_peers, options_.site});
+        each.push_back({state->query.content, options_.self.id(), state->query.max_peers, options_.site,
+                        options_.self.secret()});
       }
     }
   }

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shoal/base/mutex.h"
-#include "shoal/content/manifest/ids.h"
+#include "shoal/content/manifest/peer_identity.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -27,7 +27,7 @@ namespace shoal::leecher {
 class TrackerLookups {
  public:
   struct Options {
-    PeerId self;
+    PeerIdentity self = PeerIdentity::Random();
     std::string site;
     // Called once, from the lookup thread.
     std::function<std::shared_ptr<tracking::TrackerClient>()> make_client;

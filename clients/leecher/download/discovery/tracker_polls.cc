@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shoal/base/error_cause.h"
+#include "shoal/tracking/client/refusal.h"
 
 namespace shoal::leecher {
 
@@ -16,7 +17,7 @@ TrackerPolls::TrackerPolls(net::LoopScope& loop, const DownloadOptions& options,
       listener_(std::move(listener)),
       asks_alternative_(options.trackers.size(), false),
       heard_(options.trackers.size(), false),
-      states_(options.trackers.size(), State::kThere) {}
+      failures_(options.trackers.size()) {}
 
 void TrackerPolls::Begin(const tracking::ContentKey& content) {
   content_ = content;
@@ -40,14 +41,13 @@ void TrackerPolls::Begin(const tracking::ContentKey& content) {
 void TrackerPolls::Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response) {
   if (stopped_) return;
   const bool there = response.ok() || absl::IsNotFound(response.status());
-  const bool refused = CauseOf(response.status()) == ErrorCause::kTrackerRefused;
-  const State state = there ? State::kThere : refused ? State::kRefusing : State::kAway;
+  absl::Status failure = there ? absl::OkStatus() : response.status();
   answered_ = answered_ || there;
   heard_[tracker] = true;
-  if (states_[tracker] != state) {
-    states_[tracker] = state;
-    tell_(TrackerChanged{options_.trackers[tracker], there ? absl::OkStatus() : response.status()});
-  }
+  std::swap(failures_[tracker], failure);
+  const absl::Status& now = failures_[tracker];
+  if (failure.ok() != now.ok() || CauseOf(failure) != CauseOf(now))
+    tell_(TrackerChanged{options_.trackers[tracker], now});
   listener_(tracker, response);
   if (stopped_ || !alternative_.has_value()) return;
   asks_alternative_[tracker] = !asks_alternative_[tracker];
@@ -81,8 +81,23 @@ bool TrackerPolls::all_heard() const {
   return std::find(heard_.begin(), heard_.end(), false) == heard_.end();
 }
 
-uint32_t TrackerPolls::Count(State state) const {
-  return static_cast<uint32_t>(std::count(states_.begin(), states_.end(), state));
+uint32_t TrackerPolls::away() const {
+  return static_cast<uint32_t>(std::count_if(
+      failures_.begin(), failures_.end(),
+      [](const absl::Status& failure) { return !failure.ok() && !tracking::IsRefusal(failure); }));
+}
+
+uint32_t TrackerPolls::refusing() const {
+  return static_cast<uint32_t>(std::count_if(failures_.begin(), failures_.end(), tracking::IsRefusal));
+}
+
+absl::Status TrackerPolls::refusal() const {
+  absl::Status refusal;
+  for (const absl::Status& failure : failures_) {
+    if (CauseOf(failure) == ErrorCause::kNotPermitted) return failure;
+    if (tracking::IsRefusal(failure)) refusal = failure;
+  }
+  return refusal;
 }
 
 }  // namespace shoal::leecher

@@ -47,15 +47,14 @@ class TrackerPolls {
   bool answered() const { return answered_; }
   // Each tracker has answered, or failed to, at least once.
   bool all_heard() const;
-  // Those that did not answer the last time, and those that answered with an error.
-  uint32_t away() const { return Count(State::kAway); }
-  uint32_t refusing() const { return Count(State::kRefusing); }
+  // Those that did not answer the last time, and those that refused (tracking::IsRefusal).
+  uint32_t away() const;
+  uint32_t refusing() const;
+  // Why one of the latter refuses, before others one that does not admit this client; OK: none refuses.
+  absl::Status refusal() const;
 
  private:
-  enum class State { kThere, kAway, kRefusing };
-
   void Answer(size_t tracker, const absl::StatusOr<tracking::LookupResponse>& response);
-  uint32_t Count(State state) const;
 
   net::LoopScope& loop_;
   const DownloadOptions& options_;
@@ -67,7 +66,7 @@ class TrackerPolls {
   std::optional<tracking::ContentKey> alternative_;
   std::vector<bool> asks_alternative_;  // this is the alternative's turn, by tracker
   std::vector<bool> heard_;
-  std::vector<State> states_;
+  std::vector<absl::Status> failures_;  // OK: it answered the last time
   bool answered_ = false;
   bool lacking_ = true;
   bool stopped_ = false;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/manifest.h"
+#include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/messages/messages.h"
 
@@ -34,6 +36,7 @@ struct DownloadStarted {
   uint64_t resumed_bytes = 0;
   // How long the store took to determine which chunks are missing.
   absl::Duration opening_took = absl::ZeroDuration();
+  std::optional<PublisherSignature> signature = {};  // who published it, verified; nullopt: it is not known
 };
 
 struct PeerConnected {
@@ -100,6 +103,7 @@ struct DownloadFinished {
   std::string target_path;
   std::vector<tracking::ContentStatus> candidates;
   std::shared_ptr<const Manifest> manifest = nullptr;  // null when it never arrived
+  std::optional<PublisherSignature> signature = {};    // as in DownloadStarted
 };
 
 using DownloadEvent =

@@ -38,7 +38,8 @@ struct DownloadOptions {
   std::vector<tracking::TrackerUrl> trackers;  // at least one
   // Without `manifest`: only a content that one of these signed is fetched; none: any.
   TrustedKeys trusted;
-  // Who published `manifest`, as its .shoal file says; verified.
+  // Who published the content, if that is known already, as from its .shoal file. Not used for another content that
+  // the name means by now.
   std::optional<PublisherSignature> signature;
   std::string output_folder;
   // The path of a content that is a single file, instead of its name in `output_folder`. Empty: none.
@@ -49,7 +50,9 @@ struct DownloadOptions {
   bool verify_all = false;     // verify every chunk that an earlier run left
   bool repair = false;         // use and replace a target with other bytes
   bool sequential = false;     // fetch chunks in order, for a reader that follows the download
-  SelectionRules selection;    // which files, and which first
+  // What it receives of all peers together, below the limit that it shares with other downloads.
+  uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
+  SelectionRules selection;  // which files, and which first
 
   // How long the download may go without receiving a byte before it fails. Zero: it fails as soon as nothing
   // can be received; absl::InfiniteDuration(): never. A tracker that started a moment ago and does not know the

@@ -28,6 +28,9 @@ std::string DescribeFailures(const std::vector<PeerFailure>& failures, size_t kn
                     failures[i].why.substr(0, kMaxShownReason), ")");
   }
   if (known > failures.size()) absl::StrAppend(&text, " and ", known - failures.size(), " more");
+  const bool all_answered = std::all_of(failures.begin(), failures.end(),
+                                        [](const PeerFailure& failure) { return failure.wants_ticket; });
+  if (all_answered) return text;
   absl::StrAppend(&text,
                   ". Is a firewall between here and there? A peer that others reach at another address than "
                   "trackers see is started with --advertise=HOST");
@@ -65,6 +68,7 @@ void PeerBook::Learn(const tracking::PeerInfo& peer, size_t tracker, absl::Durat
   Known& known = found->second;
   known.last_seen = now;
   known.named_by |= BitOf(tracker);
+  known.trackers.set(tracker % kMaxTrackers);
   for (const Endpoint& endpoint : usable) {
     auto& endpoints = known.endpoints;
     if (std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end()) continue;
@@ -96,7 +100,7 @@ std::optional<PeerBook::Call> PeerBook::Next(absl::Duration now) {
     if (IsFree(endpoint)) known.dialled.push_back(endpoint);
   }
   connected_endpoints_.insert(known.dialled.begin(), known.dialled.end());
-  return Call{best->first, known.dialled, known.on_probation, known.failures > 0};
+  return Call{best->first, known.dialled, known.on_probation, known.failures > 0, known.trackers};
 }
 
 void PeerBook::Reached(const PeerId& peer, const Endpoint& endpoint) {
@@ -173,6 +177,11 @@ void PeerBook::Broken(const PeerId& peer, absl::Duration now, const std::string&
   found->second.not_before = std::max(found->second.not_before, now + kBrokenPause);
 }
 
+void PeerBook::WantsTicket(const PeerId& peer, absl::Duration now, const std::string& why) {
+  Ended(peer, now, why);
+  if (const auto found = known_.find(peer); found != known_.end()) found->second.wants_ticket = true;
+}
+
 void PeerBook::IsSelf(const PeerId& peer, const Endpoint& endpoint, absl::Duration now) {
   barred_endpoints_.insert(endpoint);
   Disconnect(peer, "");
@@ -216,10 +225,16 @@ uint32_t PeerBook::broken() const {
       std::count_if(known_.begin(), known_.end(), [](const auto& entry) { return entry.second.broken; }));
 }
 
+uint32_t PeerBook::wanting_ticket() const {
+  return static_cast<uint32_t>(std::count_if(known_.begin(), known_.end(),
+                                             [](const auto& entry) { return entry.second.wants_ticket; }));
+}
+
 std::vector<PeerFailure> PeerBook::Failures(size_t most) const {
   std::vector<PeerFailure> failures;
   for (const auto& [id, known] : known_) {
-    if (!known.connected && !known.why.empty()) failures.push_back({known.endpoints.front(), known.why});
+    if (!known.connected && !known.why.empty())
+      failures.push_back({known.endpoints.front(), known.why, known.wants_ticket});
   }
   std::sort(failures.begin(), failures.end(),
             [](const PeerFailure& a, const PeerFailure& b) { return a.endpoint < b.endpoint; });
@@ -254,6 +269,7 @@ PeerBook::Known* PeerBook::Disconnect(const PeerId& peer, const std::string& why
     Release(known);
     std::rotate(known.endpoints.begin(), known.endpoints.begin() + 1, known.endpoints.end());
   }
+  known.wants_ticket = false;
   known.why = why;
   return &known;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -19,6 +20,7 @@ namespace shoal::leecher {
 struct PeerFailure {
   Endpoint endpoint;
   std::string why;  // for people
+  bool wants_ticket = false;
 };
 
 // In one sentence for people: why none of `known` peers is connected, with the reasons of some of them, and
@@ -40,6 +42,7 @@ class PeerBook {
   static constexpr size_t kMaxEndpoints = 8;
   static constexpr absl::Duration kForgetAfter = absl::Minutes(10);
   static constexpr uint32_t kDeadAfter = 3;
+  static constexpr size_t kMaxTrackers = 64;
 
   struct Limits {
     uint32_t max_connected = 32;
@@ -53,6 +56,7 @@ class PeerBook {
     std::vector<Endpoint> endpoints;
     bool on_probation = false;
     bool failed_before = false;
+    std::bitset<kMaxTrackers> trackers = {};  // that have ever named it
   };
 
   PeerBook(PeerId self, const Limits& limits, uint64_t seed) : self_(self), limits_(limits), random_(seed) {}
@@ -60,7 +64,6 @@ class PeerBook {
   // A lookup returned these peers. Ignores this process itself, peers without a port, and dropped ones.
   // `tracker`: which of the trackers, below kMaxTrackers. `whole`: the lookup returned all peers that the
   // tracker knows.
-  static constexpr size_t kMaxTrackers = 64;
   void Seen(const std::vector<tracking::PeerInfo>& peers, size_t tracker, bool whole, absl::Duration now);
   // Returns the next peer to dial, which counts as connected from now on; none at the limit of connections,
   // or if no peer is due. Peers that never failed come first; ties are broken at random.
@@ -76,6 +79,7 @@ class PeerBook {
   // listens at that endpoint does not serve the content, such as another machine with the same private address,
   // or a seeder whose file changed: the peer's other endpoints are tried soon, and all of them again after at
   // least `wait`, which doubles each time as the backoff does.
+  // WantsTicket: it serves nobody without a ticket that counts there; as Ended.
   // Broken: it can't read what it offers; as Ended, with a longer first pause, which ends when no tracker names it
   // any more: it is a new peer then when it registers again.
   void Ended(const PeerId& peer, absl::Duration now, const std::string& why);
@@ -86,6 +90,7 @@ class PeerBook {
   void Broken(const PeerId& peer, absl::Duration now, const std::string& why);
   // This process itself listens at that endpoint, which is never dialled again. The connection of `peer`,
   // which was dialled there, is over.
+  void WantsTicket(const PeerId& peer, absl::Duration now, const std::string& why);
   void IsSelf(const PeerId& peer, const Endpoint& endpoint, absl::Duration now);
   // The peer was unreachable, or froze. Returns true, once, when that happened kDeadAfter times since it last
   // proved good: it is to be reported once.
@@ -104,6 +109,8 @@ class PeerBook {
   // Peers that asked to be left alone for now.
   uint32_t left_alone(absl::Duration now) const;
   uint32_t broken() const;
+  // Peers that wanted a ticket when they were last reached.
+  uint32_t wanting_ticket() const;
   // Of peers that are not connected and have failed since they last proved good; at most `most`, ordered by
   // endpoint.
   std::vector<PeerFailure> Failures(size_t most) const;
@@ -122,7 +129,9 @@ class PeerBook {
     bool on_probation = false;
     bool left_alone = false;
     bool broken = false;
-    std::string why;  // the last connection ended
+    bool wants_ticket = false;
+    std::bitset<kMaxTrackers> trackers;  // see Call
+    std::string why;                     // the last connection ended
   };
 
   void Learn(const tracking::PeerInfo& peer, size_t tracker, absl::Duration now);

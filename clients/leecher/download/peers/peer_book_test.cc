@@ -310,5 +310,37 @@ TEST(PeerBook, ForgetsOldPeersForNewOnes) {
   EXPECT_EQ(book.known(), 1u);
 }
 
+TEST(PeerBook, RemembersWhichTrackersHaveNamedAPeer) {
+  PeerBook book = Book();
+  book.Seen({Peer(1)}, 0, /*whole=*/true, kStart);
+  book.Seen({Peer(1), Peer(2)}, 5, /*whole=*/true, kStart);
+  // A tracker that forgets a peer has named it all the same.
+  book.Seen({}, 0, /*whole=*/true, kStart);
+  while (const auto call = book.Next(kStart)) {
+    EXPECT_EQ(call->trackers.to_ullong(), call->peer == IdOf(1) ? 0x21u : 0x20u);
+  }
+}
+
+TEST(PeerBook, TellsPeersThatWantATicketApart) {
+  PeerBook book = Book();
+  Seen(book, Peer(1), kStart);
+  Seen(book, Peer(2), kStart);
+  while (book.Next(kStart)) {
+  }
+  book.WantsTicket(IdOf(1), kStart, "a ticket is missing");
+  EXPECT_EQ(book.wanting_ticket(), 1u);
+  EXPECT_FALSE(DescribeFailures(book.Failures(8), 1).ends_with("HOST")) << "no advice about firewalls";
+  book.Ended(IdOf(2), kStart, "refused");
+  EXPECT_TRUE(DescribeFailures(book.Failures(8), 2).ends_with("HOST"));
+  // It is dialled again after a moment, and then the ticket counts.
+  while (book.Next(kStart + absl::Seconds(1))) {
+  }
+  EXPECT_EQ(book.connected(), 2u);
+  EXPECT_EQ(book.wanting_ticket(), 1u) << "until it says otherwise";
+  book.Reached(IdOf(1), Peer(1).endpoint);
+  book.Ended(IdOf(1), kStart + absl::Seconds(2), "gone");
+  EXPECT_EQ(book.wanting_ticket(), 0u);
+}
+
 }  // namespace
 }  // namespace shoal::leecher

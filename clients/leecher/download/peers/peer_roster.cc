@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "shoal/tracking/tickets/ticket.h"
 
 namespace shoal::leecher {
 namespace {
@@ -33,10 +34,29 @@ void PeerRoster::CallPeers(absl::Duration now) {
   terms.content_id = content_;
   terms.self = options_.self;
   terms.listen_port = options_.listen_port;
+  terms.check_ticket = options_.check_ticket;
   while (const std::optional<PeerBook::Call> call = book_.Next(now)) {
+    terms.ticket = TicketsOf(call->trackers);
     links_.push_back(options_.make_link(PeerSlot(next_slot_++), *call));
     links_.back()->Dial(loop_.loop(), *options_.transports, terms, options_.tuning.session, source_);
   }
+}
+
+void PeerRoster::Hold(size_t tracker, const ContentId& content, const std::string& ticket) {
+  // Others would make what is shown besides them unreadable.
+  if (ticket.size() == tracking::Ticket::kEncodedBytes)
+    tickets_[tracker % PeerBook::kMaxTrackers] = {content, ticket};
+}
+
+std::string PeerRoster::TicketsOf(const std::bitset<PeerBook::kMaxTrackers>& trackers) const {
+  std::string shown;
+  for (const auto& [tracker, held] : tickets_) {
+    const auto& [content, ticket] = held;
+    if (!trackers.test(tracker) || content != content_) continue;
+    if (shown.size() + ticket.size() > stream::kMaxTicketBytes) break;
+    shown += ticket;
+  }
+  return shown;
 }
 
 void PeerRoster::Offer(std::shared_ptr<const ChunkSource> source) {
@@ -84,6 +104,9 @@ void PeerRoster::End(PeerLink& link, Ending ending, const std::string& why, absl
       break;
     case Ending::kNotThere:
       book_.NotThere(link.peer(), now, wait, why);
+      break;
+    case Ending::kWantsTicket:
+      book_.WantsTicket(link.peer(), now, why);
       break;
     case Ending::kBroken:
       book_.Broken(link.peer(), now, why);
@@ -167,6 +190,11 @@ Refusal JudgeRefusal(const stream::Refuse& refuse, const DownloadTuning& tuning)
       break;
     case Reason::kVersion:
       refusal.wait = std::max(refuse.retry_after, kMendingWait);
+      break;
+    case Reason::kNoTicket:
+      refusal.why = absl::StrCat("it serves holders of tickets: ", refuse.detail);
+      refusal.ending = PeerRoster::Ending::kWantsTicket;
+      refusal.wait = absl::ZeroDuration();
       break;
     case Reason::kUnspecified:
     default:  // a reason that this version does not know

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -29,16 +32,18 @@ class PeerRoster {
     kFrozen,  // as kFailed, and on probation
     kNotNow,  // not its fault; dialled again after `wait`
     kLeaving,  // it says that it ends; as kNotNow, and it counts as named by no tracker until one names it again
-    kNotThere,  // it does not serve the content there; dialled at its other endpoints, and after `wait`
-    kBroken,    // it can't read what it offers; dialled again once it has registered again
-    kSelf,      // it is this process; this endpoint is not dialled again
-    kForGood,   // never dialled again
+    kNotThere,     // it does not serve the content there; dialled at its other endpoints, and after `wait`
+    kWantsTicket,  // as kFailed, and it is told apart
+    kBroken,       // it can't read what it offers; dialled again once it has registered again
+    kSelf,         // it is this process; this endpoint is not dialled again
+    kForGood,      // never dialled again
   };
 
   struct Options {
     PeerId self;
     uint16_t listen_port = 0;
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
+    stream::TicketCheck check_ticket = nullptr;  // see stream::SessionTerms
     uint32_t max_peers = 32;
     DownloadTuning tuning;
     decltype(DownloadOptions::on_bad_peer) on_bad_peer;
@@ -54,6 +59,9 @@ class PeerRoster {
   void Learn(const std::vector<tracking::PeerInfo>& peers, size_t tracker, bool whole, absl::Duration now) {
     book_.Seen(peers, tracker, whole, now);
   }
+  // A tracker issued this process a ticket for `content`. Peers that the tracker has named are shown the latest one
+  // when they are dialled, and no other peer is.
+  void Hold(size_t tracker, const ContentId& content, const std::string& ticket);
   // The content is known: peers are dialled from now on.
   void Begin(const ContentId& content) { content_ = content; }
   void CallPeers(absl::Duration now);
@@ -82,12 +90,15 @@ class PeerRoster {
 
  private:
   void ReportBad(const PeerId& peer, tracking::PeerReport::Reason reason);
+  // What to show to a peer that these trackers named.
+  std::string TicketsOf(const std::bitset<PeerBook::kMaxTrackers>& trackers) const;
 
   net::LoopScope& loop_;
   const Options options_;
   const EventSink& tell_;
   ContentId content_;
-  std::shared_ptr<const ChunkSource> source_;  // null before the store is open
+  std::map<size_t, std::pair<ContentId, std::string>> tickets_;  // by tracker
+  std::shared_ptr<const ChunkSource> source_;                    // null before the store is open
   PeerBook book_;
   PeerTally tally_;
   uint32_t next_slot_ = 0;

@@ -33,6 +33,8 @@ TEST(Refusal, SaysWhatBecomesOfTheConnection) {
       {Reason::kUnknownContent, false, absl::ZeroDuration(), false, false, Ending::kNotThere,
        absl::ZeroDuration()},
       {Reason::kVersion, false, absl::ZeroDuration(), false, false, Ending::kNotNow, absl::Minutes(5)},
+      {Reason::kNoTicket, false, absl::ZeroDuration(), false, false, Ending::kWantsTicket,
+       absl::ZeroDuration()},
       {Reason::kUnspecified, false, absl::Minutes(9), false, false, Ending::kFailed, absl::ZeroDuration()},
   };
   for (const Case& row : cases) {
@@ -55,6 +57,9 @@ TEST(Refusal, ShowsThePeersOwnWords) {
   refuse.detail = "full house";
   EXPECT_EQ(JudgeRefusal(refuse, DownloadTuning()).why,
             std::string("it refused: ") + ReasonName(Reason::kBusy) + " (full house)");
+  refuse.reason = Reason::kNoTicket;
+  refuse.detail = "ask your tracker";
+  EXPECT_EQ(JudgeRefusal(refuse, DownloadTuning()).why, "it serves holders of tickets: ask your tracker");
 }
 
 }  // namespace

@@ -12,20 +12,23 @@ std::string Count(uint32_t n, const char* one, const char* many) {
 }
 
 std::string AboutTrackers(const StallFacts& facts) {
-  if (facts.trackers_away == 0 && facts.trackers_refusing > 0) {
-    return absl::StrCat("; ", Count(facts.trackers_refusing, "tracker refuses", "trackers refuse"),
-                        " to answer");
-  }
-  if (facts.trackers_away == 0) return "";
   if (facts.trackers_away == facts.trackers) {
     return facts.trackers == 1 ? "; the tracker does not answer" : "; no tracker answers";
   }
-  return absl::StrCat("; ", Count(facts.trackers_away, "tracker does", "trackers do"), " not answer");
+  std::string about;
+  if (facts.trackers_away > 0) {
+    about = absl::StrCat("; ", Count(facts.trackers_away, "tracker does", "trackers do"), " not answer");
+  }
+  if (facts.trackers_refusing > 0) {
+    absl::StrAppend(&about, "; ", Count(facts.trackers_refusing, "tracker refuses", "trackers refuse"),
+                    " to answer: ", facts.refusal);
+  }
+  return about;
 }
 
 std::string AboutContent(const StallFacts& facts) {
   if (facts.trackers_unknowing == 0) {
-    if (facts.trackers_refusing > 0) return "no tracker accepts the request";
+    if (facts.trackers_refusing > 0) return absl::StrCat("no tracker accepts the request: ", facts.refusal);
     return facts.trackers == 1 ? "the tracker does not answer" : "no tracker answers";
   }
   if (facts.trackers == 1) {
@@ -65,6 +68,10 @@ std::string AboutPeers(const StallFacts& facts) {
   if (facts.peers_broken > 0 && facts.peers_broken == facts.peers_known) {
     return absl::StrCat(Count(facts.peers_broken, "known peer", "known peers"),
                         " can't read the file any more");
+  }
+  if (facts.peers_wanting_ticket > 0 && facts.peers_wanting_ticket == facts.peers_known) {
+    return absl::StrCat(Count(facts.peers_known, "known peer wants", "known peers want"),
+                        " a ticket of a tracker, and this machine has none that counts there");
   }
   if (facts.peers_known > 0) {
     return absl::StrCat(Count(facts.peers_known, "known peer", "known peers"),

@@ -16,7 +16,8 @@ struct StallFacts {
   bool have_manifest = false;
   uint32_t trackers = 0;
   uint32_t trackers_away = 0;
-  uint32_t trackers_refusing = 0;  // they answered with an error
+  uint32_t trackers_refusing = 0;  // they answered with an error, or do not admit this client
+  std::string refusal = {};        // what one of these says
   uint32_t peers_known = 0;        // not dropped for good
   uint32_t peers_named = 0;        // of these: connected, or returned by the last lookup of some tracker
   uint32_t peers_dropped = 0;      // for good
@@ -25,6 +26,7 @@ struct StallFacts {
   uint32_t peers_owing = 0;   // ready, silent, with requests outstanding
   uint32_t peers_busy = 0;    // refused temporarily
   uint32_t peers_broken = 0;  // can't read what they offer
+  uint32_t peers_wanting_ticket = 0;
   // The name that was asked for means another content by now.
   bool replaced = false;
   bool disk_behind = false;  // chunks wait for the disk

@@ -77,7 +77,12 @@ TEST(StallReason, SaysWhatIsMissing) {
   facts.trackers = 2;
   EXPECT_EQ(StallReason(facts), "no tracker answers");
 
+  facts.trackers_refusing = 1;
+  facts.refusal = "it asks for a token";
+  EXPECT_EQ(StallReason(facts), "no tracker accepts the request: it asks for a token");
   facts.trackers_unknowing = 1;
+  EXPECT_EQ(StallReason(facts), "no tracker knows it yet; 1 tracker refuses to answer: it asks for a token");
+  facts.trackers_refusing = 0;
   facts.trackers_away = 1;
   EXPECT_EQ(StallReason(facts), "no tracker knows it yet; 1 tracker does not answer");
   facts.trackers_unknowing = 2;
@@ -98,6 +103,13 @@ TEST(StallReason, SaysWhatIsMissing) {
   facts.replaced = false;
   facts.trackers_away = 1;
   EXPECT_EQ(StallReason(facts), "no peer has it at the moment; the tracker does not answer");
+  facts.trackers = 2;
+  facts.trackers_refusing = 1;
+  facts.refusal = "it asks for a token";
+  EXPECT_EQ(
+      StallReason(facts),
+      "no peer has it at the moment; 1 tracker does not answer; 1 tracker refuses to answer: it asks for "
+      "a token");
 
   facts = Fetching();
   facts.peers_known = 2;
@@ -110,6 +122,12 @@ TEST(StallReason, SaysWhatIsMissing) {
   facts.peers_broken = 2;
   EXPECT_EQ(StallReason(facts), "2 known peers can't read the file any more");
   facts.peers_broken = 0;
+  facts.peers_wanting_ticket = 1;
+  EXPECT_EQ(StallReason(facts), "2 known peers can't be reached; trying again soon");
+  facts.peers_wanting_ticket = 2;
+  EXPECT_EQ(StallReason(facts),
+            "2 known peers want a ticket of a tracker, and this machine has none that counts there");
+  facts.peers_wanting_ticket = 0;
   facts.peers_busy = 2;
   EXPECT_EQ(StallReason(facts), "2 known peers are busy; trying again soon");
   facts.peers_connecting = 1;

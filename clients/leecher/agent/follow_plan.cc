@@ -1,4 +1,4 @@
-#include "clients/leecher/agent/retention.h"
+#include "clients/leecher/agent/follow_plan.h"
 
 #include <fnmatch.h>
 
@@ -58,24 +58,6 @@ FollowPlan PlanFollowing(const std::vector<FollowRule>& rules, const std::vector
     }
   }
   return plan;
-}
-
-std::optional<std::vector<DownloadId>> MakeRoom(std::vector<HeldContent> held, uint64_t needed_bytes,
-                                                uint64_t budget_bytes) {
-  uint64_t used = 0;
-  for (const HeldContent& content : held) used += content.bytes;
-  std::vector<DownloadId> remove;
-  std::sort(held.begin(), held.end(), [](const HeldContent& a, const HeldContent& b) {
-    return std::pair(a.last_used, a.download) < std::pair(b.last_used, b.download);
-  });
-  for (const HeldContent& content : held) {
-    if (needed_bytes <= budget_bytes && used <= budget_bytes - needed_bytes) break;
-    if (!content.removable) continue;
-    used -= content.bytes;
-    remove.push_back(content.download);
-  }
-  if (needed_bytes > budget_bytes || used > budget_bytes - needed_bytes) return std::nullopt;
-  return remove;
 }
 
 }  // namespace shoal::leecher

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +11,7 @@
 
 namespace shoal::leecher {
 
-// What an agent fetches and removes by itself: the follow rules, their versions, and the disk budget. Pure.
+// What follow rules fetch and remove: names, and the versions of what is published under them. Pure.
 
 // Whether `glob` matches the name of a content: fnmatch(3) without flags, so that '*' matches any characters.
 // One that ends in "/" or "/*" matches the folder of that name as well.
@@ -53,18 +52,5 @@ struct FollowPlan {
 FollowPlan PlanFollowing(const std::vector<FollowRule>& rules, const std::vector<OfferedContent>& offered,
                          const std::vector<FollowedContent>& followed,
                          const absl::flat_hash_set<ContentId>& forgotten);
-
-// A content on the disk, as the budget sees it.
-struct HeldContent {
-  DownloadId download;
-  uint64_t bytes = 0;
-  absl::Time last_used;
-  bool removable = false;  // complete, not pinned, not read at the moment
-};
-
-// Returns which contents to remove, least recently used first, so that `needed_bytes` more fit into
-// `budget_bytes`. Nullopt: that is not possible, and nothing is to be removed.
-std::optional<std::vector<DownloadId>> MakeRoom(std::vector<HeldContent> held, uint64_t needed_bytes,
-                                                uint64_t budget_bytes);
 
 }  // namespace shoal::leecher

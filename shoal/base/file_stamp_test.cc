@@ -1,4 +1,4 @@
-#include "shoal/content/publish/file_stamp.h"
+#include "shoal/base/file_stamp.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "clients/leecher/agent/retention.h"
+#include "clients/leecher/agent/follow_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Optional;
 using ::testing::SizeIs;
 
 ContentId Id(uint8_t first) {
@@ -84,17 +83,6 @@ TEST(PlanFollowing, RemovesAnUnfinishedVersionThatWasReplaced) {
       PlanFollowing({{"m", 1, "/out"}}, {Offered(2, "m", 9)}, {{DownloadId(1), Id(1), "m"}}, {});
   EXPECT_THAT(plan.remove, ElementsAre(DownloadId(1)));
   EXPECT_THAT(plan.fetch, SizeIs(1));
-}
-
-TEST(MakeRoom, RemovesTheLeastRecentlyUsed) {
-  const std::vector<HeldContent> held = {{DownloadId(1), 100, At(5), true},
-                                         {DownloadId(2), 100, At(3), true},
-                                         {DownloadId(3), 100, At(1), false}};
-  EXPECT_THAT(MakeRoom(held, 100, 400), Optional(IsEmpty()));
-  EXPECT_THAT(MakeRoom(held, 100, 300), Optional(ElementsAre(DownloadId(2))));
-  EXPECT_THAT(MakeRoom(held, 101, 300), Optional(ElementsAre(DownloadId(2), DownloadId(1))));
-  EXPECT_EQ(MakeRoom(held, 250, 300), std::nullopt);
-  EXPECT_EQ(MakeRoom(held, 301, 300), std::nullopt);
 }
 
 }  // namespace
