@@ -92,8 +92,8 @@ function(shoal_test NAME)
 endfunction()
 
 # shoal_fuzzer(NAME SOURCES x_fuzz.cc DEPS lib ... CORPUS dir)
-# With SHOAL_BUILD_FUZZERS: a libFuzzer program. Otherwise: a test that replays the corpus and a fixed number of seeded
-# mutations of it, so that every build runs every decoder on hostile bytes.
+# With SHOAL_BUILD_FUZZERS: a libFuzzer program, for scripts/fuzz. Otherwise: a test that replays the corpus and a fixed number
+# of seeded mutations of it, so that every build runs every decoder on hostile bytes.
 function(shoal_fuzzer NAME)
   cmake_parse_arguments(A "" "CORPUS" "SOURCES;DEPS" ${ARGN})
   if(SHOAL_BUILD_FUZZERS)
@@ -101,8 +101,6 @@ function(shoal_fuzzer NAME)
     add_dependencies(fuzzers ${NAME})
     target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
     target_link_libraries(${NAME} PRIVATE shoal_options ${A_DEPS})
-    add_test(NAME ${NAME} COMMAND ${NAME} -runs=20000 -max_len=65536 -seed=1 ${A_CORPUS})
-    set_tests_properties(${NAME} PROPERTIES LABELS fuzz TIMEOUT 300)
   elseif(SHOAL_BUILD_TESTS)
     add_executable(${NAME} ${A_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
