@@ -1,10 +1,13 @@
-// Replaces libFuzzer in builds without it: passes to LLVMFuzzerTestOneInput every file of the corpus folders
-// on the command line, and then a fixed number of mutations of them. The bytes are the same in each run.
+// Replaces libFuzzer in builds without it: passes to LLVMFuzzerTestOneInput every file of the corpus folders,
+// and then a number of mutations of them. The bytes are the same in each run.
+//
+//   NAME MUTATIONS FOLDER...
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,7 +21,6 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr int kMutations = 20'000;
 constexpr size_t kMaxInputBytes = 64 * 1024;
 
 std::vector<Bytes> ReadCorpus(int folders, char** names) {
@@ -130,17 +132,18 @@ class Mutator {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<Bytes> corpus = ReadCorpus(argc - 1, argv + 1);
-  if (corpus.empty()) {
-    std::fprintf(stderr, "no inputs: name at least one corpus folder that is not empty\n");
+  const int mutations = argc > 1 ? std::atoi(argv[1]) : 0;
+  const std::vector<Bytes> corpus = ReadCorpus(std::max(0, argc - 2), argv + 2);
+  if (mutations <= 0 || corpus.empty()) {
+    std::fprintf(stderr, "name a number of mutations, and at least one corpus folder that is not empty\n");
     return 1;
   }
   for (const Bytes& bytes : corpus) LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   Mutator mutator(corpus);
-  for (int i = 0; i < kMutations; ++i) {
+  for (int i = 0; i < mutations; ++i) {
     const Bytes bytes = mutator.Next();
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   }
-  std::printf("ran %zu inputs of the corpus and %d mutations of them\n", corpus.size(), kMutations);
+  std::printf("ran %zu inputs of the corpus and %d mutations of them\n", corpus.size(), mutations);
   return 0;
 }
