@@ -15,8 +15,8 @@
 
 namespace shoal::seeder {
 
-// What holds at the moment by the events of a catalog so far, for display: what is offered, what is hashed, and
-// what is left out.
+// What holds at the moment by the events of a catalog so far, for display: what is offered, what is hashed,
+// and what is left out.
 //
 // Thread safety: thread-safe.
 class CatalogRecord final : public CatalogListener {

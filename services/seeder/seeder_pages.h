@@ -36,7 +36,8 @@ inline constexpr size_t kMaxListed = 5000;
 // The routes of the seeder's page:
 //   /              the page for people (web/seeder), and its files
 //   /api/status    readiness, totals, what is hashed, trackers
-//   /api/contents  what is published, by name; ?nameContains=TEXT selects names, ignoring the case of ASCII letters
+//   /api/contents  what is published, by name; ?nameContains=TEXT selects names, ignoring the case of ASCII
+//   letters
 //   /api/peers     who is connected, and what was sent to it
 //   /api/left_out  what is not published, and why
 // Rates are in bytes per second.

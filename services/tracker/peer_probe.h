@@ -17,7 +17,8 @@ namespace shoal::tracker {
 // Thread safety: Try is safe. Results arrive on a thread of the probe's own.
 class PeerProbe {
  public:
-  // `transports`: as the peers' chunk servers expect them. `tickets`: for peers that demand one; must outlive this.
+  // `transports`: as the peers' chunk servers expect them. `tickets`: for peers that demand one; must outlive
+  // this.
   PeerProbe(std::shared_ptr<const net::TransportFactory> transports, const TicketIssuer* tickets);
   ~PeerProbe();  // Stop()
   PeerProbe(const PeerProbe&) = delete;

@@ -37,8 +37,8 @@ class FileDescriptor {
 
 // Returns the error for `errno_value`, with the message "WHAT: reason": ENOENT is NOT_FOUND; EACCES, EPERM
 // and EROFS are PERMISSION_DENIED; ENOSPC, EDQUOT, EMFILE and ENFILE are RESOURCE_EXHAUSTED; EEXIST is
-// ALREADY_EXISTS; others are as in absl::ErrnoToStatusCode. Its cause is kNoSuchPath, kNoPermission, kDiskFull
-// or kTooManyOpenFiles where it is one of them.
+// ALREADY_EXISTS; others are as in absl::ErrnoToStatusCode. Its cause is kNoSuchPath, kNoPermission,
+// kDiskFull or kTooManyOpenFiles where it is one of them.
 absl::Status ErrnoStatus(int errno_value, absl::string_view what);
 
 // Raises the soft limit of open descriptors (RLIMIT_NOFILE) to the hard limit, 65,536 at most: the usual soft

@@ -13,8 +13,8 @@
 
 namespace shoal {
 
-// Identifies the version of a file that was read, so that a later change is detected without reading the file. A
-// value. One that is made without arguments is of no file.
+// Identifies the version of a file that was read, so that a later change is detected without reading the
+// file. A value. One that is made without arguments is of no file.
 struct FileStamp {
   uint64_t length_bytes = 0;
   int64_t modified_ns = 0;  // since the epoch

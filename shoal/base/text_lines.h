@@ -22,9 +22,9 @@ enum class Comments {
   kAnywhere,  // from a '#' to the end of its line
 };
 
-// Returns the lines of `text` that have more than white space and comments. A line ends with '\n' or the end of
-// the text; a '\r' is white space. It takes memory in proportion to the text: ReadFile bounds that of a file.
-// The result refers to `text`, which must outlive it.
+// Returns the lines of `text` that have more than white space and comments. A line ends with '\n' or the end
+// of the text; a '\r' is white space. It takes memory in proportion to the text: ReadFile bounds that of a
+// file. The result refers to `text`, which must outlive it.
 std::vector<TextLine> LinesOf(absl::string_view text, Comments comments);
 
 }  // namespace shoal

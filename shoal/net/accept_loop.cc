@@ -105,9 +105,9 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
 
  private:
-  // The sockets that were passed on and are still open, without a report from their new owner: the kernel gives
-  // each socket a cookie that is never used again, so a descriptor that was closed, or closed and reused, is
-  // recognised.
+  // The sockets that were passed on and are still open, without a report from their new owner: the kernel
+  // gives each socket a cookie that is never used again, so a descriptor that was closed, or closed and
+  // reused, is recognised.
   class OpenSockets {
    public:
     OpenSockets(size_t max, Steady::duration safe_for) : max_(max), safe_for_(safe_for) {}
@@ -118,8 +118,8 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       EraseClosed();
       return sockets_.size() < max_;
     }
-    // Whether an eighth of all places is taken. Counts again after as many changes as there are sockets, so the
-    // answer may lag behind.
+    // Whether an eighth of all places is taken. Counts again after as many changes as there are sockets, so
+    // the answer may lag behind.
     bool Crowded() {
       if (sockets_.size() >= recount_at_) {
         EraseClosed();
@@ -132,7 +132,8 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       if (max_ == AcceptLoop::kUnbounded) return;
       sockets_.push_back({socket, CookieOf(socket), NetworkOf(RemoteOf(socket).ip), Steady::now()});
     }
-    // Requires: HasRoom() has just returned false. Returns: the descriptors of the sockets that should make room.
+    // Requires: HasRoom() has just returned false. Returns: the descriptors of the sockets that should make
+    // room.
     std::vector<int> LeastUseful() const {
       absl::flat_hash_map<IpAddress, size_t> counts;
       for (const Socket& known : sockets_) ++counts[known.network];
@@ -260,15 +261,15 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     return poll(&listener, 1, 0) > 0;
   }
 
-  // Returns whether there is room now. Connections that were passed on leave once their owner has closed them:
-  // then what waits now gets their places.
+  // Returns whether there is room now. Connections that were passed on leave once their owner has closed
+  // them: then what waits now gets their places.
   bool MakeRoom() {
     const std::vector<int> least = open_.LeastUseful();
     if (least.empty()) RefuseWaiting();
     for (const int socket : least) {
       shed_.fetch_add(1, std::memory_order_relaxed);
-      // Its owner may have closed it a moment ago, and its descriptor name another socket now. That one is then
-      // lost as if its network had failed, which any connection must bear.
+      // Its owner may have closed it a moment ago, and its descriptor name another socket now. That one is
+      // then lost as if its network had failed, which any connection must bear.
       shutdown(socket, SHUT_RDWR);
       if (const auto silent = silent_.find(socket); silent != silent_.end()) EndWaiting(silent->second);
     }

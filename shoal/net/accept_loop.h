@@ -18,11 +18,11 @@ namespace shoal::net {
 // When the process runs out of descriptors it closes new connections, by means of one descriptor that it
 // keeps in reserve, instead of leaving them in the backlog and spinning.
 //
-// It can bound how many of the connections that it passed on are open. One remote address (a /64 of IPv6) can't
-// keep others out: when no place is left, and one address has more than a 16th of all places, then those of its
-// connections that moved the fewest bytes per second since they were accepted are shut down, a few at a time.
-// Their owner sees the end of the stream. A connection younger than Bounds::safe_for is never shut down. If
-// there is none to shut down, new connections are closed.
+// It can bound how many of the connections that it passed on are open. One remote address (a /64 of IPv6)
+// can't keep others out: when no place is left, and one address has more than a 16th of all places, then
+// those of its connections that moved the fewest bytes per second since they were accepted are shut down, a
+// few at a time. Their owner sees the end of the stream. A connection younger than Bounds::safe_for is never
+// shut down. If there is none to shut down, new connections are closed.
 //
 // Thread safety: shed() is thread-safe; the other methods are called on one thread, which is not the loop's.
 class AcceptLoop {
@@ -37,9 +37,9 @@ class AcceptLoop {
     uint32_t max_connections = kUnbounded;
     std::chrono::milliseconds safe_for = std::chrono::seconds(2);
     // While an eighth of all places is taken, a connection is passed on once its peer has sent so many bytes,
-    // which stay in the socket, and is closed when they don't come in time. So a crowd that says nothing, or a
-    // byte now and then, costs the new owner nothing. Not before: some clients say nothing at first.
-    // 0: connections are passed on at once.
+    // which stay in the socket, and is closed when they don't come in time. So a crowd that says nothing, or
+    // a byte now and then, costs the new owner nothing. Not before: some clients say nothing at first. 0:
+    // connections are passed on at once.
     uint32_t first_bytes = 0;
     std::chrono::milliseconds first_bytes_within = std::chrono::seconds(10);
   };

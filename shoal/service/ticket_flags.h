@@ -22,12 +22,14 @@ struct TicketFlags {
   std::vector<std::string> issuers;
 };
 
-// Declares --require-ticket and --ticket-issuer ($SHOAL_REQUIRE_TICKET and so on). `flags` must outlive the parsing.
+// Declares --require-ticket and --ticket-issuer ($SHOAL_REQUIRE_TICKET and so on). `flags` must outlive the
+// parsing.
 void AddTicketFlags(CLI::App& app, TicketFlags* flags);
 
-// Whose tickets count; nothing when no ticket is required. No keys: those that trackers tell (TrackerAccess::tickets);
-// `may_learn` says whether they can: the process has a tracker of its own that it reaches over gRPC with TLS.
-// Errors: INVALID_ARGUMENT with the flag when no ticket could ever count; those of TrustedKeys::FromWords.
+// Whose tickets count; nothing when no ticket is required. No keys: those that trackers tell
+// (TrackerAccess::tickets); `may_learn` says whether they can: the process has a tracker of its own that it
+// reaches over gRPC with TLS. Errors: INVALID_ARGUMENT with the flag when no ticket could ever count; those
+// of TrustedKeys::FromWords.
 absl::StatusOr<std::optional<TrustedKeys>> LoadTicketIssuers(const TicketFlags& flags, bool may_learn);
 
 // For TicketVerifier::Options::on_learned.

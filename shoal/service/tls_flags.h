@@ -26,11 +26,12 @@ void AddTlsFlags(CLI::App& app, net::TlsFiles* files);
 // Declares --tls-http-client-certs, for programs that serve pages.
 void AddTlsHttpFlag(CLI::App& app, net::TlsFiles* files);
 
-// Errors: INVALID_ARGUMENT, with the flag that is missing, when some flags are set but not those that the role needs.
+// Errors: INVALID_ARGUMENT, with the flag that is missing, when some flags are set but not those that the
+// role needs.
 absl::Status CheckTlsFiles(const net::TlsFiles& files, TlsRole role);
 
-// Returns null when no flag is set. Further readings of the files are logged. Errors: those of CheckTlsFiles and of
-// TlsContext::Load.
+// Returns null when no flag is set. Further readings of the files are logged. Errors: those of CheckTlsFiles
+// and of TlsContext::Load.
 absl::StatusOr<std::shared_ptr<net::TlsContext>> LoadTls(const net::TlsFiles& files, TlsRole role);
 
 }  // namespace shoal::service

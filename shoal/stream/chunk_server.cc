@@ -74,8 +74,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
   void ReportFailure(const ContentId& content, const std::weak_ptr<const ChunkSource>& source,
                      const absl::Status& why);
   void Forget(uint64_t key);
-  // Ends one of the connections for which `is_candidate` is true: of the address that has most of them, the one
-  // with the least `rank`. Returns whether there was one.
+  // Ends one of the connections for which `is_candidate` is true: of the address that has most of them, the
+  // one with the least `rank`. Returns whether there was one.
   bool MakeRoom(absl::FunctionRef<bool(Entry&)> is_candidate,
                 absl::FunctionRef<int64_t(uint64_t key, const Entry&)> rank)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -32,13 +32,13 @@ class ChunkServer {
     // Makes the transports of accepted connections.
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     SessionLimits limits;
-    // Connections served at a time. When there are as many, one that was sent nothing for `useless_after`, and
-    // has requested nothing, makes room for a further one: of the address that has most such connections, the
-    // one that is useless for the longest. If there is none, the further one is refused. Both get kBusy and
-    // `busy_retry`.
+    // Connections served at a time. When there are as many, one that was sent nothing for `useless_after`,
+    // and has requested nothing, makes room for a further one: of the address that has most such connections,
+    // the one that is useless for the longest. If there is none, the further one is refused. Both get kBusy
+    // and `busy_retry`.
     uint32_t max_sessions = 256;
-    // A connection that does not pass is refused (kNoTicket), before it takes a place of max_sessions, and whether or
-    // not the content is served here. Null: everybody is served.
+    // A connection that does not pass is refused (kNoTicket), before it takes a place of max_sessions, and
+    // whether or not the content is served here. Null: everybody is served.
     TicketCheck check_ticket;
     absl::Duration useless_after = absl::Seconds(1);
     // Chunks that are sent at a time, each to another peer; other peers wait for their turn

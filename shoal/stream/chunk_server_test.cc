@@ -183,7 +183,8 @@ TEST_F(ChunkServerTest, WithoutAValidTicketNothingIsServed) {
   ASSERT_TRUE(server.ok());
   FrameConnection holder = SayHello(**server, source_->manifest()->id(), "valid");
   ASSERT_TRUE(holder.ReadFrame(FrameType::kHello).has_value());
-  // Strangers take no place, learn nothing about what is served, and what they request behind the hello has no effect.
+  // Strangers take no place, learn nothing about what is served, and what they request behind the hello has
+  // no effect.
   for (const ContentId& content : {source_->manifest()->id(), ContentId()}) {
     FrameConnection stranger = SayHello(**server, content, "forged");
     ASSERT_TRUE(stranger.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));

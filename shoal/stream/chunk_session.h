@@ -38,8 +38,8 @@ struct SessionLimits {
   std::shared_ptr<net::RateLimit> write_limit;
 };
 
-// Decides by the ticket in a peer's Hello whether the peer may be served. Called on the session's loop, once per
-// session; must not block. The message of an error is sent to the peer, for its user.
+// Decides by the ticket in a peer's Hello whether the peer may be served. Called on the session's loop, once
+// per session; must not block. The message of an error is sent to the peer, for its user.
 using TicketCheck = std::function<absl::Status(const Hello& theirs)>;
 
 // What this end states about itself in its Hello, and what it demands of the other end.

@@ -78,8 +78,8 @@ class SessionUploads {
   const std::shared_ptr<const ChunkSource>& source() const { return source_; }  // may be null
   bool serves_any() const { return fresh_ != nullptr; }
 
-  // Both: INVALID_ARGUMENT when there is no source, or a range reaches past the content; PERMISSION_DENIED after
-  // Withhold.
+  // Both: INVALID_ARGUMENT when there is no source, or a range reaches past the content; PERMISSION_DENIED
+  // after Withhold.
   absl::Status Request(const stream::Request& request);
   absl::Status RequestAny(uint32_t chunks);
   void Cancel(const stream::Cancel& cancel);

@@ -1,7 +1,7 @@
 // How fast the chunk stream moves a file that lies in the page cache over loopback, and what it costs: one
 // server and one session that checks the CRC-32 of each chunk and drops the bytes. Beside it, as the measure,
-// the least that could do the same: a blocking loop of sendfile on one thread, recv and CRC-32 on another. And
-// the same chunk stream over TLS. Prints all and their ratios.
+// the least that could do the same: a blocking loop of sendfile on one thread, recv and CRC-32 on another.
+// And the same chunk stream over TLS. Prints all and their ratios.
 //
 //   chunk_stream_bench [MEBIBYTES [ROUNDS [CHUNK_KIBIBYTES]]]
 

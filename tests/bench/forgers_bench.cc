@@ -1,6 +1,6 @@
 // How much peers that forge delay a download: seven honest peers alone, and the same seven with three beside
-// them that send other bytes, with a right CRC-32, for every chunk. Each peer sends at a limited rate, so that
-// the rates of the honest ones are the bound. One process, over the loopback; the two kinds alternate.
+// them that send other bytes, with a right CRC-32, for every chunk. Each peer sends at a limited rate, so
+// that the rates of the honest ones are the bound. One process, over the loopback; the two kinds alternate.
 //
 //   forgers_bench [MEBIBYTES [ROUNDS [MEBIBYTES_PER_SECOND]]]
 

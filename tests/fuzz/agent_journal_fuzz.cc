@@ -1,5 +1,5 @@
-// A change in an agent's journal: every decoded one has exactly these bytes as its only encoding, and applying it
-// twice is applying it once.
+// A change in an agent's journal: every decoded one has exactly these bytes as its only encoding, and
+// applying it twice is applying it once.
 
 #include <cstdint>
 #include <cstdlib>

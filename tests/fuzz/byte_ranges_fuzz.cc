@@ -1,5 +1,5 @@
-// A Range header: what it means is within the file, is bounded, and repeats no byte. A list of entity tags: a tag
-// that a list names is in it.
+// A Range header: what it means is within the file, is bounded, and repeats no byte. A list of entity tags: a
+// tag that a list names is in it.
 
 #include <algorithm>
 #include <cstdint>

@@ -6,8 +6,8 @@
 #include "services/tracker/registry/reserved_names.h"
 #include "shoal/content/manifest/publisher_signature.h"
 
-// The text files that name keys: whom a user trusts, and who may publish which names. The keys that are read make a
-// file that is read the same.
+// The text files that name keys: whom a user trusts, and who may publish which names. The keys that are read
+// make a file that is read the same.
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(data, data + size);

@@ -778,8 +778,8 @@ class Play {
 
   void Pass(std::chrono::milliseconds time) {
     the_time += time;
-    // The loop looks for timers that are due when its timerfd says so, which follows the clock of the machine.
-    // A timer that is due at once makes it look now.
+    // The loop looks for timers that are due when its timerfd says so, which follows the clock of the
+    // machine. A timer that is due at once makes it look now.
     bool looked = false;
     boost::asio::steady_timer look(loop_.context(), std::chrono::steady_clock::time_point());
     look.async_wait([&looked](const boost::system::error_code&) { looked = true; });
@@ -856,7 +856,8 @@ class Play {
 }  // namespace
 }  // namespace shoal
 
-// The linker sends the calls of steady_clock::now() here (--wrap), so that timers and timeouts follow scripts.
+// The linker sends the calls of steady_clock::now() here (--wrap), so that timers and timeouts follow
+// scripts.
 std::chrono::steady_clock::time_point ScriptedNow() noexcept
     __asm__("__wrap__ZNSt6chrono3_V212steady_clock3nowEv");
 std::chrono::steady_clock::time_point ScriptedNow() noexcept {
@@ -865,8 +866,9 @@ std::chrono::steady_clock::time_point ScriptedNow() noexcept {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static shoal::net::EventLoop& loop = *new shoal::net::EventLoop("fuzz");
-  // Asio counts the work that a task posts when the task has ended, but subtracts what poll() runs at once: this
-  // is more than a script posts, so that the loop does not take itself for one that has nothing left to do.
+  // Asio counts the work that a task posts when the task has ended, but subtracts what poll() runs at once:
+  // this is more than a script posts, so that the loop does not take itself for one that has nothing left to
+  // do.
   static const auto& work =
       *new std::vector(20'000, boost::asio::make_work_guard(loop.context().get_executor()));
   static_cast<void>(work);

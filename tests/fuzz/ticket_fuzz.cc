@@ -6,8 +6,8 @@
 #include "shoal/tracking/tickets/ticket.h"
 #include "shoal/tracking/tickets/ticket_verifier.h"
 
-// Tickets, as a peer shows them. What decodes encodes to the same bytes, and only what the key signed is accepted. The
-// corpus has tickets of that key, for the content of ones and the peer of twos.
+// Tickets, as a peer shows them. What decodes encodes to the same bytes, and only what the key signed is
+// accepted. The corpus has tickets of that key, for the content of ones and the peer of twos.
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using shoal::tracking::Ticket;

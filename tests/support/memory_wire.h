@@ -23,9 +23,10 @@
 
 namespace shoal {
 
-// Two transports that are joined in memory. What one writes is in transit until the owner of the wire delivers
-// it, a few bytes or all; until then whole frames of the chunk stream can be changed, repeated, removed and
-// added. It aborts when a transport is used against its contract (two reads or two writes at a time).
+// Two transports that are joined in memory. What one writes is in transit until the owner of the wire
+// delivers it, a few bytes or all; until then whole frames of the chunk stream can be changed, repeated,
+// removed and added. It aborts when a transport is used against its contract (two reads or two writes at a
+// time).
 //
 // Thread safety: bound to the thread that runs `context`, which must outlive it and its transports.
 class MemoryWire {

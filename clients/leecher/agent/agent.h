@@ -40,15 +40,15 @@
 namespace shoal::leecher {
 
 // The downloads of a machine over years: it keeps a list of them across kills and reboots, serves what they
-// brought, follows names, and keeps within a disk budget. The command line, a page and an API are its viewers;
-// it prints nothing and knows no protocol.
+// brought, follows names, and keeps within a disk budget. The command line, a page and an API are its
+// viewers; it prints nothing and knows no protocol.
 //
-// A command returns once what it changed is on the disk. Removal, verification and what rules fetch then happen
-// on threads of the agent.
+// A command returns once what it changed is on the disk. Removal, verification and what rules fetch then
+// happen on threads of the agent.
 //
 // This class has the commands, the views, the threads and the one lock. What a download is in this process is
-// LiveDownloads, what is on the disk AgentJournal, what rules make of an offering FollowRules, and what viewers
-// have not seen ViewerFeed.
+// LiveDownloads, what is on the disk AgentJournal, what rules make of an offering FollowRules, and what
+// viewers have not seen ViewerFeed.
 //
 // Thread safety: all methods are thread-safe.
 class Agent {
@@ -60,8 +60,8 @@ class Agent {
     Downloads::Options downloads;                // `wake` is the agent's
     SavedLimits limits;                          // until a command sets others
     std::vector<FollowRule> follows;             // besides those that commands added
-    // Whose contents are fetched, but where a rule has keys of its own; none: anybody's. What was fetched before
-    // stays.
+    // Whose contents are fetched, but where a rule has keys of its own; none: anybody's. What was fetched
+    // before stays.
     TrustedKeys trusted;
     uint64_t disk_budget_bytes = 0;  // 0: none
     uint32_t max_peers = 32;         // per download
@@ -106,8 +106,8 @@ class Agent {
   // those of AgentJournal::Commit (nothing was changed).
 
   // Errors: INVALID_ARGUMENT for a name that can't exist, a relative folder, or without any tracker;
-  // RESOURCE_EXHAUSTED when there are max_downloads; PERMISSION_DENIED (kUntrusted) for a manifest that no trusted
-  // publisher signed.
+  // RESOURCE_EXHAUSTED when there are max_downloads; PERMISSION_DENIED (kUntrusted) for a manifest that no
+  // trusted publisher signed.
   absl::StatusOr<Added> Add(Wanted wanted);
   absl::Status SetPaused(const std::vector<DownloadId>& ids, bool paused);
   // Ids that do not exist are no error.
@@ -119,7 +119,8 @@ class Agent {
   absl::Status SetLimits(const SavedLimits& limits);
   // Of each of these downloads, for what it receives, below the limit of the agent.
   absl::Status SetDownloadLimit(const std::vector<DownloadId>& ids, uint64_t down_bytes_per_second);
-  // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative folder.
+  // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative
+  // folder.
   absl::Status Follow(FollowRule rule);
   absl::Status Unfollow(const std::string& glob);
 
@@ -142,8 +143,8 @@ class Agent {
   // See Downloads::OpenReader. Errors: also NOT_FOUND; FAILED_PRECONDITION when it is not running.
   absl::StatusOr<std::unique_ptr<DownloadReader>> OpenReader(DownloadId id, ChunkRange chunks,
                                                              std::function<void()> wake);
-  // The chunks and files of a download. Waits for its loop, a fraction of a second at most. Errors: NOT_FOUND;
-  // UNAVAILABLE when the manifest is not there yet, or the loop is busy.
+  // The chunks and files of a download. Waits for its loop, a fraction of a second at most. Errors:
+  // NOT_FOUND; UNAVAILABLE when the manifest is not there yet, or the loop is busy.
   absl::StatusOr<DownloadDetails> Details(DownloadId id) const;
   // While the result lives, the disk budget does not remove the download; null when there is none.
   std::shared_ptr<void> BeginReading(DownloadId id);

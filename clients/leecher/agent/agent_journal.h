@@ -44,8 +44,8 @@ void Apply(const AgentChange& change, AgentState* state);
 // The bytes of one change, without the frame around it. docs/wire_format.md, "The agent's journal", defines
 // them.
 std::string EncodeChange(const AgentChange& change);
-// Bounds every length before it allocates memory. Errors: INVALID_ARGUMENT for bytes that EncodeChange does not
-// make.
+// Bounds every length before it allocates memory. Errors: INVALID_ARGUMENT for bytes that EncodeChange does
+// not make.
 absl::StatusOr<AgentChange> DecodeChange(ByteView bytes);
 
 // The bytes of a whole journal that makes `state` out of an empty one.
@@ -60,9 +60,10 @@ struct JournalExtent {
 // DATA_LOSS when the bytes are no journal, or of another version.
 absl::StatusOr<JournalExtent> DecodeAgentJournal(ByteView bytes, AgentState* state);
 
-// The state of an agent, and the file in which every change of it is recorded before it is acknowledged. Changes
-// are appended, each with its length and a CRC-32, and synced; a record that a crash cut off is dropped when the
-// file is opened again. When the file has grown far beyond what is alive, a new one replaces it atomically.
+// The state of an agent, and the file in which every change of it is recorded before it is acknowledged.
+// Changes are appended, each with its length and a CRC-32, and synced; a record that a crash cut off is
+// dropped when the file is opened again. When the file has grown far beyond what is alive, a new one replaces
+// it atomically.
 //
 // It holds an exclusive lock from Open until its destruction, so that one state folder has one agent. It does
 // not know what the changes mean, but for applying them.
@@ -74,9 +75,9 @@ class AgentJournal {
   static constexpr uint64_t kMinRewriteBytes = 1 << 20;
 
   // Opens or creates the file at `path`, whose folder exists, and reads its state. What follows a damaged
-  // record in the middle is lost: the whole file is then kept beside it as PATH.damaged, and `warning` says so.
-  // Errors: FAILED_PRECONDITION when another process holds the lock; DATA_LOSS when it is no such file, or of
-  // another version; others as FileDescriptor::Open.
+  // record in the middle is lost: the whole file is then kept beside it as PATH.damaged, and `warning` says
+  // so. Errors: FAILED_PRECONDITION when another process holds the lock; DATA_LOSS when it is no such file,
+  // or of another version; others as FileDescriptor::Open.
   static absl::StatusOr<std::unique_ptr<AgentJournal>> Open(const std::string& path, std::string* warning);
   AgentJournal(const AgentJournal&) = delete;
   AgentJournal& operator=(const AgentJournal&) = delete;

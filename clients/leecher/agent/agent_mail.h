@@ -40,8 +40,8 @@ class AgentMail {
   // From now on Await returns nullopt.
   void End();
 
-  // Waits for a report or a nudge, `most` at most. Returns what was reported, which may be nothing; nullopt: it
-  // has ended.
+  // Waits for a report or a nudge, `most` at most. Returns what was reported, which may be nothing; nullopt:
+  // it has ended.
   std::optional<Batch> Await(absl::Duration most);
 
  private:

@@ -19,7 +19,8 @@ namespace shoal::leecher {
 
 // What an agent remembers across restarts. Plain values; AgentJournal stores them.
 
-// Names a download of an agent for its whole life, across restarts; never used again for another one. 0: none.
+// Names a download of an agent for its whole life, across restarts; never used again for another one. 0:
+// none.
 using DownloadId = StrongIndex<struct DownloadIdTag, uint64_t>;
 
 // One download, as its owner wants it.

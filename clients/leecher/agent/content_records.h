@@ -11,9 +11,9 @@
 
 namespace shoal::leecher {
 
-// The manifests of an agent's contents, and the stamps of those that are complete, one file per content in one
-// folder. So a restarted agent serves what it holds without reading it again, and continues what it has not
-// finished without asking a peer for the manifest.
+// The manifests of an agent's contents, and the stamps of those that are complete, one file per content in
+// one folder. So a restarted agent serves what it holds without reading it again, and continues what it has
+// not finished without asking a peer for the manifest.
 //
 // Thread safety: thread-safe for different contents; the only state is the path of the folder.
 class ContentRecords {
@@ -23,12 +23,14 @@ class ContentRecords {
 
   // Keeps the manifest of a content that is not complete. A record that is there stays.
   absl::Status KeepManifest(const Manifest& manifest) const;
-  // Keeps the manifest and the stamps that the files have now. `root`: as RootOfWhole returns it. Errors: as FileStamp::Of, and from errno.
+  // Keeps the manifest and the stamps that the files have now. `root`: as RootOfWhole returns it. Errors: as
+  // FileStamp::Of, and from errno.
   absl::Status KeepComplete(const Manifest& manifest, const std::string& root) const;
   // Errors: NOT_FOUND; DATA_LOSS or INVALID_ARGUMENT for a damaged record.
   absl::StatusOr<std::shared_ptr<const Manifest>> ManifestOf(const ContentId& id) const;
-  // Returns what serves the complete content at `root`. No file is read; one that has changed is detected when
-  // a chunk of it is read. Errors: as ManifestOf; FAILED_PRECONDITION when a file is gone or has another stamp.
+  // Returns what serves the complete content at `root`. No file is read; one that has changed is detected
+  // when a chunk of it is read. Errors: as ManifestOf; FAILED_PRECONDITION when a file is gone or has another
+  // stamp.
   absl::StatusOr<std::shared_ptr<const ChunkSource>> SourceOf(const ContentId& id,
                                                               const std::string& root) const;
   // OK when there is none.

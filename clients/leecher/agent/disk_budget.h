@@ -22,7 +22,8 @@ struct HeldContent {
 };
 
 // The room that an agent's contents may take on the disk: which of them go so that others fit, and which
-// followed contents wait because nothing more can go. It removes nothing itself, and does not look at the disk.
+// followed contents wait because nothing more can go. It removes nothing itself, and does not look at the
+// disk.
 //
 // Thread safety: one thread at a time.
 class DiskBudget {
@@ -34,8 +35,8 @@ class DiskBudget {
   DiskBudget(uint64_t bytes, const Clock* clock) : bytes_(bytes), clock_(clock) {}
 
   uint64_t bytes() const { return bytes_; }
-  // Returns which contents to remove, least recently used first, so that `needed_bytes` more fit. Nullopt: that
-  // is not possible, and nothing is to be removed.
+  // Returns which contents to remove, least recently used first, so that `needed_bytes` more fit. Nullopt:
+  // that is not possible, and nothing is to be removed.
   std::optional<std::vector<DownloadId>> MakeRoom(std::vector<HeldContent> held, uint64_t needed_bytes) const;
 
   // The content has no room, and waits for kRetryAfter.

@@ -20,8 +20,8 @@ class DownloadFiles {
   explicit DownloadFiles(const ContentRecords* records) : records_(records) {}
 
   // Records a complete download, so that it is served again without being read, and makes it the current
-  // version of its name if a rule brought it. `whole`: all files of the content were wanted. Returns what went
-  // wrong, for people; the files are there anyway.
+  // version of its name if a rule brought it. `whole`: all files of the content were wanted. Returns what
+  // went wrong, for people; the files are there anyway.
   std::vector<std::string> Complete(const SavedDownload& download, const Manifest& manifest,
                                     bool whole) const;
   // Removes what `remove_data` says, and the record unless another download `shares` the content. A file that

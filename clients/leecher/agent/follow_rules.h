@@ -38,8 +38,8 @@ class FollowRules {
   const TrustedKeys& KeysOf(const std::string& glob) const;
   // Whether the agent, or one of the rules, trusts the owner of the key.
   bool Trusts(const PublicKey& key) const;
-  // What to fetch of the offering, and what to remove of the `followed` downloads: see PlanFollowing. A content
-  // that a person added or removed is not fetched.
+  // What to fetch of the offering, and what to remove of the `followed` downloads: see PlanFollowing. A
+  // content that a person added or removed is not fetched.
   FollowPlan Plan(const Offering& offering, const std::vector<FollowedContent>& followed);
   // A rule was changed: signatures are to be verified against its keys.
   void ForgetSignatures() { verified_.clear(); }

@@ -40,10 +40,11 @@ struct LiveDownload {
   std::shared_ptr<void> readers = std::make_shared<int>();
 };
 
-// The downloads of an agent in this process: each that the journal knows runs, is served as a whole, has failed,
-// or is on its way out. This class brings them there from what the journal says, follows what happens to them,
-// records in the journal what becomes known of them, and tells the viewers. What its owner wants of a download
-// is in the journal before a method is called; what takes long on the disk is left to the owner as a chore.
+// The downloads of an agent in this process: each that the journal knows runs, is served as a whole, has
+// failed, or is on its way out. This class brings them there from what the journal says, follows what happens
+// to them, records in the journal what becomes known of them, and tells the viewers. What its owner wants of
+// a download is in the journal before a method is called; what takes long on the disk is left to the owner as
+// a chore.
 //
 // Thread safety: one thread at a time.
 class LiveDownloads {
@@ -101,8 +102,8 @@ class LiveDownloads {
   void Verify(DownloadId id);
   // `rules`: those that the journal received last.
   void ApplyPriorities(DownloadId id, const std::vector<SelectionRules::Priority>& rules);
-  // Marks them as removed in the journal, and ends them; a chore for each follows. Ids that do not exist are no
-  // error. Errors: those of AgentJournal::Commit (nothing was changed).
+  // Marks them as removed in the journal, and ends them; a chore for each follows. Ids that do not exist are
+  // no error. Errors: those of AgentJournal::Commit (nothing was changed).
   absl::Status Remove(const std::vector<DownloadId>& ids, bool with_data);
   // Removes complete downloads until the disk budget has room for `bytes` more. Returns false, and removes
   // nothing, when that is not possible.
@@ -119,8 +120,8 @@ class LiveDownloads {
   // Brings the figures of all up to date, and tries again what is due.
   void Refresh();
   std::deque<Chore> TakeChores();
-  // The chore was done; `warnings`: what went wrong, for people. Returns the complete download; nullopt: it is
-  // being removed, or is no more.
+  // The chore was done; `warnings`: what went wrong, for people. Returns the complete download; nullopt: it
+  // is being removed, or is no more.
   std::optional<AgentDownload> Completed(const Chore& chore, const std::vector<std::string>& warnings);
   void Removed(const Chore& chore, const std::vector<std::string>& warnings);
 

@@ -35,8 +35,8 @@ struct OfferPage {
   bool more = false;  // there are others after the last one
 };
 
-// What a few trackers offer, as one list that is at most a few seconds old. A thread of its own asks them, only
-// while that is needed. It does not decide what is fetched.
+// What a few trackers offer, as one list that is at most a few seconds old. A thread of its own asks them,
+// only while that is needed. It does not decide what is fetched.
 //
 // Thread safety: all methods are thread-safe.
 class TrackerOffers {
@@ -65,9 +65,9 @@ class TrackerOffers {
   // Asks the trackers now instead of after the interval, if they are asked at all.
   void Hurry();
 
-  // The contents whose names contain `text` (ignoring the case of ASCII letters), after the one with that name
-  // and id; at most `most`. Trackers are asked from now on, for half a minute. The first call waits for them,
-  // at most a second. Errors: UNAVAILABLE when no tracker answers.
+  // The contents whose names contain `text` (ignoring the case of ASCII letters), after the one with that
+  // name and id; at most `most`. Trackers are asked from now on, for half a minute. The first call waits for
+  // them, at most a second. Errors: UNAVAILABLE when no tracker answers.
   absl::StatusOr<OfferPage> Page(const std::string& text, const std::pair<std::string, ContentId>& after,
                                  size_t most);
 

@@ -17,9 +17,9 @@
 
 namespace shoal::leecher {
 
-// What has happened in an agent, and what each of its viewers has not seen of it. Of a download it knows the id
-// alone: the viewer looks at the download when it takes its news. So a slow viewer costs memory for ids and for
-// the latest events, whatever happens meanwhile.
+// What has happened in an agent, and what each of its viewers has not seen of it. Of a download it knows the
+// id alone: the viewer looks at the download when it takes its news. So a slow viewer costs memory for ids
+// and for the latest events, whatever happens meanwhile.
 //
 // Thread safety: one thread at a time. It calls no viewer: its owner calls what TakeWakes returns.
 class ViewerFeed {

@@ -53,15 +53,14 @@ class Download {
   virtual void SetFilePriority(const std::string& glob, FilePriority priority) = 0;
 
   // Limits what the download receives of all peers together, in bytes per second; net::RateLimit::kUnlimited:
-  // it shares the limit of its runtime with other downloads, and has none of its own. Takes effect at once, also
-  // for chunks that are on their way.
+  // it shares the limit of its runtime with other downloads, and has none of its own. Takes effect at once,
+  // also for chunks that are on their way.
   virtual void SetLimit(uint64_t down_bytes_per_second) = 0;
 
   // Opens a reader of `chunks`, all of one file, from the first one on while the download runs: see
   // DownloadReader, also for `wake`. A file that is skipped is fetched as far as it is read, and the download
-  // does not end before its reader does. A reader goes forward; for a seek, open another one. Reads of what is
-  // held need none.
-  // Errors: RESOURCE_EXHAUSTED: there are 32 readers.
+  // does not end before its reader does. A reader goes forward; for a seek, open another one. Reads of what
+  // is held need none. Errors: RESOURCE_EXHAUSTED: there are 32 readers.
   virtual absl::StatusOr<std::unique_ptr<DownloadReader>> OpenReader(ChunkRange chunks,
                                                                      std::function<void()> wake) = 0;
 

@@ -320,8 +320,8 @@ void DownloadEngine::TakeManifest(PeerLink& link, const std::string& canonical) 
 
 std::optional<PublisherSignature> DownloadEngine::FindSignature() const {
   std::vector<PublisherSignature> known;
-  // A tracker keeps signatures in the order in which they came, so that the first one is the publisher's rather than
-  // that of somebody who signed the same content later.
+  // A tracker keeps signatures in the order in which they came, so that the first one is the publisher's
+  // rather than that of somebody who signed the same content later.
   if (finder_.has_value()) known = finder_->signatures();
   if (options_.signature.has_value()) known.push_back(*options_.signature);
   for (const PublisherSignature& signature : known) {
@@ -479,7 +479,8 @@ void DownloadEngine::CheckPeers(absl::Duration now) {
 }
 
 void DownloadEngine::CheckWait(absl::Duration now) {
-  // Nothing is waited for: it is paused, or all is there but for what a reader needs. Without an id: see Judge.
+  // Nothing is waited for: it is paused, or all is there but for what a reader needs. Without an id: see
+  // Judge.
   if (paused_ || fetch_.done() || content_id_.is_zero()) return;
   const bool hopeless = trackers_.all_heard() && roster_.ready().empty() && roster_.connecting() == 0;
   if (stall_.because().empty() && !(hopeless && options_.wait == absl::ZeroDuration())) {
@@ -488,8 +489,8 @@ void DownloadEngine::CheckWait(absl::Duration now) {
   }
   if (!waiting_since_.has_value()) waiting_since_ = now;
   if (now - *waiting_since_ < options_.wait) return;
-  // Trackers know whether a peer that was lost a moment ago is gone: what is said below comes after their next
-  // answer.
+  // Trackers know whether a peer that was lost a moment ago is gone: what is said below comes after their
+  // next answer.
   const bool asks_again =
       options_.wait > absl::ZeroDuration() && roster_.ready().empty() && last_ending_ > last_answer_;
   if (asks_again && now - *waiting_since_ < options_.wait + options_.tuning.lookup_timeout) return;

@@ -78,10 +78,12 @@ class DownloadBoard {
 // until the loop has stopped.
 //
 // A download by name is superseded when the name means another content and no peer of the first is there.
-// What was fetched of the first is discarded. Then this engine does nothing more, and another one starts over.
+// What was fetched of the first is discarded. Then this engine does nothing more, and another one starts
+// over.
 class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
  public:
-  // `transports` connect it to peers. `on_superseded` is called at most once, on the loop, and must not destroy this.
+  // `transports` connect it to peers. `on_superseded` is called at most once, on the loop, and must not
+  // destroy this.
   DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
                  std::shared_ptr<const net::TransportFactory> transports, DownloadOptions options,
                  DownloadObserver observer, DownloadBoard& board, DownloadReaders& readers,

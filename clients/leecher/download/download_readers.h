@@ -13,8 +13,8 @@
 
 namespace shoal::leecher {
 
-// The readers of one download: carries what they need to the download's loop, and wakes them. It does not know
-// which chunks are held, nor when one is due. Lives as long as the download or its last reader.
+// The readers of one download: carries what they need to the download's loop, and wakes them. It does not
+// know which chunks are held, nor when one is due. Lives as long as the download or its last reader.
 //
 // Thread safety: all methods are thread-safe.
 class DownloadReaders : public std::enable_shared_from_this<DownloadReaders> {

@@ -10,8 +10,8 @@
 
 namespace shoal::leecher {
 
-// What has arrived of a content since it was first announced to a tracker, as the tracker is told: the bytes, and
-// their rate since the last report. Counted in whole chunks of the mean length.
+// What has arrived of a content since it was first announced to a tracker, as the tracker is told: the bytes,
+// and their rate since the last report. Counted in whole chunks of the mean length.
 //
 // Thread safety: one thread at a time.
 class Arrivals {

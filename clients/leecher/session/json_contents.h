@@ -29,8 +29,8 @@ std::string JsonContent(const tracking::ContentStatus& content);
 // One content, its files and its peers. `manifest` adds "file_list", "links" and "empty_folders", which are
 // null when the manifest could not be fetched (null pointer). `trackers` adds the trackers of a .shoal file;
 // null when the argument was none. `swarm` adds the peers and replaces `summary`; it is null when no tracker
-// knows the content, and "peers" is empty then. "signers" are those of trackers and of `signature`, which a .shoal
-// file has.
+// knows the content, and "peers" is empty then. "signers" are those of trackers and of `signature`, which a
+// .shoal file has.
 std::string JsonInfo(const tracking::ContentSummary& summary, const Manifest* manifest,
                      const std::vector<std::string>* trackers, const tracking::GetSwarmResponse* swarm,
                      const std::optional<PublisherSignature>& signature);

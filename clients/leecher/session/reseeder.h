@@ -74,8 +74,8 @@ class Reseeder {
   // For people: why no other machine may be able to connect, and what changes that. Empty: nothing is known.
   virtual const std::string& warning() const = 0;
   // Serves what `source` holds from now on, and registers this process as a peer of its content with these
-  // trackers. A content may have several sources; see ServedContents. `signature`: who published it, if that is
-  // known; it is passed on.
+  // trackers. A content may have several sources; see ServedContents. `signature`: who published it, if that
+  // is known; it is passed on.
   virtual void Serve(std::shared_ptr<const ChunkSource> source,
                      const std::vector<tracking::TrackerUrl>& trackers,
                      const std::optional<PublisherSignature>& signature) = 0;

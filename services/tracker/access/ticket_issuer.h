@@ -18,9 +18,9 @@
 
 namespace shoal::tracker {
 
-// Issues the tickets by which peers know whom this tracker admitted to a content (shoal/tracking/tickets), with
-// the key of a file; or none. It remembers the latest ones, because leechers look up every few seconds and a
-// signature takes longer than the rest of a lookup.
+// Issues the tickets by which peers know whom this tracker admitted to a content (shoal/tracking/tickets),
+// with the key of a file; or none. It remembers the latest ones, because leechers look up every few seconds
+// and a signature takes longer than the rest of a lookup.
 //
 // It does not decide who gets a ticket.
 //
@@ -46,12 +46,12 @@ class TicketIssuer {
   // The key that verifies the tickets; none unless issues().
   std::optional<PublicKey> public_key() const;
 
-  // The ticket of `peer` for `content`, encoded; empty unless issues(). Takes less than a microsecond when one
-  // is remembered, otherwise some 50 us.
+  // The ticket of `peer` for `content`, encoded; empty unless issues(). Takes less than a microsecond when
+  // one is remembered, otherwise some 50 us.
   std::string Issue(const ContentId& content, const PeerId& peer) const;
 
-  // Reads the file again: later tickets are of the key that is in it now. Errors: those of SigningKey::Read; the key
-  // stays as it was. Requires: issues().
+  // Reads the file again: later tickets are of the key that is in it now. Errors: those of SigningKey::Read;
+  // the key stays as it was. Requires: issues().
   absl::Status Reload();
 
  private:
@@ -80,8 +80,8 @@ class TicketIssuer {
   const Options options_;  // without a file: no tickets
   mutable Mutex mutex_;
   std::optional<SigningKey> key_ ABSL_GUARDED_BY(mutex_);
-  // When `recent_` has half of what may be remembered it becomes `earlier_`, of which only what is asked for again is
-  // kept.
+  // When `recent_` has half of what may be remembered it becomes `earlier_`, of which only what is asked for
+  // again is kept.
   mutable Table recent_ ABSL_GUARDED_BY(mutex_);
   mutable Table earlier_ ABSL_GUARDED_BY(mutex_);
 };

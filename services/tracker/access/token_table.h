@@ -47,8 +47,9 @@ class TokenTable {
   static constexpr size_t kMaxGlobsPerToken = 64;
   static constexpr size_t kMaxGlobBytes = 255;  // a name has no more, and fnmatch takes long for a long glob
 
-  // Errors: INVALID_ARGUMENT that names the line: a hash that is not 64 hex digits or occurs twice, an unknown
-  // right or none, too many globs, a glob that is too long. A text without tokens is valid, and lets nobody in.
+  // Errors: INVALID_ARGUMENT that names the line: a hash that is not 64 hex digits or occurs twice, an
+  // unknown right or none, too many globs, a glob that is too long. A text without tokens is valid, and lets
+  // nobody in.
   static absl::StatusOr<TokenTable> Parse(absl::string_view text);
   // Errors: those of Parse and of ReadFile, with the path.
   static absl::StatusOr<TokenTable> Read(const std::string& path);

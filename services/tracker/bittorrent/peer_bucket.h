@@ -60,7 +60,8 @@ class PeerBucket {
     for (size_t line = 0; line < 3; ++line) __builtin_prefetch(begin + 64 * line);
   }
 
-  // Adds a peer last heard of `age` ticks before `now`. Requires: it is not in the bucket. Returns: its place.
+  // Adds a peer last heard of `age` ticks before `now`. Requires: it is not in the bucket. Returns: its
+  // place.
   uint32_t Insert(const uint8_t* peer, uint8_t tag, bool seeder, uint8_t now, uint8_t age) {
     if (head_ == nullptr || size() == head_->capacity) Resize(Grown(size() + 1));
     const auto stamp = static_cast<uint8_t>(now - age);

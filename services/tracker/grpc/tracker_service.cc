@@ -23,8 +23,8 @@
 namespace shoal::tracker {
 namespace {
 
-// The description of the service, for listeners that convert its messages to JSON. It registers itself where it is
-// linked in, and nothing else refers to it.
+// The description of the service, for listeners that convert its messages to JSON. It registers itself where
+// it is linked in, and nothing else refers to it.
 [[gnu::used]] const void* const kServiceDescription =
     &descriptor_table_shoal_2ftracker_2fv1_2ftracker_2eproto;
 
@@ -65,8 +65,8 @@ std::string Encode<v1::LookupResponse>(const tracking::LookupResponse& response)
   return tracking::EncodeLookupResponse(response);
 }
 
-// The cost of a call against its source's rate: one, and more for a call about many contents. A signature, which may
-// have to be verified, counts more than a content.
+// The cost of a call against its source's rate: one, and more for a call about many contents. A signature,
+// which may have to be verified, counts more than a content.
 template <typename In>
 uint32_t CostOf(const In&) {
   return 1;
@@ -171,8 +171,8 @@ class StateTrackerService final : public TrackerService {
  private:
   using Rights = std::initializer_list<Right>;
 
-  // Adds a unary method for callers that have one of the rights: `perform` gets what the caller may do and the
-  // request as values, and returns a StatusOr of the response.
+  // Adds a unary method for callers that have one of the rights: `perform` gets what the caller may do and
+  // the request as values, and returns a StatusOr of the response.
   template <typename In, typename Out, typename Perform>
   void Add(Listener listener, service::GrpcMethods* methods, const char* name, Call kind, Rights one_of,
            Perform perform) {
@@ -324,8 +324,8 @@ class StateTrackerService final : public TrackerService {
     return response;
   }
 
-  // An unknown content has an empty result, and so has one whose name the caller's token is not for; any other
-  // error fails the call.
+  // An unknown content has an empty result, and so has one whose name the caller's token is not for; any
+  // other error fails the call.
   absl::StatusOr<tracking::LookupManyResponse> LookUpEach(const Access& access,
                                                           const tracking::LookupManyRequest& request) {
     tracking::LookupManyResponse response;

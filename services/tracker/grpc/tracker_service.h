@@ -15,9 +15,9 @@
 namespace shoal::tracker {
 
 // The gRPC service shoal.tracker.v1.TrackerService over a TrackerState. Parses and validates messages,
-// applies the rate limit of the caller's address, checks the rights of its token, completes the addresses of peers
-// for the registry and for each caller, adds tickets to lookups, and counts calls. The state makes all decisions. It
-// does not own the server or its threads: see service::GrpcServer.
+// applies the rate limit of the caller's address, checks the rights of its token, completes the addresses of
+// peers for the registry and for each caller, adds tickets to lookups, and counts calls. The state makes all
+// decisions. It does not own the server or its threads: see service::GrpcServer.
 //
 // Thread safety: thread-safe; methods run on all threads of the server at the same time.
 class TrackerService {

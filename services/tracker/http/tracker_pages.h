@@ -35,8 +35,8 @@ struct PageSources {
 // What the page shows of contents comes from the tracker's own methods, see service::ReadOnlyApi.
 service::HttpServer::Routes TrackerPages(const PageSources& sources);
 
-// Refuses requests without the right to list, if the tracker has tokens. /healthz and /readyz stay open, and so do
-// the files of the page, which are the same everywhere and ask the person for a token. For
+// Refuses requests without the right to list, if the tracker has tokens. /healthz and /readyz stay open, and
+// so do the files of the page, which are the same everywhere and ask the person for a token. For
 // HttpServer::Options::admit. Requires: `access` outlives the server.
 std::function<std::optional<service::HttpResponse>(const service::HttpRequest&)> PageGuard(
     const AccessControl* access);

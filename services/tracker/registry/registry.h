@@ -69,8 +69,9 @@ class Registry {
   // Requires: the clock outlives this.
   Registry(const Options& options, const Clock* clock);
 
-  // Requires: addresses in the request, as PeerAddresses completes them. Errors: those of TrackerService.Register;
-  // INVALID_ARGUMENT for a signature that is not of the content, PERMISSION_DENIED for a reserved name.
+  // Requires: addresses in the request, as PeerAddresses completes them. Errors: those of
+  // TrackerService.Register; INVALID_ARGUMENT for a signature that is not of the content, PERMISSION_DENIED
+  // for a reserved name.
   absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request);
   // `source`: the address that the request came from, which says how much its reports count; unspecified: it
   // came from this machine. Only requests with reports need it.

@@ -82,8 +82,8 @@ class RegistryShard {
   RegistryShard(const Options& options, uint64_t now, const LeaseIds* lease_ids, RegistryUsage* usage,
                 NameIndex* names, SiteNames* sites);
 
-  // Requires: the request's fields are valid, and so is its signature. Errors: those of TrackerService.Register. `wall`: for
-  // first_seen and published.
+  // Requires: the request's fields are valid, and so is its signature. Errors: those of
+  // TrackerService.Register. `wall`: for first_seen and published.
   absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, uint64_t now,
                                       absl::Time wall);
   // Whether that peer has a live lease for the content, and publishes it.
@@ -106,8 +106,8 @@ class RegistryShard {
   absl::StatusOr<Found> Lookup(const ContentId& id, const std::optional<PeerId>& exclude, uint32_t max_peers,
                                SiteNumber site, uint64_t now);
   // Notes that the peer of `lease`, from the address `source`, reports another peer of the same content as
-  // dead or lying. A peer with reports of enough origins is not handed out until it registers again. If it was reported as dead and is not, its
-  // next heartbeat gets NOT_FOUND, so that it does.
+  // dead or lying. A peer with reports of enough origins is not handed out until it registers again. If it
+  // was reported as dead and is not, its next heartbeat gets NOT_FOUND, so that it does.
   void Report(const PeerId& reporter, const IpAddress& source, const LeaseIds::Parts& lease,
               const tracking::PeerReport& report, uint64_t now);
   // `started`: the time of tick 0, for dating leases.
@@ -133,8 +133,8 @@ class RegistryShard {
   absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, absl::Time wall)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Keeps a signature with its content: instead of an earlier one of the same key, or as long as there is room.
-  // Who comes first stays: others with keys of their own can't displace the publisher's.
+  // Keeps a signature with its content: instead of an earlier one of the same key, or as long as there is
+  // room. Who comes first stays: others with keys of their own can't displace the publisher's.
   void KeepSignature(uint32_t content, const PublisherSignature& signature)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds a lease to the tables, not yet to the swarm.

@@ -10,8 +10,8 @@
 
 namespace shoal::tracker {
 
-// Names that only the owners of certain keys may publish, as an operator lists them. The first rule whose glob
-// matches a name counts, so that a file can begin with exceptions.
+// Names that only the owners of certain keys may publish, as an operator lists them. The first rule whose
+// glob matches a name counts, so that a file can begin with exceptions.
 //
 // Thread safety: immutable.
 class ReservedNames {

@@ -26,8 +26,9 @@ namespace shoal::tracker {
 // tracker sees the peer.
 //
 // What is dialled in vain is dialled again after growing pauses, a few times. The failures are bounded per
-// dialled address (a /64 of IPv6), regardless of who claims it, and per source of the claims, so that a peer can't
-// use the tracker as a scanner. The claims that one source may have open are bounded, and so are all tables.
+// dialled address (a /64 of IPv6), regardless of who claims it, and per source of the claims, so that a peer
+// can't use the tracker as a scanner. The claims that one source may have open are bounded, and so are all
+// tables.
 //
 // It is not responsible for the port: a peer may claim any port of the address at which it is seen. Nor does
 // it decide whether a caller may register at all.

@@ -4,8 +4,9 @@
 
 namespace shoal::tracker {
 
-// Fast, repeatable random numbers (SplitMix64) for selecting peers and drawing nonces. The same seed gives the
-// same numbers, so tests and simulations can be repeated. Not for secrets: one number reveals all later ones.
+// Fast, repeatable random numbers (SplitMix64) for selecting peers and drawing nonces. The same seed gives
+// the same numbers, so tests and simulations can be repeated. Not for secrets: one number reveals all later
+// ones.
 //
 // Thread safety: not thread-safe. Each shard has its own under its lock.
 class RandomSource {

@@ -9,7 +9,8 @@
 namespace shoal {
 namespace {
 
-// Beside the bytes of the path that it hashes, a step takes about as much time as the hashing of so many bytes.
+// Beside the bytes of the path that it hashes, a step takes about as much time as the hashing of so many
+// bytes.
 constexpr uint64_t kStepWork = 512;
 
 absl::Status CheckTarget(absl::string_view target) {

@@ -35,15 +35,15 @@ class ContentLinks {
   // About a second. A million links with targets of ten components take it.
   static constexpr uint64_t kMaxWork = uint64_t{8} << 30;
 
-  // `links` must outlive this and not change. Paths must be distinct. `max_work` bounds all checks together: the
-  // bytes of path that are hashed, and 512 for each component.
+  // `links` must outlive this and not change. Paths must be distinct. `max_work` bounds all checks together:
+  // the bytes of path that are hashed, and 512 for each component.
   explicit ContentLinks(const std::vector<LinkEntry>& links, uint64_t max_work = kMaxWork);
 
   // Returns: OK if `link` (one of the links) stays inside.
-  // Errors: INVALID_ARGUMENT with a reason that completes "it is a link to 'TARGET', ": the target is absolute,
-  // leads out of the folder, can't be sent (its length, NUL or '\'), or takes more than kMaxLinksFollowed links
-  // to follow (among them the targets that never end). RESOURCE_EXHAUSTED, with such a reason, once the checks
-  // have taken `max_work`, so that crafted links cost a bounded time.
+  // Errors: INVALID_ARGUMENT with a reason that completes "it is a link to 'TARGET', ": the target is
+  // absolute, leads out of the folder, can't be sent (its length, NUL or '\'), or takes more than
+  // kMaxLinksFollowed links to follow (among them the targets that never end). RESOURCE_EXHAUSTED, with such
+  // a reason, once the checks have taken `max_work`, so that crafted links cost a bounded time.
   absl::Status Check(const LinkEntry& link);
 
  private:

@@ -20,8 +20,8 @@
 namespace shoal {
 namespace {
 
-// docs/wire_format.md, "Manifest file"; the version follows. Files without a signature have version 1, so that
-// programs that know no signatures read them.
+// docs/wire_format.md, "Manifest file"; the version follows. Files without a signature have version 1, so
+// that programs that know no signatures read them.
 constexpr std::array<uint8_t, 7> kFileMagic = {'S', 'H', 'O', 'A', 'L', 'F', 'L'};
 constexpr uint8_t kUnsignedVersion = 1;
 constexpr uint8_t kSignedVersion = 2;

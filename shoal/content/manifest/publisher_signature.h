@@ -15,10 +15,10 @@
 
 namespace shoal {
 
-// A publisher's statement that a content is its own under its name, since a time: an Ed25519 signature over the
-// bytes that docs/wire_format.md, "Signatures", defines. The content id covers every byte of the content; the
-// name is signed as well, because a tracker lists a content under a name that it can't check; the time orders
-// the versions of a name.
+// A publisher's statement that a content is its own under its name, since a time: an Ed25519 signature over
+// the bytes that docs/wire_format.md, "Signatures", defines. The content id covers every byte of the content;
+// the name is signed as well, because a tracker lists a content under a name that it can't check; the time
+// orders the versions of a name.
 //
 // It proves nothing about whether the publisher is to be trusted: see TrustedKeys.
 //
@@ -37,8 +37,8 @@ struct PublisherSignature {
 
   // The key, the time and the signature, in kEncodedBytes, as files keep them.
   void AppendTo(std::string* bytes) const;
-  // Reads what AppendTo wrote. Errors: INVALID_ARGUMENT for a key or time that can't be, or when too few bytes
-  // are left. It is not verified.
+  // Reads what AppendTo wrote. Errors: INVALID_ARGUMENT for a key or time that can't be, or when too few
+  // bytes are left. It is not verified.
   static absl::StatusOr<PublisherSignature> Read(ByteReader* reader);
 
   friend bool operator==(const PublisherSignature&, const PublisherSignature&) = default;
@@ -51,8 +51,8 @@ class TrustedKeys {
  public:
   static constexpr size_t kMaxKeys = 1000;
 
-  // A key a line; empty lines, and what follows a '#', are ignored. Errors: INVALID_ARGUMENT with the line for
-  // what is no key; for no key at all, or more than kMaxKeys.
+  // A key a line; empty lines, and what follows a '#', are ignored. Errors: INVALID_ARGUMENT with the line
+  // for what is no key; for no key at all, or more than kMaxKeys.
   static absl::StatusOr<TrustedKeys> ParseFile(absl::string_view text);
   // Each word is a key as text, or else the path of a file for ParseFile. Errors: INVALID_ARGUMENT (kUsage)
   // with the word; those of ReadFile.
@@ -73,8 +73,8 @@ class TrustedKeys {
   std::set<PublicKey> keys_;
 };
 
-// The error for a content of which no trusted publisher has a signature, with what to do about it. `signers`: whose
-// it has. PERMISSION_DENIED, kUntrusted.
+// The error for a content of which no trusted publisher has a signature, with what to do about it. `signers`:
+// whose it has. PERMISSION_DENIED, kUntrusted.
 absl::Status UntrustedContent(absl::string_view what, const std::vector<PublisherSignature>& signers);
 
 }  // namespace shoal

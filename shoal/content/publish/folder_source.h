@@ -33,8 +33,8 @@ class FolderSource final : public ChunkSource {
  public:
   // `root` is the content's folder, or the folder that holds its single file. `stamps` has one entry per file
   // of the manifest, from the time when they were hashed; `links` and `left_out` are those of the
-  // BuiltManifest. `clock` must outlive the source. `file_name`: what a content that is a single file is called
-  // on the disk; empty: as in the manifest.
+  // BuiltManifest. `clock` must outlive the source. `file_name`: what a content that is a single file is
+  // called on the disk; empty: as in the manifest.
   FolderSource(std::shared_ptr<const Manifest> manifest, std::string root, std::vector<FileStamp> stamps,
                const Clock& clock = Clock::Real(), const std::string& file_name = "",
                LinkPolicy links = LinkPolicy::kKeepInside, size_t left_out = 0);

@@ -145,7 +145,8 @@ absl::StatusOr<std::optional<JournalContents>> ChunkJournal::Load(const ContentI
                                                                   uint32_t chunk_count) {
   struct stat info;
   if (fstat(file_.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
-  // In a folder that several users write to, another one may have left it, to have wrong bytes taken as valid.
+  // In a folder that several users write to, another one may have left it, to have wrong bytes taken as
+  // valid.
   if (!IsOwnFile(file_)) return std::nullopt;
   // Each chunk is recorded once, so a longer file was not written by this class.
   const uint64_t longest = kHeaderBytes + uint64_t{chunk_count} * kRecordBytes;

@@ -22,8 +22,8 @@ namespace shoal {
 //
 // The stamp can't tell another program's write from a write of the store that overlaps it. The kernel's word
 // that another program closed the file after writing (inotify) does, as long as the store keeps the file
-// open; the kernel reports nothing when it has no watch to give. On a file system whose server keeps the times
-// (NFS, SMB, 9P) only length and inode are compared.
+// open; the kernel reports nothing when it has no watch to give. On a file system whose server keeps the
+// times (NFS, SMB, 9P) only length and inode are compared.
 //
 // Thread safety: all methods are thread-safe.
 class OwnChanges {

@@ -37,16 +37,16 @@ struct TlsCredentials {
   std::string authorities;
   // Names that the own certificate is for (DNS entries of its subjectAltName).
   std::vector<std::string> dns_names;
-  // For both roles, TLS 1.3 only. With authorities the other side must have a certificate that leads to one of
-  // them; the name in it is not compared. Without them the other side is not checked.
+  // For both roles, TLS 1.3 only. With authorities the other side must have a certificate that leads to one
+  // of them; the name in it is not compared. Without them the other side is not checked.
   std::shared_ptr<ssl_ctx_st> context;
 
   bool demands_certificates() const { return !authorities.empty(); }
 };
 
-// The TLS credentials of a process, which follow their files: a changed file is read before the next handshake.
-// A connection keeps the credentials that it began with. Files that can't be used leave the former credentials
-// in place, and are tried again when they change once more.
+// The TLS credentials of a process, which follow their files: a changed file is read before the next
+// handshake. A connection keeps the credentials that it began with. Files that can't be used leave the former
+// credentials in place, and are tried again when they change once more.
 //
 // Not responsible for: sockets and handshakes (shoal/net/transport/tls_transport.h).
 // Thread safety: all methods are thread-safe.
@@ -56,14 +56,15 @@ class TlsContext {
     // The files are looked at (stat) no more often than this.
     absl::Duration look_interval = absl::Seconds(1);
     const Clock* clock = &Clock::Real();
-    // Called after each further reading, with the reason if it failed; on the thread that looked. May be null.
+    // Called after each further reading, with the reason if it failed; on the thread that looked. May be
+    // null.
     std::function<void(const absl::Status& outcome)> on_reload = nullptr;
   };
 
-  // Reads the files. A certificate and its key belong together; each of them, or the authorities, may be absent.
-  // Errors, which name the file: INVALID_ARGUMENT for a file that is no PEM or needs a passphrase, for a key of
-  // another certificate, for an expired certificate, and for a certificate without a key or the other way round;
-  // those of ReadFile.
+  // Reads the files. A certificate and its key belong together; each of them, or the authorities, may be
+  // absent. Errors, which name the file: INVALID_ARGUMENT for a file that is no PEM or needs a passphrase,
+  // for a key of another certificate, for an expired certificate, and for a certificate without a key or the
+  // other way round; those of ReadFile.
   static absl::StatusOr<std::shared_ptr<TlsContext>> Load(const TlsFiles& files, const Options& options);
   static absl::StatusOr<std::shared_ptr<TlsContext>> Load(const TlsFiles& files) { return Load(files, {}); }
   TlsContext(const TlsContext&) = delete;
@@ -71,8 +72,8 @@ class TlsContext {
 
   // Returns what the files hold now, or held last when they can't be used now. Never null.
   std::shared_ptr<const TlsCredentials> Current();
-  // Reads the files again at once, whether they have changed or not. Errors: those of Load; the former credentials
-  // stay then.
+  // Reads the files again at once, whether they have changed or not. Errors: those of Load; the former
+  // credentials stay then.
   absl::Status Reload();
 
   const TlsFiles& files() const { return files_; }

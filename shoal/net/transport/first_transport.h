@@ -17,10 +17,10 @@ struct DialTiming {
   absl::Duration timeout = absl::InfiniteDuration();
 };
 
-// Makes a transport to a peer that may be reached at one of several endpoints, of which some may lead nowhere.
-// Open() tries them in the given order, one soon after the other without waiting for an answer. The first one
-// that connects becomes the transport, and the others are closed; remote() is its endpoint from then on, and
-// the first of `endpoints` before.
+// Makes a transport to a peer that may be reached at one of several endpoints, of which some may lead
+// nowhere. Open() tries them in the given order, one soon after the other without waiting for an answer. The
+// first one that connects becomes the transport, and the others are closed; remote() is its endpoint from
+// then on, and the first of `endpoints` before.
 //
 // Errors of Open(): UNAVAILABLE when all attempts failed, with the reason of each. Requires: `endpoints` is
 // not empty. Bound to `loop`, as every transport; `transports` makes the attempts and must outlive it.

@@ -17,8 +17,8 @@
 
 namespace shoal::net {
 
-// The TCP connection below a transport: connecting, waiting, turns among the connections of a loop, and the bound
-// of the unsent bytes (see TcpTransports).
+// The TCP connection below a transport: connecting, waiting, turns among the connections of a loop, and the
+// bound of the unsent bytes (see TcpTransports).
 //
 // Errors and thread safety: those of Transport.
 class TcpSocket {

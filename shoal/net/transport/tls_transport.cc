@@ -26,8 +26,8 @@ constexpr size_t kPlainBytes = 64 * 1024;
 // Room for these after encryption: a record has a header of 5 bytes, its type, and a tag of 16.
 constexpr size_t kWireBytes = kPlainBytes + 1024;
 
-// The bytes of a file on their way to encryption. Used between two waits only, so that the connections of a thread
-// share it.
+// The bytes of a file on their way to encryption. Used between two waits only, so that the connections of a
+// thread share it.
 std::span<uint8_t> PlainBuffer() {
   static thread_local std::vector<uint8_t> buffer(kPlainBytes);
   return buffer;
@@ -143,8 +143,8 @@ class TlsTransport final : public Transport {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
 
-  // OpenSSL's view of the socket. It reads from it at once, and leaves what is to be sent in wire_, from where
-  // several records are sent together.
+  // OpenSSL's view of the socket. It reads from it at once, and leaves what is to be sent in wire_, from
+  // where several records are sent together.
   static const BIO_METHOD* SocketBio() {
     static const BIO_METHOD* const method = [] {
       BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "shoal transport");

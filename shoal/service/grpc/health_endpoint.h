@@ -34,8 +34,9 @@ using HealthEndpointFactory =
 absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoint& listen);
 
 // The client: calls grpc.health.v1.Health/Check, for the server as a whole, at `target`, which
-// is HOST:PORT or "unix:" and the path of a socket. Returns OK when it is SERVING, UNAVAILABLE otherwise. `--health-check` uses it, so that a container without a shell can check
-// itself: with `tls` it presents the certificate of the process that it checks, and expects that one.
+// is HOST:PORT or "unix:" and the path of a socket. Returns OK when it is SERVING, UNAVAILABLE otherwise.
+// `--health-check` uses it, so that a container without a shell can check itself: with `tls` it presents the
+// certificate of the process that it checks, and expects that one.
 absl::Status CheckHealth(const std::string& target, absl::Duration timeout,
                          const std::shared_ptr<net::TlsContext>& tls = nullptr);
 

@@ -16,8 +16,8 @@ struct EmbeddedFile {
 };
 
 // Returns routes that serve the files at `prefix` ("/") plus their paths, and an index.html at its folder as
-// well. Each has a type by its extension, the headers of PageHeaders, and a tag by which a browser learns that
-// it has the file already.
+// well. Each has a type by its extension, the headers of PageHeaders, and a tag by which a browser learns
+// that it has the file already.
 HttpServer::Routes FileRoutes(const std::vector<EmbeddedFile>& files, const std::string& prefix);
 
 }  // namespace shoal::service

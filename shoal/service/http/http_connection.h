@@ -17,15 +17,16 @@
 
 namespace shoal::service {
 
-// A connection of an HTTP server with or without TLS: a stream as Asio and Beast want it, whose operations end with
-// beast::error::timeout when they take longer than was set.
+// A connection of an HTTP server with or without TLS: a stream as Asio and Beast want it, whose operations
+// end with beast::error::timeout when they take longer than was set.
 //
 // Thread safety: none; used on its loop's thread.
 class HttpConnection {
  public:
   using executor_type = boost::beast::tcp_stream::executor_type;
   using error_code = boost::system::error_code;
-  // `credentials`: null for none. `demands_certificate`: refuse clients without one, if there are authorities.
+  // `credentials`: null for none. `demands_certificate`: refuse clients without one, if there are
+  // authorities.
   HttpConnection(boost::asio::ip::tcp::socket socket, const net::TlsCredentials* credentials,
                  bool demands_certificate)
       : tcp_(std::make_unique<boost::beast::tcp_stream>(std::move(socket))) {

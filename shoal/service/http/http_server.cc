@@ -51,8 +51,8 @@ constexpr uint32_t kMaxHeadBytes = 8 * 1024;
 constexpr uint32_t kReadBytes = 64 * 1024;
 constexpr uint32_t kMaxLargeBodies = 2;
 constexpr std::chrono::seconds kTimeout{10};
-// No request is shorter than its line: "GET / HTTP/1.1". Connections that have sent less are no connections of
-// the server yet; so many of them may wait.
+// No request is shorter than its line: "GET / HTTP/1.1". Connections that have sent less are no connections
+// of the server yet; so many of them may wait.
 constexpr uint32_t kFirstBytes = 14;
 constexpr uint32_t kMaxSilent = 1024;
 constexpr std::chrono::seconds kStreamTimeout{60};
@@ -423,8 +423,8 @@ class BeastHttpServer final : public HttpServer {
     stream.socket().cancel(ignored);
   }
 
-  // Sets `gone` when the client closes its end. A request that it sends meanwhile ends the watch: the client is
-  // there then.
+  // Sets `gone` when the client closes its end. A request that it sends meanwhile ends the watch: the client
+  // is there then.
   static void WatchForHangUp(asio::ip::tcp::socket& socket, bool encrypted,
                              const std::shared_ptr<StreamWait>& wait) {
     socket.async_wait(asio::ip::tcp::socket::wait_read,
@@ -435,8 +435,8 @@ class BeastHttpServer final : public HttpServer {
                         const ssize_t got = recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
                         if (got < 0 && errno == EAGAIN) return;
                         if (got > 0) {
-                          // TLS says goodbye in a record, which looks like a request from here; the end of the
-                          // stream follows it.
+                          // TLS says goodbye in a record, which looks like a request from here; the end of
+                          // the stream follows it.
                           pollfd polled{socket.native_handle(), POLLRDHUP, 0};
                           if (!encrypted) return;
                           if (poll(&polled, 1, 0) == 0) return WatchForHangUp(socket, encrypted, waiting);

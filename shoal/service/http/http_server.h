@@ -33,8 +33,8 @@ struct HttpRequest {
   const std::string& Header(const std::string& name) const;
 };
 
-// The source of a body that is not there at once, or lies in files. Used on the server's thread; destroyed when
-// the response ends, for any reason.
+// The source of a body that is not there at once, or lies in files. Used on the server's thread; destroyed
+// when the response ends, for any reason.
 class HttpStream {
  public:
   struct Nothing {};  // nothing yet; the wake function that the opener got follows
@@ -108,8 +108,8 @@ class HttpServer {
     // Called for each request, once its head is there and before its body is read. Returns a response to
     // refuse it. Null: every request is admitted.
     std::function<std::optional<HttpResponse>(const HttpRequest& head)> admit = nullptr;
-    // HTTPS with these credentials, which need a certificate. Clients need none unless TlsFiles::browsers_too is
-    // set. Null: without TLS.
+    // HTTPS with these credentials, which need a certificate. Clients need none unless TlsFiles::browsers_too
+    // is set. Null: without TLS.
     std::shared_ptr<net::TlsContext> tls = nullptr;
   };
 

@@ -36,8 +36,8 @@ class AccessTokens {
 };
 
 // Decides which requests a server on this machine takes from a browser and from others. It defends against
-// pages of other sites: their requests are refused by Origin and Sec-Fetch-Site, and names that were rebound to
-// this address by Host. No cookie is ever read.
+// pages of other sites: their requests are refused by Origin and Sec-Fetch-Site, and names that were rebound
+// to this address by Host. No cookie is ever read.
 //
 // Thread safety: immutable.
 class RequestGuard {

@@ -19,8 +19,8 @@ bool IsV6LinkLocal(const IpAddress& ip) {
   return !ip.is_v4() && net::IsLinkLocal(ip);
 }
 
-// The networks from which container engines give addresses by default: 172.16.0.0/12 (Docker) and 10.88.0.0/16
-// (Podman).
+// The networks from which container engines give addresses by default: 172.16.0.0/12 (Docker) and
+// 10.88.0.0/16 (Podman).
 bool IsContainerNetwork(const IpAddress& ip) {
   if (!ip.is_v4()) return false;
   const auto& bytes = ip.bytes();

@@ -13,15 +13,16 @@ namespace shoal::tracking {
 // The addresses under which a peer registers with its trackers, and a warning if no other machine can use
 // them.
 struct AdvertisedAddresses {
-  // At least one, at most kMaxEndpointsPerPeer; the first is tried first. An unspecified address means the one
-  // at which a tracker sees the peer.
+  // At least one, at most kMaxEndpointsPerPeer; the first is tried first. An unspecified address means the
+  // one at which a tracker sees the peer.
   std::vector<Endpoint> endpoints;
   // What is wrong and which flag changes it, for the operator. Empty: nothing.
   std::string warning;
 };
 
 // Parses the value of --advertise: HOST or HOST:PORT, several of them separated by commas. IPv6 addresses may
-// stand in brackets. Port 0: the one on which the peer listens. Errors: INVALID_ARGUMENT that names the entry.
+// stand in brackets. Port 0: the one on which the peer listens. Errors: INVALID_ARGUMENT that names the
+// entry.
 absl::StatusOr<std::vector<HostPort>> ParseAdvertised(absl::string_view text);
 
 // Resolves the hosts, at most kMaxEndpointsPerPeer. Blocks on the system's resolver. Errors: those of

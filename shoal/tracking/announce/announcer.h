@@ -39,7 +39,8 @@ class Announcer {
     // The tracker went away (the error says why), or is back (OK). Called on the announcer's thread.
     std::function<void(const TrackerUrl& tracker, const absl::Status& status)> on_reachable;
     // The tracker rejects a content for good (ALREADY_EXISTS, INVALID_ARGUMENT): it is not offered again. Or
-    // it rejects it for now (RESOURCE_EXHAUSTED, PERMISSION_DENIED): reported once, and offered again with backoff.
+    // it rejects it for now (RESOURCE_EXHAUSTED, PERMISSION_DENIED): reported once, and offered again with
+    // backoff.
     std::function<void(const ContentSummary& content, const absl::Status& why)> on_rejected;
     // Peers that the tracker named in a RegisterResponse, when the offer requested some.
     std::function<void(const ContentId& content, const std::vector<PeerInfo>& peers)> on_peers;

@@ -75,8 +75,8 @@ Advice AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
     return {"its certificate names another host; reach it by a name that is in it",
             ErrorCause::kNotPermitted};
   }
-  // What a server does that speaks TLS to a client that does not, or that judges the client's certificate: TLS 1.3
-  // does that when the client has finished already.
+  // What a server does that speaks TLS to a client that does not, or that judges the client's certificate:
+  // TLS 1.3 does that when the client has finished already.
   const bool hung_up =
       absl::StrContains(message, "failed to connect") && absl::StrContains(message, "Socket closed");
   if (hung_up && tls == nullptr) {
@@ -234,7 +234,8 @@ class GrpcTrackerClient final : public TrackerClient {
   }
 
   // After an outage gRPC connects again, but looks at the new connection once in five seconds while no call
-  // waits for it, and a call fails at once until it is there. So a call first waits a moment for the connection.
+  // waits for it, and a call fails at once until it is there. So a call first waits a moment for the
+  // connection.
   static void HelpReconnecting(const Connection& connection, std::chrono::system_clock::time_point until) {
     const grpc_connectivity_state state = connection.channel->GetState(true);
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) connection.channel->WaitForConnected(until);

@@ -44,9 +44,9 @@ class TrackerClient {
   // after the other.
   virtual absl::StatusOr<LookupManyResponse> LookupMany(const LookupManyRequest& request,
                                                         absl::Duration timeout);
-  // Several lookups, by name or by id, each with an outcome of its own, in the order of the requests. Over gRPC
-  // all are under way at once, so that they take one round trip together; the base class makes one after the
-  // other.
+  // Several lookups, by name or by id, each with an outcome of its own, in the order of the requests. Over
+  // gRPC all are under way at once, so that they take one round trip together; the base class makes one after
+  // the other.
   virtual std::vector<absl::StatusOr<LookupResponse>> LookupEach(const std::vector<LookupRequest>& requests,
                                                                  absl::Duration timeout);
   virtual absl::StatusOr<ListContentsResponse> ListContents(const ListContentsRequest& request,
@@ -59,10 +59,10 @@ class TrackerClient {
 
 // What a client shows to a tracker.
 struct TrackerAccess {
-  // Calls over gRPC speak TLS when this is not null (datagrams stay as they are). A client checks that the tracker's
-  // certificate leads to one of the authorities, or to one of the system when there are none, and names the host of
-  // the URL; it shows its own certificate. It connects again when this has changed; calls under way end as they
-  // began.
+  // Calls over gRPC speak TLS when this is not null (datagrams stay as they are). A client checks that the
+  // tracker's certificate leads to one of the authorities, or to one of the system when there are none, and
+  // names the host of the URL; it shows its own certificate. It connects again when this has changed; calls
+  // under way end as they began.
   std::shared_ptr<net::TlsContext> tls = nullptr;
   // Calls over gRPC carry it ("authorization: Bearer TOKEN"), datagrams never do. Empty: none.
   std::string token = {};

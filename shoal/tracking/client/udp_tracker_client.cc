@@ -126,8 +126,8 @@ class UdpTrackerClient final : public TrackerClient {
         absl::StrCat("tracker ", url_.ToString(), " answered with a response of another kind"));
   }
 
-  // Makes the call over the tracker's gRPC listener. Without such a listener, returns `why_not_udp` if that is
-  // an error: it names what the caller can change.
+  // Makes the call over the tracker's gRPC listener. Without such a listener, returns `why_not_udp` if that
+  // is an error: it names what the caller can change.
   template <typename Response, typename Request>
   absl::StatusOr<Response> OverGrpc(const absl::Status& why_not_udp, absl::Duration deadline,
                                     absl::StatusOr<Response> (TrackerClient::*call)(const Request&,

@@ -28,7 +28,8 @@ const std::string kCookie(kCookieBytes, 'k');
 // A tracker's UDP tracker on a thread of its own: asks for the cookie, then answers as it is told.
 class FakeTracker {
  public:
-  // The responses to a request; none to stay silent. `n` counts requests from 0 on, without those for cookies.
+  // The responses to a request; none to stay silent. `n` counts requests from 0 on, without those for
+  // cookies.
   using Answer = std::function<std::vector<DatagramResponse>(const DatagramRequest& request, int n)>;
 
   explicit FakeTracker(Answer answer, uint16_t grpc_port = 0)

@@ -147,9 +147,9 @@ bool FitEnvelope(size_t max_bytes, pb::DatagramResponse* envelope) {
   return excess == 0;
 }
 
-// The largest encodings, tags and lengths included: the peer id; that and its secret; a beat without its runs (fixed64, a uint32
-// and four uint64 of at most 5 and 10 bytes, the beat's own tag and length); a run of chunks (two uint32); a
-// lease id.
+// The largest encodings, tags and lengths included: the peer id; that and its secret; a beat without its runs
+// (fixed64, a uint32 and four uint64 of at most 5 and 10 bytes, the beat's own tag and length); a run of
+// chunks (two uint32); a lease id.
 constexpr size_t kPeerIdBytes = 18;
 constexpr size_t kPeerAndSecretBytes = kPeerIdBytes + 34;
 constexpr size_t kBeatBytes = 9 + 6 + 4 * 11 + 4;

@@ -12,9 +12,9 @@
 
 namespace shoal::tracking {
 
-// A tracker's statement that a peer may fetch a content until a time: an Ed25519 signature over the bytes that
-// docs/wire_format.md, "Tickets", defines. Whoever holds it and states its peer id can use it, so it travels to
-// the peer that is to serve, and to nobody else.
+// A tracker's statement that a peer may fetch a content until a time: an Ed25519 signature over the bytes
+// that docs/wire_format.md, "Tickets", defines. Whoever holds it and states its peer id can use it, so it
+// travels to the peer that is to serve, and to nobody else.
 //
 // Not responsible for whether the issuer is to be believed: see TicketVerifier.
 //

@@ -19,9 +19,9 @@
 
 namespace shoal::tracking {
 
-// Decides whether a peer may fetch from this process: whether it has a ticket, from an issuer that counts here,
-// for what it asks. The issuers are those that the operator named, or else the trackers that told their keys over
-// TLS (TrackerAccess::tickets).
+// Decides whether a peer may fetch from this process: whether it has a ticket, from an issuer that counts
+// here, for what it asks. The issuers are those that the operator named, or else the trackers that told their
+// keys over TLS (TrackerAccess::tickets).
 //
 // It does not know who asked for which chunk: a session checks once, when it begins.
 //
@@ -36,19 +36,20 @@ class TicketVerifier {
   struct Options {
     TrustedKeys issuers = {};             // none: those that Learn brings
     const Clock* clock = &Clock::Real();  // must outlive the verifier
-    // A tracker told a key, another one than before, or that it has none (nullopt). Called by Learn. May be null.
+    // A tracker told a key, another one than before, or that it has none (nullopt). Called by Learn. May be
+    // null.
     std::function<void(const std::string& tracker, const std::optional<PublicKey>& key)> on_learned = nullptr;
   };
 
   explicit TicketVerifier(Options options) : options_(std::move(options)) {}
 
-  // A tracker says that it signs with `key`, or that it issues no tickets. It replaces what the tracker said before.
-  // No effect when the operator named the issuers. Requires: the tracker is who it claims to be.
+  // A tracker says that it signs with `key`, or that it issues no tickets. It replaces what the tracker said
+  // before. No effect when the operator named the issuers. Requires: the tracker is who it claims to be.
   void Learn(const std::string& tracker, const std::optional<PublicKey>& key);
 
-  // Whether `tickets` (up to kMaxTickets encoded ones, one behind the other) has one that lets `peer` fetch `content`
-  // now. Verifies one signature at the most. Errors: PERMISSION_DENIED, for the peer's user: what is missing, and
-  // where to get it; UNAVAILABLE when no issuer is known yet.
+  // Whether `tickets` (up to kMaxTickets encoded ones, one behind the other) has one that lets `peer` fetch
+  // `content` now. Verifies one signature at the most. Errors: PERMISSION_DENIED, for the peer's user: what
+  // is missing, and where to get it; UNAVAILABLE when no issuer is known yet.
   absl::Status Check(ByteView tickets, const ContentId& content, const PeerId& peer) const;
 
  private:

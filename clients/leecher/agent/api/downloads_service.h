@@ -10,11 +10,11 @@
 namespace shoal::leecher {
 
 // The service shoal.leecher.v1.DownloadsService over an Agent, as functions of bytes: parses, validates,
-// converts. The agent makes all decisions. It does not know whether gRPC or HTTP carries the bytes, nor who may
-// call.
+// converts. The agent makes all decisions. It does not know whether gRPC or HTTP carries the bytes, nor who
+// may call.
 //
-// Thread safety: thread-safe; methods run on all threads of all servers at the same time. Most return at once,
-// or after one write to the disk; ListAvailable may take a second.
+// Thread safety: thread-safe; methods run on all threads of all servers at the same time. Most return at
+// once, or after one write to the disk; ListAvailable may take a second.
 class DownloadsService {
  public:
   static constexpr char kName[] = "shoal.leecher.v1.DownloadsService";

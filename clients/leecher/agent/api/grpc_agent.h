@@ -21,8 +21,8 @@ class AgentClient {
   // Calls a unary method of DownloadsService, such as "List". Errors: those of the method; UNAVAILABLE, with
   // the path and what helps, when no agent listens there.
   virtual absl::StatusOr<std::string> Call(const std::string& method, const std::string& json) = 0;
-  // Reads Watch until `on_message` returns false, or the stream ends with an error. While no message comes, an
-  // empty one is passed every `look_every`.
+  // Reads Watch until `on_message` returns false, or the stream ends with an error. While no message comes,
+  // an empty one is passed every `look_every`.
   virtual absl::Status Watch(const std::string& json, absl::Duration look_every,
                              const std::function<bool(const std::string& json)>& on_message) = 0;
 };

@@ -17,8 +17,8 @@ namespace shoal::leecher {
 struct ReadableContent {
   // With its manifest. Required.
   std::shared_ptr<const ChunkSource> source;
-  // See Download::OpenReader, also for its errors. Null when no chunk arrives any more. Called on the thread of
-  // the HTTP server, as long as a response lasts.
+  // See Download::OpenReader, also for its errors. Null when no chunk arrives any more. Called on the thread
+  // of the HTTP server, as long as a response lasts.
   std::function<absl::StatusOr<std::unique_ptr<DownloadReader>>(ChunkRange chunks,
                                                                 std::function<void()> wake)>
       open_reader;

@@ -15,8 +15,8 @@
 
 namespace shoal::leecher {
 
-// Ranges of one file as the body of a response, with text between them. A chunk that is not held is waited for;
-// the stream ends early when it will not arrive. One thread; `wake` is called from others.
+// Ranges of one file as the body of a response, with text between them. A chunk that is not held is waited
+// for; the stream ends early when it will not arrive. One thread; `wake` is called from others.
 class FileStream final : public service::HttpStream {
  public:
   struct Section {

@@ -7,8 +7,9 @@
 
 namespace shoal::leecher {
 
-// The metrics that an agent has besides those of every leecher, for Prometheus (shoal_agent_...): its downloads
-// by state, failures, disk and trackers. The number of series does not depend on the number of downloads.
+// The metrics that an agent has besides those of every leecher, for Prometheus (shoal_agent_...): its
+// downloads by state, failures, disk and trackers. The number of series does not depend on the number of
+// downloads.
 //
 // Thread safety: one thread.
 class AgentMetrics {

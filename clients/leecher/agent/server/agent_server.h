@@ -14,8 +14,8 @@
 
 namespace shoal::leecher {
 
-// The agent as a daemon: an Agent, its control API over gRPC and HTTP, its page, the files of its contents, and
-// its metrics.
+// The agent as a daemon: an Agent, its control API over gRPC and HTTP, its page, the files of its contents,
+// and its metrics.
 //
 // Thread safety: all methods are thread-safe but Stop, which one thread calls.
 class AgentServer {
@@ -26,8 +26,8 @@ class AgentServer {
     std::string unix_socket;
     std::optional<Endpoint> http;  // port 0: the system chooses
     std::optional<Endpoint> grpc;  // a loopback address
-    // One token per line: needed for the API and the contents over HTTP. Empty: none is needed, and `http` must
-    // be a loopback address.
+    // One token per line: needed for the API and the contents over HTTP. Empty: none is needed, and `http`
+    // must be a loopback address.
     std::string token_file;
     // Names besides localhost and addresses by which the page is reached, such as that of a proxy.
     std::vector<std::string> http_names;

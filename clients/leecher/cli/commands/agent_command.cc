@@ -118,7 +118,8 @@ class AgentCommand {
     return json;
   }
 
-  // The downloads that a word of the command line means: a number, a name, or an id (8 digits or more of one).
+  // The downloads that a word of the command line means: a number, a name, or an id (8 digits or more of
+  // one).
   static std::vector<Json> Find(const Json& list, const std::string& word) {
     std::vector<Json> found;
     for (const Json& download : List(list, "downloads")) {

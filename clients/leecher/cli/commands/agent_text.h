@@ -10,13 +10,13 @@
 
 namespace shoal::leecher::agent_text {
 
-// What people read of an agent's answers, which are the JSON of protos/shoal/leecher/v1/downloads.proto. What comes
-// from outside is escaped. Pure.
+// What people read of an agent's answers, which are the JSON of protos/shoal/leecher/v1/downloads.proto. What
+// comes from outside is escaped. Pure.
 
 using Json = nlohmann::ordered_json;
 
-// The fields of a message. Numbers of 64 bits are texts in the JSON of protobuf; a value that is not there is its
-// default.
+// The fields of a message. Numbers of 64 bits are texts in the JSON of protobuf; a value that is not there is
+// its default.
 uint64_t Number(const Json& json, const char* field);
 std::string Text(const Json& json, const char* field);
 bool Flag(const Json& json, const char* field);

@@ -16,8 +16,8 @@
 
 namespace shoal::leecher {
 
-// `top`: an agent's downloads, redrawn as they change, with keys to choose one, pause and resume it, look into it,
-// and sort. Ends with 'q' and Ctrl-C.
+// `top`: an agent's downloads, redrawn as they change, with keys to choose one, pause and resume it, look
+// into it, and sort. Ends with 'q' and Ctrl-C.
 //
 // Thread safety: one thread. The arguments must outlive it.
 class AgentTop {

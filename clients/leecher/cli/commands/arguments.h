@@ -177,8 +177,8 @@ struct AgentCommandOptions {
     kTop,
   };
   Action action = Action::kStatus;
-  // Of status and limit (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name or id. Of
-  // add: names, ids, .shoal files. Of priority: one download. Of follow and unfollow: globs.
+  // Of status and limit (may be empty), pause, resume, remove, verify, pin, unpin: downloads, by number, name
+  // or id. Of add: names, ids, .shoal files. Of priority: one download. Of follow and unfollow: globs.
   std::vector<std::string> subjects;
   std::string unix_socket;                              // empty: the default
   std::vector<tracking::TrackerUrl> trackers;           // add; empty: the agent's

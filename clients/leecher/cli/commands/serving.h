@@ -59,8 +59,9 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
 // process works. Returns null for no address. Errors: those of ResolveHost and OpenHealthEndpoint.
 absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::optional<HostPort>& address);
 
-// Serves /metrics, /healthz and /readyz at `address` while the result lives, and tells the port; over HTTPS when
-// `tls` is not null. `downloads` must outlive it. Returns null for no address. Errors: those of ResolveHost and HttpServer::Start.
+// Serves /metrics, /healthz and /readyz at `address` while the result lives, and tells the port; over HTTPS
+// when `tls` is not null. `downloads` must outlive it. Returns null for no address. Errors: those of
+// ResolveHost and HttpServer::Start.
 absl::StatusOr<std::unique_ptr<service::HttpServer>> StartHttp(const std::optional<HostPort>& address,
                                                                const std::shared_ptr<net::TlsContext>& tls,
                                                                const Downloads& downloads, Console& console);

@@ -21,8 +21,8 @@ struct TrackerFailure {
   absl::Status status;
 };
 
-// The error when no tracker gave an answer: kNotPermitted when one does not admit this client, kTrackerRefused when one
-// refused otherwise, else kTrackerUnreachable.
+// The error when no tracker gave an answer: kNotPermitted when one does not admit this client,
+// kTrackerRefused when one refused otherwise, else kTrackerUnreachable.
 absl::Status NoTrackerAnswered(const std::vector<TrackerFailure>& failures);
 
 struct Listing {

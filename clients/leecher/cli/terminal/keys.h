@@ -20,8 +20,8 @@ struct Key {
 // Returns the keys in what a terminal sent. Sequences of other keys are skipped. Pure.
 std::vector<Key> ParseKeys(absl::string_view bytes);
 
-// Reads single keys from stdin while it lives, without an echo. Ctrl-C remains a signal. Nothing when stdin is
-// no terminal.
+// Reads single keys from stdin while it lives, without an echo. Ctrl-C remains a signal. Nothing when stdin
+// is no terminal.
 //
 // Thread safety: one thread, and one object at a time.
 class KeyReader {

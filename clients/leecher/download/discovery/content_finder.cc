@@ -11,8 +11,8 @@ namespace {
 
 // How long to wait for the other trackers after the first one knew a name.
 constexpr absl::Duration kMomentForOthers = absl::Milliseconds(700);
-// How long to wait for a trusted content while only untrusted ones have the name, also with a longer wait for an
-// unknown one.
+// How long to wait for a trusted content while only untrusted ones have the name, also with a longer wait for
+// an unknown one.
 constexpr absl::Duration kUntrustedPatience = absl::Seconds(10);
 
 bool IsWarmingUp(const absl::StatusOr<tracking::LookupResponse>& response) {

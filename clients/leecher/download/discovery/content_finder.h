@@ -27,8 +27,8 @@ struct FindingPatience {
 // knows it. A name is found when every tracker has responded or failed once (or a moment after the first one
 // that knew it, so that an unreachable tracker causes no delay), and all mean the same content.
 //
-// With trusted keys only contents count that one of them signed, and a name means the one that was signed last; others
-// are as good as unknown, but for the verdict.
+// With trusted keys only contents count that one of them signed, and a name means the one that was signed
+// last; others are as good as unknown, but for the verdict.
 //
 // Pure: `now` is Clock::Uptime(). One thread.
 class ContentFinder {
@@ -52,11 +52,11 @@ class ContentFinder {
   uint32_t trackers_unknowing() const;
   uint32_t trackers_warming_up() const;
   const tracking::ContentSummary& found() const { return candidates_.front().summary; }
-  // Who signed found(): with trusted keys the newest signature of one of these, verified; otherwise those that trackers
-  // have, in their order, of which none is verified.
+  // Who signed found(): with trusted keys the newest signature of one of these, verified; otherwise those
+  // that trackers have, in their order, of which none is verified.
   const std::vector<PublisherSignature>& signatures() const { return candidates_.front().signatures; }
-  // Whether a content is one that may be fetched: with trusted keys, one that is what was asked for, as one of these
-  // signed it.
+  // Whether a content is one that may be fetched: with trusted keys, one that is what was asked for, as one
+  // of these signed it.
   bool Trusts(const tracking::ContentStatus& content) const { return trusted_.empty() || Newest(content); }
   const std::vector<tracking::ContentStatus>& candidates() const { return candidates_; }  // newest first
   const std::vector<tracking::ContentStatus>& untrusted() const { return untrusted_; }

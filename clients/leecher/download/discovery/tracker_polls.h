@@ -16,8 +16,8 @@
 namespace shoal::leecher {
 
 // The trackers of one download: subscribes to the lookups of each, brings the answers to the download's loop,
-// and reports trackers that went away, refuse, or came back. It does not interpret the answers. All calls come
-// on the download's loop; no answer comes after Stop.
+// and reports trackers that went away, refuse, or came back. It does not interpret the answers. All calls
+// come on the download's loop; no answer comes after Stop.
 class TrackerPolls {
  public:
   // Every answer, good or bad, by the tracker's place in DownloadOptions::trackers.

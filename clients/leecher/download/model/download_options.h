@@ -38,8 +38,8 @@ struct DownloadOptions {
   std::vector<tracking::TrackerUrl> trackers;  // at least one
   // Without `manifest`: only a content that one of these signed is fetched; none: any.
   TrustedKeys trusted;
-  // Who published the content, if that is known already, as from its .shoal file. Not used for another content that
-  // the name means by now.
+  // Who published the content, if that is known already, as from its .shoal file. Not used for another
+  // content that the name means by now.
   std::optional<PublisherSignature> signature;
   std::string output_folder;
   // The path of a content that is a single file, instead of its name in `output_folder`. Empty: none.
@@ -55,8 +55,8 @@ struct DownloadOptions {
   SelectionRules selection;  // which files, and which first
 
   // How long the download may go without receiving a byte before it fails. Zero: it fails as soon as nothing
-  // can be received; absl::InfiniteDuration(): never. A tracker that started a moment ago and does not know the
-  // content yet is waited for as well.
+  // can be received; absl::InfiniteDuration(): never. A tracker that started a moment ago and does not know
+  // the content yet is waited for as well.
   absl::Duration wait = absl::Minutes(1);
   // How long it waits at its start for a content that no tracker knows, or for a tracker that responds.
   absl::Duration wait_for_content = absl::Seconds(10);

@@ -5,13 +5,13 @@
 namespace shoal::leecher {
 
 // The position of a reader of one file of a running download, from front to back, such as a player: what it
-// needs next is requested before everything else, by the time at which it will need it, with a read-ahead that
-// follows its speed. The bytes come from the download's ChunkSource; this says only what is needed.
+// needs next is requested before everything else, by the time at which it will need it, with a read-ahead
+// that follows its speed. The bytes come from the download's ChunkSource; this says only what is needed.
 //
-// A chunk that its source does not hold is waited for: `wake` of Download::OpenReader is called when the first
-// chunk of what is needed is held, and when the reader has ended. It may also be called without a reason, on
-// any thread, and once more while the destructor runs or just after it, so it owns what it uses; it must not
-// block. While the download is paused nothing is requested, and readers wait.
+// A chunk that its source does not hold is waited for: `wake` of Download::OpenReader is called when the
+// first chunk of what is needed is held, and when the reader has ended. It may also be called without a
+// reason, on any thread, and once more while the destructor runs or just after it, so it owns what it uses;
+// it must not block. While the download is paused nothing is requested, and readers wait.
 //
 // May outlive the download, and has ended then. Thread safety: all methods are thread-safe.
 class DownloadReader {
@@ -23,9 +23,9 @@ class DownloadReader {
   // goes on to another chunk, also when that is held, since its speed is measured by that. Returns at once.
   virtual void Need(ChunkRange chunks) = 0;
 
-  // No further chunk will arrive for this reader: the download is over, or the file was skipped and there is no
-  // room for it. A chunk that is held stays readable. Asked before ChunkSource::Holds, so that a chunk which
-  // arrives in between is not missed.
+  // No further chunk will arrive for this reader: the download is over, or the file was skipped and there is
+  // no room for it. A chunk that is held stays readable. Asked before ChunkSource::Holds, so that a chunk
+  // which arrives in between is not missed.
   virtual bool ended() const = 0;
 };
 

@@ -76,12 +76,11 @@ class PeerBook {
   // The connection is over; `why` is for people. Ended: it failed; the backoff doubles with each consecutive
   // failure. Frozen: as Ended, and the peer returns on probation. LeftAlone: no failure, but not dialled
   // before `wait` has passed. Leaving: it ends, and is not dialled before `wait` has passed. NotThere: what
-  // listens at that endpoint does not serve the content, such as another machine with the same private address,
-  // or a seeder whose file changed: the peer's other endpoints are tried soon, and all of them again after at
-  // least `wait`, which doubles each time as the backoff does.
-  // WantsTicket: it serves nobody without a ticket that counts there; as Ended.
-  // Broken: it can't read what it offers; as Ended, with a longer first pause, which ends when no tracker names it
-  // any more: it is a new peer then when it registers again.
+  // listens at that endpoint does not serve the content, such as another machine with the same private
+  // address, or a seeder whose file changed: the peer's other endpoints are tried soon, and all of them again
+  // after at least `wait`, which doubles each time as the backoff does. WantsTicket: it serves nobody without
+  // a ticket that counts there; as Ended. Broken: it can't read what it offers; as Ended, with a longer first
+  // pause, which ends when no tracker names it any more: it is a new peer then when it registers again.
   void Ended(const PeerId& peer, absl::Duration now, const std::string& why);
   void Frozen(const PeerId& peer, absl::Duration now, const std::string& why);
   void LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);

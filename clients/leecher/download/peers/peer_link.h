@@ -26,7 +26,8 @@ class PeerLink : public stream::SessionDelegate {
   PeerLink& operator=(const PeerLink&) = delete;
 
   // Dials all endpoints of the call, one soon after the other; the first that connects is used.
-  // `transports` must outlive the connection. `source`: the chunks held here, which are announced to the peer; null before the store is open.
+  // `transports` must outlive the connection. `source`: the chunks held here, which are announced to the
+  // peer; null before the store is open.
   void Dial(net::EventLoop& loop, const net::TransportFactory& transports, const stream::SessionTerms& terms,
             const stream::SessionLimits& limits, std::shared_ptr<const ChunkSource> source);
   // No event follows. Must not be destroyed within one of its own events.

@@ -59,8 +59,8 @@ class PeerRoster {
   void Learn(const std::vector<tracking::PeerInfo>& peers, size_t tracker, bool whole, absl::Duration now) {
     book_.Seen(peers, tracker, whole, now);
   }
-  // A tracker issued this process a ticket for `content`. Peers that the tracker has named are shown the latest one
-  // when they are dialled, and no other peer is.
+  // A tracker issued this process a ticket for `content`. Peers that the tracker has named are shown the
+  // latest one when they are dialled, and no other peer is.
   void Hold(size_t tracker, const ContentId& content, const std::string& ticket);
   // The content is known: peers are dialled from now on.
   void Begin(const ContentId& content) { content_ = content; }

@@ -99,8 +99,8 @@ class PeerDebt {
   PeerCredit& credit() { return credit_; }
   const PeerCredit& credit() const { return credit_; }
 
-  // Returns the expected time until a further chunk of `length_bytes` arrives, if it is requested by index now:
-  // peers send what is requested by index before what they choose themselves.
+  // Returns the expected time until a further chunk of `length_bytes` arrives, if it is requested by index
+  // now: peers send what is requested by index before what they choose themselves.
   absl::Duration TimeToBring(uint32_t length_bytes, absl::Duration now);
   // Returns the expected time until a chunk that is owed arrives. Requires: it is owed.
   absl::Duration TimeUntil(ChunkIndex chunk, absl::Duration now);

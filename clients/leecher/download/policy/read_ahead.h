@@ -51,8 +51,8 @@ class ReadAheads {
   ReadAheads(std::shared_ptr<const Manifest> manifest, const Bounds& bounds)
       : manifest_(std::move(manifest)), bounds_(bounds) {}
 
-  // The reader needs `chunks` from now on, the first one next. What it passes over counts as read; backwards it
-  // reads nothing. A range that is empty, or reaches past the content, ends the reader. `holds_first`: the
+  // The reader needs `chunks` from now on, the first one next. What it passes over counts as read; backwards
+  // it reads nothing. A range that is empty, or reaches past the content, ends the reader. `holds_first`: the
   // first chunk is held.
   void Set(ReaderId reader, ChunkRange chunks, bool holds_first, absl::Duration now);
   void Remove(ReaderId reader) { readers_.erase(reader); }

@@ -219,8 +219,8 @@ bool RequestPlanner::MayOverdraw(const Peer& peer) const {
              credit.window_bytes() + std::max<uint64_t>(credit.window_bytes(), options_.chunk_bytes);
 }
 
-// A chunk goes to the peer that will send it first, or to one with room that will be in time: it would come too
-// late from a slow peer that happens to have room.
+// A chunk goes to the peer that will send it first, or to one with room that will be in time: it would come
+// too late from a slow peer that happens to have room.
 bool RequestPlanner::AskUrgent(const DueChunk& urgent, absl::Duration now) {
   Peer* first = nullptr;
   Peer* roomy = nullptr;

@@ -50,11 +50,11 @@ class RequestRotation {
 //
 // - Which chunk: ChunkPicker (rarest first, by priority, or in order). How much from one peer: PeerCredit.
 //   What was requested from one peer and has not arrived: PeerDebt.
-// - What readers need soon (SetUrgent) is requested before everything else, in the order in which it is due, by
-//   index, each from the peer that is expected to send it first, whatever its share; a slower one gets it if it
-//   will be in time. What would be late otherwise is requested beyond a peer's window too, and what a peer owes
-//   and will send too late is also requested from a second one that is clearly sooner. The rest is distributed
-//   as if there were no readers:
+// - What readers need soon (SetUrgent) is requested before everything else, in the order in which it is due,
+//   by index, each from the peer that is expected to send it first, whatever its share; a slower one gets it
+//   if it will be in time. What would be late otherwise is requested beyond a peer's window too, and what a
+//   peer owes and will send too late is also requested from a second one that is clearly sooner. The rest is
+//   distributed as if there were no readers:
 // - Requests are distributed round-robin over the peers that have room, so that equal peers get equal shares.
 // - A peer that serves_any is given credits and chooses itself what it has sent least. It is sent requests by
 //   index, as the others are, once it says NothingFresh, and while indices matter here (priorities, skipped

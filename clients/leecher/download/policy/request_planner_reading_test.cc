@@ -235,8 +235,8 @@ TEST_F(RequestPlannerReadingTest, AFrozenPeerThatSentNothingIsNotWaitedFor) {
   EXPECT_LT(Await(ChunkIndex(0)), absl::Seconds(4));
 }
 
-// Four equal peers, 20 seeks: the chunk at the new place is requested at once, from a peer with the least debt,
-// and comes after that debt; what remains of the rates goes to the rarest chunks, as before.
+// Four equal peers, 20 seeks: the chunk at the new place is requested at once, from a peer with the least
+// debt, and comes after that debt; what remains of the rates goes to the rarest chunks, as before.
 TEST_F(RequestPlannerReadingTest, ASeekWaitsForNoMoreThanTheDebtOfOnePeer) {
   constexpr uint64_t kRate = 15 * kMegabit;
   Start(2000);

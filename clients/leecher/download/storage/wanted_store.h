@@ -52,9 +52,9 @@ class WantedStore {
   // store is being opened.
   void SetFilePriority(FileIndex file, FilePriority priority);
   void SetFilePriority(const std::string& glob, FilePriority priority);
-  // These files are read, which makes room for those of them that are skipped, though they stay skipped. If that
-  // changes anything, StoreSelected follows; when there is no room for them, StoreWarned comes before it.
-  // Requires: the store is open.
+  // These files are read, which makes room for those of them that are skipped, though they stay skipped. If
+  // that changes anything, StoreSelected follows; when there is no room for them, StoreWarned comes before
+  // it. Requires: the store is open.
   void SetRead(const std::vector<FileIndex>& files);
   // StoreFinished follows. Requires: the store is open and not busy.
   void Finish();
