@@ -28,6 +28,7 @@
 #include "shoal/service/systemd.h"
 #include "shoal/service/ticket_flags.h"
 #include "shoal/service/tls_flags.h"
+#include "shoal/stream/upload/upload_turns.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/client/tracker_token.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -71,7 +72,7 @@ struct Flags {
   std::string advertise;
   std::string site;
   uint32_t max_uploads = 256;
-  uint32_t parallel_uploads = 4;
+  uint32_t parallel_uploads = stream::kParallelUploads;
   std::string limit_up = "none";
   std::string settle = "2s";
   std::string patience = "30s";

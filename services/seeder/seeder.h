@@ -15,6 +15,7 @@
 #include "shoal/net/rate_limit.h"
 #include "shoal/net/tls/tls_context.h"
 #include "shoal/service/grpc/health_endpoint.h"
+#include "shoal/stream/upload/upload_turns.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
 #include "shoal/tracking/tickets/ticket_verifier.h"
@@ -36,7 +37,7 @@ class Seeder {
     std::string site;                    // must satisfy CheckSite; empty: none
     std::optional<SigningKey> sign_key;  // signs what is published; none: it is not signed
     uint32_t max_uploads = 256;          // connected peers
-    uint32_t parallel_uploads = 4;       // connected peers that are sent a chunk at the same time
+    uint32_t parallel_uploads = stream::kParallelUploads;  // connected peers that are sent a chunk at a time
     uint64_t limit_up_bytes_per_second = net::RateLimit::kUnlimited;
     absl::Duration settle = absl::Seconds(2);
     absl::Duration patience = absl::Seconds(30);  // see SharedFolder

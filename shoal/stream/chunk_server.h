@@ -16,6 +16,7 @@
 #include "shoal/net/transport/transport.h"
 #include "shoal/stream/chunk_session.h"
 #include "shoal/stream/upload/upload_ledger.h"
+#include "shoal/stream/upload/upload_turns.h"
 
 namespace shoal::stream {
 
@@ -44,7 +45,7 @@ class ChunkServer {
     // Chunks that are sent at a time, each to another peer; other peers wait for their turn
     // (shoal/stream/upload/upload_turns.h). A low number completes a chunk at its first peer sooner; a high
     // number fills a link that no single peer can fill.
-    uint32_t parallel_uploads = 4;
+    uint32_t parallel_uploads = kParallelUploads;
     absl::Duration busy_retry = absl::Seconds(2);
     // Called when the source of `content` fails to read a chunk that it claims to hold (a file that was
     // changed, truncated or removed); `why` names the chunk. The peer was told (Refuse kReadFailed). The

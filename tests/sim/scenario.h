@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "clients/leecher/download/policy/peer_credit.h"
+#include "shoal/stream/upload/upload_turns.h"
 #include "tests/sim/network.h"
 
 namespace shoal::sim {
@@ -22,8 +23,8 @@ struct Scenario {
   NetworkTraits network{};
 
   bool serves_any = true;  // the seeder chooses what it sends first
-  uint32_t seeder_turns = 4;
-  uint32_t leecher_turns = 4;
+  uint32_t seeder_turns = stream::kParallelUploads;
+  uint32_t leecher_turns = stream::kParallelUploads;
   uint32_t neighbours = 32;  // that a leecher requests from, the seeder included
   leecher::CreditLimits credit{};
   absl::Duration have_apart = absl::Milliseconds(20);  // between two messages about gained chunks
