@@ -1,6 +1,8 @@
 #pragma once
 
 #include <linux/tls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/ssl3.h>
 #include <sys/socket.h>
@@ -45,8 +47,8 @@ class FakeKernelTls final : public net::KernelTls {
   // Has no room for the next `count` records that are not of data.
   void RefuseRecords(int count) { refused_records_ = count; }
 
-  // Return how often keys were offered, of which cipher of <linux/tls.h> they were taken (zero: none), and the
-  // types of the records that are not of data.
+  // Return how often keys were offered, of which cipher of <linux/tls.h> they were taken (zero: none), and
+  // the types of the records that are not of data.
   int keys_offered() const { return keys_offered_; }
   uint16_t cipher() const {
     MutexLock lock(&mutex_);
@@ -231,6 +233,8 @@ class TlsRelay {
 
  private:
   void Pass(int from, int to, FakeKernelTls& kernel) {
+    const int at_once = 1;
+    ::setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     std::string bytes;
     for (;;) {
       bytes.resize(64 * 1024);

@@ -30,4 +30,8 @@ namespace shoal::net {
 std::shared_ptr<const TransportFactory> TlsTransports(std::shared_ptr<TlsContext> context,
                                                       std::shared_ptr<KernelTls> kernel = SystemKernelTls());
 
+// Returns who encrypts what such transports send, for the log: "none" without a context, "kernel" where it is
+// asked to for each connection, else "process".
+absl::string_view EncryptedBy(const std::shared_ptr<TlsContext>& context);
+
 }  // namespace shoal::net

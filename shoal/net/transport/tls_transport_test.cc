@@ -402,9 +402,9 @@ class KernelTlsTransportTest : public TlsTransportTest {
   }
   static void Transfer(EventLoop& from_loop, Transport& from, EventLoop& to_loop, Transport& to) {
     const std::string frame = SampleBytes(100, 1);
-    const std::string bytes = SampleBytes(3'000'000, 2);
+    const std::string bytes = SampleBytes(1'000'000, 2);
     const RegionFile file(bytes);
-    for (const uint32_t size : {2'500'000u, 1u, 0u, 16'384u}) {
+    for (const uint32_t size : {900'000u, 1u, 0u, 16'384u}) {
       const FileRegion region = file.Region(1'000, size);
       auto sent = Begin(from_loop, from.Write(AsBytes(frame)));
       EXPECT_EQ(ReadExactly(to_loop, to, frame.size()), frame);
