@@ -158,7 +158,8 @@ absl::Status SeederImpl::Open() {
                                                                               : endpoint.ToString());
                                    })},
        {"grpc_port", health_ == nullptr ? service::LogValue("none") : service::LogValue(grpc_port())},
-       {"http_port", http_ == nullptr ? service::LogValue("none") : service::LogValue(http_port())}});
+       {"http_port", http_ == nullptr ? service::LogValue("none") : service::LogValue(http_port())},
+       {"tls", net::EncryptedBy(options_.tls)}});
   if (options_.tickets == nullptr && !net::IsLoopback(options_.listen.ip)) {
     service::LogInfo(absl::StrCat("anyone who reaches ",
                                   Endpoint{options_.listen.ip, server_->port()}.ToString(),

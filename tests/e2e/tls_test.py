@@ -22,6 +22,7 @@ class TlsTest(unittest.TestCase):
             content = random_bytes(40 * MEBIBYTE, 1)
             folder = swarm.share("share", {"model.bin": content, "tree/a": b"a" * 100_000, "tree/b/c": b"c" * 300_000})
             seeder = swarm.start_seeder(folder, "--http=127.0.0.1:0", *swarm.flags)
+            self.assertRegex("\n".join(seeder.lines), r"seeder listens .*\btls=(process|kernel)")
             first = swarm.fetch("model.bin", "first", *swarm.flags, seed="forever")
             first.expect(r'"event": ?"finished"')
             self.assertEqual(sha256(swarm.root / "first/model.bin"), sha256(folder / "model.bin"))

@@ -1,6 +1,7 @@
 #include "shoal/net/transport/tcp_socket.h"
 
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "shoal/net/sockaddr.h"
@@ -29,6 +31,13 @@ constexpr size_t kMaxUnsentBytes = 4 * 1024 * 1024;
 constexpr double kUnsentTime = 0.02;  // seconds
 // The rate is looked at each time that so many times the bound went out.
 constexpr size_t kUnsentLook = 8;
+
+constexpr size_t kFillBytes = 64 * 1024;
+
+// Whether sendfile failed on the file, not on the socket.
+bool IsReadError(int error) {
+  return error == EIO || error == ESTALE || error == ENODATA || error == EREMOTEIO || error == EUCLEAN;
+}
 
 }  // namespace
 
@@ -89,9 +98,65 @@ asio::awaitable<absl::Status> TcpSocket::Send(std::span<const uint8_t> bytes, in
   co_return absl::OkStatus();
 }
 
-asio::awaitable<absl::Status> TcpSocket::Sent(size_t count) {
+asio::awaitable<absl::Status> TcpSocket::SendRegion(std::span<const uint8_t> header,
+                                                    const FileRegion& region) {
+  // The region may be gone from the caller's frame by the time the peer takes more.
+  const FileRegion held = region;
+  // Nothing may follow an empty region, and then what was announced as followed by more would wait.
+  absl::Status status = co_await Send(header, held.length_bytes == 0 ? 0 : MSG_MORE);
+  if (!status.ok()) co_return status;
+  off_t offset = static_cast<off_t>(held.offset_bytes);
+  size_t left = held.length_bytes;
+  while (left > 0) {
+    if (closed_) co_return Closed();
+    const ssize_t count =
+        ::sendfile(socket_.native_handle(), held.file->get(), &offset, std::min(left, kTurnBytes));
+    if (count > 0) {
+      left -= count;
+      absl::Status turn = co_await Sent(count);
+      if (!turn.ok()) co_return turn;
+      continue;
+    }
+    if (count == 0 || IsReadError(errno)) {
+      const absl::Status why =
+          count == 0
+              ? absl::FailedPreconditionError("the file is shorter than it was")
+              : absl::FailedPreconditionError(absl::StrCat("the file can't be read: ", std::strerror(errno)));
+      absl::Status filled = co_await SendZeros(left);
+      co_return filled.ok() ? why : filled;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) co_return Gone("connection lost", errno);
+    absl::Status ready = co_await Ready(kWritable);
+    if (!ready.ok()) co_return ready;
+  }
+  co_return absl::OkStatus();
+}
+
+asio::awaitable<absl::Status> TcpSocket::SendZeros(size_t count) {
+  const std::vector<uint8_t> zeros(std::min(count, kFillBytes));
+  absl::Status status;
+  for (; count > 0 && status.ok(); count -= std::min(count, zeros.size())) {
+    status = co_await Send(std::span(zeros).first(std::min(count, zeros.size())), 0);
+  }
+  co_return status;
+}
+
+size_t TcpSocket::SendNow(std::span<const uint8_t> bytes) {
+  if (closed_) return 0;
+  const ssize_t count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (count <= 0) return 0;
+  CountSent(count);
+  return count;
+}
+
+void TcpSocket::CountSent(size_t count) {
   sent_bytes_ += count;
   AdjustUnsent(count);
+}
+
+asio::awaitable<absl::Status> TcpSocket::Sent(size_t count) {
+  CountSent(count);
   write_turn_bytes_ += count;
   if (write_turn_bytes_ >= kTurnBytes) {
     write_turn_bytes_ = 0;
@@ -108,6 +173,14 @@ asio::awaitable<void> TcpSocket::Received(size_t count) {
     read_turn_bytes_ = 0;
     co_await asio::post(socket_.get_executor(), asio::use_awaitable);
   }
+}
+
+void TcpSocket::OnWritable(std::function<void()> then) {
+  if (life_ == nullptr) life_ = std::make_shared<char>();
+  const auto handler = [life = std::weak_ptr(life_), this, then = std::move(then)](const error_code& error) {
+    if (!error && !life.expired() && !closed_) then();
+  };
+  socket_.async_wait(kWritable, handler);
 }
 
 void TcpSocket::EndWriting() {

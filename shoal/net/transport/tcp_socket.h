@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 
 #include <boost/asio/awaitable.hpp>
@@ -41,9 +43,16 @@ class TcpSocket {
   boost::asio::awaitable<absl::Status> Ready(Wait what);
   // Sends all of `bytes`; `flags` are those of send(2).
   boost::asio::awaitable<absl::Status> Send(std::span<const uint8_t> bytes, int flags);
-  // Count what was sent, or received, without Send, and let others have their turn when it is time.
-  boost::asio::awaitable<absl::Status> Sent(size_t count);
+  // Sends `header`, then the bytes of the region by sendfile, as Transport::WriteRegion describes.
+  boost::asio::awaitable<absl::Status> SendRegion(std::span<const uint8_t> header, const FileRegion& region);
+  // Sends what the system takes at once, and returns how many bytes that were.
+  size_t SendNow(std::span<const uint8_t> bytes);
+  // Counts what was sent past this object.
+  void CountSent(size_t count);
+  // Counts what was received past this object, and lets others have their turn when it is time.
   boost::asio::awaitable<void> Received(size_t count);
+  // Calls `then` once, when the system takes more bytes, unless the socket is closed or gone by then.
+  void OnWritable(std::function<void()> then);
   void EndWriting();
   // Ends all pending calls with CANCELLED. Idempotent.
   void Close();
@@ -58,6 +67,9 @@ class TcpSocket {
   static absl::Status Gone(absl::string_view what, int error);
 
  private:
+  boost::asio::awaitable<absl::Status> SendZeros(size_t count);
+  // Counts, and lets others have their turn when it is time.
+  boost::asio::awaitable<absl::Status> Sent(size_t count);
   void SetOptions();
   void BoundUnsent(size_t bytes);
   void AdjustUnsent(size_t count);
@@ -73,6 +85,7 @@ class TcpSocket {
   size_t unsent_bytes_ = 0;  // the bound that is set; zero: none
   size_t looked_bytes_ = 0;  // sent since looked_at_
   absl::Duration looked_at_ = Clock::Real().Uptime();
+  std::shared_ptr<const void> life_;  // ends with the socket; made when it is needed
 };
 
 }  // namespace shoal::net

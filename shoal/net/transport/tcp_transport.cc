@@ -1,13 +1,8 @@
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "shoal/net/transport/tcp_socket.h"
 #include "shoal/net/transport/transport.h"
 
@@ -15,13 +10,6 @@ namespace shoal::net {
 namespace {
 
 namespace asio = boost::asio;
-
-constexpr size_t kFillBytes = 64 * 1024;
-
-// Whether sendfile failed on the file, not on the socket.
-bool IsReadError(int error) {
-  return error == EIO || error == ESTALE || error == ENODATA || error == EREMOTEIO || error == EUCLEAN;
-}
 
 class TcpTransport final : public Transport {
  public:
@@ -52,35 +40,7 @@ class TcpTransport final : public Transport {
 
   asio::awaitable<absl::Status> WriteRegion(std::span<const uint8_t> header,
                                             const FileRegion& region) override {
-    // The region may be gone from the caller's frame by the time the peer takes more.
-    const FileRegion held = region;
-    absl::Status status = co_await socket_.Send(header, MSG_MORE);
-    if (!status.ok()) co_return status;
-    off_t offset = static_cast<off_t>(held.offset_bytes);
-    size_t left = held.length_bytes;
-    while (left > 0) {
-      if (socket_.closed()) co_return TcpSocket::Closed();
-      const ssize_t count =
-          ::sendfile(socket_.descriptor(), held.file->get(), &offset, std::min(left, TcpSocket::kTurnBytes));
-      if (count > 0) {
-        left -= count;
-        absl::Status turn = co_await socket_.Sent(count);
-        if (!turn.ok()) co_return turn;
-        continue;
-      }
-      if (count == 0 || IsReadError(errno)) {
-        const absl::Status why = count == 0 ? absl::FailedPreconditionError("the file is shorter than it was")
-                                            : absl::FailedPreconditionError(absl::StrCat(
-                                                  "the file can't be read: ", std::strerror(errno)));
-        absl::Status filled = co_await Fill(left);
-        co_return filled.ok() ? why : filled;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) co_return TcpSocket::Gone("connection lost", errno);
-      absl::Status ready = co_await socket_.Ready(TcpSocket::kWritable);
-      if (!ready.ok()) co_return ready;
-    }
-    co_return absl::OkStatus();
+    return socket_.SendRegion(header, region);
   }
 
   void EndWriting() override { socket_.EndWriting(); }
@@ -90,16 +50,6 @@ class TcpTransport final : public Transport {
   uint64_t sent_bytes() const override { return socket_.sent_bytes(); }
 
  private:
-  // Writes zeros in the place of bytes that could not be read.
-  asio::awaitable<absl::Status> Fill(size_t left) {
-    const std::vector<uint8_t> zeros(std::min(left, kFillBytes));
-    absl::Status status;
-    for (; left > 0 && status.ok(); left -= std::min(left, zeros.size())) {
-      status = co_await socket_.Send(std::span(zeros).first(std::min(left, zeros.size())), 0);
-    }
-    co_return status;
-  }
-
   TcpSocket socket_;
 };
 

@@ -1,5 +1,6 @@
 #include "shoal/net/transport/tls_transport.h"
 
+#include <linux/tls.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -26,6 +27,11 @@ constexpr size_t kPlainBytes = 64 * 1024;
 // Room for these after encryption: a record has a header of 5 bytes, its type, and a tag of 16.
 constexpr size_t kWireBytes = kPlainBytes + 1024;
 
+// What OpenSSL asks of a BIO whose kernel could encrypt. Its headers name these numbers in a comment only
+// (BIO_CTRL_GET_KTLS_SEND is public).
+constexpr int kTakeKeys = 72;      // the keys are at the pointer; the number is not zero for those of sending
+constexpr int kNextIsOfType = 74;  // what is written next is a record of the type that the number says
+
 // The bytes of a file on their way to encryption. Used between two waits only, so that the connections of a
 // thread share it.
 std::span<uint8_t> PlainBuffer() {
@@ -35,10 +41,15 @@ std::span<uint8_t> PlainBuffer() {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(asio::io_context& context, std::shared_ptr<TlsContext> tls, FileDescriptor socket)
-      : socket_(context, std::move(socket)), tls_(std::move(tls)), accepted_(true) {}
-  TlsTransport(asio::io_context& context, std::shared_ptr<TlsContext> tls, const Endpoint& peer)
-      : socket_(context, peer), tls_(std::move(tls)), accepted_(false) {}
+  TlsTransport(asio::io_context& context, std::shared_ptr<TlsContext> tls, std::shared_ptr<KernelTls> kernel,
+               FileDescriptor socket)
+      : socket_(context, std::move(socket)),
+        tls_(std::move(tls)),
+        kernel_(std::move(kernel)),
+        accepted_(true) {}
+  TlsTransport(asio::io_context& context, std::shared_ptr<TlsContext> tls, std::shared_ptr<KernelTls> kernel,
+               const Endpoint& peer)
+      : socket_(context, peer), tls_(std::move(tls)), kernel_(std::move(kernel)), accepted_(false) {}
 
   asio::awaitable<absl::Status> Open() override {
     absl::Status status = co_await socket_.Connect();
@@ -53,6 +64,7 @@ class TlsTransport final : public Transport {
     BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
+    if (kernel_->available()) SSL_set_options(ssl_.get(), SSL_OP_ENABLE_KTLS);
     wire_.reserve(kWireBytes);
     accepted_ ? SSL_set_accept_state(ssl_.get()) : SSL_set_connect_state(ssl_.get());
     status = co_await ShakeHands();
@@ -73,6 +85,9 @@ class TlsTransport final : public Transport {
         total += count;
       } while (total < into.size() && SSL_has_pending(ssl_.get()) == 1);
       SendWhatFits();  // answers of TLS's own
+      // OpenSSL 3.0 would answer with its next write. It would change its own keys then, not the kernel's.
+      if (kernel_sends_ && SSL_get_key_update_type(ssl_.get()) != SSL_KEY_UPDATE_NONE) new_keys_asked_ = true;
+      if (new_keys_asked_) co_return NewKeysAsked();
       if (total > 0) {
         // A failure behind these bytes is found again by the next call.
         co_await socket_.Received(std::exchange(arrived_bytes_, 0));
@@ -86,6 +101,13 @@ class TlsTransport final : public Transport {
   }
 
   asio::awaitable<absl::Status> Write(std::span<const uint8_t> bytes) override {
+    if (kernel_sends_) {
+      if (new_keys_asked_) co_return NewKeysAsked();
+      writing_ = true;
+      absl::Status sent = co_await socket_.Send(bytes, 0);
+      writing_ = false;
+      co_return sent;
+    }
     absl::Status status = co_await Encrypt(bytes);
     if (status.ok()) status = co_await Flush();
     co_return status;
@@ -93,6 +115,13 @@ class TlsTransport final : public Transport {
 
   asio::awaitable<absl::Status> WriteRegion(std::span<const uint8_t> header,
                                             const FileRegion& region) override {
+    if (kernel_sends_) {
+      if (new_keys_asked_) co_return NewKeysAsked();
+      writing_ = true;
+      absl::Status sent = co_await socket_.SendRegion(header, region);
+      writing_ = false;
+      co_return sent;
+    }
     // The region may be gone from the caller's frame by the time the peer takes more.
     const FileRegion held = region;
     absl::Status status = co_await Encrypt(header);
@@ -127,9 +156,10 @@ class TlsTransport final : public Transport {
 
   void EndWriting() override {
     if (ssl_ != nullptr && SSL_is_init_finished(ssl_.get()) == 1) {
-      ERR_clear_error();
-      SSL_shutdown(ssl_.get());
-      SendWhatFits();
+      SayEnd();
+      // The kernel may hold records that it has not passed to TCP yet. The end of TCP's stream would
+      // overtake them; that of TLS's doesn't.
+      if (kernel_sends_) return;
     }
     socket_.EndWriting();
   }
@@ -154,8 +184,9 @@ class TlsTransport final : public Transport {
       BIO_meth_set_write(made, [](BIO* bio, const char* bytes, int size) {
         return static_cast<TlsTransport*>(BIO_get_data(bio))->Keep(bio, bytes, size);
       });
-      BIO_meth_set_ctrl(made,
-                        [](BIO*, int command, long, void*) -> long { return command == BIO_CTRL_FLUSH; });
+      BIO_meth_set_ctrl(made, [](BIO* bio, int command, long number, void* pointer) -> long {
+        return static_cast<TlsTransport*>(BIO_get_data(bio))->Control(command, number, pointer);
+      });
       return made;
     }();
     return method;
@@ -175,14 +206,67 @@ class TlsTransport final : public Transport {
 
   int Keep(BIO* bio, const char* bytes, int size) {
     BIO_clear_retry_flags(bio);
-    const size_t fitting = std::min<size_t>(size, kWireBytes - wire_.size());
+    const std::span taken(reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size));
+    if (kernel_sends_) return SendRecord(bio, taken);
+    const size_t fitting = std::min(taken.size(), kWireBytes - wire_.size());
     if (fitting == 0) {
       BIO_set_retry_write(bio);
       return -1;
     }
-    const auto* encrypted = reinterpret_cast<const uint8_t*>(bytes);
-    wire_.insert(wire_.end(), encrypted, encrypted + fitting);
+    wire_.insert(wire_.end(), taken.begin(), taken.begin() + static_cast<std::ptrdiff_t>(fitting));
     return static_cast<int>(fitting);
+  }
+
+  // OpenSSL has the kernel encrypt only if the answer to kTakeKeys is 1, and else does it itself as ever.
+  long Control(int command, long number, const void* pointer) {
+    switch (command) {
+      case BIO_CTRL_FLUSH:
+        return 1;  // Flush follows
+      case kTakeKeys:
+        return number != 0 && GiveKeys(*static_cast<const tls_crypto_info*>(pointer)) ? 1 : 0;
+      case BIO_CTRL_GET_KTLS_SEND:
+        return kernel_sends_ ? 1 : 0;
+      case kNextIsOfType:
+        record_type_ = static_cast<uint8_t>(number);
+        return 0;
+      default:
+        return 0;
+    }
+  }
+
+  // Returns whether the kernel encrypts from now on.
+  bool GiveKeys(const tls_crypto_info& keys) {
+    if (kernel_sends_) return false;
+    // What is left would be encrypted a second time.
+    SendWhatFits();
+    kernel_sends_ = wire_.empty() && kernel_->Enable(socket_.descriptor(), keys).ok();
+    return kernel_sends_;
+  }
+
+  // Sends what OpenSSL writes when the kernel encrypts: alerts, since the bytes of the stream pass it by.
+  int SendRecord(BIO* bio, std::span<const uint8_t> content) {
+    if (record_type_ == SSL3_RT_HANDSHAKE) {
+      new_keys_asked_ = true;  // nothing else is written after the handshake
+      return -1;
+    }
+    // The kernel may hold the beginning of a record; an alert that comes in between can end up in it.
+    if (writing_) return -1;
+    ssize_t count = 0;
+    do {
+      count = kernel_->SendRecord(socket_.descriptor(), record_type_, content);
+    } while (count < 0 && errno == EINTR);
+    if (count > 0) socket_.CountSent(count);
+    if (count < 0 && errno == EAGAIN) BIO_set_retry_write(bio);
+    return static_cast<int>(count);
+  }
+
+  void SayEnd() {
+    ERR_clear_error();
+    const int result = SSL_shutdown(ssl_.get());
+    SendWhatFits();
+    if (kernel_sends_ && result < 0 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_WRITE) {
+      socket_.OnWritable([this] { SayEnd(); });
+    }
   }
 
   asio::awaitable<absl::Status> ShakeHands() {
@@ -246,9 +330,13 @@ class TlsTransport final : public Transport {
 
   // Sends without waiting. What does not fit, goes with what is written next.
   void SendWhatFits() {
-    if (wire_.empty() || flushing_ || socket_.closed()) return;
-    const ssize_t count = ::send(socket_.descriptor(), wire_.data(), wire_.size(), MSG_NOSIGNAL);
-    if (count > 0) wire_.erase(wire_.begin(), wire_.begin() + count);
+    if (wire_.empty() || flushing_) return;
+    const size_t count = socket_.SendNow(wire_);
+    wire_.erase(wire_.begin(), wire_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+
+  static absl::Status NewKeysAsked() {
+    return absl::UnavailableError("the peer asked for new TLS keys, which the kernel can't change");
   }
 
   absl::Status Failure(int error, absl::string_view what) const {
@@ -296,9 +384,14 @@ class TlsTransport final : public Transport {
 
   TcpSocket socket_;
   const std::shared_ptr<TlsContext> tls_;
+  const std::shared_ptr<KernelTls> kernel_;
   const bool accepted_;
-  std::vector<uint8_t> wire_;  // encrypted and not sent; never has more than what is reserved
-  bool flushing_ = false;      // its first bytes are being sent
+  std::vector<uint8_t> wire_;    // encrypted and not sent; never has more than what is reserved
+  bool flushing_ = false;        // its first bytes are being sent
+  bool kernel_sends_ = false;    // and encrypts; wire_ stays empty then
+  bool writing_ = false;         // a call writes, while the kernel encrypts
+  bool new_keys_asked_ = false;  // by the peer, while the kernel encrypts
+  uint8_t record_type_ = 0;      // of what OpenSSL writes, while the kernel encrypts
   bool at_end_ = false;
   size_t arrived_bytes_ = 0;  // received and not told to socket_
   std::unique_ptr<SSL, FreeSsl> ssl_;
@@ -306,22 +399,30 @@ class TlsTransport final : public Transport {
 
 class TlsTransportFactory final : public TransportFactory {
  public:
-  explicit TlsTransportFactory(std::shared_ptr<TlsContext> context) : context_(std::move(context)) {}
+  TlsTransportFactory(std::shared_ptr<TlsContext> context, std::shared_ptr<KernelTls> kernel)
+      : context_(std::move(context)), kernel_(std::move(kernel)) {}
   std::unique_ptr<Transport> Accept(EventLoop& loop, FileDescriptor socket) const override {
-    return std::make_unique<TlsTransport>(loop.context(), context_, std::move(socket));
+    return std::make_unique<TlsTransport>(loop.context(), context_, kernel_, std::move(socket));
   }
   std::unique_ptr<Transport> Dial(EventLoop& loop, const Endpoint& peer) const override {
-    return std::make_unique<TlsTransport>(loop.context(), context_, peer);
+    return std::make_unique<TlsTransport>(loop.context(), context_, kernel_, peer);
   }
 
  private:
   const std::shared_ptr<TlsContext> context_;
+  const std::shared_ptr<KernelTls> kernel_;
 };
 
 }  // namespace
 
-std::shared_ptr<const TransportFactory> TlsTransports(std::shared_ptr<TlsContext> context) {
-  return std::make_shared<const TlsTransportFactory>(std::move(context));
+std::shared_ptr<const TransportFactory> TlsTransports(std::shared_ptr<TlsContext> context,
+                                                      std::shared_ptr<KernelTls> kernel) {
+  return std::make_shared<const TlsTransportFactory>(std::move(context), std::move(kernel));
+}
+
+absl::string_view EncryptedBy(const std::shared_ptr<TlsContext>& context) {
+  if (context == nullptr) return "none";
+  return SystemKernelTls()->available() ? "kernel" : "process";
 }
 
 }  // namespace shoal::net

@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "absl/strings/string_view.h"
+#include "shoal/net/tls/kernel_tls.h"
 #include "shoal/net/tls/tls_context.h"
 #include "shoal/net/transport/transport.h"
 
@@ -12,13 +14,24 @@ namespace shoal::net {
 // certificate of the other leads to one of the context's authorities, not that it names the address:
 // addresses come from trackers.
 //
-// The bytes of a region are read into a buffer of the thread and encrypted there. What is buffered for a
+// Where `kernel` can encrypt and takes the keys of a connection, it does so from the end of the handshake on,
+// and regions are sent by sendfile as over plain TCP. Else, for each connection by itself and without a word,
+// the bytes of a region are read into a buffer of the thread and encrypted there. What is buffered for a
 // connection is some 150 KiB, and nothing is allocated for a chunk. sent_bytes() and received_bytes() count
-// what went over the wire, with the overhead of TLS.
+// what went over the wire, with the overhead of TLS, but for that of records which the kernel makes.
+//
+// What the kernel encrypts and the peer has no room for may be lost by Close(), and EndWriting() ends the
+// stream of TLS, not that of TCP. Received bytes are always decrypted here.
 //
 // Errors: also UNAVAILABLE for a peer that speaks no TLS, is of no known authority, or does not accept the
 // own certificate; the message says which. Since a server checks last, a client learns of that from its first
-// read. Records that were changed on the way break the connection.
-std::shared_ptr<const TransportFactory> TlsTransports(std::shared_ptr<TlsContext> context);
+// read. Records that were changed on the way break the connection, and so does a peer that asks for new keys
+// of what the kernel encrypts (no peer of Shoal does): all calls say so then.
+std::shared_ptr<const TransportFactory> TlsTransports(std::shared_ptr<TlsContext> context,
+                                                      std::shared_ptr<KernelTls> kernel = SystemKernelTls());
+
+// Returns who encrypts what such transports send, for the log: "none" without a context, "kernel" where it is
+// asked to for each connection, else "process".
+absl::string_view EncryptedBy(const std::shared_ptr<TlsContext>& context);
 
 }  // namespace shoal::net

@@ -13,6 +13,7 @@
 #include "clients/leecher/cli/terminal/on_complete.h"
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/net/transport/tls_transport.h"
 #include "shoal/service/http/request_guard.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/systemd.h"
@@ -139,6 +140,7 @@ ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts) {
   service::LogInfo("the agent runs", {{"page", page},
                                       {"socket", socket},
                                       {"output", folder},
+                                      {"tls", net::EncryptedBy(options.tls)},
                                       {"downloads", (*server)->agent().totals().downloads}});
   NoteNotice(service::NotifyReady());
   while (interrupts.signal() == 0) interrupts.Wait(absl::Hours(1));
