@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   int64_t have_ms = 20;
   bool asks_by_name = false;
   bool periods = false;
+  double play_mbps = 40;
 
   CLI::App app(
       "One seeder and many leechers in virtual time, with the policies of the real programs.\n"
@@ -42,11 +43,12 @@ int main(int argc, char** argv) {
       "  swarm_sim_bench --leechers=16 --chunks=128\n"
       "  swarm_sim_bench --leechers=1000 --runs=1 --periods\n"
       "  swarm_sim_bench --leechers=17 --late=1 --late-at=0.5");
+  app.add_option("--seeders", scenario.seeders)->capture_default_str();
   app.add_option("--leechers", scenario.leechers, "the late ones and those in trouble among them")
       ->capture_default_str();
   app.add_option("--chunks", scenario.chunk_count, "of the content")->capture_default_str();
   app.add_option("--mebibytes", mebibytes, "length of the content")->capture_default_str();
-  app.add_option("--seeder-mbps", seeder_mbps, "its uplink")->capture_default_str();
+  app.add_option("--seeder-mbps", seeder_mbps, "the uplink of each")->capture_default_str();
   app.add_option("--leecher-mbps", leecher_mbps, "the uplink of each")->capture_default_str();
   app.add_option("--down-mbps", down_mbps, "the downlink of each")->capture_default_str();
   app.add_option("--turns", turns, "parallel uploads of seeder and leechers (instead of the next two)");
@@ -68,6 +70,9 @@ int main(int argc, char** argv) {
   app.add_option("--trouble-at", trouble_at, "in parts of the bound")->capture_default_str();
   app.add_option("--runs", runs, "with a seed each")->capture_default_str();
   app.add_option("--random-seed", scenario.random_seed, "of the first run")->capture_default_str();
+  app.add_option("--players", scenario.players, "leechers that are read while they fetch");
+  app.add_option("--play-mbps", play_mbps, "the speed of a player")->capture_default_str();
+  app.add_option("--sequential", scenario.sequential, "leechers that fetch in order, and are not read");
   app.add_flag("--periods", periods, "print how the uplinks are used over time, for each run");
   CLI11_PARSE(app, argc, argv);
 
@@ -76,6 +81,7 @@ int main(int argc, char** argv) {
   scenario.leecher_up_bps = leecher_mbps * 1e6;
   scenario.down_bps = down_mbps * 1e6;
   if (turns > 0) scenario.seeder_turns = scenario.leecher_turns = turns;
+  scenario.player.bits_per_second = play_mbps * 1e6;
   scenario.serves_any = !asks_by_name;
   scenario.have_apart = absl::Milliseconds(have_ms);
   scenario.network.queue = absl::Milliseconds(queue_ms);
@@ -93,6 +99,7 @@ int main(int argc, char** argv) {
     const SwarmReport report = shoal::sim::Swarm(scenario).Run();
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(scenario.random_seed),
                 report.ToString().c_str());
+    if (!report.seeks.empty()) std::printf("  %s\n", report.SeeksToString().c_str());
     if (periods) std::printf("%s", report.PeriodsToString().c_str());
     std::fflush(stdout);
     ratios.push_back(report.LastRatio());

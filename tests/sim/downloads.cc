@@ -19,10 +19,16 @@ Downloads::Downloads(VirtualTime& time, Network& network, Uploads& uploads, cons
       options_(options),
       dial_(std::move(dial)),
       finished_(std::move(finished)),
-      planner_(ChunkSet(options.chunk_count), options.planner) {}
+      planner_(ChunkSet(options.chunk_count), options.planner) {
+  planner_.SetSequential(options.sequential);
+  if (!options.player.has_value()) return;
+  player_ = std::make_unique<Player>(time, planner_, options.planner.chunk_bytes, *options.player,
+                                     [this] { PlanSoon(); });
+}
 
 void Downloads::Begin() {
   Tick();
+  if (player_ != nullptr) player_->Begin();
 }
 
 void Downloads::End() {
@@ -105,6 +111,7 @@ void Downloads::Stored(ChunkIndex chunk) {
   if (done_ || network_.IsFrozen(uploads_.node())) return;
   planner_.Stored(chunk);
   uploads_.Gained(chunk);
+  if (player_ != nullptr) player_->Stored(chunk);
   for (Link* link : links_) {
     if (!link->ready || !link->server->serves_any()) continue;
     TellServer(*link, [link, chunk] { link->server->ClientGained(*link, {{chunk, 1}}); });
@@ -140,6 +147,7 @@ void Downloads::Tick() {
     Link* link = by_slot_[*useless];
     if (dial_(*this)) Drop(*link);
   }
+  if (player_ != nullptr) player_->Tick();
   planner_.Plan(time_.now(), *this);
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "clients/leecher/download/policy/request_planner.h"
 #include "tests/sim/link.h"
 #include "tests/sim/network.h"
+#include "tests/sim/player.h"
 #include "tests/sim/uploads.h"
 #include "tests/sim/virtual_time.h"
 
@@ -25,6 +27,8 @@ class Downloads final : private leecher::RequestSink {
     leecher::RequestPlanner::Options planner;
     uint32_t neighbours = 16;
     absl::Duration verify;
+    bool sequential = false;
+    std::optional<Player::Options> player{};  // somebody reads while it downloads
   };
   // The period of its link checks.
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
@@ -56,6 +60,8 @@ class Downloads final : private leecher::RequestSink {
   const Uploads& uploads() const { return uploads_; }
   bool done() const { return done_; }
   uint64_t wasted_bytes() const { return wasted_bytes_; }
+  // Null: nobody reads.
+  const Player* player() const { return player_.get(); }
 
  private:
   void Request(leecher::PeerSlot peer, std::span<const ChunkIndex> chunks) override;
@@ -77,6 +83,7 @@ class Downloads final : private leecher::RequestSink {
   const std::function<bool(Downloads&)> dial_;
   const std::function<void()> finished_;
   leecher::RequestPlanner planner_;
+  std::unique_ptr<Player> player_;
   std::vector<Link*> links_;
   absl::flat_hash_map<leecher::PeerSlot, Link*> by_slot_;
   bool planning_ = false;  // PlanSoon was called

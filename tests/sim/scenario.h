@@ -7,12 +7,14 @@
 #include "clients/leecher/download/policy/peer_credit.h"
 #include "shoal/stream/upload/upload_turns.h"
 #include "tests/sim/network.h"
+#include "tests/sim/player.h"
 
 namespace shoal::sim {
 
-// One seeder and some leechers that all fetch its one content. The run depends on nothing but these values.
+// Some seeders and some leechers that all fetch their one content. The run depends on nothing but these values.
 struct Scenario {
   uint64_t random_seed = 1;
+  uint32_t seeders = 1;
   uint32_t leechers = 32;
   uint32_t chunk_count = 256;
   uint32_t chunk_bytes = 256 * 1024;
@@ -22,10 +24,10 @@ struct Scenario {
   double down_bps = 200e6;
   NetworkTraits network{};
 
-  bool serves_any = true;  // the seeder chooses what it sends first
+  bool serves_any = true;  // the seeders choose what they send first
   uint32_t seeder_turns = stream::kParallelUploads;
   uint32_t leecher_turns = stream::kParallelUploads;
-  uint32_t neighbours = 32;  // that a leecher requests from, the seeder included
+  uint32_t neighbours = 32;  // that a leecher requests from, the seeders included
   leecher::CreditLimits credit{};
   absl::Duration have_apart = absl::Milliseconds(20);  // between two messages about gained chunks
   absl::Duration verify = absl::Milliseconds(3);       // from a chunk's last byte until it can be served
@@ -35,6 +37,11 @@ struct Scenario {
   absl::Duration join_within = absl::Milliseconds(50);
   std::vector<absl::Duration> late_joins{};
 
+  // The first ones are read while they fetch; so many after them fetch in order, and nobody reads.
+  uint32_t players = 0;
+  uint32_t sequential = 0;
+  Player::Options player{};
+
   struct Trouble {
     uint32_t leecher = 0;
     absl::Duration at;
@@ -42,7 +49,7 @@ struct Scenario {
   };
   std::vector<Trouble> troubles{};
 
-  // Returns the lower bound that the links allow: the content must leave the seeder once, enter each leecher
+  // Returns the lower bound that the links allow: the content must leave the seeders once, enter each leecher
   // once, and all copies must leave some uplink that has joined by then. Leechers in trouble neither receive
   // nor send in it.
   absl::Duration FluidBound() const;

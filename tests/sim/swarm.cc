@@ -16,13 +16,15 @@ Swarm::Swarm(const Scenario& scenario)
       bound_(scenario.FluidBound()),
       network_(time_, scenario.network, bound_ / kPeriods, scenario.random_seed),
       random_(scenario.random_seed) {
-  const NodeIndex node = network_.AddNode(scenario.seeder_up_bps, scenario.down_bps, /*receives=*/false);
-  seeder_ = std::make_unique<Uploads>(time_, network_, node, ChunkSet::All(scenario.chunk_count),
-                                      Uploads::Options{.chunk_bytes = scenario.chunk_bytes,
-                                                       .turns = scenario.seeder_turns,
-                                                       .serves_any = scenario.serves_any,
-                                                       .have_apart = scenario.have_apart,
-                                                       .random_seed = random_()});
+  for (uint32_t i = 0; i < scenario.seeders; ++i) {
+    const NodeIndex node = network_.AddNode(scenario.seeder_up_bps, scenario.down_bps, /*receives=*/false);
+    seeders_.push_back(std::make_unique<Uploads>(time_, network_, node, ChunkSet::All(scenario.chunk_count),
+                                                 Uploads::Options{.chunk_bytes = scenario.chunk_bytes,
+                                                                  .turns = scenario.seeder_turns,
+                                                                  .serves_any = scenario.serves_any,
+                                                                  .have_apart = scenario.have_apart,
+                                                                  .random_seed = random_()}));
+  }
   const auto on_time = scenario.leechers - static_cast<uint32_t>(scenario.late_joins.size());
   for (uint32_t i = 0; i < scenario.leechers; ++i) {
     AddLeecher(i < on_time ? scenario.join_within * (static_cast<double>(random_() % 1000) / 1000)
@@ -56,6 +58,12 @@ void Swarm::AddLeecher(absl::Duration join) {
   options.planner.credit = scenario_.credit;
   options.planner.chunk_bytes = scenario_.chunk_bytes;
   options.planner.seed = random_();
+  if (leechers_.size() < scenario_.players) {
+    options.player = scenario_.player;
+    options.player->random_seed = options.planner.seed;
+  } else {
+    options.sequential = leechers_.size() < scenario_.players + scenario_.sequential;
+  }
   leecher.downloads = std::make_unique<Downloads>(
       time_, network_, *leecher.uploads, options, [this](Downloads& client) { return DialAny(client); },
       [this, &leecher] {
@@ -71,8 +79,9 @@ void Swarm::AddLeecher(absl::Duration join) {
 }
 
 bool Swarm::DialAny(Downloads& client) {
-  if (!client.IsLinkedTo(seeder_->node())) {
-    Dial(client, *seeder_);
+  for (const auto& seeder : seeders_) {
+    if (client.IsLinkedTo(seeder->node())) continue;
+    Dial(client, *seeder);
     return true;
   }
   // A few random tries succeed in all but the smallest swarms; then every node is tried.
@@ -116,7 +125,7 @@ void Swarm::Vanish(Leecher& leecher) {
 }
 
 void Swarm::LookAfterTurns() {
-  seeder_->Look();
+  for (const auto& seeder : seeders_) seeder->Look();
   for (const auto& leecher : leechers_) leecher->uploads->Look();
   time_.After(kLookEvery, [this] { LookAfterTurns(); });
 }
@@ -152,6 +161,9 @@ SwarmReport Swarm::Run() {
   double wasted = 0;
   for (const auto& leecher : leechers_) {
     wasted += static_cast<double>(leecher->downloads->wasted_bytes());
+    if (const Player* player = leecher->downloads->player()) {
+      report_.seeks.insert(report_.seeks.end(), player->seeks().begin(), player->seeks().end());
+    }
     if (leecher->in_trouble) continue;
     ++report_.leechers;
     if (!leecher->finished.has_value()) continue;
@@ -161,7 +173,9 @@ SwarmReport Swarm::Run() {
   }
   if (report_.finished > 0) report_.mean /= report_.finished;
   report_.wasted = wasted / (content * report_.leechers);
-  report_.seeder_copies = static_cast<double>(network_.SentBytes(seeder_->node())) / content;
+  for (const auto& seeder : seeders_) {
+    report_.seeder_copies += static_cast<double>(network_.SentBytes(seeder->node())) / content;
+  }
   report_.events = time_.events();
   const double period_seconds = absl::ToDoubleSeconds(bound_ / kPeriods);
   const auto use = [&](NodeIndex node, size_t at) {
@@ -169,7 +183,9 @@ SwarmReport Swarm::Run() {
     return at < sent.size() ? sent[at] / (period_seconds * network_.UplinkRate(node)) : 0;
   };
   for (size_t i = 0; i < report_.periods.size(); ++i) {
-    report_.periods[i].seeder_use = use(seeder_->node(), i);
+    for (const auto& seeder : seeders_) {
+      report_.periods[i].seeder_use += use(seeder->node(), i) / static_cast<double>(seeders_.size());
+    }
     for (const auto& leecher : leechers_) {
       report_.periods[i].leechers_use += use(leecher->node, i) / static_cast<double>(leechers_.size());
     }

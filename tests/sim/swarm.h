@@ -17,8 +17,8 @@
 
 namespace shoal::sim {
 
-// Runs a scenario: the seeder, the leechers, the links between them, and the tracker's role (each leecher
-// learns of all nodes that joined, and dials at random among them, the seeder first). Thread safety: one
+// Runs a scenario: the seeders, the leechers, the links between them, and the tracker's role (each leecher
+// learns of all nodes that joined, and dials at random among them, the seeders first). Thread safety: one
 // thread.
 class Swarm {
  public:
@@ -51,7 +51,7 @@ class Swarm {
   VirtualTime time_;
   Network network_;
   std::mt19937_64 random_;
-  std::unique_ptr<Uploads> seeder_;
+  std::vector<std::unique_ptr<Uploads>> seeders_;
   std::vector<std::unique_ptr<Leecher>> leechers_;
   std::vector<std::unique_ptr<Link>> links_;
   uint32_t unfinished_ = 0;

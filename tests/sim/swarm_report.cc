@@ -1,5 +1,7 @@
 #include "tests/sim/swarm_report.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 
 namespace shoal::sim {
@@ -20,6 +22,22 @@ std::string SwarmReport::PeriodsToString() const {
                           100 * period.leechers_use, 100 * period.idle, 100 * period.could_help);
   }
   return lines;
+}
+
+std::string SwarmReport::SeeksToString() const {
+  if (seeks.empty()) return "no seeks";
+  std::vector<double> waits;
+  std::vector<double> stalls;
+  for (const Player::Seek& seek : seeks) {
+    waits.push_back(absl::ToDoubleSeconds(seek.wait));
+    stalls.push_back(absl::ToDoubleSeconds(seek.stall));
+  }
+  std::sort(waits.begin(), waits.end());
+  std::sort(stalls.begin(), stalls.end());
+  const size_t late = static_cast<size_t>(stalls.end() - std::upper_bound(stalls.begin(), stalls.end(), 1.0));
+  return absl::StrFormat(
+      "%u seeks: first chunk after %.3f s (median), %.3f s (worst); longest stall %.3f s, %u over 1 s",
+      seeks.size(), waits[waits.size() / 2], waits.back(), stalls.back(), late);
 }
 
 }  // namespace shoal::sim

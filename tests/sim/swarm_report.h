@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "tests/sim/player.h"
 
 namespace shoal::sim {
 
@@ -15,13 +16,15 @@ struct SwarmReport {
   absl::Duration bound;
   absl::Duration last;  // of those that finished
   absl::Duration mean;
-  double seeder_copies = 0;  // payload that left the seeder, in contents
+  double seeder_copies = 0;  // payload that left the seeders, in contents
   double wasted = 0;         // payload that its receivers discarded, as a share of what was needed
   uint64_t events = 0;
 
+  std::vector<Player::Seek> seeks;  // of all players
+
   // Over equal periods from the start.
   struct Period {
-    double seeder_use = 0;    // of its uplink
+    double seeder_use = 0;    // of the seeders' uplinks
     double leechers_use = 0;  // of theirs
     double idle = 0;          // leechers that sent nothing at the period's end
     double could_help = 0;    // of these, of all leechers: that hold something that a client of theirs lacks
@@ -32,6 +35,7 @@ struct SwarmReport {
   double MeanRatio() const { return absl::FDivDuration(mean, bound); }
   std::string ToString() const;         // one line
   std::string PeriodsToString() const;  // one line each
+  std::string SeeksToString() const;    // one line
 };
 
 }  // namespace shoal::sim

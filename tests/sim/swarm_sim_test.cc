@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -78,6 +80,42 @@ TEST(ScenarioTest, FluidBoundIsTheTightestOfItsTerms) {
   scenario.down_bps = 20e6;
   scenario.late_joins = {};
   EXPECT_EQ(scenario.FluidBound(), absl::Seconds(5));  // into a leecher once
+}
+
+// Many peers fill one link of 60 Mbit/s, and somebody watches a film of 40 Mbit/s and seeks all the time.
+TEST(SwarmSimTest, ASeekIsAsQuickWithManyPeersAsWithFew) {
+  for (const uint32_t seeders : {4, 12, 30}) {
+    const SwarmReport report = RunOf({.seeders = seeders,
+                                      .leechers = 1,
+                                      .chunk_count = 2048,
+                                      .chunk_bytes = 512 * 1024,
+                                      .seeder_up_bps = 60e6,
+                                      .down_bps = 60e6,
+                                      .players = 1});
+    EXPECT_EQ(report.finished, 1u);
+    EXPECT_LE(report.LastRatio(), 1.12) << seeders << ": " << report.ToString();
+    ASSERT_GE(report.seeks.size(), 20u);
+    std::vector<absl::Duration> waits;
+    for (const Player::Seek& seek : report.seeks) {
+      waits.push_back(seek.wait);
+      EXPECT_LE(seek.stall, absl::Seconds(1)) << seeders;
+    }
+    std::nth_element(waits.begin(), waits.begin() + 10, waits.end());
+    EXPECT_LE(waits[10], absl::Milliseconds(500)) << seeders << ": " << report.SeeksToString();
+  }
+}
+
+// What a reader takes of a swarm is no more than what fetching in order takes.
+TEST(SwarmSimTest, AReaderCostsTheSwarmNoMoreThanOrder) {
+  const Scenario plain{.leechers = 16, .chunk_count = 128};
+  Scenario read = plain;
+  read.players = 4;
+  read.player.bits_per_second = 4e6;
+  Scenario in_order = plain;
+  in_order.sequential = 4;
+  const SwarmReport with_readers = RunOf(read);
+  EXPECT_EQ(with_readers.finished, 16u);
+  EXPECT_LE(with_readers.LastRatio(), RunOf(in_order).LastRatio() * 1.05) << with_readers.ToString();
 }
 
 TEST(SwarmSimTest, RepeatsItselfToTheLastEvent) {

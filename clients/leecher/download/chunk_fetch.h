@@ -57,6 +57,7 @@ class ChunkFetch final : private RequestSink {
   void SetSequential(bool sequential) { planner_->SetSequential(sequential); }
   void SetPaused(bool paused, absl::Duration now) { planner_->SetPaused(paused, now); }
   void SetUrgent(std::vector<DueChunk> chunks) { planner_->SetUrgent(std::move(chunks)); }
+  void SetRead(bool read, absl::Duration now) { planner_->SetRead(read, now); }
   // Neither held nor being verified. Requires: begun().
   bool IsMissing(ChunkIndex chunk) const { return planner_->IsMissing(chunk); }
   // Which peer holds what, and what is requested. Null before Begin.

@@ -421,6 +421,7 @@ void DownloadEngine::TakeReaders(bool all) {
 }
 
 void DownloadEngine::PlanForReaders(absl::Duration now) {
+  fetch_.SetRead(!ahead_->empty(), now);
   fetch_.SetUrgent(ahead_->Due(now, [this](ChunkIndex chunk) {
     return fetch_.IsMissing(chunk) && content_.Takes(manifest_->PlaceOf(chunk).file);
   }));

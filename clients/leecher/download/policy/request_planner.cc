@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+
 namespace shoal::leecher {
 namespace {
 
@@ -28,6 +30,8 @@ constexpr size_t kMaxUrgent = 1024;
 constexpr size_t kUntakenPerPlan = 32;
 // Between two looks at urgent chunks that were requested already.
 constexpr absl::Duration kPauseOfUrgent = absl::Milliseconds(20);
+// A seek is a reader that ends and one that comes; so long after the last one ended the next may still come.
+constexpr absl::Duration kReadAfterwards = absl::Seconds(2);
 
 bool IsIn(ChunkIndex chunk, const std::vector<ChunkRange>& ranges) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const ChunkRange& range) {
@@ -38,7 +42,9 @@ bool IsIn(ChunkIndex chunk, const std::vector<ChunkRange>& ranges) {
 }  // namespace
 
 RequestPlanner::RequestPlanner(const ChunkSet& held, Options options)
-    : options_(std::move(options)), picker_(held, options_.seed) {}
+    : options_(std::move(options)),
+      picker_(held, options_.seed),
+      joint_(options_.chunk_bytes, options_.credit.max_bytes) {}
 
 // --- Events
 
@@ -103,6 +109,7 @@ void RequestPlanner::Progress(PeerSlot slot, ChunkIndex chunk, uint32_t bytes, a
   PeerDebt::Owed* owed = peer->debt.Find(chunk);
   if (owed == nullptr) return peer->debt.credit().Excuse(now);
   peer->debt.Progress(*owed, bytes, now);
+  joint_.Add(now, bytes);
 }
 
 bool RequestPlanner::Arrived(PeerSlot slot, ChunkIndex chunk, absl::Duration now) {
@@ -166,6 +173,11 @@ void RequestPlanner::SetPaused(bool paused, absl::Duration now) {
 // --- Planning
 
 void RequestPlanner::Plan(absl::Duration now, RequestSink& sink) {
+  is_read_ = now < read_until_;
+  if (is_read_) {
+    owed_bytes_ = 0;
+    for (const Peer* peer : order_) owed_bytes_ += peer->debt.credit().owed_bytes();
+  }
   if (!paused_ && first_urgent_ < urgent_.size()) DealUrgent(now);
   if (!paused_ && !picker_.done()) {
     if (picker_.wanted() > 0) Deal(now);
@@ -184,8 +196,9 @@ void RequestPlanner::Deal(absl::Duration now) {
   for (Peer* peer : order_) {
     if (HasRoom(*peer) && MayOweMore(*peer, share_bytes)) takers_.push_back(peer);
   }
-  rotation_.Deal(std::span<Peer*>(takers_),
-                 [&](Peer* peer) { return MayOweMore(*peer, share_bytes) && GiveOne(*peer, now); });
+  rotation_.Deal(std::span<Peer*>(takers_), [&](Peer* peer) {
+    return !IsFull(now) && MayOweMore(*peer, share_bytes) && GiveOne(*peer, now);
+  });
 }
 
 void RequestPlanner::SetUrgent(std::vector<DueChunk> chunks) {
@@ -195,8 +208,38 @@ void RequestPlanner::SetUrgent(std::vector<DueChunk> chunks) {
   first_urgent_ = 0;
 }
 
+void RequestPlanner::SetRead(bool read, absl::Duration now) {
+  if (read) {
+    read_until_ = absl::InfiniteDuration();
+  } else if (read_until_ == absl::InfiniteDuration()) {
+    read_until_ = now + kReadAfterwards;
+  }
+}
+
+// What is neither begun nor urgent would be sent before the chunk that a reader waits for.
+void RequestPlanner::WithdrawOthers() {
+  absl::flat_hash_set<ChunkIndex> urgent;
+  for (const DueChunk& due : urgent_) urgent.insert(due.chunk);
+  for (Peer* peer : order_) {
+    const std::deque<PeerDebt::Owed> owed = peer->debt.owed();
+    for (const PeerDebt::Owed& each : owed) {
+      if (each.begun || urgent.contains(each.chunk)) continue;
+      owed_bytes_ -= std::min<uint64_t>(owed_bytes_, each.left_bytes);
+      peer->debt.Withdraw(each.chunk, /*cancel=*/true);
+      picker_.Return(peer->slot, each.chunk);
+    }
+  }
+}
+
+bool RequestPlanner::IsFull(absl::Duration now) {
+  return is_read_ && !joint_.HasRoom(now, owed_bytes_);
+}
+
 void RequestPlanner::DealUrgent(absl::Duration now) {
   while (first_urgent_ < urgent_.size() && !picker_.IsMissing(urgent_[first_urgent_].chunk)) ++first_urgent_;
+  if (first_urgent_ == urgent_.size()) return;
+  const DueChunk& first = urgent_[first_urgent_];
+  if (is_read_ && first.due <= now && picker_.AskedOf(first.chunk).empty()) WithdrawOthers();
   const bool look_at_asked = now >= next_look_at_urgent_;
   if (look_at_asked) next_look_at_urgent_ = now + kPauseOfUrgent;
   size_t untaken = 0;
@@ -204,7 +247,7 @@ void RequestPlanner::DealUrgent(absl::Duration now) {
     const DueChunk& urgent = urgent_[at];
     if (!picker_.IsMissing(urgent.chunk)) continue;
     if (picker_.AskedOf(urgent.chunk).empty()) {
-      if (!AskUrgent(urgent, now)) ++untaken;
+      if (IsFull(now) || !AskUrgent(urgent, now)) ++untaken;
     } else if (look_at_asked) {
       CopyUrgent(urgent, now);
     }
@@ -291,6 +334,7 @@ bool RequestPlanner::GiveOne(Peer& peer, absl::Duration now) {
     // One credit more than is wanted could bring nothing.
     if (peer.debt.credits() >= picker_.wanted()) return false;
     peer.debt.AskAny(now);
+    owed_bytes_ += options_.chunk_bytes;
     peer.last_useful = now;
     return true;
   }
@@ -378,6 +422,7 @@ RequestPlanner::Peer* RequestPlanner::Find(PeerSlot slot) {
 
 void RequestPlanner::Ask(Peer& peer, ChunkIndex chunk, absl::Duration now) {
   peer.debt.Ask(chunk, Length(chunk), now);
+  owed_bytes_ += Length(chunk);
   peer.last_useful = now;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "clients/leecher/download/policy/chunk_picker.h"
+#include "clients/leecher/download/policy/joint_window.h"
 #include "clients/leecher/download/policy/peer_credit.h"
 #include "clients/leecher/download/policy/peer_debt.h"
 #include "clients/leecher/download/policy/read_ahead.h"
@@ -53,8 +54,11 @@ class RequestRotation {
 // - What readers need soon (SetUrgent) is requested before everything else, in the order in which it is due,
 //   by index, each from the peer that is expected to send it first, whatever its share; a slower one gets it
 //   if it will be in time. What would be late otherwise is requested beyond a peer's window too, and what a
-//   peer owes and will send too late is also requested from a second one that is clearly sooner. The rest is
-//   distributed as if there were no readers:
+//   peer owes and will send too late is also requested from a second one that is clearly sooner.
+// - While there are readers (SetRead), and for two seconds after the last one, since a seek is one that ends
+//   and one that comes, all peers together owe no more than JointWindow says. When the next chunk of a
+//   reader is late and not requested yet, requests for what is not urgent are cancelled unless it has begun.
+//   The rest is distributed as if there were no readers:
 // - Requests are distributed round-robin over the peers that have room, so that equal peers get equal shares.
 // - A peer that serves_any is given credits and chooses itself what it has sent least. It is sent requests by
 //   index, as the others are, once it says NothingFresh, and while indices matter here (priorities, skipped
@@ -123,6 +127,8 @@ class RequestPlanner {
   void SetSequential(bool sequential) { picker_.SetSequential(sequential); }
   // Exactly these are needed soon, in this order; skipped ones too. Chunks beyond the content are ignored.
   void SetUrgent(std::vector<DueChunk> chunks);
+  // Whether there are readers, whatever they need.
+  void SetRead(bool read, absl::Duration now);
   // Nothing is requested while paused.
   void SetPaused(bool paused, absl::Duration now);
 
@@ -168,9 +174,11 @@ class RequestPlanner {
   static bool HasRoom(const Peer& peer);
   bool MayOverdraw(const Peer& peer) const;
   bool MayOweMore(const Peer& peer, uint64_t share_bytes) const;
+  bool IsFull(absl::Duration now);
   bool GiveOne(Peer& peer, absl::Duration now);
   void Deal(absl::Duration now);
   void DealUrgent(absl::Duration now);
+  void WithdrawOthers();
   bool AskUrgent(const DueChunk& urgent, absl::Duration now);
   void CopyUrgent(const DueChunk& urgent, absl::Duration now);
   void CopyLate(absl::Duration now);
@@ -183,6 +191,10 @@ class RequestPlanner {
   RequestRotation rotation_;
   std::vector<Peer*> takers_;  // these two are members only to reuse their memory
   LateChunks late_;
+  JointWindow joint_;
+  absl::Duration read_until_ = -absl::InfiniteDuration();
+  bool is_read_ = false;     // in this plan: joint_ is the bound
+  uint64_t owed_bytes_ = 0;  // in this plan, by all peers, if it is read
   std::vector<DueChunk> urgent_;
   size_t first_urgent_ = 0;  // those of urgent_ before it are held
   absl::Duration next_look_at_urgent_ = -absl::InfiniteDuration();

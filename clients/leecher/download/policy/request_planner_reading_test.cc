@@ -287,6 +287,46 @@ TEST_F(RequestPlannerReadingTest, ASeekWaitsForNoMoreThanTheDebtOfOnePeer) {
   EXPECT_LT(waits[10], absl::Milliseconds(1200)) << "two chunks at 15 Mbit/s take 560 ms";
 }
 
+TEST_F(RequestPlannerReadingTest, WhileItIsReadAllPeersTogetherOweLittle) {
+  Start(4000);
+  planner_->SetRead(true, now_);
+  for (uint32_t slot = 1; slot <= 12; ++slot) Join(slot, 5 * kMegabit);
+  EXPECT_EQ(planner_->owed(), 2u);
+  planner_->SetRead(false, now_);
+  Run(absl::Seconds(1));
+  EXPECT_LE(planner_->owed(), 6u) << "a reader may come back, elsewhere";
+  Run(absl::Seconds(2));
+  EXPECT_GE(planner_->owed(), 12u);
+}
+
+// A plan must not leave a rate unused that many slow peers have together.
+TEST_F(RequestPlannerReadingTest, SlowPeersAllSendWhileItIsRead) {
+  Start(4000);
+  for (uint32_t slot = 1; slot <= 12; ++slot) Join(slot, 5 * kMegabit);
+  Run(absl::Seconds(5));
+  planner_->SetRead(true, now_);
+  Run(absl::Seconds(10));
+  const size_t before = held_.size();
+  Run(absl::Seconds(30));
+  const auto brought = static_cast<double>(held_.size() - before);
+  EXPECT_GT(brought * kChunk, 0.8 * 30 * 12 * 5 * kMegabit);
+}
+
+TEST_F(RequestPlannerReadingTest, ASeekTakesBackWhatHasNotBegun) {
+  Start(4000);
+  Join(1, 400 * kMegabit);
+  Run(absl::Seconds(2));
+  ASSERT_GT(peers_[PeerSlot(1)].queue.size(), 4u);
+  uint32_t at = 0;
+  while (!planner_->picker().AskedOf(ChunkIndex(at)).empty() || held_.contains(ChunkIndex(at))) ++at;
+  planner_->SetUrgent({Now(at)});
+  planner_->SetRead(true, now_);
+  Plan();
+  const std::deque<ChunkIndex>& queue = peers_[PeerSlot(1)].queue;
+  EXPECT_LE(std::find(queue.begin(), queue.end(), ChunkIndex(at)) - queue.begin(), 1)
+      << "only what has begun goes before it";
+}
+
 TEST_F(RequestPlannerReadingTest, TheRestIsRarestFirst) {
   Start(100);
   // A peer holds the first 50, so the others are rarer.
