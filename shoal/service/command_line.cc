@@ -444,6 +444,7 @@ std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::
         app.get_subcommands().empty() ? "" : absl::StrCat(" ", app.get_subcommands().front()->get_name());
     const std::string hint = absl::StrCat("Run '", program.name, command, " --help' to see what it takes.");
     const std::string what = DescribeError(app, error);
+    if (program.on_error != nullptr) program.on_error(what);
     if (program.log_errors) {
       ReportFatal(absl::StrCat(what, " (", hint, ")"));
     } else {

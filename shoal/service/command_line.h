@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct Program {
   // Errors are lines of the log (service::ReportFatal), for a daemon with --log-format=json. Otherwise they
   // are text.
   bool log_errors = false;
+  // Is told as well what is wrong with the command line, for a program that reads objects. May be empty.
+  std::function<void(const std::string& what)> on_error = {};
 };
 
 inline constexpr int kUsageExitCode = 2;
