@@ -706,7 +706,8 @@ int Main(int argc, char** argv) {
   absl::StatusOr<Command> command = Interpret(words);
   const absl::Status usable = command.ok() ? ReadKeyFiles(words, &*command) : command.status();
   if (!usable.ok()) {
-    const std::string message(usable.message());
+    const CLI::App& chosen = app.get_subcommands().empty() ? app : *app.get_subcommands().front();
+    const std::string message = service::WithPlace(chosen, arguments, usable.message());
     if (program.on_error != nullptr) program.on_error(message);
     service::ReportFatal(message);
     return service::kUsageExitCode;

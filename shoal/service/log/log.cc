@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
@@ -188,10 +189,11 @@ LogFormat EarlyLogFormat(int argc, const char* const* argv) {
 }
 
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view text) {
-  if (text == "debug") return LogLevel::kDebug;
-  if (text == "info") return LogLevel::kInfo;
-  if (text == "warning") return LogLevel::kWarning;
-  if (text == "error") return LogLevel::kError;
+  if (absl::EqualsIgnoreCase(text, "debug")) return LogLevel::kDebug;
+  if (absl::EqualsIgnoreCase(text, "info")) return LogLevel::kInfo;
+  if (absl::EqualsIgnoreCase(text, "warning") || absl::EqualsIgnoreCase(text, "warn"))
+    return LogLevel::kWarning;
+  if (absl::EqualsIgnoreCase(text, "error")) return LogLevel::kError;
   return absl::InvalidArgumentError(
       absl::StrCat("log level \"", text, "\" is none of debug, info, warning, error"));
 }

@@ -85,6 +85,7 @@ TEST(LogTest, ParsesLevelsAndFormats) {
   EXPECT_EQ(*ParseLogLevel("debug"), LogLevel::kDebug);
   EXPECT_EQ(*ParseLogLevel("warning"), LogLevel::kWarning);
   EXPECT_EQ(*ParseLogFormat("json"), LogFormat::kJson);
+  EXPECT_EQ(*ParseLogLevel("WARN"), LogLevel::kWarning);
   EXPECT_FALSE(ParseLogLevel("loud").ok());
   EXPECT_FALSE(ParseLogFormat("xml").ok());
 }

@@ -20,13 +20,6 @@
 namespace shoal::leecher {
 namespace {
 
-absl::StatusOr<Endpoint> Resolve(const HostPort& address) {
-  Endpoint endpoint;
-  SHOAL_ASSIGN_OR_RETURN(endpoint.ip, ResolveHost(address.host));
-  endpoint.port = address.port;
-  return endpoint;
-}
-
 absl::StatusOr<std::string> FolderFor(const std::string& folder, const char* flag) {
   if (folder.empty())
     return absl::InvalidArgumentError(absl::StrCat(flag, ": name a folder, there is no home"));
@@ -62,10 +55,10 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   server.http_names = options.http_names;
   server.http_tls = options.tls;
   if (options.serve.http.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(server.http, Resolve(*options.serve.http));
+    SHOAL_ASSIGN_OR_RETURN(server.http, ResolveListener(*options.serve.http));
   }
   if (options.serve.grpc.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(server.grpc, Resolve(*options.serve.grpc));
+    SHOAL_ASSIGN_OR_RETURN(server.grpc, ResolveListener(*options.serve.grpc));
   }
   Agent::Options& agent = server.agent;
   SHOAL_ASSIGN_OR_RETURN(agent.output_folder, FolderFor(options.output_folder, "--output"));
