@@ -370,6 +370,7 @@ void AddCerts(CLI::App& app, const std::string& program, Words& words) {
       ->delimiter(',');
   certs.add_flag("--if-missing", words.if_missing,
                  "Succeed, and change nothing, when certificates are there");
+  AddJson(certs, words);
   AddQuiet(certs, words);
   certs.footer(Footer(kCertsFooter, program));
 }

@@ -127,8 +127,7 @@ absl::StatusOr<std::vector<IpAddress>> ResolveHost(const std::string& host) {
     if (std::find(addresses.begin(), addresses.end(), ip) == addresses.end()) addresses.push_back(ip);
   }
   if (addresses.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot resolve '", host, "': it has no IPv4 or IPv6 address"));
+    return absl::NotFoundError(absl::StrCat("cannot resolve '", host, "': it has no IPv4 or IPv6 address"));
   }
   return addresses;
 }

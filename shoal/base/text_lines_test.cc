@@ -34,7 +34,10 @@ TEST(LinesOf, ACommentBehindTextDependsOnTheFile) {
 
 TEST(LinesOf, AByteOrderMarkIsNoText) {
   EXPECT_THAT(Read("\xef\xbb\xbf# comment\r\na\r\n", Comments::kOwnLines), ElementsAre(Pair(2, "a")));
-  EXPECT_THAT(Read("\xef\xbb\xbf" "a", Comments::kAnywhere), ElementsAre(Pair(1, "a")));
+  EXPECT_THAT(Read("\xef\xbb\xbf"
+                   "a",
+                   Comments::kAnywhere),
+              ElementsAre(Pair(1, "a")));
 }
 
 TEST(LinesOf, TakesAnyBytes) {

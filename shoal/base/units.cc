@@ -86,8 +86,9 @@ absl::StatusOr<uint64_t> ParseRate(absl::string_view text) {
   const uint64_t rate = amount_of.ok() ? *amount_of / (in_bits ? 8 : 1) : 0;
   const bool has_unit = absl::ascii_isalpha(lower_case.empty() ? '0' : lower_case.back());
   if (rate > 0 && rate < 1024 && !has_unit) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", text, "' would be ", rate, " bytes per second; name a unit (as in ", text, "MiB, ", text, "Mbit)"));
+    return absl::InvalidArgumentError(absl::StrCat("'", text, "' would be ", rate,
+                                                   " bytes per second; name a unit (as in ", text, "MiB, ",
+                                                   text, "Mbit)"));
   }
   if (rate == 0) {
     return absl::InvalidArgumentError(

@@ -64,7 +64,8 @@ TEST(ParseDuration, AcceptsSumsAndForever) {
 }
 
 TEST(ParseDuration, RefusesOtherForms) {
-  for (const char* text : {"", "30", "-5s", "+5s", "inf", "s", "five", "d", "-1d", "1.5d", "99999999999d", "1h2d"}) {
+  for (const char* text :
+       {"", "30", "-5s", "+5s", "inf", "s", "five", "d", "-1d", "1.5d", "99999999999d", "1h2d"}) {
     EXPECT_EQ(ParseDuration(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }

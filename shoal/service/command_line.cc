@@ -322,7 +322,8 @@ class ConfigFile final : public CLI::Config {
       if (equals == absl::string_view::npos) throw fault("a line needs to be NAME=VALUE, or to begin with #");
       const std::string name(absl::StripAsciiWhitespace(line.text.substr(0, equals)));
       const std::string value(absl::StripAsciiWhitespace(line.text.substr(equals + 1)));
-      if (value.size() > 1 && value.front() == value.back() && (value.front() == '"' || value.front() == '\''))
+      if (value.size() > 1 && value.front() == value.back() &&
+          (value.front() == '"' || value.front() == '\''))
         throw fault(absl::StrCat("write the value of ", name, " without quotation marks"));
       lines_[name] = line.number;
       const CLI::Option* option = app_.get_option_no_throw("--" + name);

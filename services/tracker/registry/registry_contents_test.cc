@@ -283,7 +283,8 @@ TEST_F(RegistryTest, ListsByTheBeginningOfAnId) {
   ASSERT_TRUE(listed.ok()) << listed.status();
   ASSERT_THAT(listed->contents, SizeIs(1));
   EXPECT_EQ(listed->contents[0].summary.id, wanted);
-  EXPECT_THAT(registry_->ListContents({"", 10, "", IdPrefix::Parse("0123456789abcdef")})->contents, IsEmpty());
+  EXPECT_THAT(registry_->ListContents({"", 10, "", IdPrefix::Parse("0123456789abcdef")})->contents,
+              IsEmpty());
 }
 
 TEST_F(RegistryTest, ContentWithoutChunksIsComplete) {

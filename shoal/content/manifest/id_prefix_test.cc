@@ -10,8 +10,9 @@ TEST(IdPrefix, HasEightToSixtyThreeHexDigits) {
        {std::string("deadbeef"), std::string("DEADBEEF01"), std::string(63, 'a'), std::string("00000000")}) {
     EXPECT_TRUE(IdPrefix::Parse(text).has_value()) << text;
   }
-  for (const std::string& text : {std::string(), std::string("deadbee"), std::string(64, 'a'),
-                                  std::string("deadbeeg"), std::string("deadbee "), std::string("0xdeadbeef")}) {
+  for (const std::string& text :
+       {std::string(), std::string("deadbee"), std::string(64, 'a'), std::string("deadbeeg"),
+        std::string("deadbee "), std::string("0xdeadbeef")}) {
     EXPECT_FALSE(IdPrefix::Parse(text).has_value()) << text;
   }
 }

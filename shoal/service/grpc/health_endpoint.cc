@@ -49,7 +49,8 @@ std::string ReasonFor(const grpc::Status& status) {
   const std::string& message = status.error_message();
   const auto has = [&](absl::string_view words) { return message.find(words) != std::string::npos; };
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return "nothing came back in time";
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return "there is no health service at that port";
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
+    return "there is no health service at that port";
   if (has("Connection refused")) return "connection refused: is it running, and is the port right?";
   if (has("No such file or directory")) return "there is no such socket: is it running?";
   if (has("DNS resolution failed")) return "the host is not known";

@@ -236,8 +236,8 @@ TEST(ProtoConversionTest, ListContents) {
   EXPECT_EQ(back.page_size, 10u);
   EXPECT_EQ(back.page_token, "token");
   EXPECT_FALSE(back.id_prefix.has_value());
-  const auto by_id = RoundTrip<pb::ListContentsRequest>(
-      ListContentsRequest{"", 10, "", IdPrefix::Parse("DeadBeef01")});
+  const auto by_id =
+      RoundTrip<pb::ListContentsRequest>(ListContentsRequest{"", 10, "", IdPrefix::Parse("DeadBeef01")});
   EXPECT_EQ(by_id.id_prefix->digits(), "deadbeef01");
   EXPECT_EQ(
       RoundTrip<pb::ListContentsResponse>(ListContentsResponse{{sample::Status(1)}, "next"}).next_page_token,

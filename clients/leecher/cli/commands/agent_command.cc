@@ -343,8 +343,8 @@ class AgentCommand {
     for (const std::string& glob : options_.subjects) {
       SHOAL_RETURN_IF_ERROR(Call("Unfollow", {{"glob", glob}}).status());
       const bool was_followed = std::find(known.begin(), known.end(), glob) != known.end();
-      console_.Say(absl::StrCat(
-          Printable(glob), was_followed ? " is not followed any more" : " was not followed; `follow` shows what is"));
+      console_.Say(absl::StrCat(Printable(glob), was_followed ? " is not followed any more"
+                                                              : " was not followed; `follow` shows what is"));
     }
     if (console_.json()) {
       SHOAL_ASSIGN_OR_RETURN(list, Call("List", Json::object()));

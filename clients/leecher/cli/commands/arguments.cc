@@ -418,7 +418,7 @@ absl::StatusOr<Command> Interpret(const Words& words) {
     case CommandName::kAgent:
       return AgentCommand(words);
     case CommandName::kCerts:
-      return Command(CertsOptions{words.subject, words.hosts, words.if_missing, words.quiet});
+      return Command(CertsOptions{words.subject, words.hosts, words.if_missing, words.json, words.quiet});
     case CommandName::kToken:
       return Token(words);
     case CommandName::kHealthCheck:

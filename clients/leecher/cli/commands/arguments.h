@@ -133,6 +133,7 @@ struct CertsOptions {
   std::string folder;
   std::vector<std::string> hosts;
   bool if_missing = false;
+  bool json = false;
   bool quiet = false;
 };
 

@@ -123,12 +123,12 @@ ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts) {
     service::ReportFatal(server.status().message());
     return ExitCodeFor(server.status());
   }
-  const std::string page =
-      (*server)->http_port() == 0
-          ? "none"
-          : absl::StrCat(options.tls == nullptr ? "http://" : "https://",
-                         options.serve.http->host == "0.0.0.0" ? "localhost" : options.serve.http->host, ":",
-                         (*server)->http_port(), "/");
+  std::string page = "none";
+  if ((*server)->http_port() != 0) {
+    const std::string& host = options.serve.http->host;
+    const HostPort at = {host == "0.0.0.0" || host == "::" ? "localhost" : host, (*server)->http_port()};
+    page = absl::StrCat(options.tls == nullptr ? "http://" : "https://", at.ToString(), "/");
+  }
   service::LogInfo("the agent runs", {{"page", page},
                                       {"socket", socket},
                                       {"output", folder},
