@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -16,6 +17,9 @@
 #include "clients/leecher/cli/commands/commands.h"
 #include "clients/leecher/cli/terminal/interrupts.h"
 #include "clients/leecher/session/exit_code.h"
+#include "clients/leecher/session/json_events.h"
+#include "shoal/base/clock.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/service/command_line.h"
@@ -366,6 +370,7 @@ void AddCerts(CLI::App& app, const std::string& program, Words& words) {
       ->delimiter(',');
   certs.add_flag("--if-missing", words.if_missing,
                  "Succeed, and change nothing, when certificates are there");
+  AddJson(certs, words);
   AddQuiet(certs, words);
   certs.footer(Footer(kCertsFooter, program));
 }
@@ -603,6 +608,28 @@ std::vector<std::string> CommandWords(int argc, char** argv) {
   return words;
 }
 
+// Whether the command prints JSON, as far as words that may be wrong show it.
+bool WantsJson(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "--") break;
+    if (word == "--json" || word == "--json=true") return true;
+  }
+  const char* const json = std::getenv("SHOAL_JSON");
+  return json != nullptr && (absl::string_view(json) == "1" || absl::string_view(json) == "true");
+}
+
+// `serve` is a daemon, whose lines are those of a log.
+service::LogFormat FormatOfErrors(int argc, char** argv) {
+  const bool serves = argc > 1 && absl::string_view(argv[1]) == "serve";
+  return serves ? service::EarlyLogFormat(argc, argv) : service::LogFormat::kText;
+}
+
+// Prints wrong usage as an object; stderr has it as text.
+void PrintUsageError(const std::string& what) {
+  const absl::Status error = WithCause(absl::InvalidArgumentError(what), ErrorCause::kUsage);
+  std::printf("%s\n", JsonError(error, ExitCode::kUsage, Clock::Real().Now()).c_str());
+}
+
 // The loops, gRPC's client and the disk threads take about 40; each peer and each open file takes one more.
 constexpr uint32_t kMinDescriptors = 128;
 
@@ -637,9 +664,13 @@ ExitCode Run(const Command& command) {
 
 int Main(int argc, char** argv) {
   service::ReserveStandardDescriptors();
-  const service::Program program = {service::ProgramName(argv[0], {"shoal-leecher", "shoal"}), SHOAL_VERSION};
+  const std::vector<std::string> arguments = CommandWords(argc, argv);
+  const service::LogFormat format = FormatOfErrors(argc, argv);
+  service::Program program = {service::ProgramName(argv[0], {"shoal-leecher", "shoal"}), SHOAL_VERSION,
+                              format == service::LogFormat::kJson};
+  if (WantsJson(arguments)) program.on_error = PrintUsageError;
   // What libraries print does not get below errors, and so is not shown.
-  service::StartLog(program.name, service::LogLevel::kError, service::LogFormat::kText);
+  service::StartLog(program.name, service::LogLevel::kError, format);
   service::ExitWhenResourcesEnd(static_cast<int>(ExitCode::kOther));
   service::RouteLibraryLogs();
   CLI::App app("Fetches files from many peers at once, checks every chunk, and serves them to other peers.");
@@ -663,7 +694,7 @@ int Main(int argc, char** argv) {
     if (command->get_group() == "Subcommands") command->group("Commands");
   }
 
-  const std::optional<int> end = service::ParseCommandLine(app, program, CommandWords(argc, argv));
+  const std::optional<int> end = service::ParseCommandLine(app, program, arguments);
   if (end.has_value()) return *end;
   if (!words.health_check.empty()) {
     words.command = CommandName::kHealthCheck;
@@ -676,7 +707,10 @@ int Main(int argc, char** argv) {
   absl::StatusOr<Command> command = Interpret(words);
   const absl::Status usable = command.ok() ? ReadKeyFiles(words, &*command) : command.status();
   if (!usable.ok()) {
-    std::cerr << program.name << ": " << usable.message() << "\n";
+    const CLI::App& chosen = app.get_subcommands().empty() ? app : *app.get_subcommands().front();
+    const std::string message = service::WithPlace(chosen, arguments, usable.message());
+    if (program.on_error != nullptr) program.on_error(message);
+    service::ReportFatal(message);
     return service::kUsageExitCode;
   }
   return static_cast<int>(Run(*command));

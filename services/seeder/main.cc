@@ -1,13 +1,17 @@
+#include <fcntl.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
@@ -87,12 +91,15 @@ struct Flags {
   std::string log_format = "text";
   net::TlsFiles tls;
   service::TicketFlags tickets;
+  // Adds to a message about a flag where its value stands.
+  std::function<std::string(absl::string_view message)> with_place;
 };
 
 void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
   app.add_option("--tracker", flags.tracker,
                  "Trackers to register with: grpc://HOST:PORT, udp://HOST:PORT or HOST:PORT (gRPC)")
       ->type_name("URL[,URL...]")
+      ->join(',')
       ->envname("SHOAL_TRACKER");
   app.add_option("--tracker-token-file", flags.tracker_token_file,
                  "The token for these trackers, if they ask for one")
@@ -195,7 +202,8 @@ void Declare(CLI::App& app, Flags& flags, CLI::Option*& health_check) {
 // Returns: the address of a listener; nullopt if it is disabled.
 absl::StatusOr<std::optional<Endpoint>> ParseListener(const std::string& text) {
   if (text.empty() || text == "none") return std::nullopt;
-  SHOAL_ASSIGN_OR_RETURN(const Endpoint endpoint, Endpoint::Parse(text));
+  SHOAL_ASSIGN_OR_RETURN(const HostPort address, HostPort::Parse(text));
+  SHOAL_ASSIGN_OR_RETURN(const Endpoint endpoint, ResolveListener(address));
   return endpoint;
 }
 
@@ -214,19 +222,22 @@ absl::Status Wrong(absl::string_view flag, const absl::Status& why) {
   return absl::Status(why.code(), absl::StrCat(flag, ": ", why.message()));
 }
 
-// All that can be checked without the network.
+// All that can be checked without the network, but for names of listeners.
 absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
   Seeder::Options options;
   if (flags.tracker.empty())
     return absl::InvalidArgumentError("--tracker is missing (such as --tracker=localhost:50051)");
   if (flags.share.empty()) return absl::InvalidArgumentError("--share is missing: the folder to publish");
   options.share = flags.share;
+  const absl::Status share = FileDescriptor::Open(options.share, O_RDONLY | O_DIRECTORY).status();
+  if (!share.ok()) return Wrong("--share", share);
   absl::StatusOr<std::vector<tracking::TrackerUrl>> trackers = tracking::TrackerUrl::ParseList(flags.tracker);
   if (!trackers.ok()) return Wrong("--tracker", trackers.status());
   options.trackers = *std::move(trackers);
-  const absl::StatusOr<Endpoint> listen = Endpoint::Parse(flags.listen);
+  const absl::StatusOr<std::optional<Endpoint>> listen = ParseListener(flags.listen);
   if (!listen.ok()) return Wrong("--listen", listen.status());
-  options.listen = *listen;
+  if (!listen->has_value()) return absl::InvalidArgumentError("--listen=none: a seeder needs a listener");
+  options.listen = **listen;
   if (const absl::Status site = tracking::CheckSite(flags.site); !site.ok()) return Wrong("--site", site);
   options.site = flags.site;
   options.max_uploads = flags.max_uploads;
@@ -288,19 +299,24 @@ int Complain(const absl::Status& why, int code) {
   return code;
 }
 
+int ComplainOfUsage(const Flags& flags, const absl::Status& why) {
+  service::ReportFatal(flags.with_place(why.message()));
+  return kExitUsage;
+}
+
 // Checks the seeder at the given address, or else the one that runs with the same --grpc.
 int HealthCheck(const Flags& flags) {
   std::string at = flags.health_check;
   if (at.empty()) {
     const absl::StatusOr<std::optional<Endpoint>> grpc = ParseListener(flags.grpc);
-    if (!grpc.ok()) return Complain(Wrong("--grpc", grpc.status()), kExitUsage);
+    if (!grpc.ok()) return ComplainOfUsage(flags, Wrong("--grpc", grpc.status()));
     if (!grpc->has_value()) {
-      return Complain(absl::InvalidArgumentError("--health-check: needs HOST:PORT, or --grpc"), kExitUsage);
+      return ComplainOfUsage(flags, absl::InvalidArgumentError("--health-check: needs HOST:PORT, or --grpc"));
     }
     at = (*grpc)->ip.is_unspecified() ? absl::StrCat("localhost:", (*grpc)->port) : (*grpc)->ToString();
   }
   const absl::StatusOr<HostPort> address = HostPort::Parse(at);
-  if (!address.ok()) return Complain(Wrong("--health-check", address.status()), kExitUsage);
+  if (!address.ok()) return ComplainOfUsage(flags, Wrong("--health-check", address.status()));
   const absl::Status healthy = service::CheckHealth(address->ToString(), absl::Seconds(3));
   return healthy.ok() ? 0 : Complain(healthy, kExitRuntime);
 }
@@ -313,11 +329,11 @@ void NoteNotice(const absl::Status& sent) {
 
 int Run(const Flags& flags) {
   absl::StatusOr<Seeder::Options> options = ParseOptions(flags);
-  if (!options.ok()) return Complain(options.status(), kExitUsage);
+  if (!options.ok()) return ComplainOfUsage(flags, options.status());
   const absl::StatusOr<service::LogLevel> level = service::ParseLogLevel(flags.log_level);
-  if (!level.ok()) return Complain(Wrong("--log-level", level.status()), kExitUsage);
+  if (!level.ok()) return ComplainOfUsage(flags, Wrong("--log-level", level.status()));
   const absl::StatusOr<service::LogFormat> format = service::ParseLogFormat(flags.log_format);
-  if (!format.ok()) return Complain(Wrong("--log-format", format.status()), kExitUsage);
+  if (!format.ok()) return ComplainOfUsage(flags, Wrong("--log-format", format.status()));
 
   service::StartLog("shoal-seeder", *level, *format);
   const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
@@ -325,7 +341,7 @@ int Run(const Flags& flags) {
   service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
   if (!flags.advertise.empty()) {
     const auto hosts = tracking::ParseAdvertised(flags.advertise);
-    if (!hosts.ok()) return Complain(Wrong("--advertise", hosts.status()), kExitUsage);
+    if (!hosts.ok()) return ComplainOfUsage(flags, Wrong("--advertise", hosts.status()));
     const auto advertise = tracking::ResolveAdvertised(*hosts);
     if (!advertise.ok()) return Complain(Wrong("--advertise", advertise.status()), kExitRuntime);
     options->advertise = *advertise;
@@ -358,9 +374,10 @@ int Main(int argc, char** argv) {
   Flags flags;
   CLI::Option* health_check = nullptr;
   Declare(app, flags, health_check);
-  const std::optional<int> end =
-      service::ParseCommandLine(app, {"shoal-seeder", SHOAL_VERSION, format == service::LogFormat::kJson},
-                                {argv + std::min(argc, 1), argv + argc});
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  flags.with_place = [&](absl::string_view message) { return service::WithPlace(app, words, message); };
+  const std::optional<int> end = service::ParseCommandLine(
+      app, {"shoal-seeder", SHOAL_VERSION, format == service::LogFormat::kJson}, words);
   if (end.has_value()) return *end;
   return health_check->count() > 0 ? HealthCheck(flags) : Run(flags);
 }

@@ -334,8 +334,14 @@ class SharedFolder::Impl {
       case HashOutcome::Kind::kInProgress:
         return;
       case HashOutcome::Kind::kEmpty:
-        ProblemOver(entry);
         catalog_->Withdraw(entry, "no file is left in it");
+        // A folder may be empty because it is new.
+        if (outcome.all_left_out.empty()) {
+          ProblemOver(entry);
+        } else {
+          Problem(entry, absl::FailedPreconditionError("none of what is in it can be published"));
+        }
+        ReportLeftOut(entry, outcome.all_left_out);
         break;
       case HashOutcome::Kind::kGone:
         Gone(entry);

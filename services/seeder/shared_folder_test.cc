@@ -160,6 +160,19 @@ TEST_F(SharedFolderTest, ALinkOrAnUnusableNameIsAProblemOfThatEntryOnly) {
   EXPECT_THAT(record.problems, UnorderedElementsAre(Key("link"), Key("not \xff utf-8")));
 }
 
+TEST_F(SharedFolderTest, AFolderOfWhichNothingCanBePublishedIsAProblem) {
+  std::filesystem::create_directory(share_.Path("links"));
+  std::filesystem::create_symlink("/etc/passwd", share_.Path("links/outside"));
+  Start();
+  const auto record = listener_.WaitForFirstScan();
+  EXPECT_THAT(record.published, IsEmpty());
+  EXPECT_THAT(record.problems, UnorderedElementsAre(Key("links")));
+  EXPECT_EQ(record.left_out.at("links").size(), 1u);
+  share_.Write("links/file", "1");
+  listener_.WaitForEvent("problem over links");
+  listener_.WaitForEvent("published links");
+}
+
 TEST_F(SharedFolderTest, AProblemIsOverWhenItsEntryIsUsableOrGone) {
   share_.Write("good", "1");
   std::filesystem::create_symlink("good", share_.Path("link"));

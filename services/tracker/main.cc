@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
@@ -88,6 +90,8 @@ struct Flags {
   shoal::net::TlsFiles tls;
   bool plain_udp = false;
   bool udp_is_default = true;
+  // Adds to a message about a flag where its value stands.
+  std::function<std::string(absl::string_view message)> with_place;
 };
 
 absl::Status Named(const char* flag, const absl::Status& status) {
@@ -97,9 +101,8 @@ absl::Status Named(const char* flag, const absl::Status& status) {
 absl::StatusOr<shoal::Endpoint> ParseListen(const char* flag, const std::string& text) {
   const auto address = shoal::HostPort::Parse(text);
   if (!address.ok()) return Named(flag, address.status());
-  const auto ip = shoal::ResolveHost(address->host);
-  if (!ip.ok()) return Named(flag, ip.status());
-  return shoal::Endpoint{*ip, address->port};
+  const auto listener = shoal::ResolveListener(*address);
+  return listener.ok() ? listener : Named(flag, listener.status());
 }
 
 absl::StatusOr<std::shared_ptr<const shoal::tracker::ReservedNames>> ReadReserved(const Flags& flags) {
@@ -199,6 +202,11 @@ int Fail(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
+int FailUsage(const Flags& flags, const absl::Status& status) {
+  shoal::service::ReportFatal(flags.with_place(status.message()));
+  return kExitUsage;
+}
+
 // The address to check: the flag's, or else the gRPC listener of this machine.
 absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
   if (!flags.health_check.empty()) {
@@ -214,9 +222,9 @@ absl::StatusOr<shoal::HostPort> HealthAddress(const Flags& flags) {
 
 int RunHealthCheck(const Flags& flags) {
   const auto address = HealthAddress(flags);
-  if (!address.ok()) return Fail(address.status(), kExitUsage);
+  if (!address.ok()) return FailUsage(flags, address.status());
   const auto tls = shoal::service::LoadTls(flags.tls, shoal::service::TlsRole::kServer);
-  if (!tls.ok()) return Fail(tls.status(), kExitUsage);
+  if (!tls.ok()) return FailUsage(flags, tls.status());
   const absl::Status health = shoal::service::CheckHealth(address->ToString(), kHealthTimeout, *tls);
   if (!health.ok()) return Fail(health, kExitFailed);
   if (flags.log_format == "json") {
@@ -302,7 +310,7 @@ void NoteNotice(const absl::Status& sent) {
 
 int RunTracker(const Flags& flags) {
   const auto options = ParseOptions(flags);
-  if (!options.ok()) return Fail(options.status(), kExitUsage);
+  if (!options.ok()) return FailUsage(flags, options.status());
   const absl::Status descriptors = shoal::RaiseDescriptorLimit(kMinDescriptors);
   if (!descriptors.ok()) return Fail(descriptors, kExitFailed);
 
@@ -445,11 +453,14 @@ int main(int argc, char** argv) {
       ->group("TLS");
   shoal::service::AddConfigFile(app);
   app.footer(kExamples);
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  flags.with_place = [&](absl::string_view message) {
+    return shoal::service::WithPlace(app, words, message);
+  };
   const std::optional<int> end = shoal::service::ParseCommandLine(
-      app, {"shoal-tracker", SHOAL_VERSION, format == shoal::service::LogFormat::kJson},
-      {argv + std::min(argc, 1), argv + argc});
+      app, {"shoal-tracker", SHOAL_VERSION, format == shoal::service::LogFormat::kJson}, words);
   if (end.has_value()) return *end;
   flags.udp_is_default = udp->count() == 0;
-  if (const absl::Status log = BeginLog(flags); !log.ok()) return Fail(log, kExitUsage);
+  if (const absl::Status log = BeginLog(flags); !log.ok()) return FailUsage(flags, log);
   return health_check->count() > 0 ? RunHealthCheck(flags) : RunTracker(flags);
 }

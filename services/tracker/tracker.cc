@@ -319,6 +319,10 @@ absl::StatusOr<std::unique_ptr<Tracker>> Tracker::Start(const Options& options) 
   auto access = std::make_unique<AccessControl>();
   if (!options.tokens_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(access, AccessControl::Open(options.tokens_file));
+    if (access->tokens() == 0) {
+      service::LogWarning("the file of --tokens has no token: nobody is admitted until it has one",
+                          {{"file", options.tokens_file}});
+    }
   }
   auto tickets = std::make_unique<TicketIssuer>();
   if (!options.ticket_key_file.empty()) {

@@ -95,8 +95,12 @@ std::string HostPort::ToString() const {
                                              : absl::StrCat("[", host, "]:", port);
 }
 
-absl::StatusOr<IpAddress> ResolveHost(const std::string& host) {
-  if (auto numeric = IpAddress::Parse(host); numeric.ok()) return numeric;
+absl::StatusOr<std::vector<IpAddress>> ResolveHost(const std::string& host) {
+  if (const auto numeric = IpAddress::Parse(host); numeric.ok()) return std::vector<IpAddress>{*numeric};
+  if (host.find('%') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", host, "' has a zone, which means nothing to other machines; name another address"));
+  }
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
@@ -105,20 +109,34 @@ absl::StatusOr<IpAddress> ResolveHost(const std::string& host) {
     return absl::NotFoundError(absl::StrCat("cannot resolve '", host, "': ", gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
+  std::vector<IpAddress> addresses;
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    IpAddress ip;
     if (one->ai_family == AF_INET) {
       std::array<uint8_t, 4> bytes;
       std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(one->ai_addr)->sin_addr, bytes.size());
-      return IpAddress::V4(bytes);
-    }
-    if (one->ai_family == AF_INET6) {
+      ip = IpAddress::V4(bytes);
+    } else if (one->ai_family == AF_INET6) {
       std::array<uint8_t, 16> bytes;
       std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(one->ai_addr)->sin6_addr,
                   bytes.size());
-      return IpAddress(bytes);
+      ip = IpAddress(bytes);
+    } else {
+      continue;
     }
+    if (std::find(addresses.begin(), addresses.end(), ip) == addresses.end()) addresses.push_back(ip);
   }
-  return absl::NotFoundError(absl::StrCat("cannot resolve '", host, "': it has no IPv4 or IPv6 address"));
+  if (addresses.empty()) {
+    return absl::NotFoundError(absl::StrCat("cannot resolve '", host, "': it has no IPv4 or IPv6 address"));
+  }
+  return addresses;
+}
+
+absl::StatusOr<Endpoint> ResolveListener(const HostPort& address) {
+  SHOAL_ASSIGN_OR_RETURN(const std::vector<IpAddress> addresses, ResolveHost(address.host));
+  const auto v4 =
+      std::find_if(addresses.begin(), addresses.end(), [](const IpAddress& ip) { return ip.is_v4(); });
+  return Endpoint{v4 != addresses.end() ? *v4 : addresses.front(), address.port};
 }
 
 }  // namespace shoal

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -60,8 +61,7 @@ struct Endpoint {
   }
 };
 
-// A host and a port as people write them: "host:port" or "[v6]:port". The host may be a name, which is
-// resolved by ResolveHost.
+// A host and a port as people write them: "host:port" or "[v6]:port". The host may be a name.
 struct HostPort {
   std::string host;
   uint16_t port = 0;
@@ -70,8 +70,13 @@ struct HostPort {
   std::string ToString() const;
 };
 
-// Returns the first address of `host`: from the system's resolver, which blocks for seconds at worst, or
-// without it for a numeric host. Errors: NOT_FOUND with the resolver's message.
-absl::StatusOr<IpAddress> ResolveHost(const std::string& host);
+// Returns the addresses of `host`, at least one: from the system's resolver, in its order, which blocks for
+// seconds at worst, or without it for a numeric host. Errors: NOT_FOUND with the resolver's message;
+// INVALID_ARGUMENT for an address with a zone ("fe80::1%eth0").
+absl::StatusOr<std::vector<IpAddress>> ResolveHost(const std::string& host);
+
+// Returns where to listen: the IPv4 address of a host that has one, because not all clients of a name such as
+// localhost try its IPv6 address. Errors: those of ResolveHost.
+absl::StatusOr<Endpoint> ResolveListener(const HostPort& address);
 
 }  // namespace shoal

@@ -58,8 +58,21 @@ TEST(HostPort, RefusesMalformedText) {
 }
 
 TEST(ResolveHost, NeedsNoResolverForNumbers) {
-  EXPECT_EQ(ResolveHost("192.0.2.7")->ToString(), "192.0.2.7");
-  EXPECT_EQ(ResolveHost("::1")->ToString(), "::1");
+  for (const char* number : {"192.0.2.7", "::1"}) {
+    const auto addresses = ResolveHost(number);
+    ASSERT_TRUE(addresses.ok()) << addresses.status();
+    ASSERT_EQ(addresses->size(), 1u);
+    EXPECT_EQ(addresses->front().ToString(), number);
+  }
+}
+
+TEST(ResolveHost, TakesNoZone) {
+  EXPECT_EQ(ResolveHost("fe80::1%lo").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ResolveListener, PrefersIpV4) {
+  EXPECT_EQ(ResolveListener({"localhost", 81})->ToString(), "127.0.0.1:81");
+  EXPECT_EQ(ResolveListener({"::1", 81})->ToString(), "[::1]:81");
 }
 
 TEST(ResolveHost, NamesTheHostInItsError) {

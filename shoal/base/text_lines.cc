@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace shoal {
 
@@ -11,6 +12,8 @@ absl::Status TextLine::Fault(absl::string_view why) const {
 }
 
 std::vector<TextLine> LinesOf(absl::string_view text, Comments comments) {
+  // Of an editor's UTF-8, and no part of the first line.
+  absl::ConsumePrefix(&text, "\xef\xbb\xbf");
   std::vector<TextLine> lines;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {

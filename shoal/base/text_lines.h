@@ -23,8 +23,8 @@ enum class Comments {
 };
 
 // Returns the lines of `text` that have more than white space and comments. A line ends with '\n' or the end
-// of the text; a '\r' is white space. It takes memory in proportion to the text: ReadFile bounds that of a
-// file. The result refers to `text`, which must outlive it.
+// of the text; a '\r' is white space, and so is a byte order mark at the beginning. It takes memory in
+// proportion to the text: ReadFile bounds that of a file. The result refers to `text`, which must outlive it.
 std::vector<TextLine> LinesOf(absl::string_view text, Comments comments);
 
 }  // namespace shoal

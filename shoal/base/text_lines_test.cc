@@ -32,6 +32,14 @@ TEST(LinesOf, ACommentBehindTextDependsOnTheFile) {
   EXPECT_THAT(Read(text, Comments::kAnywhere), ElementsAre(Pair(1, "a"), Pair(2, "d")));
 }
 
+TEST(LinesOf, AByteOrderMarkIsNoText) {
+  EXPECT_THAT(Read("\xef\xbb\xbf# comment\r\na\r\n", Comments::kOwnLines), ElementsAre(Pair(2, "a")));
+  EXPECT_THAT(Read("\xef\xbb\xbf"
+                   "a",
+                   Comments::kAnywhere),
+              ElementsAre(Pair(1, "a")));
+}
+
 TEST(LinesOf, TakesAnyBytes) {
   EXPECT_THAT(Read("", Comments::kAnywhere), IsEmpty());
   EXPECT_THAT(Read("\n\n\n", Comments::kOwnLines), IsEmpty());

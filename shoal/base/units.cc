@@ -84,6 +84,12 @@ absl::StatusOr<uint64_t> ParseRate(absl::string_view text) {
   const absl::StatusOr<uint64_t> amount_of =
       ParseBytes(in_bits && !absl::EndsWith(amount, "i") ? absl::StrCat(amount, "b") : std::string(amount));
   const uint64_t rate = amount_of.ok() ? *amount_of / (in_bits ? 8 : 1) : 0;
+  const bool has_unit = absl::ascii_isalpha(lower_case.empty() ? '0' : lower_case.back());
+  if (rate > 0 && rate < 1024 && !has_unit) {
+    return absl::InvalidArgumentError(absl::StrCat("'", text, "' would be ", rate,
+                                                   " bytes per second; name a unit (as in ", text, "MiB, ",
+                                                   text, "Mbit)"));
+  }
   if (rate == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", text, "' is no rate (as in 800KiB, 12MiB/s, 20Mbit, none)"));
@@ -93,14 +99,25 @@ absl::StatusOr<uint64_t> ParseRate(absl::string_view text) {
 
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {
   if (absl::EqualsIgnoreCase(text, "forever")) return absl::InfiniteDuration();
-  absl::Duration duration;
-  // absl::ParseDuration also takes "inf" and signs, which people here have no use for.
-  const bool plain = !text.empty() && (absl::ascii_isdigit(text.front()) || text.front() == '.');
-  if (!plain || !absl::ParseDuration(text, &duration) || duration == absl::InfiniteDuration()) {
+  const auto wrong = [&] {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", text, "' is no length of time (as in 250ms, 30s, 5m, 1h30m, forever)"));
+        absl::StrCat("'", text, "' is no length of time (as in 250ms, 30s, 5m, 1h30m, 2d, forever)"));
+  };
+  // absl::ParseDuration knows no days. It also takes "inf" and signs, which people here have no use for.
+  absl::string_view rest = text;
+  absl::Duration days;
+  if (const size_t unit = text.find('d'); unit != absl::string_view::npos) {
+    uint32_t count = 0;
+    if (text.find_first_not_of("0123456789") != unit || !absl::SimpleAtoi(text.substr(0, unit), &count))
+      return wrong();
+    days = count * absl::Hours(24);
+    rest = text.substr(unit + 1);
+    if (rest.empty()) return days;
   }
-  return duration;
+  absl::Duration duration;
+  const bool plain = !rest.empty() && (absl::ascii_isdigit(rest.front()) || rest.front() == '.');
+  if (!plain || !absl::ParseDuration(rest, &duration) || duration == absl::InfiniteDuration()) return wrong();
+  return days + duration;
 }
 
 std::string FormatBytes(uint64_t bytes) {

@@ -44,18 +44,28 @@ TEST(ParseRate, RefusesOtherForms) {
   }
 }
 
+TEST(ParseRate, ASmallNumberNeedsAUnit) {
+  EXPECT_FALSE(ParseRate("10").ok());
+  EXPECT_FALSE(ParseRate("1023").ok());
+  EXPECT_EQ(*ParseRate("1024"), 1024u);
+  EXPECT_EQ(*ParseRate("10B"), 10u);
+}
+
 TEST(ParseDuration, AcceptsSumsAndForever) {
   EXPECT_EQ(*ParseDuration("30s"), absl::Seconds(30));
   EXPECT_EQ(*ParseDuration("1h30m"), absl::Minutes(90));
   EXPECT_EQ(*ParseDuration("250ms"), absl::Milliseconds(250));
   EXPECT_EQ(*ParseDuration("1.5s"), absl::Milliseconds(1500));
   EXPECT_EQ(*ParseDuration("0"), absl::ZeroDuration());
+  EXPECT_EQ(*ParseDuration("2d"), absl::Hours(48));
+  EXPECT_EQ(*ParseDuration("1d12h"), absl::Hours(36));
   EXPECT_EQ(*ParseDuration("forever"), absl::InfiniteDuration());
   EXPECT_EQ(*ParseDuration("Forever"), absl::InfiniteDuration());
 }
 
 TEST(ParseDuration, RefusesOtherForms) {
-  for (const char* text : {"", "30", "-5s", "+5s", "inf", "s", "five", "1d"}) {
+  for (const char* text :
+       {"", "30", "-5s", "+5s", "inf", "s", "five", "d", "-1d", "1.5d", "99999999999d", "1h2d"}) {
     EXPECT_EQ(ParseDuration(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }

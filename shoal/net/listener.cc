@@ -34,7 +34,26 @@ FileDescriptor Bind(const SocketAddress& address, bool also_v4) {
   return socket;
 }
 
+// What to do about an error of bind.
+absl::string_view AdviceOn(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "; another program uses this port: end it, or choose another port";
+    case EADDRNOTAVAIL:
+      return "; this machine has no such address: choose one that it has, or 0.0.0.0 for all";
+    case EACCES:
+      return "; ports below 1024 need more rights: choose another port";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
+
+absl::Status ListenError(absl::string_view at, int error) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", at, ": ", strerrordesc_np(error), AdviceOn(error)));
+}
 
 absl::StatusOr<Listener> Listener::Open(const Endpoint& at) {
   Listener listener;
@@ -48,8 +67,7 @@ absl::StatusOr<Listener> Listener::Open(const Endpoint& at) {
     listener.socket = Bind(ToSocketAddress(at), /*also_v4=*/false);
   }
   if (!listener.socket.valid()) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", at.ToString(), ": ", strerrordesc_np(errno)));
+    return ListenError(at.ToString(), errno);
   }
   listener.port = LocalPort(listener.socket.get());
   return listener;

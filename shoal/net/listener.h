@@ -2,11 +2,16 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
 
 namespace shoal::net {
+
+// UNAVAILABLE: no socket could be bound to `at`, for the reason of `error` (an errno value); says what to do.
+absl::Status ListenError(absl::string_view at, int error);
 
 // A listening TCP socket, and the port that it is bound to. The socket is non-blocking, is closed on exec,
 // and has a backlog as long as the system allows. It accepts nothing by itself: AcceptLoop does.

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <istream>
+#include <map>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "shoal/base/text_lines.h"
 #include "shoal/service/log/log.h"
 
@@ -269,7 +271,24 @@ std::string DescribeError(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && !unknown.empty()) {
     return DescribeUnknown(app, command, unknown.front());
   }
-  return error.what();
+  const std::string what = error.what();
+  // "Could not convert: --peers-max = many"
+  absl::string_view rest = what;
+  const size_t equals = what.find(" = ");
+  if (absl::ConsumePrefix(&rest, "Could not convert: ") && equals != std::string::npos) {
+    return absl::StrCat(rest.substr(0, rest.find(" = ")), ": '", what.substr(equals + 3), "' is no number");
+  }
+  // "--lease: At Most 1 required but received 2"
+  if (const size_t most = what.find(": At Most 1 required but received "); most != std::string::npos) {
+    return absl::StrCat(what.substr(0, most), ": it may be given once, and was given ",
+                        what.substr(what.rfind(' ') + 1), " times");
+  }
+  // "FILE was not readable (missing?)"
+  rest = what;
+  if (absl::ConsumeSuffix(&rest, " was not readable (missing?)")) {
+    return absl::StrCat("--config: ", rest, " can't be read: is it there, and a file?");
+  }
+  return what;
 }
 
 // Returns the exit code.
@@ -303,6 +322,10 @@ class ConfigFile final : public CLI::Config {
       if (equals == absl::string_view::npos) throw fault("a line needs to be NAME=VALUE, or to begin with #");
       const std::string name(absl::StripAsciiWhitespace(line.text.substr(0, equals)));
       const std::string value(absl::StripAsciiWhitespace(line.text.substr(equals + 1)));
+      if (value.size() > 1 && value.front() == value.back() &&
+          (value.front() == '"' || value.front() == '\''))
+        throw fault(absl::StrCat("write the value of ", name, " without quotation marks"));
+      lines_[name] = line.number;
       const CLI::Option* option = app_.get_option_no_throw("--" + name);
       if (option == nullptr || option->get_envname().empty()) throw fault(DescribeUnknownName(name));
       const char* environment = std::getenv(option->get_envname().c_str());
@@ -318,6 +341,13 @@ class ConfigFile final : public CLI::Config {
     return settings;
   }
 
+  // "FILE:LINE" of a setting that was read; empty: it was not.
+  std::string PlaceOf(const std::string& name) const {
+    const auto line = lines_.find(name);
+    if (line == lines_.end()) return "";
+    return absl::StrCat(app_.get_config_ptr()->as<std::string>(), ":", line->second);
+  }
+
  private:
   CLI::FileError Error(const std::string& what) const {
     return CLI::FileError(app_.get_config_ptr()->as<std::string>() + what, CLI::ExitCodes::FileError);
@@ -328,12 +358,13 @@ class ConfigFile final : public CLI::Config {
     for (const CLI::Option* option : app_.get_options({})) {
       if (!option->get_envname().empty()) names.push_back(option->get_lnames().front());
     }
-    const std::optional<std::string> nearest = NearestWord(name, names);
+    const std::optional<std::string> nearest = NearestWord(absl::StripPrefix(name, "--"), names);
     return absl::StrCat("unknown name '", name, "'",
                         nearest.has_value() ? absl::StrCat("; did you mean '", *nearest, "'?") : "");
   }
 
   const CLI::App& app_;
+  mutable std::map<std::string, int> lines_;  // the last one of each name; CLI11 reads through a const object
 };
 
 int EditDistance(absl::string_view a, absl::string_view b) {
@@ -377,6 +408,29 @@ void ReadConfigFile(CLI::App& command) {
     }
     option->run_callback();
   }
+}
+
+std::string WithPlace(const CLI::App& app, const std::vector<std::string>& words, absl::string_view message) {
+  const std::string flag(message.substr(0, message.find(':')));
+  const CLI::Option* const option = absl::StartsWith(flag, "--") ? app.get_option_no_throw(flag) : nullptr;
+  if (option == nullptr || option->get_envname().empty()) return std::string(message);
+  for (const std::string& word : words) {
+    const bool is_long = word == flag || absl::StartsWith(word, flag + "=");
+    const auto& shorts = option->get_snames();
+    const bool is_short = std::any_of(shorts.begin(), shorts.end(), [&](const std::string& name) {
+      return absl::StartsWith(word, "-" + name);
+    });
+    if (is_long || is_short) return std::string(message);
+  }
+  const char* const variable = std::getenv(option->get_envname().c_str());
+  const auto file = std::dynamic_pointer_cast<const ConfigFile>(app.get_config_formatter());
+  std::string place;
+  if (variable != nullptr && *variable != '\0') {
+    place = "$" + option->get_envname();
+  } else if (file != nullptr) {
+    place = file->PlaceOf(flag.substr(2));
+  }
+  return place.empty() ? std::string(message) : absl::StrCat(place, ": ", message);
 }
 
 void ReserveStandardDescriptors() {
@@ -431,6 +485,7 @@ std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::
   for (CLI::App* command : commands) command->formatter(formatter);
   if (words.size() == 1 && words.front() == "--dump-flags") return Print(FlagsAsJson(app, program) + "\n");
 
+  const std::vector<std::string> in_order = words;
   // CLI11 throws its errors, and takes the words from the back.
   std::reverse(words.begin(), words.end());
   try {
@@ -443,7 +498,10 @@ std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::
     const std::string command =
         app.get_subcommands().empty() ? "" : absl::StrCat(" ", app.get_subcommands().front()->get_name());
     const std::string hint = absl::StrCat("Run '", program.name, command, " --help' to see what it takes.");
-    const std::string what = DescribeError(app, error);
+    const std::vector<CLI::App*> parsed = app.get_subcommands();
+    const std::string what =
+        WithPlace(parsed.empty() ? app : *parsed.front(), in_order, DescribeError(app, error));
+    if (program.on_error != nullptr) program.on_error(what);
     if (program.log_errors) {
       ReportFatal(absl::StrCat(what, " (", hint, ")"));
     } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct Program {
   // Errors are lines of the log (service::ReportFatal), for a daemon with --log-format=json. Otherwise they
   // are text.
   bool log_errors = false;
+  // Is told as well what is wrong with the command line, for a program that reads objects. May be empty.
+  std::function<void(const std::string& what)> on_error = {};
 };
 
 inline constexpr int kUsageExitCode = 2;
@@ -46,6 +49,10 @@ std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::
 void AddConfigFile(CLI::App& app);
 // Reads the file that --config of `command` names, if it does.
 void ReadConfigFile(CLI::App& command);
+
+// Returns `message`, which begins with the flag whose value is wrong ("--wait: ..."), with the place where the
+// value stands when that is not `words`, the command line: the variable, or the line of --config of `app`.
+std::string WithPlace(const CLI::App& app, const std::vector<std::string>& words, absl::string_view message);
 
 // Opens /dev/null in the place of each of stdin, stdout and stderr that is closed, so that no file or socket
 // of the program takes its number and receives what is printed. Writing to these fails. To be called first in

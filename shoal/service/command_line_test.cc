@@ -68,6 +68,22 @@ class CommandLineTest : public testing::Test {
   std::string errors_;
 };
 
+TEST_F(CommandLineTest, AWrongValueIsNamedWithItsPlace) {
+  const CLI::App& move = *app_.get_subcommand("move");
+  const auto place_of = [&](const std::vector<std::string>& words) {
+    return WithPlace(move, words, "--pond: it is dry");
+  };
+  EXPECT_EQ(place_of({"move"}), "--pond: it is dry");
+  ::setenv("POND", "two", 1);
+  EXPECT_EQ(place_of({"move", "koi"}), "$POND: --pond: it is dry");
+  for (const char* word : {"--pond", "--pond=one", "-p", "-pone"}) {
+    EXPECT_EQ(place_of({"move", word}), "--pond: it is dry") << word;
+  }
+  EXPECT_EQ(WithPlace(move, {}, "no pond: it is dry"), "no pond: it is dry");
+  EXPECT_EQ(WithPlace(move, {}, "--feed: it is not hungry"), "--feed: it is not hungry");
+  ::unsetenv("POND");
+}
+
 TEST_F(CommandLineTest, ACorrectCommandLineRuns) {
   EXPECT_EQ(Parse({"move", "koi", "--pond=two"}), std::nullopt);
   EXPECT_EQ(carp_, "koi");
@@ -245,8 +261,10 @@ TEST_P(ConfigFileTest, ActionsAndWrongValuesAreRefused) {
     EXPECT_EQ(Parse(line), kUsageExitCode) << line;
     EXPECT_THAT(errors_, HasSubstr("unknown name")) << line;
   }
-  EXPECT_EQ(Parse("depth=10"), kUsageExitCode);
-  EXPECT_THAT(errors_, HasSubstr("--depth"));
+  EXPECT_EQ(Parse("# its depth\ndepth=10"), kUsageExitCode);
+  EXPECT_THAT(errors_, HasSubstr(path_ + ":2: --depth"));
+  EXPECT_EQ(Parse("depth=deep"), kUsageExitCode);
+  EXPECT_THAT(errors_, HasSubstr(path_ + ":1: --depth: 'deep' is no number"));
 }
 
 TEST_P(ConfigFileTest, AFileThatIsMissingOrTooLargeIsRefused) {

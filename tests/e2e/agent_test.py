@@ -54,6 +54,13 @@ class AgentTest(unittest.TestCase):
             self.assertIn("model.bin: down 2.00 MiB/s", says("limit", "model.bin", "--down=2MiB"))
             limited = json.loads(says("limit", "1", "--down=none", "--json"))["downloads"][0]
             self.assertNotEqual(limited.get("receiveLimitBytesPerSecond"), str(2 << 20))
+            paused = json.loads(says("pause", "MODEL.BIN".lower(), "1", "--json"))["downloads"]
+            self.assertEqual([download["id"] for download in paused], ["1"])
+            digits = agent.downloads()[0]["contentHex"][:10].upper()
+            self.assertEqual(json.loads(says("resume", digits, "--json"))["downloads"][0]["name"], "model.bin")
+            self.assertEqual(json.loads(says("follow", "x*", "y*", "--json"))["follows"][1]["glob"], "y*")
+            self.assertEqual([rule["glob"] for rule in json.loads(says("unfollow", "x*", "--json"))["follows"]], ["y*"])
+            self.assertIn("z* was not followed", says("unfollow", "z*"))
             self.assertIn("no limit of its own for sending", says("limit", "model.bin", "--up=1MiB", code=2))
             self.assertIn("no download 'nothing'", says("pause", "nothing", code=3))
             self.assertIn("removed, with its files", says("remove", "model.bin", "--with-data"))

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """What a download waits for, what it says meanwhile, and whom it blames at the end."""
 
+import json
 import os
 import signal
 import socket
 import unittest
 
+from agents import Agent
 from swarm import MEBIBYTE, Daemon, Swarm, random_bytes, sha256
 
 
@@ -32,6 +34,23 @@ class WaitingTest(unittest.TestCase):
         self.swarm.start_seeder(shared)
         self.assertTrue(fetch.finish()["ok"])
         self.assertEqual(sha256(self.swarm.root / "copy" / "model.bin"), sha256(shared / "model.bin"))
+
+    def test_the_beginning_of_an_id_that_is_known_late(self):
+        shared = self.swarm.share("late", {"model.bin": random_bytes(MEBIBYTE, 7)})
+        made = self.swarm.leecher("make", shared / "model.bin", "--json", "-o", self.swarm.root / "x.shoal")
+        content = json.loads(made.stdout)["content_id"]
+        self.swarm.tracker.stop()
+        fetch = self.swarm.fetch(content[:12], "copy", "--wait=forever")
+        fetch.expect(r'"tracker".*"away"')
+        self.swarm.start_tracker()
+        self.swarm.start_seeder(shared)
+        self.assertTrue(fetch.finish()["ok"])
+        self.assertEqual(sha256(self.swarm.root / "copy" / "model.bin"), sha256(shared / "model.bin"))
+        agent = Agent(self.swarm, "agent")
+        self.assertEqual(agent.command("add", content[:8].upper()).returncode, 0)
+        agent.daemon.expect(r"complete.*model\.bin")
+        self.assertEqual(sha256(agent.output / "model.bin"), sha256(shared / "model.bin"))
+        self.assertEqual(self.get("0123456789ab", "--wait=0").returncode, 3)
 
     def test_no_wait_at_all(self):
         self.assertEqual(self.get("unknown", "--wait=0").returncode, 3)

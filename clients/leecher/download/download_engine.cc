@@ -255,10 +255,13 @@ void DownloadEngine::Judge(absl::Duration now) {
       CallPeers(now);
       return;
     case ContentFinder::Verdict::kAmbiguous:
-      return End(Phase::kFailed, WithCause(absl::FailedPreconditionError(absl::StrCat(
-                                               finder_->candidates().size(), " contents have the name ",
-                                               name_, "; ask for one of them by its id")),
-                                           ErrorCause::kAmbiguousName));
+      return End(Phase::kFailed,
+                 WithCause(absl::FailedPreconditionError(absl::StrCat(
+                               finder_->candidates().size(),
+                               finder_->found().name == name_ ? " contents have the name "
+                                                              : " contents have an id that begins with ",
+                               name_, "; ask for one of them by its id")),
+                           ErrorCause::kAmbiguousName));
     case ContentFinder::Verdict::kUntrusted: {
       std::vector<PublisherSignature> signers;
       for (const tracking::ContentStatus& content : finder_->untrusted())

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "clients/leecher/download/test_swarm.h"
 
 namespace shoal::leecher {
@@ -88,6 +89,62 @@ TEST(TrackerLookups, LooksAgainSoonWhenPeersAreLacking) {
     MutexLock lock(&mutex);
     while (answers < 2 * round) told.Wait(&mutex);
   }
+}
+
+// The first answer to a lookup of `name` that is not NOT_FOUND, or the third one.
+absl::StatusOr<tracking::LookupResponse> AnswerFor(TestTracker& tracker, const std::string& name) {
+  Mutex mutex;
+  CondVar told;
+  std::vector<absl::StatusOr<tracking::LookupResponse>> answers;
+  TrackerLookups lookups({PeerIdentity::Random(), "",
+                          [&] { return tracker.MakeClient(*tracking::TrackerUrl::Parse("127.0.0.1:1")); }});
+  TrackerLookups::Query query;
+  query.content = name;
+  query.min_interval = absl::Milliseconds(1);
+  query.on_answer = [&](const absl::StatusOr<tracking::LookupResponse>& response) {
+    MutexLock lock(&mutex);
+    answers.push_back(response);
+    told.NotifyAll();
+  };
+  const auto subscription = lookups.Subscribe(query);
+  {
+    MutexLock lock(&mutex);
+    while (answers.empty() || (answers.size() < 3 && absl::IsNotFound(answers.back().status())))
+      told.Wait(&mutex);
+  }
+  subscription->Stop();
+  MutexLock lock(&mutex);
+  return answers.back();
+}
+
+TEST(TrackerLookups, AnUnknownNameMayBeTheBeginningOfAnId) {
+  const TestFolder folder;
+  const TestContent content = Publish(folder.Write("file", "bytes"));
+  const std::string id = content.manifest->id().ToHex();
+  TestTracker tracker;
+  EXPECT_TRUE(absl::IsNotFound(AnswerFor(tracker, id.substr(0, 12)).status()));
+  tracker.Add(*content.manifest, {});
+  for (const std::string& word : {id.substr(0, 8), absl::AsciiStrToUpper(id.substr(0, 63))}) {
+    const auto answer = AnswerFor(tracker, word);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    ASSERT_EQ(answer->contents.size(), 1u);
+    EXPECT_EQ(answer->contents[0].summary.id, content.manifest->id());
+  }
+  EXPECT_TRUE(absl::IsNotFound(AnswerFor(tracker, id.substr(0, 7)).status()));
+  EXPECT_TRUE(absl::IsNotFound(AnswerFor(tracker, "file.").status()));
+}
+
+TEST(TrackerLookups, ANameOfHexDigitsComesBeforeAnId) {
+  const TestFolder folder;
+  const TestContent content = Publish(folder.Write("file", "bytes"));
+  const std::string digits = content.manifest->id().ToHex().substr(0, 8);
+  const TestContent named = Publish(folder.Write(digits, "other bytes"));
+  TestTracker tracker;
+  tracker.Add(*content.manifest, {});
+  tracker.Add(*named.manifest, {});
+  const auto answer = AnswerFor(tracker, digits);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->contents[0].summary.id, named.manifest->id());
 }
 
 // Answers by id: contents whose first byte is even are known.

@@ -94,6 +94,11 @@ std::string JsonKey(const std::string& path, const std::string& public_key) {
   return Dump(json);
 }
 
+std::string JsonCerts(const std::string& certificate, const std::string& key,
+                      const std::string& authorities) {
+  return Dump(Json{{"tls_cert", certificate}, {"tls_key", key}, {"tls_ca", authorities}});
+}
+
 std::string JsonMade(const tracking::ContentSummary& summary, const std::string& path,
                      const std::vector<LeftOut>& left_out,
                      const std::optional<PublisherSignature>& signature) {

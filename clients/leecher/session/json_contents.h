@@ -42,6 +42,8 @@ std::string JsonMade(const tracking::ContentSummary& summary, const std::string&
 
 // A key that was made.
 std::string JsonKey(const std::string& path, const std::string& public_key);
+// The files of `certs`.
+std::string JsonCerts(const std::string& certificate, const std::string& key, const std::string& authorities);
 
 // What `get` would do, for `get --dry-run`.
 struct DryRun {

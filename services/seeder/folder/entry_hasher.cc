@@ -212,6 +212,7 @@ std::optional<HashOutcome> EntryHasher::Examine(const HashJob& job) {
     unsettled_.erase(job.entry);
     NoteLeftOut(job.entry, {});
     outcome.kind = HashOutcome::Kind::kEmpty;
+    outcome.all_left_out = std::move(scan->left_out);
     return outcome;
   }
   // A cached version with these change times was hashed after its files had settled.

@@ -43,7 +43,8 @@ struct HashOutcome {
   bool from_cache = false;
   // kBuilt and kUnchanged: files that do not settle, which the version therefore does not have.
   std::set<std::string> left_out;
-  // kBuilt and kUnchanged: all that the entry has and the version has not, those files included.
+  // kBuilt and kUnchanged: all that the entry has and the version has not, those files included. kEmpty: all
+  // that it has, but for empty folders and links.
   std::vector<LeftOut> all_left_out;
   absl::Duration settles_in;
   // kUnsettled: it has been so for longer than the patience.

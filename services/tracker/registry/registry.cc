@@ -200,6 +200,7 @@ absl::StatusOr<tracking::ListContentsResponse> Registry::ListContents(
       }
       after = entry;
       if (!ContainsIgnoringCase(entry.name, request.name_contains)) continue;
+      if (request.id_prefix.has_value() && !request.id_prefix->Matches(entry.id)) continue;
       auto found = ShardOf(entry.id).Lookup(entry.id, std::nullopt, 0, kNoSite, Tick());
       if (found.ok() && HasPeers(found->content)) response.contents.push_back(std::move(found->content));
     }

@@ -276,6 +276,17 @@ TEST_F(RegistryTest, ListsByNameInPages) {
   }
 }
 
+TEST_F(RegistryTest, ListsByTheBeginningOfAnId) {
+  for (uint32_t content = 1; content <= 3; ++content) Register(TestSeeder(1, TestContent(content)));
+  const ContentId wanted = TestContentId(2);
+  const auto listed = registry_->ListContents({"", 10, "", IdPrefix::Parse(wanted.ToHex().substr(0, 63))});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_THAT(listed->contents, SizeIs(1));
+  EXPECT_EQ(listed->contents[0].summary.id, wanted);
+  EXPECT_THAT(registry_->ListContents({"", 10, "", IdPrefix::Parse("0123456789abcdef")})->contents,
+              IsEmpty());
+}
+
 TEST_F(RegistryTest, ContentWithoutChunksIsComplete) {
   const tracking::LeaseId lease = Register(TestSeeder(1, TestContent(1, "empty", 0)));
   EXPECT_TRUE(registry_->GetSwarm(TestContentId(1))->peers[0].peer.complete);

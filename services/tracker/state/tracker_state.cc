@@ -102,7 +102,9 @@ absl::StatusOr<tracking::ListContentsResponse> TrackerState::ListContents(
     const tracking::ListContentsRequest& request) {
   if (const auto cursor = ParsePageToken(request.page_token)) return ListBitTorrent(request, *cursor);
   auto response = registry_.ListContents(request);
-  if (response.ok() && response->next_page_token.empty() && bittorrent_.usage().swarms.count() > 0) {
+  // An id of a content is none of such a swarm.
+  const bool has_swarms = bittorrent_.usage().swarms.count() > 0 && !request.id_prefix.has_value();
+  if (response.ok() && response->next_page_token.empty() && has_swarms) {
     response->next_page_token = PageToken(BitTorrentSwarms::Cursor());
   }
   return response;

@@ -19,6 +19,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/event_loop.h"
+#include "shoal/net/listener.h"
 #include "shoal/net/sockaddr.h"
 
 namespace shoal::tracker {
@@ -35,8 +36,7 @@ constexpr size_t kMaxReceivedBytes = 25 * 64;
 constexpr int kSocketBufferBytes = 4 << 20;
 
 absl::Status BindError(const Endpoint& endpoint) {
-  return absl::UnavailableError(
-      absl::StrCat("can't listen on udp ", endpoint.ToString(), ": ", std::strerror(errno)));
+  return net::ListenError("udp " + endpoint.ToString(), errno);
 }
 
 void GrowBuffer(int fd, int option, int forced_option) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "shoal/base/code_point.h"
 
 namespace shoal {
 namespace {
@@ -16,27 +17,9 @@ absl::Status Refuse(absl::string_view what, absl::string_view value, absl::strin
   return absl::InvalidArgumentError(absl::StrCat(what, " '", absl::CHexEscape(value), "' ", why));
 }
 
-// Returns: the length of the UTF-8 character at the front of `text`, or 0 if it is invalid: truncated,
-// overlong, a surrogate, or past U+10FFFF.
-size_t CharacterBytes(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
-      (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) {
-    return 0;
-  }
-  return size;
-}
-
 bool IsUtf8(absl::string_view text) {
   while (!text.empty()) {
-    const size_t size = CharacterBytes(text);
+    const size_t size = CodePoint::At(text).bytes;
     if (size == 0) return false;
     text.remove_prefix(size);
   }

@@ -82,7 +82,10 @@ absl::StatusOr<Subject> Find(std::string path, LinkPolicy links, const std::set<
     path = real.get();
     name = path.substr(path.rfind('/') + 1);
   }
-  SHOAL_RETURN_IF_ERROR(CheckContentName(name));
+  if (const absl::Status usable = CheckContentName(name); !usable.ok()) {
+    return absl::Status(usable.code(),
+                        absl::StrCat(usable.message(), ", so it can't be published; rename it"));
+  }
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
 

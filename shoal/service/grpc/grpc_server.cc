@@ -77,17 +77,20 @@ void LogProtobuf(google::protobuf::LogLevel level, const char* file, int line, c
 absl::Status RemoveStaleSocket(const std::string& path) {
   sockaddr_un address{};
   if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": the path of a socket has at most ", sizeof(address.sun_path) - 1, " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the path of a socket has at most ",
+                                                   sizeof(address.sun_path) - 1,
+                                                   " bytes; choose a shorter one"));
   }
   struct stat info{};
   if (lstat(path.c_str(), &info) != 0) return absl::OkStatus();
-  if (!S_ISSOCK(info.st_mode)) return absl::AlreadyExistsError(absl::StrCat(path, " is no socket"));
+  if (!S_ISSOCK(info.st_mode))
+    return absl::AlreadyExistsError(absl::StrCat(path, " is no socket; choose another path"));
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof(address.sun_path) - 1);
   const FileDescriptor socket_to_it(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (connect(socket_to_it.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
-    return absl::UnavailableError(absl::StrCat("another process listens at ", path));
+    return absl::UnavailableError(
+        absl::StrCat("another process listens at ", path, ": end it, or choose another path"));
   }
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
     return ErrnoStatus(errno, absl::StrCat("cannot remove ", path));

@@ -44,6 +44,20 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsForOneself(net::TlsContext&
   return grpc::SslCredentials(options);
 }
 
+// Why a call failed, in words for people: gRPC's own are about its parts.
+std::string ReasonFor(const grpc::Status& status) {
+  const std::string& message = status.error_message();
+  const auto has = [&](absl::string_view words) { return message.find(words) != std::string::npos; };
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return "nothing came back in time";
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
+    return "there is no health service at that port";
+  if (has("Connection refused")) return "connection refused: is it running, and is the port right?";
+  if (has("No such file or directory")) return "there is no such socket: is it running?";
+  if (has("DNS resolution failed")) return "the host is not known";
+  if (has("Socket closed")) return "it hangs up: does only one of the two speak TLS?";
+  return message;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HealthEndpoint>> OpenHealthEndpoint(const Endpoint& listen) {
@@ -76,7 +90,7 @@ absl::Status CheckHealth(const std::string& target, absl::Duration timeout,
   bool done = false;
   queue.Next(&tag, &done);
   if (!status.ok())
-    return absl::UnavailableError(absl::StrCat(target, " does not answer: ", status.error_message()));
+    return absl::UnavailableError(absl::StrCat(target, " does not answer: ", ReasonFor(status)));
   grpc::Slice answer;
   if (!response.DumpToSingleSlice(&answer).ok() ||
       absl::string_view(reinterpret_cast<const char*>(answer.begin()), answer.size()) !=

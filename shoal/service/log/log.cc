@@ -10,10 +10,12 @@
 #include <stdexcept>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "shoal/base/clock.h"
+#include "shoal/base/code_point.h"
 #include "shoal/base/units.h"
 #include "spdlog/logger.h"
 #include "spdlog/sinks/stdout_sinks.h"
@@ -60,34 +62,11 @@ std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }
 
-// Returns the length of the printable UTF-8 sequence beyond ASCII at the start of `text`; 0: there is none,
-// and its bytes are escaped. The C1 controls (U+0080 to U+009F) are not printable: some terminals obey them.
-size_t PrintableSequence(absl::string_view text) {
-  const auto at = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  size_t size = 0;
-  uint32_t code = 0;
-  uint32_t smallest = 0;
-  if ((at(0) & 0xE0) == 0xC0) {
-    size = 2, code = at(0) & 0x1F, smallest = 0xA0;
-  } else if ((at(0) & 0xF0) == 0xE0) {
-    size = 3, code = at(0) & 0x0F, smallest = 0x800;
-  } else if ((at(0) & 0xF8) == 0xF0) {
-    size = 4, code = at(0) & 0x07, smallest = 0x10000;
-  }
-  if (size == 0 || size > text.size()) return 0;
-  for (size_t i = 1; i < size; ++i) {
-    if ((at(i) & 0xC0) != 0x80) return 0;
-    code = (code << 6) | (at(i) & 0x3F);
-  }
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  return code < smallest || code > 0x10FFFF || surrogate ? 0 : size;
-}
-
 void AppendEscaped(absl::string_view text, bool quoted, std::string* out) {
   while (!text.empty()) {
     const auto byte = static_cast<uint8_t>(text[0]);
-    size_t taken = 1;
-    if (byte >= 0x80) taken = PrintableSequence(text);
+    const CodePoint point = CodePoint::At(text);
+    size_t taken = point.bytes;
     if (quoted && (byte == '"' || byte == '\\')) {
       absl::StrAppend(out, "\\", text.substr(0, 1));
     } else if (byte == '\n') {
@@ -96,7 +75,7 @@ void AppendEscaped(absl::string_view text, bool quoted, std::string* out) {
       out->append("\\r");
     } else if (byte == '\t') {
       out->append("\\t");
-    } else if (byte < 0x20 || byte == 0x7F || taken == 0) {
+    } else if (taken == 0 || point.is_harmful()) {
       absl::StrAppend(out, "\\x", absl::Hex(byte, absl::kZeroPad2));
       taken = 1;
     } else {
@@ -188,10 +167,11 @@ LogFormat EarlyLogFormat(int argc, const char* const* argv) {
 }
 
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view text) {
-  if (text == "debug") return LogLevel::kDebug;
-  if (text == "info") return LogLevel::kInfo;
-  if (text == "warning") return LogLevel::kWarning;
-  if (text == "error") return LogLevel::kError;
+  if (absl::EqualsIgnoreCase(text, "debug")) return LogLevel::kDebug;
+  if (absl::EqualsIgnoreCase(text, "info")) return LogLevel::kInfo;
+  if (absl::EqualsIgnoreCase(text, "warning") || absl::EqualsIgnoreCase(text, "warn"))
+    return LogLevel::kWarning;
+  if (absl::EqualsIgnoreCase(text, "error")) return LogLevel::kError;
   return absl::InvalidArgumentError(
       absl::StrCat("log level \"", text, "\" is none of debug, info, warning, error"));
 }

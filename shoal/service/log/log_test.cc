@@ -85,6 +85,7 @@ TEST(LogTest, ParsesLevelsAndFormats) {
   EXPECT_EQ(*ParseLogLevel("debug"), LogLevel::kDebug);
   EXPECT_EQ(*ParseLogLevel("warning"), LogLevel::kWarning);
   EXPECT_EQ(*ParseLogFormat("json"), LogFormat::kJson);
+  EXPECT_EQ(*ParseLogLevel("WARN"), LogLevel::kWarning);
   EXPECT_FALSE(ParseLogLevel("loud").ok());
   EXPECT_FALSE(ParseLogFormat("xml").ok());
 }
@@ -116,6 +117,7 @@ TEST(LogLineTest, HostileBytesNeitherBreakALineNorControlATerminal) {
       {"\xC2\x9B"
        "2J",
        "\\xc2\\x9b2J"},
+      {"exe.\u202Efdp", "exe.\\xe2\\x80\\xaefdp"},
       {"\xFF\xC3", "\\xff\\xc3"},
       {"\xED\xA0\x80", "\\xed\\xa0\\x80"},
       {"\xC0\xAF", "\\xc0\\xaf"},

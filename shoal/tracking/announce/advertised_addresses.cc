@@ -19,6 +19,11 @@ bool IsV6LinkLocal(const IpAddress& ip) {
   return !ip.is_v4() && net::IsLinkLocal(ip);
 }
 
+// No address of one machine: multicast, and the broadcast of IPv4.
+bool IsOfMany(const IpAddress& ip) {
+  return ip.is_v4() ? ip.bytes()[12] >= 224 : ip.bytes()[0] == 0xff;
+}
+
 // The networks from which container engines give addresses by default: 172.16.0.0/12 (Docker) and
 // 10.88.0.0/16 (Podman).
 bool IsContainerNetwork(const IpAddress& ip) {
@@ -93,8 +98,8 @@ absl::StatusOr<std::vector<HostPort>> ParseAdvertised(absl::string_view text) {
 absl::StatusOr<std::vector<Endpoint>> ResolveAdvertised(const std::vector<HostPort>& hosts) {
   std::vector<Endpoint> endpoints;
   for (const HostPort& host : hosts) {
-    SHOAL_ASSIGN_OR_RETURN(const IpAddress ip, ResolveHost(host.host));
-    AddUnlessKnown({ip, host.port}, &endpoints);
+    SHOAL_ASSIGN_OR_RETURN(const std::vector<IpAddress> addresses, ResolveHost(host.host));
+    for (const IpAddress& ip : addresses) AddUnlessKnown({ip, host.port}, &endpoints);
   }
   return endpoints;
 }
@@ -113,8 +118,9 @@ AdvertisedAddresses ChooseAdvertised(const std::vector<Endpoint>& advertise, con
     bool useful = false;
     for (const Endpoint& endpoint : advertise) {
       AddUnlessKnown({endpoint.ip, endpoint.port == 0 ? listen.port : endpoint.port}, &chosen.endpoints);
-      useful = useful ||
-               !(endpoint.ip.is_unspecified() || net::IsLoopback(endpoint.ip) || IsV6LinkLocal(endpoint.ip));
+      const bool reaches_none = endpoint.ip.is_unspecified() || net::IsLoopback(endpoint.ip) ||
+                                IsV6LinkLocal(endpoint.ip) || IsOfMany(endpoint.ip);
+      useful = useful || !reaches_none;
     }
     if (!useful) {
       chosen.warning = absl::StrCat("other machines can't reach ", chosen.endpoints[0].ToString(),

@@ -25,7 +25,7 @@ struct AdvertisedAddresses {
 // entry.
 absl::StatusOr<std::vector<HostPort>> ParseAdvertised(absl::string_view text);
 
-// Resolves the hosts, at most kMaxEndpointsPerPeer. Blocks on the system's resolver. Errors: those of
+// Resolves the hosts, each to all of its addresses, at most kMaxEndpointsPerPeer together. Blocks on the system's resolver. Errors: those of
 // ResolveHost.
 absl::StatusOr<std::vector<Endpoint>> ResolveAdvertised(const std::vector<HostPort>& hosts);
 

@@ -88,8 +88,11 @@ TEST(AdvertisedAddressesTest, BoundsTheirNumber) {
 
 TEST(AdvertisedAddressesTest, WarnsOfAddressesThatNoOtherMachineCanUse) {
   EXPECT_THAT(ChooseAdvertised({}, At("127.0.0.1:7000"), Machine()).warning, HasSubstr("--listen=0.0.0.0"));
-  EXPECT_THAT(ChooseAdvertised({{Ip("::1"), 0}}, kAnywhere, Machine()).warning,
-              HasSubstr("--advertise=HOST"));
+  for (const char* useless : {"::1", "224.0.0.1", "255.255.255.255", "ff02::1", "fe80::1", "0.0.0.0"}) {
+    EXPECT_THAT(ChooseAdvertised({{Ip(useless), 0}}, kAnywhere, Machine()).warning,
+                HasSubstr("--advertise=HOST"))
+        << useless;
+  }
   const LocalNetwork alone{{On("eth0", "169.254.1.2"), On("lo", "127.0.0.1")}, false};
   const auto chosen = ChooseAdvertised({}, kAnywhere, alone);
   EXPECT_EQ(chosen.endpoints, (std::vector{kAnywhere, At("169.254.1.2:7000")}));

@@ -1,6 +1,5 @@
 #include "shoal/tracking/client/datagram_exchange.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -39,26 +38,6 @@ uint64_t RandomSeed() {
 
 absl::Duration Now() {
   return Clock::Real().Uptime();
-}
-
-// Returns: all addresses of `host`, at least one, in the order of the resolver.
-absl::StatusOr<std::vector<IpAddress>> ResolveAll(const std::string& host) {
-  SHOAL_ASSIGN_OR_RETURN(const IpAddress first, ResolveHost(host));
-  std::vector<IpAddress> addresses = {first};
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return addresses;
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    sockaddr_storage storage{};
-    std::memcpy(&storage, one->ai_addr, std::min<size_t>(one->ai_addrlen, sizeof(storage)));
-    const IpAddress ip = net::FromSocketAddress(storage).ip;
-    const bool known = std::find(addresses.begin(), addresses.end(), ip) != addresses.end();
-    if (!ip.is_unspecified() && !known) addresses.push_back(ip);
-  }
-  return addresses;
 }
 
 // Until `until`, or until `socket` (negative: none) is readable.
@@ -170,7 +149,7 @@ absl::Status DatagramExchange::Connect() {
   const auto unreachable = [&](absl::string_view why) {
     return absl::UnavailableError(absl::StrCat("tracker ", url_.ToString(), " can't be reached: ", why));
   };
-  const auto addresses = ResolveAll(url_.address.host);
+  const auto addresses = ResolveHost(url_.address.host);
   if (!addresses.ok()) return unreachable(addresses.status().message());
   address_count_ = addresses->size();
   int error = 0;

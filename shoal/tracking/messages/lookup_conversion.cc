@@ -324,7 +324,13 @@ absl::StatusOr<ListContentsRequest> FromProto(const pb::ListContentsRequest& in)
   }
   if (in.page_token().size() > kMaxPageTokenBytes) return Bad("page_token", "is none that this tracker gave");
   if (in.page_size() < 0) return Bad("page_size", "is negative");
-  return ListContentsRequest{in.name_contains(), static_cast<uint32_t>(in.page_size()), in.page_token()};
+  const std::optional<IdPrefix> id_prefix = IdPrefix::Parse(in.content_hex_prefix());
+  if (!in.content_hex_prefix().empty() && !id_prefix.has_value()) {
+    return Bad("content_hex_prefix",
+               absl::StrCat("needs ", IdPrefix::kMinDigits, " to ", IdPrefix::kMaxDigits, " hex digits"));
+  }
+  return ListContentsRequest{in.name_contains(), static_cast<uint32_t>(in.page_size()), in.page_token(),
+                             id_prefix};
 }
 
 void ToProto(const ListContentsRequest& in, pb::ListContentsRequest* out) {
@@ -332,6 +338,7 @@ void ToProto(const ListContentsRequest& in, pb::ListContentsRequest* out) {
   out->set_name_contains(in.name_contains);
   out->set_page_size(static_cast<int32_t>(in.page_size));
   out->set_page_token(in.page_token);
+  if (in.id_prefix.has_value()) out->set_content_hex_prefix(in.id_prefix->digits());
 }
 
 absl::StatusOr<ListContentsResponse> FromProto(const pb::ListContentsResponse& in) {

@@ -11,6 +11,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/base/strong_index.h"
 #include "shoal/content/manifest/chunk_set.h"
+#include "shoal/content/manifest/id_prefix.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/publisher_signature.h"
 #include "shoal/content/manifest/signing_key.h"
@@ -187,6 +188,7 @@ struct ListContentsRequest {
   std::string name_contains;
   uint32_t page_size = 0;
   std::string page_token;
+  std::optional<IdPrefix> id_prefix = {};  // nothing: all ids
 };
 
 struct BitTorrentSwarm {

@@ -235,6 +235,10 @@ TEST(ProtoConversionTest, ListContents) {
   EXPECT_EQ(back.name_contains, "part");
   EXPECT_EQ(back.page_size, 10u);
   EXPECT_EQ(back.page_token, "token");
+  EXPECT_FALSE(back.id_prefix.has_value());
+  const auto by_id =
+      RoundTrip<pb::ListContentsRequest>(ListContentsRequest{"", 10, "", IdPrefix::Parse("DeadBeef01")});
+  EXPECT_EQ(by_id.id_prefix->digits(), "deadbeef01");
   EXPECT_EQ(
       RoundTrip<pb::ListContentsResponse>(ListContentsResponse{{sample::Status(1)}, "next"}).next_page_token,
       "next");
@@ -414,6 +418,10 @@ TEST(ProtoConversionTest, OtherRequestsNameTheFieldThatIsWrong) {
   pb::ListContentsRequest list;
   list.set_name_contains(std::string(256, 'x'));
   EXPECT_THAT(std::string(FromProto(list).status().message()), StartsWith("name_contains: "));
+  list.clear_name_contains();
+  list.set_content_hex_prefix("12345");
+  EXPECT_THAT(std::string(FromProto(list).status().message()),
+              StartsWith("content_hex_prefix: needs 8 to 63 hex digits"));
   EXPECT_THAT(std::string(FromProto(pb::WatchRequest()).status().message()),
               StartsWith("content: is not named"));
   EXPECT_THAT(std::string(FromProto(pb::LeaveRequest()).status().message()), StartsWith("peer_id: has 0"));

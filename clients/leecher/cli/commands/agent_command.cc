@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -25,6 +26,7 @@
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/content/manifest/id_prefix.h"
 #include "shoal/content/manifest/manifest.h"
 
 namespace shoal::leecher {
@@ -43,7 +45,6 @@ using agent_text::Text;
 using Action = AgentCommandOptions::Action;
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(30);
-constexpr size_t kMinPrefixDigits = 8;
 
 // One command, from its options to its exit code.
 class AgentCommand {
@@ -97,11 +98,7 @@ class AgentCommand {
       case Action::kFollow:
         return Follow();
       case Action::kUnfollow:
-        for (const std::string& glob : options_.subjects) {
-          SHOAL_RETURN_IF_ERROR(Call("Unfollow", {{"glob", glob}}).status());
-          console_.Say(absl::StrCat(Printable(glob), " is not followed any more"));
-        }
-        return absl::OkStatus();
+        return Unfollow();
       case Action::kTop:
         // Without a terminal: once.
         return console_.live() ? AgentTop(*agent_, console_, interrupts_).Run() : ShowStatus();
@@ -118,19 +115,22 @@ class AgentCommand {
     return json;
   }
 
-  // The downloads that a word of the command line means: a number, a name, or an id (8 digits or more of
-  // one).
+  // The downloads that a word of the command line means: a number, or else a name, or else an id (8 digits
+  // or more of one).
   static std::vector<Json> Find(const Json& list, const std::string& word) {
-    std::vector<Json> found;
+    const std::string digits = absl::AsciiStrToLower(word);
+    const bool may_be_id = ContentId::FromHex(word).ok() || IdPrefix::Parse(word).has_value();
+    std::vector<Json> named;
+    std::vector<Json> of_id;
     for (const Json& download : List(list, "downloads")) {
-      const std::string hex = Text(download, "contentHex");
-      if (absl::StrCat(Number(download, "id")) == word || Text(download, "name") == word ||
-          Text(download, "wanted") == word ||
-          (word.size() >= kMinPrefixDigits && absl::StartsWith(hex, word))) {
-        found.push_back(download);
+      if (absl::StrCat(Number(download, "id")) == word) return {download};
+      if (Text(download, "name") == word || Text(download, "wanted") == word) {
+        named.push_back(download);
+      } else if (may_be_id && absl::StartsWith(Text(download, "contentHex"), digits)) {
+        of_id.push_back(download);
       }
     }
-    return found;
+    return named.empty() ? of_id : named;
   }
 
   absl::StatusOr<std::vector<Json>> Chosen() {
@@ -148,9 +148,27 @@ class AgentCommand {
                                                                     word, "'; name one by its number")),
                          ErrorCause::kAmbiguousName);
       }
-      chosen.push_back(found.front());
+      const bool is_new = std::none_of(chosen.begin(), chosen.end(), [&](const Json& other) {
+        return Number(other, "id") == Number(found.front(), "id");
+      });
+      if (is_new) chosen.push_back(found.front());
     }
     return chosen;
+  }
+
+  // Prints the downloads as they are now, for programs.
+  absl::Status PrintAgain(const std::vector<Json>& chosen) {
+    if (!console_.json()) return absl::OkStatus();
+    SHOAL_ASSIGN_OR_RETURN(const Json list, Call("List", Json::object()));
+    Json now = Json::array();
+    for (const Json& download : List(list, "downloads")) {
+      const bool is_chosen = std::any_of(chosen.begin(), chosen.end(), [&](const Json& one) {
+        return Number(one, "id") == Number(download, "id");
+      });
+      if (is_chosen) now.push_back(download);
+    }
+    console_.Object(Json{{"downloads", now}}.dump());
+    return absl::OkStatus();
   }
 
   absl::Status ForDownloads(const std::string& method, Json request, const std::string& what) {
@@ -159,7 +177,7 @@ class AgentCommand {
     for (const Json& download : chosen) request["ids"].push_back(Number(download, "id"));
     SHOAL_RETURN_IF_ERROR(Call(method, request).status());
     for (const Json& download : chosen) console_.Say(absl::StrCat(NameOf(download), ": ", what));
-    return absl::OkStatus();
+    return PrintAgain(chosen);
   }
 
   absl::Status ShowStatus() {
@@ -204,7 +222,6 @@ class AgentCommand {
         case ContentWord::kId:
           request["contentHex"] = content;
           break;
-        case ContentWord::kNameOrPrefix:
         case ContentWord::kName:
           request["name"] = content;
           break;
@@ -256,7 +273,7 @@ class AgentCommand {
           Call("SetFilePriority", {{"id", Number(download, "id")}, {"rules", Priorities()}}).status());
       console_.Say(absl::StrCat(NameOf(download), ": set"));
     }
-    return absl::OkStatus();
+    return PrintAgain(chosen);
   }
 
   // The value of a limit in a request.
@@ -305,9 +322,9 @@ class AgentCommand {
       SHOAL_RETURN_IF_ERROR(Call("Follow", {{"rule", rule}}).status());
       console_.Say(absl::StrCat("what is published as ", Printable(glob), " is fetched from now on"));
     }
-    if (!options_.subjects.empty()) return absl::OkStatus();
     SHOAL_ASSIGN_OR_RETURN(const Json list, Call("List", Json::object()));
     console_.Object(Json{{"follows", List(list, "follows")}}.dump());
+    if (!options_.subjects.empty()) return absl::OkStatus();
     if (List(list, "follows").empty()) console_.Say("nothing is followed; `follow GLOB` does it");
     for (const Json& rule : List(list, "follows")) {
       console_.Say(absl::StrCat(Printable(Text(rule, "glob")), ", ",
@@ -315,6 +332,23 @@ class AgentCommand {
                                 Printable(Text(rule, "outputFolder"))));
       for (const Json& key : List(rule, "trustedKeys"))
         console_.Say(absl::StrCat("  signed by ", Printable(key.get<std::string>())));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Unfollow() {
+    SHOAL_ASSIGN_OR_RETURN(Json list, Call("List", Json::object()));
+    std::vector<std::string> known;
+    for (const Json& rule : List(list, "follows")) known.push_back(Text(rule, "glob"));
+    for (const std::string& glob : options_.subjects) {
+      SHOAL_RETURN_IF_ERROR(Call("Unfollow", {{"glob", glob}}).status());
+      const bool was_followed = std::find(known.begin(), known.end(), glob) != known.end();
+      console_.Say(absl::StrCat(Printable(glob), was_followed ? " is not followed any more"
+                                                              : " was not followed; `follow` shows what is"));
+    }
+    if (console_.json()) {
+      SHOAL_ASSIGN_OR_RETURN(list, Call("List", Json::object()));
+      console_.Object(Json{{"follows", List(list, "follows")}}.dump());
     }
     return absl::OkStatus();
   }

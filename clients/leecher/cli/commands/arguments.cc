@@ -20,8 +20,6 @@
 namespace shoal::leecher {
 namespace {
 
-constexpr size_t kMinPrefixDigits = 8;
-
 absl::Status About(absl::string_view flag, const absl::Status& status) {
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
 }
@@ -382,11 +380,7 @@ absl::StatusOr<Command> HealthCheck(const Words& words) {
 
 ContentWord Classify(absl::string_view word) {
   if (word.size() > 6 && absl::EndsWith(word, ".shoal")) return ContentWord::kManifestFile;
-  if (!std::all_of(word.begin(), word.end(), absl::ascii_isxdigit)) return ContentWord::kName;
-  if (word.size() == 2 * ContentId::kSizeBytes) return ContentWord::kId;
-  if (word.size() >= kMinPrefixDigits && word.size() < 2 * ContentId::kSizeBytes)
-    return ContentWord::kNameOrPrefix;
-  return ContentWord::kName;
+  return ContentId::FromHex(word).ok() ? ContentWord::kId : ContentWord::kName;
 }
 
 absl::StatusOr<Command> Interpret(const Words& words) {
@@ -424,7 +418,7 @@ absl::StatusOr<Command> Interpret(const Words& words) {
     case CommandName::kAgent:
       return AgentCommand(words);
     case CommandName::kCerts:
-      return Command(CertsOptions{words.subject, words.hosts, words.if_missing, words.quiet});
+      return Command(CertsOptions{words.subject, words.hosts, words.if_missing, words.json, words.quiet});
     case CommandName::kToken:
       return Token(words);
     case CommandName::kHealthCheck:

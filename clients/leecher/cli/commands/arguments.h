@@ -27,8 +27,7 @@ namespace shoal::leecher {
 enum class ContentWord {
   kManifestFile,  // ends in ".shoal"
   kId,            // 64 hex digits
-  kNameOrPrefix,  // 8 to 63 hex digits: a name, or the beginning of an id
-  kName,
+  kName,          // or the beginning of an id
 };
 ContentWord Classify(absl::string_view word);
 
@@ -134,6 +133,7 @@ struct CertsOptions {
   std::string folder;
   std::vector<std::string> hosts;
   bool if_missing = false;
+  bool json = false;
   bool quiet = false;
 };
 

@@ -306,9 +306,7 @@ TEST(ClassifyTest, SeparatesNamesIdsAndFiles) {
   EXPECT_EQ(Classify(".shoal"), ContentWord::kName);
   EXPECT_EQ(Classify(std::string(64, 'a')), ContentWord::kId);
   EXPECT_EQ(Classify(std::string(64, 'g')), ContentWord::kName);
-  EXPECT_EQ(Classify("deadbeef"), ContentWord::kNameOrPrefix);
-  EXPECT_EQ(Classify("DEADBEEF"), ContentWord::kNameOrPrefix);
-  EXPECT_EQ(Classify("deadbee"), ContentWord::kName);
+  EXPECT_EQ(Classify("deadbeef"), ContentWord::kName);
   EXPECT_EQ(Classify(std::string(65, 'a')), ContentWord::kName);
 }
 

@@ -4,16 +4,19 @@
 #include "clients/leecher/cli/commands/commands.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
+#include "clients/leecher/session/json_contents.h"
 #include "shoal/net/tls/development_certificates.h"
 
 namespace shoal::leecher {
 
 ExitCode RunCerts(const CertsOptions& options) {
-  Console console(Console::VoiceFor(/*json=*/false, options.quiet));
+  Console console(Console::VoiceFor(options.json, options.quiet));
   const bool there = options.if_missing && net::TlsContext::Load(net::DevelopmentFiles(options.folder)).ok();
   const absl::Status written =
       there ? absl::OkStatus() : net::WriteDevelopmentCertificates(options.folder, options.hosts);
   if (!written.ok()) return console.Fail(written, ExitCodeFor(written));
+  const net::TlsFiles written_files = net::DevelopmentFiles(options.folder);
+  console.Object(JsonCerts(written_files.certificate, written_files.key, written_files.authorities));
   const net::TlsFiles files = net::DevelopmentFiles(Printable(options.folder));
   console.Say(there ? "Certificates are there. Give every program:"
                     : "A development CA and a certificate for this machine. Give every program:");

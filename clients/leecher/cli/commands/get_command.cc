@@ -221,9 +221,7 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
   SHOAL_ASSIGN_OR_RETURN(request.trusted, TrustedKeys::FromWords(options.trust));
   if (Classify(content) != ContentWord::kManifestFile) {
-    SHOAL_ASSIGN_OR_RETURN(const Connections connections,
-                           OpenConnections(options.tracker_token_file, options.trackers, options.tls));
-    SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(content, connections.trackers, options.trackers));
+    request.content = KeyOf(content);
     return request;
   }
 

@@ -37,7 +37,7 @@ absl::Status OutcomeOf(const DownloadRecord& record) {
   }
   return WithCause(
       absl::FailedPreconditionError(absl::StrCat(
-          ids.size(), " contents have this name; say which one by its id: ", absl::StrJoin(ids, ", "))),
+          ids.size(), " contents are meant; say which one by its id: ", absl::StrJoin(ids, ", "))),
       ErrorCause::kAmbiguousName);
 }
 

@@ -30,7 +30,7 @@ absl::StatusOr<Saved> Save(const SaveOptions& options, Interrupts& interrupts) {
   DownloadOptions request;
   SHOAL_ASSIGN_OR_RETURN(const Connections connections,
                          OpenConnections(options.tracker_token_file, options.trackers, options.tls));
-  SHOAL_ASSIGN_OR_RETURN(request.content, KeyFor(options.content, connections.trackers, options.trackers));
+  request.content = KeyOf(options.content);
   SHOAL_ASSIGN_OR_RETURN(request.trusted, TrustedKeys::FromWords(options.trust));
   request.trackers = options.trackers;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;

@@ -22,11 +22,7 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   if (!health.ok()) return console.Fail(health.status(), ExitCode::kOther);
   absl::StatusOr<std::optional<SigningKey>> sign_key = ReadSignKey(options.sign_key);
   if (!sign_key.ok()) return console.Fail(sign_key.status(), ExitCodeFor(sign_key.status()));
-  ManifestBuilderOptions builder;
-  builder.links = options.links;
-  absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, builder, console);
-  if (!built.ok()) return console.Fail(built.status(), ExitCodeFor(built.status()));
-
+  // Before the hashing, which can take hours: what is wrong with the listeners is said at once.
   TrackerMessages messages;
   absl::StatusOr<std::optional<Downloads::Serving>> serving = ServingFrom(options.serve, messages);
   if (!serving.ok()) return console.Fail(serving.status(), ExitCode::kOther);
@@ -40,6 +36,11 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
   Reseeder& reseeder = *(*downloads)->serving();
   const auto http = StartHttp(options.serve.http, options.tls, **downloads, console);
   if (!http.ok()) return console.Fail(http.status(), ExitCode::kOther);
+
+  ManifestBuilderOptions builder;
+  builder.links = options.links;
+  absl::StatusOr<BuiltManifest> built = HashWithProgress(options.path, builder, console);
+  if (!built.ok()) return console.Fail(built.status(), ExitCodeFor(built.status()));
 
   const auto manifest = std::make_shared<const Manifest>(std::move(built->manifest));
   std::optional<PublisherSignature> signature;

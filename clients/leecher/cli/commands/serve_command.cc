@@ -21,13 +21,6 @@
 namespace shoal::leecher {
 namespace {
 
-absl::StatusOr<Endpoint> Resolve(const HostPort& address) {
-  Endpoint endpoint;
-  SHOAL_ASSIGN_OR_RETURN(endpoint.ip, ResolveHost(address.host));
-  endpoint.port = address.port;
-  return endpoint;
-}
-
 absl::StatusOr<std::string> FolderFor(const std::string& folder, const char* flag) {
   if (folder.empty())
     return absl::InvalidArgumentError(absl::StrCat(flag, ": name a folder, there is no home"));
@@ -63,10 +56,10 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   server.http_names = options.http_names;
   server.http_tls = options.tls;
   if (options.serve.http.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(server.http, Resolve(*options.serve.http));
+    SHOAL_ASSIGN_OR_RETURN(server.http, ResolveListener(*options.serve.http));
   }
   if (options.serve.grpc.has_value()) {
-    SHOAL_ASSIGN_OR_RETURN(server.grpc, Resolve(*options.serve.grpc));
+    SHOAL_ASSIGN_OR_RETURN(server.grpc, ResolveListener(*options.serve.grpc));
   }
   Agent::Options& agent = server.agent;
   SHOAL_ASSIGN_OR_RETURN(agent.output_folder, FolderFor(options.output_folder, "--output"));
@@ -131,12 +124,12 @@ ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts) {
     service::ReportFatal(server.status().message());
     return ExitCodeFor(server.status());
   }
-  const std::string page =
-      (*server)->http_port() == 0
-          ? "none"
-          : absl::StrCat(options.tls == nullptr ? "http://" : "https://",
-                         options.serve.http->host == "0.0.0.0" ? "localhost" : options.serve.http->host, ":",
-                         (*server)->http_port(), "/");
+  std::string page = "none";
+  if ((*server)->http_port() != 0) {
+    const std::string& host = options.serve.http->host;
+    const HostPort at = {host == "0.0.0.0" || host == "::" ? "localhost" : host, (*server)->http_port()};
+    page = absl::StrCat(options.tls == nullptr ? "http://" : "https://", at.ToString(), "/");
+  }
   service::LogInfo("the agent runs", {{"page", page},
                                       {"socket", socket},
                                       {"output", folder},

@@ -76,8 +76,7 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
   std::optional<Downloads::Serving> serving;
   if (!options.listen.has_value()) return serving;
   serving.emplace();
-  SHOAL_ASSIGN_OR_RETURN(serving->listen.ip, ResolveHost(options.listen->host));
-  serving->listen.port = options.listen->port;
+  SHOAL_ASSIGN_OR_RETURN(serving->listen, ResolveListener(*options.listen));
   if (!options.advertise.empty()) {
     SHOAL_ASSIGN_OR_RETURN(const std::vector<HostPort> hosts, tracking::ParseAdvertised(options.advertise));
     SHOAL_ASSIGN_OR_RETURN(serving->advertise, tracking::ResolveAdvertised(hosts));
@@ -90,9 +89,7 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
 
 absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::optional<HostPort>& address) {
   if (!address.has_value()) return std::unique_ptr<service::HealthEndpoint>();
-  Endpoint listen;
-  SHOAL_ASSIGN_OR_RETURN(listen.ip, ResolveHost(address->host));
-  listen.port = address->port;
+  SHOAL_ASSIGN_OR_RETURN(const Endpoint listen, ResolveListener(*address));
   SHOAL_ASSIGN_OR_RETURN(std::unique_ptr<service::HealthEndpoint> health,
                          service::OpenHealthEndpoint(listen));
   health->SetServing(true);
@@ -104,8 +101,7 @@ absl::StatusOr<std::unique_ptr<service::HttpServer>> StartHttp(const std::option
                                                                const Downloads& downloads, Console& console) {
   if (!address.has_value()) return std::unique_ptr<service::HttpServer>();
   service::HttpServer::Options options;
-  SHOAL_ASSIGN_OR_RETURN(options.listen.ip, ResolveHost(address->host));
-  options.listen.port = address->port;
+  SHOAL_ASSIGN_OR_RETURN(options.listen, ResolveListener(*address));
   options.tls = tls;
   SHOAL_ASSIGN_OR_RETURN(
       std::unique_ptr<service::HttpServer> http,

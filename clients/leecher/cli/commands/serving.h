@@ -56,7 +56,7 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
                                                               TrackerMessages& messages);
 
 // Answers grpc.health.v1 with SERVING at `address` while the result lives, so that containers see that the
-// process works. Returns null for no address. Errors: those of ResolveHost and OpenHealthEndpoint.
+// process works. Returns null for no address. Errors: those of ResolveListener and OpenHealthEndpoint.
 absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::optional<HostPort>& address);
 
 // Serves /metrics, /healthz and /readyz at `address` while the result lives, and tells the port; over HTTPS

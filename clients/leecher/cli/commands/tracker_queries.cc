@@ -7,7 +7,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "clients/leecher/cli/commands/arguments.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/tracking/client/tracker_client.h"
 
@@ -42,11 +41,8 @@ void Add(const tracking::ContentStatus& seen, std::vector<tracking::ContentStatu
 }
 
 absl::StatusOr<std::vector<tracking::ContentStatus>> ListAt(tracking::TrackerClient& client,
-                                                            const std::string& name_contains) {
+                                                            tracking::ListContentsRequest request) {
   std::vector<tracking::ContentStatus> contents;
-  tracking::ListContentsRequest request;
-  request.name_contains = name_contains;
-  request.page_size = kPageSize;
   for (int page = 0; page < kMaxPages; ++page) {
     absl::StatusOr<tracking::ListContentsResponse> response = client.ListContents(request, kTimeout);
     if (!response.ok()) return response.status();
@@ -98,11 +94,12 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
 }
 
 Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
-                     const std::string& name_contains) {
+                     const std::string& name_contains, const std::optional<IdPrefix>& id_prefix) {
+  const tracking::ListContentsRequest request = {name_contains, kPageSize, "", id_prefix};
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
     const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
-    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, name_contains);
+    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, request);
     if (!contents.ok()) {
       listing.failures.push_back({tracker, contents.status()});
       continue;
@@ -176,21 +173,19 @@ absl::StatusOr<tracking::ContentKey> ResolvePrefix(const std::string& prefix,
   return WithCause(absl::FailedPreconditionError(message), ErrorCause::kAmbiguousName);
 }
 
+tracking::ContentKey KeyOf(const std::string& word) {
+  const absl::StatusOr<ContentId> id = ContentId::FromHex(word);
+  return id.ok() ? tracking::ContentKey(*id) : tracking::ContentKey(word);
+}
+
 absl::StatusOr<tracking::ContentKey> KeyFor(const std::string& word, const tracking::MakeClient& connect,
                                             const std::vector<tracking::TrackerUrl>& trackers) {
-  switch (Classify(word)) {
-    case ContentWord::kId: {
-      const absl::StatusOr<ContentId> id = ContentId::FromHex(word);
-      if (!id.ok()) return id.status();
-      return tracking::ContentKey(*id);
-    }
-    case ContentWord::kNameOrPrefix:
-      return ResolvePrefix(word, ListContents(connect, trackers, "").contents);
-    case ContentWord::kManifestFile:
-    case ContentWord::kName:
-      break;
-  }
-  return tracking::ContentKey(word);
+  const std::optional<IdPrefix> prefix = IdPrefix::Parse(word);
+  if (!prefix.has_value()) return KeyOf(word);
+  std::vector<tracking::ContentStatus> contents = ListContents(connect, trackers, word).contents;
+  const Listing by_id = ListContents(connect, trackers, "", prefix);
+  contents.insert(contents.end(), by_id.contents.begin(), by_id.contents.end());
+  return ResolvePrefix(word, contents);
 }
 
 }  // namespace shoal::leecher

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +30,10 @@ struct Listing {
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
-// Lists the contents whose name contains `name_contains`; all contents when it is empty.
+// Lists the contents whose name contains `name_contains` and whose id begins with `id_prefix`, as far as they
+// are given.
 Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
-                     const std::string& name_contains);
+                     const std::string& name_contains, const std::optional<IdPrefix>& id_prefix = {});
 
 struct SwarmView {
   // OK: `swarm` is set. Errors:
@@ -50,6 +51,10 @@ SwarmView ViewSwarm(const tracking::MakeClient& connect, const std::vector<track
 
 // As ManifestFile::Read. A file that is no .shoal file has the cause kUsage.
 absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path);
+
+// Returns what `word` is: an id, or a name, which may be the beginning of an id. A download looks the latter
+// up both ways. Requires: it is no .shoal file.
+tracking::ContentKey KeyOf(const std::string& word);
 
 // Returns the content that `word` (a name, an id, or the beginning of an id) names. Asks the trackers only
 // when it can be the beginning of an id. Errors: those of ResolvePrefix.

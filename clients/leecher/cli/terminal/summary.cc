@@ -164,8 +164,12 @@ std::vector<std::string> CandidateLines(absl::string_view name, absl::string_vie
                FormatBytes(content.summary.length_bytes), FormatAge(content.first_seen, now),
                FormatCount(content.seeders), FormatCount(content.leechers)});
   }
+  const bool by_name =
+      std::all_of(candidates.begin(), candidates.end(),
+                  [&](const tracking::ContentStatus& content) { return content.summary.name == name; });
   std::vector<std::string> lines = {
-      absl::StrCat(Printable(name), ": ", candidates.size(), " contents have this name:")};
+      absl::StrCat(Printable(name), ": ", candidates.size(),
+                   by_name ? " contents have this name:" : " contents have an id that begins so:")};
   for (const std::string& line : table.Render(width - 2)) lines.push_back(absl::StrCat("  ", line));
   lines.push_back(
       absl::StrCat("Say which one by its id, or the first ", kShownDigits, " digits of it, such as"));

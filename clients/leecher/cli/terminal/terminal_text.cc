@@ -6,45 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "shoal/base/code_point.h"
 
 namespace shoal::leecher {
 namespace {
-
-struct CodePoint {
-  uint32_t value = 0;
-  size_t bytes = 0;  // 0: no UTF-8 here
-};
-
-// The code point at the start of `text` (not empty); overlong forms and surrogates do not count as UTF-8.
-CodePoint DecodeOne(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  size_t bytes = 0;
-  uint32_t value = 0;
-  uint32_t least = 0;
-  if ((lead & 0xe0) == 0xc0) {
-    bytes = 2, value = lead & 0x1f, least = 0x80;
-  } else if ((lead & 0xf0) == 0xe0) {
-    bytes = 3, value = lead & 0x0f, least = 0x800;
-  } else if ((lead & 0xf8) == 0xf0) {
-    bytes = 4, value = lead & 0x07, least = 0x10000;
-  } else {
-    return {};
-  }
-  if (text.size() < bytes) return {};
-  for (size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    value = (value << 6) | (byte(i) & 0x3f);
-  }
-  if (value < least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return {};
-  return {value, bytes};
-}
-
-bool IsHarmful(uint32_t c) {
-  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200b || c == 0x200e || c == 0x200f ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
 
 int ColumnsOf(uint32_t c) {
   if ((c >= 0x0300 && c <= 0x036f) || (c >= 0x200c && c <= 0x200d) || (c >= 0x20d0 && c <= 0x20ff) ||
@@ -65,13 +30,13 @@ std::string Printable(absl::string_view text) {
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
-    const CodePoint point = DecodeOne(text);
+    const CodePoint point = CodePoint::At(text);
     if (point.bytes == 0) {
       absl::StrAppendFormat(&shown, "\\x%02x", static_cast<uint8_t>(text[0]));
       text.remove_prefix(1);
       continue;
     }
-    if (!IsHarmful(point.value)) {
+    if (!point.is_harmful()) {
       absl::StrAppend(&shown, text.substr(0, point.bytes));
     } else if (point.value < 0x100) {
       absl::StrAppendFormat(&shown, "\\x%02x", point.value);
@@ -86,7 +51,7 @@ std::string Printable(absl::string_view text) {
 int DisplayWidth(absl::string_view text) {
   int columns = 0;
   while (!text.empty()) {
-    const CodePoint point = DecodeOne(text);
+    const CodePoint point = CodePoint::At(text);
     columns += point.bytes == 0 ? 1 : ColumnsOf(point.value);
     text.remove_prefix(std::max<size_t>(point.bytes, 1));
   }
@@ -105,7 +70,7 @@ std::string Shorten(absl::string_view text, int columns) {
   int width = 0;
   for (size_t at = 0; at < text.size();) {
     cuts.push_back({at, width});
-    const CodePoint point = DecodeOne(text.substr(at));
+    const CodePoint point = CodePoint::At(text.substr(at));
     width += point.bytes == 0 ? 1 : ColumnsOf(point.value);
     at += std::max<size_t>(point.bytes, 1);
   }
@@ -130,7 +95,7 @@ std::string CutEnd(absl::string_view text, int columns) {
   size_t end = 0;
   int width = 0;
   while (end < text.size()) {
-    const CodePoint point = DecodeOne(text.substr(end));
+    const CodePoint point = CodePoint::At(text.substr(end));
     width += point.bytes == 0 ? 1 : ColumnsOf(point.value);
     if (width > columns - 1) break;
     end += std::max<size_t>(point.bytes, 1);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "shoal/content/manifest/id_prefix.h"
 #include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::leecher {
@@ -104,8 +105,10 @@ const PublisherSignature* ContentFinder::Newest(const tracking::ContentStatus& c
   // A tracker may lie: what it answers with is signed, and is another content of that publisher.
   const auto* const name = std::get_if<std::string>(&wanted_);
   const auto* const id = std::get_if<ContentId>(&wanted_);
-  const bool wanted =
-      (name == nullptr || *name == content.summary.name) && (id == nullptr || *id == content.summary.id);
+  const std::optional<IdPrefix> prefix = name == nullptr ? std::nullopt : IdPrefix::Parse(*name);
+  const bool wanted = (name == nullptr || *name == content.summary.name ||
+                       (prefix.has_value() && prefix->Matches(content.summary.id))) &&
+                      (id == nullptr || *id == content.summary.id);
   return wanted ? trusted_.Newest(content.signatures, content.summary.id, content.summary.name) : nullptr;
 }
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "shoal/base/clock.h"
+#include "shoal/content/manifest/id_prefix.h"
 #include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::leecher {
@@ -29,6 +30,10 @@ namespace {
 // Names that are looked up at once: enough that a round trip is a small part of what each takes, and few
 // enough for one connection.
 constexpr size_t kMaxNamesAtOnce = 100;
+
+// Each page is a call, and a tracker looks through tens of thousands of contents in one.
+constexpr int kMaxPrefixPages = 200;
+constexpr size_t kMaxPrefixMatches = 20;
 
 bool IsById(const TrackerLookups::Query& query) {
   return std::holds_alternative<ContentId>(query.content);
@@ -156,8 +161,16 @@ std::vector<absl::StatusOr<tracking::LookupResponse>> TrackerLookups::LookUp(tra
       }
     }
   }
-  if (each.size() == 1) return {client.Lookup(each.front(), timeout)};
-  if (!each.empty()) return client.LookupEach(each, timeout);
+  if (!each.empty()) {
+    std::vector<absl::StatusOr<tracking::LookupResponse>> answers;
+    if (each.size() == 1) {
+      answers.push_back(client.Lookup(each.front(), timeout));
+    } else {
+      answers = client.LookupEach(each, timeout);
+    }
+    for (size_t i = 0; i < each.size(); ++i) LookUpPrefix(client, each[i], timeout, answers[i]);
+    return answers;
+  }
   absl::StatusOr<tracking::LookupManyResponse> response = client.LookupMany(many, timeout);
   if (!response.ok()) return {due.size(), response.status()};
   std::vector<absl::StatusOr<tracking::LookupResponse>> answers;
@@ -170,6 +183,35 @@ std::vector<absl::StatusOr<tracking::LookupResponse>> TrackerLookups::LookUp(tra
     }
   }
   return answers;
+}
+
+void TrackerLookups::LookUpPrefix(tracking::TrackerClient& client, const tracking::LookupRequest& request,
+                                  absl::Duration timeout,
+                                  absl::StatusOr<tracking::LookupResponse>& answer) const {
+  const auto* const name = std::get_if<std::string>(&request.content);
+  if (name == nullptr || !absl::IsNotFound(answer.status())) return;
+  tracking::ListContentsRequest list;
+  list.id_prefix = IdPrefix::Parse(*name);
+  if (!list.id_prefix.has_value()) return;
+  tracking::LookupResponse found;
+  for (int page = 0; page < kMaxPrefixPages; ++page) {
+    const absl::StatusOr<tracking::ListContentsResponse> listed = client.ListContents(list, timeout);
+    // It remains an unknown name, also for who may look up but not list.
+    if (!listed.ok()) return;
+    for (const tracking::ContentStatus& content : listed->contents) {
+      if (list.id_prefix->Matches(content.summary.id)) found.contents.push_back(content);
+    }
+    if (listed->next_page_token.empty() || found.contents.size() > kMaxPrefixMatches) break;
+    list.page_token = listed->next_page_token;
+  }
+  if (found.contents.empty()) return;
+  if (found.contents.size() > 1) {
+    answer = std::move(found);
+    return;
+  }
+  tracking::LookupRequest by_id = request;
+  by_id.content = found.contents.front().summary.id;
+  answer = client.Lookup(by_id, timeout);
 }
 
 void TrackerLookups::Deliver(const States& due,

@@ -19,8 +19,9 @@ namespace shoal::leecher {
 
 // Looks contents up at one tracker, again and again, on one thread for all downloads of the process: often
 // while a download lacks peers, and at growing intervals otherwise. Lookups by id that are due together
-// travel in one message; lookups by name that are due together are under way at once. Each answer, good or
-// bad, goes to the subscriber; what it means is not decided here.
+// travel in one message; lookups by name that are due together are under way at once. A name that is unknown
+// and can be the beginning of an id is looked for among the ids: the answer has the contents whose id begins
+// so. Each answer, good or bad, goes to the subscriber; what it means is not decided here.
 //
 // Thread safety: all methods are thread-safe. The destructor waits for a lookup in flight; all subscriptions
 // must be gone by then.
@@ -83,6 +84,9 @@ class TrackerLookups {
   // Makes the lookups of `due`, which are all by name or all by id.
   std::vector<absl::StatusOr<tracking::LookupResponse>> LookUp(tracking::TrackerClient& client,
                                                                const States& due);
+  // Replaces `answer`, that the name of `request` is unknown, by that for the ids that begin with it.
+  void LookUpPrefix(tracking::TrackerClient& client, const tracking::LookupRequest& request,
+                    absl::Duration timeout, absl::StatusOr<tracking::LookupResponse>& answer) const;
   void Deliver(const States& due, const std::vector<absl::StatusOr<tracking::LookupResponse>>& answers);
 
   const Options options_;
