@@ -170,12 +170,25 @@ SHOAL_SHA_TARGET Sha256Digest EndLane(Lane lane, ByteView message) {
 }
 
 bool HasShaExtensions() {
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0 &&
-         __builtin_cpu_supports("sse4.1");
+  static const bool has = [] {
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0 &&
+           __builtin_cpu_supports("sse4.1");
+  }();
+  return has;
+}
+
+// The longest message for which OpenSSL is not asked. A process's first digest with it takes more than a
+// millisecond (it reads its configuration and looks for the algorithm), and each one allocates its state.
+constexpr size_t kShortBytes = 64 * 1024;
+
+Sha256Digest OfShort(ByteView message) {
+  Lane lane = BeginLane(message);
+  TakeBlocks<1>({&lane}, message.size() / kBlockBytes);
+  return EndLane(lane, message);
 }
 
 std::array<Sha256Digest, 2> SideBySide(ByteView first, ByteView second) {
@@ -226,6 +239,9 @@ Sha256Digest Sha256::Finish() {
 }
 
 Sha256Digest Sha256::Of(ByteView bytes) {
+#if defined(__x86_64__)
+  if (bytes.size() <= kShortBytes && HasShaExtensions()) return OfShort(bytes);
+#endif
   // One context per thread. What remains per digest is the hundred bytes of state that OpenSSL 3.0 allocates
   // at each start.
   static thread_local Sha256 hasher;
@@ -235,8 +251,7 @@ Sha256Digest Sha256::Of(ByteView bytes) {
 
 std::array<Sha256Digest, 2> Sha256OfTwo(ByteView first, ByteView second) {
 #if defined(__x86_64__)
-  static const bool side_by_side = HasShaExtensions();
-  if (side_by_side) return SideBySide(first, second);
+  if (HasShaExtensions()) return SideBySide(first, second);
 #endif
   return {Sha256::Of(first), Sha256::Of(second)};
 }
