@@ -533,6 +533,8 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
       ->type_name("RATE|none");
   added.add_flag("--paused", words.paused, "Fetch nothing before `resume`");
   added.add_flag("--repair", words.repair, "Use and replace a damaged, partial or older target");
+  added.add_option("--limit-up", words.new_limit_up, "Sent of it per second, below the limit of the agent")
+      ->type_name("RATE|none");
   take(add("pause", Action::kPause, "Fetch nothing more of these, and go on serving"), "DOWNLOAD ...",
        kDownloads)
       ->required();
@@ -551,11 +553,11 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   priority.add_option("rules", words.priority, "high: first; low: last; skip: not at all")
       ->type_name("GLOB=high|normal|low|skip ...")
       ->required();
-  CLI::App& limit = add("limit", Action::kLimit,
-                        "Show or set the rate limits of the agent, or what these downloads receive");
+  CLI::App& limit =
+      add("limit", Action::kLimit, "Show or set the rate limits of the agent, or of these downloads");
   take(limit, "DOWNLOAD ...", kDownloads);
   limit.add_option("--down", words.new_limit_down, "Received per second")->type_name("RATE|none");
-  limit.add_option("--up", words.new_limit_up, "Sent per second, by the agent")->type_name("RATE|none");
+  limit.add_option("--up", words.new_limit_up, "Sent per second")->type_name("RATE|none");
   take(add("pin", Action::kPin, "Keep these whatever the disk budget says"), "DOWNLOAD ...", kDownloads)
       ->required();
   take(add("unpin", Action::kUnpin, "End that"), "DOWNLOAD ...", kDownloads)->required();

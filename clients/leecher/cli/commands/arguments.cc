@@ -332,11 +332,8 @@ absl::StatusOr<Command> AgentCommand(const Words& words) {
     SHOAL_ASSIGN_OR_RETURN(command.limit_down_bytes_per_second, Rate(flag, words.new_limit_down));
   }
   if (!words.new_limit_up.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate("--up", words.new_limit_up));
-    if (!command.subjects.empty()) {
-      return absl::InvalidArgumentError(
-          "--up: a download has no limit of its own for sending; set that of the agent with `limit --up`");
-    }
+    const char* const flag = words.action == Action::kAdd ? "--limit-up" : "--up";
+    SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate(flag, words.new_limit_up));
   }
   return Command(std::move(command));
 }

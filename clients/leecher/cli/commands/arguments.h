@@ -187,12 +187,12 @@ struct AgentCommandOptions {
   uint32_t keep_versions = 1;                           // follow
   std::vector<std::string> trust;                       // follow; as in GetOptions
   std::optional<uint64_t> limit_down_bytes_per_second;  // limit, add
-  std::optional<uint64_t> limit_up_bytes_per_second;    // limit
-  bool sequential = false;                              // add
-  bool paused = false;                                  // add
-  bool repair = false;                                  // add
-  bool with_data = false;                               // remove
-  bool names_only = false;                              // status
+  std::optional<uint64_t> limit_up_bytes_per_second;
+  bool sequential = false;  // add
+  bool paused = false;      // add
+  bool repair = false;      // add
+  bool with_data = false;   // remove
+  bool names_only = false;  // status
   bool json = false;
 };
 
@@ -270,7 +270,7 @@ struct Words {
   std::string log_format = "text";
   AgentCommandOptions::Action action = AgentCommandOptions::Action::kStatus;
   std::string new_limit_down;  // limit, add; empty: as it is
-  std::string new_limit_up;
+  std::string new_limit_up;    // the same
   bool paused = false;
   bool with_data = false;
   bool names_only = false;
