@@ -259,6 +259,7 @@ void AddList(CLI::App& app, const std::string& program, Words& words) {
   CLI::App& list = *app.add_subcommand("list", "List what the trackers know");
   list.parse_complete_callback([&words] { words.command = CommandName::kList; });
   list.add_option("text", words.subject, "Only names that contain this")->type_name("TEXT");
+  list.add_flag("--names", words.names_only, "Only the names, one a line: 1000 at most, and within a second");
   AddTrackers(list, words);
   AddTrackerToken(list, words);
   AddJson(list, words);
@@ -562,7 +563,7 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
       ->required();
   take(add("unpin", Action::kUnpin, "End that"), "DOWNLOAD ...", kDownloads)->required();
   CLI::App& follow = add("follow", Action::kFollow, "Fetch what is published under these names from now on");
-  take(follow, "GLOB ...", "Globs over names; without one: show those that are followed");
+  take(follow, "NAME|GLOB ...", "Globs over names; without one: show those that are followed");
   follow.add_option("--keep", words.keep, "Versions that are kept")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))

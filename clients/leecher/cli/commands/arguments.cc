@@ -398,8 +398,8 @@ absl::StatusOr<Command> Interpret(const Words& words) {
             absl::StrCat("no name can have '", absl::CHexEscape(words.subject), "' in it"));
       }
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, AtLeastOneTracker(words));
-      return Command(
-          ListOptions{std::move(trackers), words.subject, words.json, nullptr, words.tracker_token_file});
+      return Command(ListOptions{std::move(trackers), words.subject, words.json, nullptr,
+                                 words.tracker_token_file, words.names_only});
     }
     case CommandName::kInfo: {
       SHOAL_RETURN_IF_ERROR(CheckContentWord(words.subject));

@@ -76,6 +76,7 @@ struct ListOptions {
   bool json = false;
   std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
   std::string tracker_token_file = {};             // empty: none
+  bool names_only = false;                         // and soon, for who waits for a completion
 };
 
 struct InfoOptions {

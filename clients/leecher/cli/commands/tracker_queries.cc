@@ -16,8 +16,6 @@ namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
 constexpr uint32_t kPageSize = 1000;
-// More pages than any tracker has. Bounds the queries to a broken one.
-constexpr int kMaxPages = 10'000;
 
 // Merges the views of two trackers. Their peers overlap, so the larger number is the better estimate.
 void Merge(const tracking::ContentStatus& seen, tracking::ContentStatus& known) {
@@ -42,13 +40,14 @@ void Add(const tracking::ContentStatus& seen, std::vector<tracking::ContentStatu
 }
 
 absl::StatusOr<std::vector<tracking::ContentStatus>> ListAt(tracking::TrackerClient& client,
-                                                            const std::string& name_contains) {
+                                                            const std::string& name_contains,
+                                                            const ListBounds& bounds) {
   std::vector<tracking::ContentStatus> contents;
   tracking::ListContentsRequest request;
   request.name_contains = name_contains;
   request.page_size = kPageSize;
-  for (int page = 0; page < kMaxPages; ++page) {
-    absl::StatusOr<tracking::ListContentsResponse> response = client.ListContents(request, kTimeout);
+  for (int page = 0; page < bounds.max_pages; ++page) {
+    absl::StatusOr<tracking::ListContentsResponse> response = client.ListContents(request, bounds.timeout);
     if (!response.ok()) return response.status();
     contents.insert(contents.end(), response->contents.begin(), response->contents.end());
     if (response->next_page_token.empty()) break;
@@ -98,11 +97,12 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
 }
 
 Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
-                     const std::string& name_contains) {
+                     const std::string& name_contains, const ListBounds& bounds) {
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
     const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
-    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, name_contains);
+    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents =
+        ListAt(*client, name_contains, bounds);
     if (!contents.ok()) {
       listing.failures.push_back({tracker, contents.status()});
       continue;

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "shoal/content/manifest/manifest_file.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -30,9 +31,13 @@ struct Listing {
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
+struct ListBounds {
+  absl::Duration timeout = absl::Seconds(5);  // of a response
+  int max_pages = 10'000;  // of 1000 contents, per tracker: more than any has, and a bound to a broken one
+};
 // Lists the contents whose name contains `name_contains`; all contents when it is empty.
 Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
-                     const std::string& name_contains);
+                     const std::string& name_contains, const ListBounds& bounds = {});
 
 struct SwarmView {
   // OK: `swarm` is set. Errors:
