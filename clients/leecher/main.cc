@@ -377,6 +377,7 @@ void AddKey(CLI::App& app, const std::string& program, Words& words) {
   key.add_option("file", words.subject, "The file of the private key; it must not exist")
       ->type_name("FILE")
       ->required();
+  key.add_flag("--if-missing", words.if_missing, "Print the key that is there, if one is");
   AddJson(key, words);
   key.footer(Footer(kKeyFooter, program));
 }
@@ -532,10 +533,10 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   AddSelection(added, words);
   added.add_option("--limit-down", words.new_limit_down, "Received per second, below the limit of the agent")
       ->type_name("RATE|none");
-  added.add_flag("--paused", words.paused, "Fetch nothing before `resume`");
-  added.add_flag("--repair", words.repair, "Use and replace a damaged, partial or older target");
   added.add_option("--limit-up", words.new_limit_up, "Sent of it per second, below the limit of the agent")
       ->type_name("RATE|none");
+  added.add_flag("--paused", words.paused, "Fetch nothing before `resume`");
+  added.add_flag("--repair", words.repair, "Use and replace a damaged, partial or older target");
   take(add("pause", Action::kPause, "Fetch nothing more of these, and go on serving"), "DOWNLOAD ...",
        kDownloads)
       ->required();

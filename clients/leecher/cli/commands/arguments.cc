@@ -415,7 +415,7 @@ absl::StatusOr<Command> Interpret(const Words& words) {
     case CommandName::kSeed:
       return SeedPath(words);
     case CommandName::kKey:
-      return Command(KeyOptions{words.subject, words.json});
+      return Command(KeyOptions{words.subject, words.if_missing, words.json});
     case CommandName::kServe:
       return Agent(words);
     case CommandName::kAgent:

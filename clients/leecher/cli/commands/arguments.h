@@ -101,6 +101,7 @@ struct MakeOptions {
 // `key`: makes a key to sign with.
 struct KeyOptions {
   std::string path;
+  bool if_missing = false;
   bool json = false;
 };
 
@@ -282,7 +283,7 @@ struct Words {
   bool quiet = false;
   net::TlsFiles tls;
   service::TicketFlags tickets;
-  bool if_missing = false;  // certs
+  bool if_missing = false;  // certs, key
 };
 
 // Checks everything that can be checked without touching a network or a file. Pure.
