@@ -263,6 +263,7 @@ void AddList(CLI::App& app, const std::string& program, Words& words) {
   CLI::App& list = *app.add_subcommand("list", "List what the trackers know");
   list.parse_complete_callback([&words] { words.command = CommandName::kList; });
   list.add_option("text", words.subject, "Only names that contain this")->type_name("TEXT");
+  list.add_flag("--names", words.names_only, "Only the names, one a line: 1000 at most, and within a second");
   AddTrackers(list, words);
   AddTrackerToken(list, words);
   AddJson(list, words);
@@ -381,6 +382,7 @@ void AddKey(CLI::App& app, const std::string& program, Words& words) {
   key.add_option("file", words.subject, "The file of the private key; it must not exist")
       ->type_name("FILE")
       ->required();
+  key.add_flag("--if-missing", words.if_missing, "Print the key that is there, if one is");
   AddJson(key, words);
   key.footer(Footer(kKeyFooter, program));
 }
@@ -536,6 +538,8 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   AddSelection(added, words);
   added.add_option("--limit-down", words.new_limit_down, "Received per second, below the limit of the agent")
       ->type_name("RATE|none");
+  added.add_option("--limit-up", words.new_limit_up, "Sent of it per second, below the limit of the agent")
+      ->type_name("RATE|none");
   added.add_flag("--paused", words.paused, "Fetch nothing before `resume`");
   added.add_flag("--repair", words.repair, "Use and replace a damaged, partial or older target");
   take(add("pause", Action::kPause, "Fetch nothing more of these, and go on serving"), "DOWNLOAD ...",
@@ -556,16 +560,16 @@ void AddAgentCommands(CLI::App& app, const std::string& program, Words& words) {
   priority.add_option("rules", words.priority, "high: first; low: last; skip: not at all")
       ->type_name("GLOB=high|normal|low|skip ...")
       ->required();
-  CLI::App& limit = add("limit", Action::kLimit,
-                        "Show or set the rate limits of the agent, or what these downloads receive");
+  CLI::App& limit =
+      add("limit", Action::kLimit, "Show or set the rate limits of the agent, or of these downloads");
   take(limit, "DOWNLOAD ...", kDownloads);
   limit.add_option("--down", words.new_limit_down, "Received per second")->type_name("RATE|none");
-  limit.add_option("--up", words.new_limit_up, "Sent per second, by the agent")->type_name("RATE|none");
+  limit.add_option("--up", words.new_limit_up, "Sent per second")->type_name("RATE|none");
   take(add("pin", Action::kPin, "Keep these whatever the disk budget says"), "DOWNLOAD ...", kDownloads)
       ->required();
   take(add("unpin", Action::kUnpin, "End that"), "DOWNLOAD ...", kDownloads)->required();
   CLI::App& follow = add("follow", Action::kFollow, "Fetch what is published under these names from now on");
-  take(follow, "GLOB ...", "Globs over names; without one: show those that are followed");
+  take(follow, "NAME|GLOB ...", "Globs over names; without one: show those that are followed");
   follow.add_option("--keep", words.keep, "Versions that are kept")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))

@@ -7,9 +7,10 @@ def script(program):
     """A completion function for the program under all its names."""
     function = "_" + program.name.replace("-", "_")
     commands = [command.name for command in program.commands]
-    lines = [
-        f"# bash completion for {program.name}",
-        "",
+    lines = [f"# bash completion for {program.name}", ""]
+    if program.lister:
+        lines += [*_offered(program, function), ""]
+    lines += [
         f"{function}() {{",
         "  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' joined='' word",
         "  # bash splits --flag=value at the equals sign.",
@@ -34,8 +35,8 @@ def script(program):
     lines += ["  esac", '  if [[ -n $joined ]]; then return; fi']
     lines += ["  case $command in"]
     for command in program.commands:
-        lines += [f"    {command.name})", *_words_of(command, "      "), "      ;;"]
-    lines += ["    *)", *_words_of(program, "      "), "      ;;", "  esac", "}", "",
+        lines += [f"    {command.name})", *_words_of(command, function, "      "), "      ;;"]
+    lines += ["    *)", *_words_of(program, function, "      "), "      ;;", "  esac", "}", "",
               f"complete -F {function} {' '.join(program.all_names)}"]
     return "\n".join(lines) + "\n"
 
@@ -81,7 +82,35 @@ def _files(files):
     return actions
 
 
-def _words_of(command, indent):
+def _files_beside(files):
+    """What lists the files as well where names are listed, which "compopt -o filenames" would quote again, and not safely."""
+    return f"; compgen -f -X {shlex.quote('!*' + files)} -- \"$current\"; compgen -d -S / -- \"$current\"" if files else ""
+
+
+def _offered(program, function):
+    """A function that prints the names that the trackers of the line offer. bash splits its words at colons, so the line is read."""
+    together, apart = program.lister_flags
+    return [
+        f"{function}_offered() {{",
+        "  local -a line flags=()",
+        "  local -i at",
+        '  read -ra line <<<"${COMP_LINE:0:COMP_POINT}"',
+        "  for ((at = 1; at < ${#line[@]}; ++at)); do",
+        "    case ${line[at]} in",
+        f"    {' | '.join(together)})",
+        '      flags+=("${line[at]}")',
+        "      ;;",
+        f"    {' | '.join(apart)})",
+        '      flags+=("${line[at]}" "${line[at + 1]}")',
+        "      ;;",
+        "    esac",
+        "  done",
+        f'  {program.name} list --names "${{flags[@]}}" 2>/dev/null',
+        "}",
+    ]
+
+
+def _words_of(command, function, indent):
     flags = []
     for flag in command.flags:
         for name in flag.names:
@@ -95,12 +124,14 @@ def _words_of(command, indent):
     if words:
         lines += ["else", f"  COMPREPLY=($(compgen -W {shlex.quote(' '.join(words))} -- \"$current\"))"]
     listers = [argument.lister for argument in command.arguments if argument.lister]
+    listers += [f"{function}_offered" for argument in command.arguments if argument.is_offered]
+    files = next((argument.files for argument in command.arguments if argument.files), None)
     if listers:
         # Not `compgen -W`, which would run what stands in a name.
         lines += ["else", "  while IFS= read -r word; do",
                   "    if [[ $word == \"$current\"* ]]; then COMPREPLY+=(\"$(printf %q \"$word\")\"); fi",
-                  f"  done < <({listers[0]} 2>/dev/null)"]
-    files = [action for argument in command.arguments for action in _files(argument.files)]
-    if files:
-        lines += ["else", *(f"  {action}" for action in files)]
+                  f"  done < <({listers[0]} 2>/dev/null{_files_beside(files)})",
+                  "  if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]]; then compopt -o nospace 2>/dev/null; fi"]
+    elif files:
+        lines += ["else", *(f"  {action}" for action in _files(files))]
     return [indent + line for line in [*lines, "fi"]]

@@ -4,6 +4,8 @@
 def script(program):
     name = program.name
     lines = [f"# fish completion for {name}", ""]
+    if program.lister:
+        lines += [*_offered(program), ""]
     no_command = "not __fish_seen_subcommand_from " + " ".join(command.name for command in program.commands)
     if program.commands:
         # The first word is a command, not a file.
@@ -17,12 +19,34 @@ def script(program):
     return "\n".join(lines) + "\n"
 
 
+def _offered(program):
+    """A function that prints the names that the trackers of the line offer."""
+    together, apart = program.lister_flags
+    return [
+        f"function __{program.name}_offered",
+        "    set -l flags",
+        "    set -l line (commandline -opc)",
+        "    for at in (seq 2 (count $line))",
+        "        switch $line[$at]",
+        f"            case {' '.join(_quoted(pattern) for pattern in together)}",
+        "                set -a flags $line[$at]",
+        f"            case {' '.join(apart)}",
+        "                set -a flags $line[$at] $line[(math $at + 1)]",
+        "        end",
+        "    end",
+        f"    {program.name} list --names $flags 2>/dev/null",
+        "end",
+    ]
+
+
 def _lines(name, command, condition):
     start = f"complete -c {name}" + (f" -n {_quoted(condition)}" if condition else "")
     lines = []
     if not command.commands and not any(argument.files for argument in command.arguments):
         lines.append(f"{start} -f")
     for argument in command.arguments:
+        if argument.is_offered:
+            lines.append(f"{start} -a '(__{name}_offered)'")
         if argument.lister:
             lines.append(f"{start} -a {_quoted(f'({argument.lister} 2>/dev/null)')}")
         if argument.files not in (None, "files"):

@@ -56,6 +56,11 @@ class Argument:
         return "shoal status --names" if self.value == "DOWNLOAD" else None
 
     @property
+    def is_offered(self):
+        """The names that the trackers offer can stand here."""
+        return "NAME" in _alternatives(self.value)
+
+    @property
     def synopsis(self):
         text = self.value + ("..." if self.repeatable else "")
         return text if self.required else f"[{text}]"
@@ -94,6 +99,17 @@ class Program(Command):
     @property
     def all_names(self):
         return [self.name, *self.others]
+
+    @property
+    def lister(self):
+        """The command that lists what the trackers offer; None in a program without one."""
+        return next((command for command in self.commands if command.name == "list"), None)
+
+    @property
+    def lister_flags(self):
+        """(pattern of a flag with its value in one word, names of flags whose value follows): which trackers, and how to reach them."""
+        names = [name for flag in self.lister.flags if flag.value for name in flag.names]
+        return [f"{name}=*" for name in names if name.startswith("--")], names
 
     @classmethod
     def ask(cls, names, file):

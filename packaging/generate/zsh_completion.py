@@ -3,7 +3,10 @@
 
 def script(program):
     function = "_" + program.name
-    lines = [f"#compdef {' '.join(program.all_names)}", "", f"{function}() {{"]
+    lines = [f"#compdef {' '.join(program.all_names)}", ""]
+    if program.lister:
+        lines += [*_offered(program, function), ""]
+    lines += [f"{function}() {{"]
     if program.commands:
         lines += [
             "  local curcontext=$curcontext state line",
@@ -18,10 +21,10 @@ def script(program):
             "      case $line[1] in",
         ]
         for command in program.commands:
-            lines += [f"        {command.name})", "          _arguments -S \\", *_continued(_specs(command), " " * 12), "          ;;"]
+            lines += [f"        {command.name})", "          _arguments -S \\", *_continued(_specs(command, function), " " * 12), "          ;;"]
         lines += ["      esac", "      ;;", "  esac"]
     else:
-        lines += ["  _arguments -S \\", *_continued(_specs(program))]
+        lines += ["  _arguments -S \\", *_continued(_specs(program, function))]
     lines += ["}", "", f'{function} "$@"']
     return "\n".join(lines) + "\n"
 
@@ -30,11 +33,32 @@ def _continued(specs, indent="    "):
     return [f"{indent}{spec} \\" for spec in specs[:-1]] + [indent + specs[-1]]
 
 
-def _specs(command):
+def _offered(program, function):
+    """A function that completes the names that the trackers of the line offer."""
+    together, apart = program.lister_flags
+    return [
+        f"{function}_offered() {{",
+        "  local -a flags",
+        "  local -i at",
+        "  for ((at = 2; at < CURRENT; ++at)); do",
+        "    case $words[at] in",
+        f"      ({'|'.join(together)}) flags+=(\"${{(Q)words[at]}}\") ;;",
+        f"      ({'|'.join(apart)}) flags+=(\"$words[at]\" \"${{(Q)words[at + 1]}}\") ;;",
+        "    esac",
+        "  done",
+        f'  compadd -- ${{(f)"$({program.name} list --names $flags 2>/dev/null)"}}',
+        "}",
+    ]
+
+
+def _specs(command, function):
     specs = _flags(command)
     for argument in command.arguments:
         where = "*" if argument.repeatable else "1"
         action = _listed(argument.lister) if argument.lister else _action([], argument.files)
+        if argument.is_offered:
+            files = f"; {action}" if argument.files else ""
+            action = f"{{{function}_offered{files}}}"
         specs.append(_quoted(f"{where}:{_message(argument.description)}:{action}"))
     return specs or ["'*:: :'"]
 

@@ -156,6 +156,7 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
 UploadService Connections::ServiceOf(const ContentId& content, std::shared_ptr<const ChunkSource> source) {
   UploadService service;
   service.gate = gate_;
+  if (options_.write_limit_of != nullptr) service.write_limit = options_.write_limit_of(content);
   const bool complete = source->Held().full();
   const Manifest& manifest = *source->manifest();
   if (options_.on_source_failure != nullptr) {

@@ -47,6 +47,9 @@ class ChunkServer {
     // number fills a link that no single peer can fill.
     uint32_t parallel_uploads = kParallelUploads;
     absl::Duration busy_retry = absl::Seconds(2);
+    // Returns what limits the uploads of a content, over all connections about it together, besides `limits`;
+    // null: nothing. Called on the thread of a loop, once per connection; must not block. May be null.
+    std::function<std::shared_ptr<net::RateLimit>(const ContentId& content)> write_limit_of;
     // Called when the source of `content` fails to read a chunk that it claims to hold (a file that was
     // changed, truncated or removed); `why` names the chunk. The peer was told (Refuse kReadFailed). The
     // owner should withdraw the content, or stop to claim the chunk. Called once for each source that the

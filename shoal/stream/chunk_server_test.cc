@@ -201,6 +201,26 @@ TEST_F(ChunkServerTest, WithoutAValidTicketNothingIsServed) {
   EXPECT_EQ(RefusalOn(without).reason, Refuse::Reason::kNoTicket);
 }
 
+TEST_F(ChunkServerTest, AContentHasALimitOfItsOwn) {
+  const auto other = FileChunkSource::Make(100'000, 16384, 3);
+  directory_->Add(other);
+  const auto limit = std::make_shared<net::RateLimit>(0);  // nothing passes
+  options_.write_limit_of = [&, id = source_->manifest()->id()](const ContentId& content) {
+    return content == id ? limit : nullptr;
+  };
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  FrameConnection held_back = Meet(**server);
+  ASSERT_TRUE(held_back.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+  FrameConnection free = SayHello(**server, other->manifest()->id());
+  ASSERT_TRUE(free.ReadFrame(FrameType::kHello).has_value());
+  ASSERT_TRUE(free.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 2}}}.Encode()));
+  EXPECT_TRUE(free.ReadFrame(FrameType::kChunk).has_value());
+  EXPECT_EQ((*server)->content_totals(source_->manifest()->id()).sent_chunks, 0u);
+  limit->Set(net::RateLimit::kUnlimited);
+  EXPECT_TRUE(held_back.ReadFrame(FrameType::kChunk).has_value());
+}
+
 TEST_F(ChunkServerTest, AUselessConnectionMakesRoom) {
   options_.max_sessions = 2;
   options_.useless_after = absl::ZeroDuration();

@@ -12,6 +12,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/publish/chunk_source.h"
+#include "shoal/net/rate_limit.h"
 #include "shoal/stream/outbox.h"
 #include "shoal/stream/upload/fresh_chunks.h"
 #include "shoal/stream/upload/upload_gate.h"
@@ -35,6 +36,8 @@ struct UploadService {
   std::shared_ptr<FreshChunks> fresh;    // null: the peer can request only chunks by index
   std::shared_ptr<UploadGate> gate;      // null: chunks are sent without waiting for a turn
   std::shared_ptr<UploadLedger> ledger;  // null: nothing is accounted
+  // What is sent of the content keeps to it, besides the limits of the session. Null: none.
+  std::shared_ptr<net::RateLimit> write_limit;
   // Called on the session's loop when the source fails to read a chunk that it claims to hold. May be null.
   std::function<void(const absl::Status& why)> on_source_failure;
 };

@@ -74,8 +74,11 @@ std::shared_ptr<TransportSession> TransportSession::Accepting(
     net::EventLoop& loop, std::unique_ptr<net::Transport> transport, const SessionTerms& terms,
     const SessionLimits& limits, std::function<Admission(const Hello&)> admit,
     std::function<void(const absl::Status&)> on_closed, std::shared_ptr<SessionTotals> totals) {
-  auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(transport), terms, limits,
+  auto limited = net::LimitedLater(std::move(transport), loop);
+  net::LimitedTransport* const below = limited.get();
+  auto session = std::make_shared<TransportSession>(PassKey(), loop, std::move(limited), terms, limits,
                                                     std::move(totals));
+  session->limited_ = below;
   session->admit_ = std::move(admit);
   session->on_closed_ = std::move(on_closed);
   return session;
@@ -183,6 +186,7 @@ std::function<void(const absl::Status&)> TransportSession::FailureReport() {
 }
 
 absl::Status TransportSession::Serve(UploadService service, const Hello& theirs) {
+  limited_->SetWriteLimit(service.write_limit);
   std::weak_ptr<ChunkSession> weak = weak_from_this();
   return uploads_.Begin(std::move(service), theirs, remote(), [weak, &loop = loop_] {
     loop.Post([weak] {

@@ -95,6 +95,7 @@ class TransportSession final : public ChunkSession {
 
   net::EventLoop& loop_;
   const std::unique_ptr<net::Transport> transport_;
+  net::LimitedTransport* limited_ = nullptr;  // below transport_; of an accepted session
   SessionTerms terms_;
   const SessionLimits limits_;
   std::function<Admission(const Hello&)> admit_;  // null: this end dialled

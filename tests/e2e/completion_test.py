@@ -19,9 +19,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = {"shoal": "shoal-leecher", "shoal-tracker": "shoal-tracker", "shoal-seeder": "shoal-seeder"}
 
 # In the place of a program: shows the words that it was given. An agent would know two downloads, one of them with a name that
-# would run a command if a shell expanded it.
+# would run a command if a shell expanded it. So has the tracker of the environment; others offer one name each, or do not answer.
 SHOW_WORDS = r"""#!/bin/sh
-if [ "$*" = "status --names" ]; then printf '%s\n' model.tar 'odd $(touch ran) one'; exit; fi
+case "$*" in
+"status --names") printf '%s\n' model.tar 'odd $(touch ran) one'; exit ;;
+"list --names") printf '%s\n' weights.bin 'odd $(touch ran) offer'; exit ;;
+"list --names --tracker=t:1" | "list --names --tracker t:1" | "list --names -t t:1") echo tracked.bin; exit ;;
+"list --names"*) echo "no tracker" >&2; exit 1 ;;
+esac
 printf "<%s>" "$@"
 echo "#end"
 """
@@ -46,6 +51,15 @@ CASES = {
     "shoal seed b": "<seed><b.txt>",
     "shoal pause mod": "<pause><model.tar>",
     "shoal remove --with-data od": "<remove><--with-data><odd $(touch ran) one>",
+    "shoal get wei": "<get><weights.bin>",
+    "shoal add --paused odd": "<add><--paused><odd $(touch ran) offer>",
+    "shoal info wei": "<info><weights.bin>",
+    "shoal save wei": "<save><weights.bin>",
+    "shoal follow wei": "<follow><weights.bin>",
+    "shoal get --tracker=t:1 tr": "<get><--tracker=t:1><tracked.bin>",
+    "shoal get --tracker t:1 tr": "<get><--tracker><t:1><tracked.bin>",
+    "shoal info -t t:1 tr": "<info><-t><t:1><tracked.bin>",
+    "shoal get --tracker=away:1 a": "<get><--tracker=away:1><a.shoal>",
     "shoal-seeder --share mo": "<--share><models>",
     "shoal-seeder --log-level=w": "<--log-level=warning>",
     "shoal-tracker --health": "<--health-check>",

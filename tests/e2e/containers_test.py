@@ -253,6 +253,10 @@ class ContainersTest(unittest.TestCase):
                 for copy in (self.folder / "downloads").iterdir():
                     copy.unlink()
 
+    def ticket_key(self):
+        """By which the tracker signed tickets when it started last."""
+        return re.findall(r"lookups bring tickets key=(\S+)", self.run_compose("logs", "--no-color", "tracker"))[-1]
+
     def test_everything_speaks_tls(self):
         self.compose_files.append("compose.tls.yaml")
         with self.up():
@@ -265,9 +269,13 @@ class ContainersTest(unittest.TestCase):
             trusting = ssl.create_default_context(cafile=self.folder / "ca.pem")
             with urllib.request.urlopen(f"https://localhost:{port}/healthz", context=trusting, timeout=PATIENCE) as page:
                 self.assertEqual(page.status, 200)
-            # Made once: the programs find the same certificates again.
+            key = self.ticket_key()
+            for service in (*SEEDERS, "leecher"):
+                self.assertIn(key, self.run_compose("logs", service), f"{service} does not know whose tickets count")
+            # Made once: the programs find the same certificates and the same key again.
             self.run_compose("restart", "--timeout", "5")
             self.await_healthy("tracker", *SEEDERS, "leecher")
+            self.assertEqual(self.ticket_key(), key)
 
     def test_only_images_that_are_built_here_are_run(self):
         images = re.findall(r"^ +image: +(\S+)$", self.run_compose("config"), re.MULTILINE)

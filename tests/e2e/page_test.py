@@ -255,6 +255,11 @@ class PageTest(unittest.TestCase):
         self.window.type("dialog input", "")
         self.finish_dialog("Apply")
         self.window.wait(lambda: "77.0 KiB/s" not in self.window.text(), "the limit is gone")
+        self.window.click('[aria-label="More actions"]')
+        self.window.click("[role=menuitem]", "Limit")
+        self.window.type("dialog .two label:last-child input", "88 KiB")
+        self.finish_dialog("Apply")
+        self.window.one(".facts", "↓ none, ↑ 88.0 KiB/s")
         self.limit("")
         self.expect_state("alpha.bin", "Complete")
 

@@ -75,12 +75,12 @@ function limitField(label, value) {
 // Of `d`, or of the agent.
 function askLimits(title, text, limits, d) {
   const receive = limitField('Receive at most', limits.receiveLimit);
-  const send = d ? null : limitField('Send at most', limits.sendLimit);
+  const send = limitField('Send at most', limits.sendLimit);
   openForm(title, [
     h('p', { class: 'soft' }, `${text}, in bytes per second. It applies at once.`),
-    h('div', { class: 'two' }, receive.element, send?.element),
+    h('div', { class: 'two' }, receive.element, send.element),
   ], 'Apply', () => call('SetLimits', {
-    limits: { receiveBytesPerSecond: receive.read(), sendBytesPerSecond: send?.read() }, ids: d && [d.id],
+    limits: { receiveBytesPerSecond: receive.read(), sendBytesPerSecond: send.read() }, ids: d && [d.id],
   }), 'small');
 }
 

@@ -6,7 +6,7 @@ import { ChunkMap } from '../parts/chunk_map.js';
 import { Facts, KeyedRows, attribute, bones, button, className, emptyState, fill, h, icon, iconButton, makeTabs, progressBar, put, show, showEither } from '../parts/dom.js';
 import { eventRow } from './events_view.js';
 import { FileTree, filesOf, leftOutNote } from './file_tree.js';
-import { bytes, count, date, duration, fractionOf, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
+import { bytes, count, date, duration, fractionOf, limitsOf, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
 import { RateGraph } from '../parts/rate_graph.js';
 import { store } from './store.js';
 import { Table, rateColumn, shareColumn } from '../parts/table.js';
@@ -158,7 +158,7 @@ export class DownloadView {
       ['Time left', !complete && (d.paused ? 'paused' : duration(d.timeLeft) || 'unknown')],
       ['Peers', count(d.peers)], ['Received', bytes(d.received)],
       ['Sent', bytes(d.sent) + (d.received > 0 ? ` · ${(d.sent / d.received).toFixed(2)}×` : '')],
-      ['Limit', d.receiveLimit > 0 && rate(d.receiveLimit)],
+      ['Limit', limitsOf(d)],
       ['Files', d.files > 0 && (d.wantedFiles < d.files ? `${count(d.wantedFiles)} of ${count(d.files)}` : count(d.files))],
       ['Fetched again', d.refetched > 0 && plural(d.refetched, 'chunk')],
       ['Added', date(d.added)], ['Completed', date(d.completed)],

@@ -3,7 +3,7 @@
 import * as actions from './actions.js';
 import { openAdd } from './add_dialog.js';
 import { KeyedRows, TrackerWarning, attribute, bones, button, className, emptyState, figure, h, icon, iconButton, memory, progressBar, put, searchField, setProgress, show, showEither } from '../parts/dom.js';
-import { bytes, bytesOf, count, duration, fractionOf, percent, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
+import { bytes, bytesOf, count, duration, fractionOf, limitsOf, percent, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
 import { RateGraph } from '../parts/rate_graph.js';
 import { store } from './store.js';
 import { markSorted, sortedBy, writeRate } from '../parts/table.js';
@@ -242,9 +242,7 @@ export class DownloadsView {
     put(this.disk.value, totals.diskBudget > 0 ? bytesOf(totals.diskUsed, totals.diskBudget) : bytes(totals.diskUsed));
     show(this.diskBar, totals.diskBudget > 0);
     setProgress(this.diskBar, percent(totals.diskUsed, totals.diskBudget), totals.diskUsed / Math.max(1, totals.diskBudget));
-    const limit = (value) => (value > 0 ? rate(value) : 'none');
-    put(this.limits.value, totals.receiveLimit || totals.sendLimit ? `↓ ${limit(totals.receiveLimit)}, ↑ ${limit(totals.sendLimit)}`
-      : 'None');
+    put(this.limits.value, limitsOf(totals) || 'None');
     this.trackers.show(totals.trackers);
   }
 

@@ -17,7 +17,7 @@ function numbersOf(json, names) {
 const RATES = { received: 'receivedBytes', sent: 'sentBytes', receiveRate: 'receiveRateBytesPerSecond',
   sendRate: 'sendRateBytesPerSecond' };
 const DOWNLOAD = { ...RATES, length: 'lengthBytes', wantedBytes: 'wantedBytes', held: 'heldBytes', inOrder: 'inOrderBytes',
-  chunkCount: 'chunkCount', receiveLimit: 'receiveLimitBytesPerSecond',
+  chunkCount: 'chunkCount', receiveLimit: 'receiveLimitBytesPerSecond', sendLimit: 'sendLimitBytesPerSecond',
   files: 'fileCount', wantedFiles: 'wantedFiles', peers: 'connectedPeers', refetched: 'chunksRefetched' };
 const PEER = { ...RATES, chunks: 'chunks', failures: 'failures', chunksHeld: 'chunksHeld' };
 const TOTALS = { ...RATES, diskUsed: 'diskUsedBytes', diskBudget: 'diskBudgetBytes' };

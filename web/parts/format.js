@@ -12,6 +12,8 @@ export function bytes(count) {
 }
 
 export const rate = (bytesPerSecond) => `${bytes(bytesPerSecond)}/s`;
+const limit = (value) => (value > 0 ? rate(value) : 'none');
+export const limitsOf = (of) => (of.receiveLimit || of.sendLimit ? `↓ ${limit(of.receiveLimit)}, ↑ ${limit(of.sendLimit)}` : '');
 
 // "2.9 of 4.6 GiB": the unit once, where both have the same.
 export function bytesOf(held, all) {

@@ -260,7 +260,7 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
   saved.selection = std::move(wanted.selection);
   saved.followed_glob = followed_glob;
   saved.sequential = wanted.sequential;
-  saved.down_bytes_per_second = wanted.down_bytes_per_second;
+  saved.limits = wanted.limits;
   saved.repair = wanted.repair;
   saved.paused = wanted.paused;
   saved.pinned = wanted.pinned;
@@ -354,12 +354,11 @@ absl::Status Agent::SetPinned(const std::vector<DownloadId>& ids, bool pinned) {
   return absl::OkStatus();
 }
 
-absl::Status Agent::SetDownloadLimit(const std::vector<DownloadId>& ids, uint64_t down_bytes_per_second) {
+absl::Status Agent::SetDownloadLimits(const std::vector<DownloadId>& ids, const SavedLimits& limits) {
   const Lock lock(this);
-  SHOAL_RETURN_IF_ERROR(Change(ids, [&](SavedDownload& saved) {
-    return std::exchange(saved.down_bytes_per_second, down_bytes_per_second) != down_bytes_per_second;
-  }));
-  for (const DownloadId id : ids) live_->ApplyLimit(id);
+  SHOAL_RETURN_IF_ERROR(
+      Change(ids, [&](SavedDownload& saved) { return std::exchange(saved.limits, limits) != limits; }));
+  for (const DownloadId id : ids) live_->ApplyLimits(id);
   ShowChanged(ids);
   return absl::OkStatus();
 }

@@ -84,7 +84,7 @@ class Agent {
     std::string output_folder;                    // absolute; empty: the agent's
     SelectionRules selection;
     bool sequential = false;
-    uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
+    SavedLimits limits;
     bool paused = false;
     bool pinned = false;
     bool repair = false;
@@ -117,8 +117,9 @@ class Agent {
   absl::Status SetPinned(const std::vector<DownloadId>& ids, bool pinned);
   // Of the agent.
   absl::Status SetLimits(const SavedLimits& limits);
-  // Of each of these downloads, for what it receives, below the limit of the agent.
-  absl::Status SetDownloadLimit(const std::vector<DownloadId>& ids, uint64_t down_bytes_per_second);
+  // Of each of these downloads, for what it receives and for what is sent of its content, below those of the
+  // agent.
+  absl::Status SetDownloadLimits(const std::vector<DownloadId>& ids, const SavedLimits& limits);
   // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative
   // folder.
   absl::Status Follow(FollowRule rule);

@@ -38,9 +38,10 @@ enum Kind : uint8_t {
   kLimitsSaved = 5,
   kRequestSaved = 6,
   kContentForgotten = 7,
-  kTrustingRuleSaved = 8,      // a rule with keys; one without has the older form
-  kSignedDownloadSaved = 9,    // a download with a signature; one without has the older form
-  kLimitedDownloadSaved = 10,  // a download with a limit of its own; one without has an older form
+  kTrustingRuleSaved = 8,     // a rule with keys; one without has the older form
+  kSignedDownloadSaved = 9,   // a download with a signature; one without has the older form
+  kReceiveLimitedSaved = 10,  // a download with a limit of receiving; one without has an older form
+  kSendLimitedSaved = 11,     // a download with a limit of sending; one without has an older form
 };
 
 enum Flag : uint8_t {
@@ -209,14 +210,17 @@ std::string EncodeChange(const AgentChange& change) {
   std::string bytes;
   if (const auto* saved = std::get_if<DownloadSaved>(&change)) {
     const std::optional<PublisherSignature>& signature = saved->download.signature;
-    const uint64_t limit = saved->download.down_bytes_per_second;
-    const bool limited = limit != net::RateLimit::kUnlimited;
-    AppendBig<uint8_t>(limited                 ? kLimitedDownloadSaved
+    const SavedLimits& limits = saved->download.limits;
+    const bool sends_less = limits.up_bytes_per_second != net::RateLimit::kUnlimited;
+    const bool limited = sends_less || limits.down_bytes_per_second != net::RateLimit::kUnlimited;
+    AppendBig<uint8_t>(sends_less              ? kSendLimitedSaved
+                       : limited               ? kReceiveLimitedSaved
                        : signature.has_value() ? kSignedDownloadSaved
                                                : kDownloadSaved,
                        &bytes);
     Encode(saved->download, &bytes);
-    if (limited) AppendBig(limit, &bytes);
+    if (limited) AppendBig(limits.down_bytes_per_second, &bytes);
+    if (sends_less) AppendBig(limits.up_bytes_per_second, &bytes);
     if (signature.has_value()) signature->AppendTo(&bytes);
   } else if (const auto* forgotten = std::get_if<DownloadForgotten>(&change)) {
     AppendBig<uint8_t>(kDownloadForgotten, &bytes);
@@ -254,10 +258,12 @@ absl::StatusOr<AgentChange> DecodeChange(ByteView bytes) {
   switch (kind) {
     case kDownloadSaved:
     case kSignedDownloadSaved:
-    case kLimitedDownloadSaved: {
+    case kReceiveLimitedSaved:
+    case kSendLimitedSaved: {
       SavedDownload download = DecodeDownload(reader);
-      const bool limited = kind == kLimitedDownloadSaved;
-      if (limited) download.down_bytes_per_second = reader.ReadBig<uint64_t>();
+      const bool limited = kind == kReceiveLimitedSaved || kind == kSendLimitedSaved;
+      if (limited) download.limits.down_bytes_per_second = reader.ReadBig<uint64_t>();
+      if (kind == kSendLimitedSaved) download.limits.up_bytes_per_second = reader.ReadBig<uint64_t>();
       if (kind == kSignedDownloadSaved || (limited && reader.remaining() > 0)) {
         SHOAL_ASSIGN_OR_RETURN(download.signature, PublisherSignature::Read(&reader));
       }

@@ -82,22 +82,28 @@ TEST_F(AgentJournalTest, RemembersTheKeysOfARule) {
 
 TEST_F(AgentJournalTest, RemembersTheLimitOfADownload) {
   SavedDownload signed_one = Sample(1);
-  signed_one.down_bytes_per_second = 4096;
+  signed_one.limits.down_bytes_per_second = 4096;
   SavedDownload limited = Sample(2);
-  limited.down_bytes_per_second = 0;
-  ASSERT_TRUE(Open()->Commit({DownloadSaved{signed_one}, DownloadSaved{limited}}).ok());
+  limited.limits.down_bytes_per_second = 0;
+  SavedDownload sending = Sample(3);
+  sending.limits.up_bytes_per_second = 8192;
+  ASSERT_TRUE(
+      Open()->Commit({DownloadSaved{signed_one}, DownloadSaved{limited}, DownloadSaved{sending}}).ok());
   for (int times = 0; times < 2; ++times) {
     const auto journal = Open();
-    ASSERT_THAT(journal->state().downloads, SizeIs(2));
+    ASSERT_THAT(journal->state().downloads, SizeIs(3));
     EXPECT_EQ(EncodingOf(journal->state().downloads.at(DownloadId(1))), EncodingOf(signed_one));
     EXPECT_EQ(EncodingOf(journal->state().downloads.at(DownloadId(2))), EncodingOf(limited));
-    EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).down_bytes_per_second, 4096u);
+    EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).limits.down_bytes_per_second, 4096u);
+    EXPECT_EQ(journal->state().downloads.at(DownloadId(3)).limits, sending.limits);
     EXPECT_EQ(journal->state().downloads.at(DownloadId(1)).signature, signed_one.signature);
     ASSERT_TRUE(journal->Rewrite().ok());
   }
   // A download without a limit has the form that it had before there were any, and no other one.
   EXPECT_EQ(EncodingOf(Sample(2))[0], 1);
   EXPECT_EQ(EncodingOf(Sample(1))[0], 9);
+  EXPECT_EQ(EncodingOf(limited)[0], 10);
+  EXPECT_EQ(EncodingOf(sending)[0], 11);
   std::string unlimited = EncodingOf(limited);
   unlimited.replace(unlimited.size() - 8, 8, 8, '\xff');
   EXPECT_FALSE(DecodeChange(AsBytes(unlimited)).ok());

@@ -23,6 +23,13 @@ namespace shoal::leecher {
 // none.
 using DownloadId = StrongIndex<struct DownloadIdTag, uint64_t>;
 
+struct SavedLimits {
+  uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
+  uint64_t up_bytes_per_second = net::RateLimit::kUnlimited;
+
+  friend bool operator==(const SavedLimits&, const SavedLimits&) = default;
+};
+
 // One download, as its owner wants it.
 struct SavedDownload {
   DownloadId id;
@@ -40,8 +47,8 @@ struct SavedDownload {
   bool repair = false;
   bool paused = false;
   bool pinned = false;
-  // What it receives per second, below the limit of the agent.
-  uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
+  // What it receives, and what is sent of its content, below the limits of the agent.
+  SavedLimits limits;
   // Its removal was acknowledged and has not ended; `remove_data`: with its files.
   bool removing = false;
   bool remove_data = false;
@@ -57,13 +64,6 @@ struct FollowRule {
   TrustedKeys trusted = {};   // only what one of these signed; none: as the agent's options say
 
   friend bool operator==(const FollowRule&, const FollowRule&) = default;
-};
-
-struct SavedLimits {
-  uint64_t down_bytes_per_second = net::RateLimit::kUnlimited;
-  uint64_t up_bytes_per_second = net::RateLimit::kUnlimited;
-
-  friend bool operator==(const SavedLimits&, const SavedLimits&) = default;
 };
 
 // The answer to an Add that carried a request id.

@@ -322,19 +322,19 @@ TEST_F(AgentTest, ADownloadHasALimitOfItsOwn) {
     const auto agent = Start();
     Viewer viewer(*agent);
     Agent::Wanted wanted = Named("slow");
-    wanted.down_bytes_per_second = 0;  // nothing passes
+    wanted.limits.down_bytes_per_second = 0;  // nothing passes
     slow = agent->Add(wanted)->download.saved.id;
     const DownloadId fast = agent->Add(Named("fast"))->download.saved.id;
     viewer.AwaitState(fast, State::kComplete);
     EXPECT_NE(viewer.downloads[slow].state, State::kComplete);
-    EXPECT_TRUE(absl::IsNotFound(agent->SetDownloadLimit({slow, DownloadId(77)}, 1)));
+    EXPECT_TRUE(absl::IsNotFound(agent->SetDownloadLimits({slow, DownloadId(77)}, {1, 1})));
   }
   const auto agent = Start();
   Viewer viewer(*agent);
-  EXPECT_EQ(agent->Get(slow)->saved.down_bytes_per_second, 0u);
-  ASSERT_TRUE(agent->SetDownloadLimit({slow}, net::RateLimit::kUnlimited).ok());
+  EXPECT_EQ(agent->Get(slow)->saved.limits.down_bytes_per_second, 0u);
+  ASSERT_TRUE(agent->SetDownloadLimits({slow}, SavedLimits()).ok());
   viewer.AwaitState(slow, State::kComplete);
-  EXPECT_EQ(agent->Get(slow)->saved.down_bytes_per_second, net::RateLimit::kUnlimited);
+  EXPECT_EQ(agent->Get(slow)->saved.limits, SavedLimits());
 }
 
 TEST_F(AgentTest, FollowsANameFromVersionToVersion) {

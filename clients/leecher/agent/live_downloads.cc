@@ -95,6 +95,7 @@ void LiveDownloads::Begin(DownloadId id) {
     chores_.push_back({Chore::Kind::kRemove, wanted, nullptr});
     return;
   }
+  live.limit_up->Set(wanted.limits.up_bytes_per_second);
   live.failure = absl::OkStatus();
   live.retry_at.reset();
   live.status.name = wanted.name;
@@ -116,7 +117,7 @@ void LiveDownloads::Begin(DownloadId id) {
   live.state = State::kComplete;
   live.last_used = wanted.completed;
   if (Reseeder* serving = options_.downloads->serving(); serving != nullptr) {
-    serving->Serve(live.held, ParseTrackers(wanted.trackers), wanted.signature);
+    serving->Serve(live.held, ParseTrackers(wanted.trackers), wanted.signature, live.limit_up);
   }
   options_.feed->Changed(id);
 }
@@ -129,7 +130,8 @@ void LiveDownloads::Start(DownloadId id, bool verify) {
   options.output_folder = wanted.output_folder;
   options.selection = wanted.selection;
   options.sequential = wanted.sequential;
-  options.limit_down_bytes_per_second = wanted.down_bytes_per_second;
+  options.limit_down_bytes_per_second = wanted.limits.down_bytes_per_second;
+  options.limit_up = live.limit_up;
   options.repair = wanted.repair;
   options.verify_all = verify;
   options.max_peers = options_.max_peers;
@@ -176,9 +178,11 @@ void LiveDownloads::ApplyPause(DownloadId id) {
   }
 }
 
-void LiveDownloads::ApplyLimit(DownloadId id) {
+void LiveDownloads::ApplyLimits(DownloadId id) {
+  const SavedLimits& limits = saved(id).limits;
   const LiveDownload& live = all_.at(id);
-  if (live.key.has_value()) options_.downloads->SetLimit(*live.key, saved(id).down_bytes_per_second);
+  live.limit_up->Set(limits.up_bytes_per_second);
+  if (live.key.has_value()) options_.downloads->SetLimit(*live.key, limits.down_bytes_per_second);
 }
 
 void LiveDownloads::Verify(DownloadId id) {

@@ -36,6 +36,8 @@ struct LiveDownload {
   absl::Status failure;
   absl::Time last_used = absl::InfinitePast();
   std::optional<absl::Duration> retry_at;  // uptime
+  // Of what is sent of its content, to peers that connect and to those that it connects to.
+  std::shared_ptr<net::RateLimit> limit_up = std::make_shared<net::RateLimit>();
   // Each that reads its files holds a copy.
   std::shared_ptr<void> readers = std::make_shared<int>();
 };
@@ -97,7 +99,7 @@ class LiveDownloads {
   void Expect(DownloadId id, const std::string& name, uint64_t length_bytes);
   // As the journal says.
   void ApplyPause(DownloadId id);
-  void ApplyLimit(DownloadId id);
+  void ApplyLimits(DownloadId id);
   // Reads all that is on the disk, and fetches what is wrong.
   void Verify(DownloadId id);
   // `rules`: those that the journal received last.

@@ -22,12 +22,14 @@ DownloadOptions WithLimitedSessions(DownloadOptions options, const RateLimits& l
   return options;
 }
 
-// Connects to peers under a limit of one download, besides those of the session.
+// Connects to peers under the limits of one download, besides those of the session.
 class LimitedTransports final : public net::TransportFactory {
  public:
   LimitedTransports(std::shared_ptr<const net::TransportFactory> transports,
-                    std::shared_ptr<net::RateLimit> limit)
-      : transports_(std::move(transports)), limit_(std::move(limit)) {}
+                    std::shared_ptr<net::RateLimit> limit_down, std::shared_ptr<net::RateLimit> limit_up)
+      : transports_(std::move(transports)),
+        limit_down_(std::move(limit_down)),
+        limit_up_(std::move(limit_up)) {}
 
   std::unique_ptr<net::Transport> Accept(net::EventLoop& loop, FileDescriptor socket) const override {
     return Limited(loop, transports_->Accept(loop, std::move(socket)));
@@ -39,11 +41,12 @@ class LimitedTransports final : public net::TransportFactory {
  private:
   std::unique_ptr<net::Transport> Limited(net::EventLoop& loop,
                                           std::unique_ptr<net::Transport> transport) const {
-    return net::Throttled(std::move(transport), loop, limit_, /*write_limit=*/nullptr);
+    return net::Throttled(std::move(transport), loop, limit_down_, limit_up_);
   }
 
   const std::shared_ptr<const net::TransportFactory> transports_;
-  const std::shared_ptr<net::RateLimit> limit_;
+  const std::shared_ptr<net::RateLimit> limit_down_;
+  const std::shared_ptr<net::RateLimit> limit_up_;
 };
 
 class DownloadHandle final : public Download {
@@ -52,7 +55,7 @@ class DownloadHandle final : public Download {
       : runtime_(runtime),
         loop_(runtime.NextLoop()),
         limit_(std::make_shared<net::RateLimit>(options.limit_down_bytes_per_second)),
-        transports_(std::make_shared<LimitedTransports>(runtime.transports(), limit_)),
+        transports_(std::make_shared<LimitedTransports>(runtime.transports(), limit_, options.limit_up)),
         options_(WithLimitedSessions(std::move(options), runtime.limits())),
         observer_(std::move(observer)),
         readers_(std::make_shared<DownloadReaders>(

@@ -44,10 +44,10 @@ DownloadKey Downloads::Add(const std::string& argument, DownloadOptions options)
   if (reseeder_ != nullptr) {
     Reseeder* const reseeder = reseeder_.get();
     options.listen_port = reseeder->port();
-    options.on_opened = [reseeder, trackers = options.trackers](
+    options.on_opened = [reseeder, trackers = options.trackers, limit = options.limit_up](
                             std::shared_ptr<const ChunkSource> source,
                             const std::optional<PublisherSignature>& signature) {
-      reseeder->Serve(std::move(source), trackers, signature);
+      reseeder->Serve(std::move(source), trackers, signature, limit);
     };
     options.on_discarded = [reseeder](const std::shared_ptr<const ChunkSource>& source) {
       reseeder->Withdraw(source);

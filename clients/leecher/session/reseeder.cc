@@ -52,6 +52,7 @@ class ReseederImpl final : public Reseeder {
     server.max_sessions = kMaxSessions;
     server.check_ticket = options_.check_ticket;
     server.limits.write_limit = options_.limit_up;
+    server.write_limit_of = [this](const ContentId& content) { return LimitOf(content); };
     server.on_source_failure = [this](const ContentId& content, const absl::Status& why) {
       SourceFailed(content, why);
     };
@@ -68,13 +69,14 @@ class ReseederImpl final : public Reseeder {
   const std::string& warning() const override { return addresses_.warning; }
 
   void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<tracking::TrackerUrl>& trackers,
-             const std::optional<PublisherSignature>& signature) override {
-    Add({std::move(source), trackers, /*publishes=*/false, signature});
+             const std::optional<PublisherSignature>& signature,
+             std::shared_ptr<net::RateLimit> limit) override {
+    Add({std::move(source), trackers, /*publishes=*/false, signature, std::move(limit)});
   }
 
   void Publish(std::shared_ptr<const ChunkSource> source, const std::vector<tracking::TrackerUrl>& trackers,
                const std::optional<PublisherSignature>& signature) override {
-    Add({std::move(source), trackers, /*publishes=*/true, signature});
+    Add({std::move(source), trackers, /*publishes=*/true, signature, nullptr});
   }
 
   void Gained(const ContentId& content, const std::vector<ChunkIndex>& chunks) override {
@@ -177,7 +179,16 @@ class ReseederImpl final : public Reseeder {
     std::vector<tracking::TrackerUrl> trackers;
     bool publishes = false;
     std::optional<PublisherSignature> signature;
+    std::shared_ptr<net::RateLimit> limit;
   };
+
+  std::shared_ptr<net::RateLimit> LimitOf(const ContentId& content) {
+    MutexLock lock(&mutex_);
+    for (const Offer& offer : offers_) {
+      if (offer.limit != nullptr && offer.source->manifest()->id() == content) return offer.limit;
+    }
+    return nullptr;
+  }
 
   void Add(Offer offer) {
     const tracking::ContentSummary summary =

@@ -6,6 +6,8 @@
 
 #include "gtest/gtest.h"
 #include "shoal/base/mutex.h"
+#include "tests/support/file_chunk_source.h"
+#include "tests/support/frame_connection.h"
 
 namespace shoal::leecher {
 namespace {
@@ -121,7 +123,7 @@ TEST(ReseederTest, PassesASignatureOn) {
   const auto source = std::make_shared<const EmptySource>();
   const PublisherSignature signature = PublisherSignature::Make(
       SigningKey::Generate(), source->manifest()->id(), source->manifest()->name(), absl::FromUnixMillis(1));
-  (*reseeder)->Serve(source, {kFirst}, signature);
+  (*reseeder)->Serve(source, {kFirst}, signature, nullptr);
   MutexLock lock(&heard.mutex);
   while (heard.registered.empty()) heard.changed.Wait(&heard.mutex);
   EXPECT_EQ(heard.registered[0].signature, signature);
@@ -246,6 +248,34 @@ TEST(ReseederTest, ABrokenSourceIsWithdrawnAndToldOnce) {
   EXPECT_EQ((*reseeder)->totals().contents, 0u);
   MutexLock lock(&heard.mutex);
   while (heard.left == 0) heard.changed.Wait(&heard.mutex);
+}
+
+TEST(ReseederTest, WhatIsSentOfAContentKeepsToItsLimit) {
+  Heard heard;
+  auto reseeder = Reseeder::Start(OptionsFor(&heard));
+  ASSERT_TRUE(reseeder.ok()) << reseeder.status();
+  const auto limit = std::make_shared<net::RateLimit>(0);  // nothing passes
+  const auto limited = FileChunkSource::Make(100'000, 16384);
+  const auto other = FileChunkSource::Make(100'000, 16384, 3);
+  (*reseeder)->Serve(limited, {kFirst}, std::nullopt, limit);
+  (*reseeder)->Serve(other, {kFirst});
+  const auto request_from = [&](const ContentId& content) {
+    FrameConnection peer = FrameConnection::To((*reseeder)->port());
+    stream::Hello hello;
+    hello.content_id = content;
+    hello.peer_id = RandomPeerId();
+    EXPECT_TRUE(peer.SendFrame(stream::FrameType::kHello, hello.Encode()));
+    EXPECT_TRUE(peer.ReadFrame(stream::FrameType::kHello).has_value());
+    EXPECT_TRUE(peer.SendFrame(stream::FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()));
+    return peer;
+  };
+  FrameConnection held_back = request_from(limited->manifest()->id());
+  FrameConnection also_held_back = request_from(limited->manifest()->id());
+  EXPECT_TRUE(request_from(other->manifest()->id()).ReadFrame(stream::FrameType::kChunk).has_value());
+  EXPECT_EQ((*reseeder)->content_totals(limited->manifest()->id()).sent_chunks, 0u);
+  limit->Set(net::RateLimit::kUnlimited);
+  EXPECT_TRUE(held_back.ReadFrame(stream::FrameType::kChunk).has_value());
+  EXPECT_TRUE(also_held_back.ReadFrame(stream::FrameType::kChunk).has_value());
 }
 
 TEST(ReseederTest, AnAddressThatCannotBeBoundIsAnError) {

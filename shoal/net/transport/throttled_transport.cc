@@ -12,7 +12,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-class ThrottledTransport final : public Transport {
+class ThrottledTransport final : public LimitedTransport {
  public:
   ThrottledTransport(std::unique_ptr<Transport> inner, asio::io_context& context,
                      std::shared_ptr<RateLimit> read_limit, std::shared_ptr<RateLimit> write_limit)
@@ -21,6 +21,8 @@ class ThrottledTransport final : public Transport {
         write_limit_(std::move(write_limit)),
         reading_(context),
         writing_(context) {}
+
+  void SetWriteLimit(std::shared_ptr<RateLimit> limit) override { write_limit_ = std::move(limit); }
 
   asio::awaitable<absl::Status> Open() override { return inner_->Open(); }
 
@@ -112,7 +114,7 @@ class ThrottledTransport final : public Transport {
 
   const std::unique_ptr<Transport> inner_;
   const std::shared_ptr<RateLimit> read_limit_;
-  const std::shared_ptr<RateLimit> write_limit_;
+  std::shared_ptr<RateLimit> write_limit_;
   asio::steady_timer reading_;
   asio::steady_timer writing_;
   int waiting_ = 0;
@@ -120,6 +122,10 @@ class ThrottledTransport final : public Transport {
 };
 
 }  // namespace
+
+std::unique_ptr<LimitedTransport> LimitedLater(std::unique_ptr<Transport> transport, EventLoop& loop) {
+  return std::make_unique<ThrottledTransport>(std::move(transport), loop.context(), nullptr, nullptr);
+}
 
 std::unique_ptr<Transport> Throttled(std::unique_ptr<Transport> transport, EventLoop& loop,
                                      std::shared_ptr<RateLimit> read_limit,

@@ -74,6 +74,15 @@ class TransportFactory {
 // queue is.
 std::shared_ptr<const TransportFactory> TcpTransports();
 
+// A transport whose writes of chunks keep to a limit that is set when it is known what is sent. Until then,
+// and with null, they keep to none.
+class LimitedTransport : public Transport {
+ public:
+  // Holds from the next write on. Requires: nothing is being written.
+  virtual void SetWriteLimit(std::shared_ptr<RateLimit> limit) = 0;
+};
+std::unique_ptr<LimitedTransport> LimitedLater(std::unique_ptr<Transport> transport, EventLoop& loop);
+
 // Wraps `transport` so that reads, and writes of chunks, keep to these limits, which connections may share
 // (null: no limit). Other bytes are counted and sent at once. A limit that is not set costs one check per
 // call. Returns `transport` itself when both limits are null. Requires: `transport` is bound to `loop`.

@@ -108,7 +108,8 @@ v1::Download ToProto(const AgentDownload& download) {
   if (saved.added != absl::InfinitePast()) Set(saved.added, out.mutable_added());
   if (saved.completed != absl::InfinitePast()) Set(saved.completed, out.mutable_completed());
   for (const std::string& tracker : saved.trackers) out.add_trackers(tracker);
-  out.set_receive_limit_bytes_per_second(LimitOrZero(saved.down_bytes_per_second));
+  out.set_receive_limit_bytes_per_second(LimitOrZero(saved.limits.down_bytes_per_second));
+  out.set_send_limit_bytes_per_second(LimitOrZero(saved.limits.up_bytes_per_second));
   if (saved.signature.has_value()) *out.mutable_signer() = ToProto(*saved.signature, download.signer_trusted);
   return out;
 }
@@ -282,7 +283,8 @@ absl::StatusOr<Agent::Wanted> FromProto(const v1::AddRequest& request) {
   wanted.selection.exclude = Texts(request.exclude());
   SHOAL_ASSIGN_OR_RETURN(wanted.selection.priorities, FromProto(request.priorities()));
   wanted.sequential = request.sequential();
-  wanted.down_bytes_per_second = LimitFromProto(request.receive_limit_bytes_per_second());
+  wanted.limits = {LimitFromProto(request.receive_limit_bytes_per_second()),
+                   LimitFromProto(request.send_limit_bytes_per_second())};
   wanted.paused = request.paused();
   wanted.pinned = request.pinned();
   wanted.repair = request.repair();

@@ -287,12 +287,9 @@ void DownloadsService::AddTo(service::GrpcMethods* methods) {
         const SavedLimits limits = FromProto(request.limits());
         if (request.ids().empty()) {
           SHOAL_RETURN_IF_ERROR(agent->SetLimits(limits));
-        } else if (request.limits().send_bytes_per_second() != 0) {
-          return absl::InvalidArgumentError(
-              "limits: a download has no limit of sending; set that of the agent");
         } else {
           SHOAL_ASSIGN_OR_RETURN(const std::vector<DownloadId> ids, Ids(request.ids()));
-          SHOAL_RETURN_IF_ERROR(agent->SetDownloadLimit(ids, limits.down_bytes_per_second));
+          SHOAL_RETURN_IF_ERROR(agent->SetDownloadLimits(ids, limits));
         }
         v1::SetLimitsResponse response;
         *response.mutable_limits() = request.limits();

@@ -134,9 +134,11 @@ TEST_F(DownloadsServiceTest, AddsListsAndWatches) {
 TEST_F(DownloadsServiceTest, LimitsTheAgentOrSomeDownloads) {
   v1::AddRequest add = Named("a");
   add.set_receive_limit_bytes_per_second(5000);
+  add.set_send_limit_bytes_per_second(6000);
   const auto added = Call<v1::AddResponse>("Add", add);
   ASSERT_TRUE(added.ok()) << added.status();
   EXPECT_EQ(added->download().receive_limit_bytes_per_second(), 5000u);
+  EXPECT_EQ(added->download().send_limit_bytes_per_second(), 6000u);
   v1::GetRequest get;
   get.set_id(added->download().id());
   v1::SetLimitsRequest limits;
@@ -151,9 +153,10 @@ TEST_F(DownloadsServiceTest, LimitsTheAgentOrSomeDownloads) {
   EXPECT_EQ(Call<v1::GetResponse>("Get", get)->download().receive_limit_bytes_per_second(), 0u);
   EXPECT_EQ(Call<v1::ListResponse>("List", v1::ListRequest())->totals().limits().receive_bytes_per_second(),
             7000u);
-  limits.mutable_limits()->set_send_bytes_per_second(1);
-  EXPECT_TRUE(absl::IsInvalidArgument(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
-  limits.mutable_limits()->clear_send_bytes_per_second();
+  limits.mutable_limits()->set_send_bytes_per_second(9000);
+  ASSERT_TRUE(Call<v1::SetLimitsResponse>("SetLimits", limits).ok());
+  EXPECT_EQ(Call<v1::GetResponse>("Get", get)->download().send_limit_bytes_per_second(), 9000u);
+  EXPECT_EQ(Call<v1::ListResponse>("List", v1::ListRequest())->totals().limits().send_bytes_per_second(), 0u);
   limits.add_ids(99);
   EXPECT_TRUE(absl::IsNotFound(Call<v1::SetLimitsResponse>("SetLimits", limits).status()));
 }

@@ -237,6 +237,9 @@ class AgentCommand {
       if (options_.limit_down_bytes_per_second.has_value()) {
         request["receiveLimitBytesPerSecond"] = ToJson(*options_.limit_down_bytes_per_second);
       }
+      if (options_.limit_up_bytes_per_second.has_value()) {
+        request["sendLimitBytesPerSecond"] = ToJson(*options_.limit_up_bytes_per_second);
+      }
       request["paused"] = options_.paused;
       request["repair"] = options_.repair;
       SHOAL_ASSIGN_OR_RETURN(const Json response, Call("Add", request));
@@ -281,16 +284,26 @@ class AgentCommand {
 
   absl::Status SetDownloadLimits() {
     SHOAL_ASSIGN_OR_RETURN(std::vector<Json> chosen, Chosen());
-    if (const auto& limit = options_.limit_down_bytes_per_second; limit.has_value()) {
-      Json request = {{"limits", {{"receiveBytesPerSecond", ToJson(*limit)}}}};
-      for (const Json& download : chosen) request["ids"].push_back(Number(download, "id"));
-      SHOAL_RETURN_IF_ERROR(Call("SetLimits", request).status());
+    const auto& down = options_.limit_down_bytes_per_second;
+    const auto& up = options_.limit_up_bytes_per_second;
+    if (down.has_value() || up.has_value()) {
+      for (const Json& download : chosen) {
+        // What is not given stays as it is.
+        const Json limits = {
+            {"receiveBytesPerSecond",
+             down.has_value() ? ToJson(*down) : Number(download, "receiveLimitBytesPerSecond")},
+            {"sendBytesPerSecond",
+             up.has_value() ? ToJson(*up) : Number(download, "sendLimitBytesPerSecond")}};
+        SHOAL_RETURN_IF_ERROR(
+            Call("SetLimits", {{"limits", limits}, {"ids", {Number(download, "id")}}}).status());
+      }
       SHOAL_ASSIGN_OR_RETURN(chosen, Chosen());
     }
     console_.Object(Json{{"downloads", chosen}}.dump());
     for (const Json& download : chosen) {
-      console_.Say(
-          absl::StrCat(NameOf(download), ": down ", LimitOf(Number(download, "receiveLimitBytesPerSecond"))));
+      console_.Say(absl::StrCat(NameOf(download), ": down ",
+                                LimitOf(Number(download, "receiveLimitBytesPerSecond")), ", up ",
+                                LimitOf(Number(download, "sendLimitBytesPerSecond"))));
     }
     return absl::OkStatus();
   }

@@ -330,11 +330,8 @@ absl::StatusOr<Command> AgentCommand(const Words& words) {
     SHOAL_ASSIGN_OR_RETURN(command.limit_down_bytes_per_second, Rate(flag, words.new_limit_down));
   }
   if (!words.new_limit_up.empty()) {
-    SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate("--up", words.new_limit_up));
-    if (!command.subjects.empty()) {
-      return absl::InvalidArgumentError(
-          "--up: a download has no limit of its own for sending; set that of the agent with `limit --up`");
-    }
+    const char* const flag = words.action == Action::kAdd ? "--limit-up" : "--up";
+    SHOAL_ASSIGN_OR_RETURN(command.limit_up_bytes_per_second, Rate(flag, words.new_limit_up));
   }
   return Command(std::move(command));
 }
@@ -395,8 +392,8 @@ absl::StatusOr<Command> Interpret(const Words& words) {
             absl::StrCat("no name can have '", absl::CHexEscape(words.subject), "' in it"));
       }
       SHOAL_ASSIGN_OR_RETURN(std::vector<tracking::TrackerUrl> trackers, AtLeastOneTracker(words));
-      return Command(
-          ListOptions{std::move(trackers), words.subject, words.json, nullptr, words.tracker_token_file});
+      return Command(ListOptions{std::move(trackers), words.subject, words.json, nullptr,
+                                 words.tracker_token_file, words.names_only});
     }
     case CommandName::kInfo: {
       SHOAL_RETURN_IF_ERROR(CheckContentWord(words.subject));
@@ -412,7 +409,7 @@ absl::StatusOr<Command> Interpret(const Words& words) {
     case CommandName::kSeed:
       return SeedPath(words);
     case CommandName::kKey:
-      return Command(KeyOptions{words.subject, words.json});
+      return Command(KeyOptions{words.subject, words.if_missing, words.json});
     case CommandName::kServe:
       return Agent(words);
     case CommandName::kAgent:

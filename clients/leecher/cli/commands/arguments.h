@@ -75,6 +75,7 @@ struct ListOptions {
   bool json = false;
   std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
   std::string tracker_token_file = {};             // empty: none
+  bool names_only = false;                         // and soon, for who waits for a completion
 };
 
 struct InfoOptions {
@@ -99,6 +100,7 @@ struct MakeOptions {
 // `key`: makes a key to sign with.
 struct KeyOptions {
   std::string path;
+  bool if_missing = false;
   bool json = false;
 };
 
@@ -187,12 +189,12 @@ struct AgentCommandOptions {
   uint32_t keep_versions = 1;                           // follow
   std::vector<std::string> trust;                       // follow; as in GetOptions
   std::optional<uint64_t> limit_down_bytes_per_second;  // limit, add
-  std::optional<uint64_t> limit_up_bytes_per_second;    // limit
-  bool sequential = false;                              // add
-  bool paused = false;                                  // add
-  bool repair = false;                                  // add
-  bool with_data = false;                               // remove
-  bool names_only = false;                              // status
+  std::optional<uint64_t> limit_up_bytes_per_second;
+  bool sequential = false;  // add
+  bool paused = false;      // add
+  bool repair = false;      // add
+  bool with_data = false;   // remove
+  bool names_only = false;  // status
   bool json = false;
 };
 
@@ -270,7 +272,7 @@ struct Words {
   std::string log_format = "text";
   AgentCommandOptions::Action action = AgentCommandOptions::Action::kStatus;
   std::string new_limit_down;  // limit, add; empty: as it is
-  std::string new_limit_up;
+  std::string new_limit_up;    // the same
   bool paused = false;
   bool with_data = false;
   bool names_only = false;
@@ -281,7 +283,7 @@ struct Words {
   bool quiet = false;
   net::TlsFiles tls;
   service::TicketFlags tickets;
-  bool if_missing = false;  // certs
+  bool if_missing = false;  // certs, key
 };
 
 // Checks everything that can be checked without touching a network or a file. Pure.

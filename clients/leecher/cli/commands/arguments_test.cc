@@ -261,7 +261,13 @@ TEST(ArgumentsTest, CommandsToTheAgent) {
   EXPECT_FALSE(limit.limit_down_bytes_per_second.has_value());
   EXPECT_EQ(limit.limit_up_bytes_per_second, net::RateLimit::kUnlimited);
   words.contents = {"model"};
-  EXPECT_THAT(Refusal(words), HasSubstr("--up: a download has no limit of its own"));
+  words.new_limit_up = "3MiB";
+  EXPECT_EQ(InterpretAs<AgentCommandOptions>(words).limit_up_bytes_per_second, 3u << 20);
+  words.new_limit_up = "fast";
+  EXPECT_THAT(Refusal(words), HasSubstr("--up"));
+  words.action = AgentCommandOptions::Action::kAdd;
+  EXPECT_THAT(Refusal(words), HasSubstr("--limit-up"));
+  words.action = AgentCommandOptions::Action::kLimit;
   words.new_limit_up = "";
   words.new_limit_down = "2MiB";
   EXPECT_EQ(InterpretAs<AgentCommandOptions>(words).limit_down_bytes_per_second, 2u << 20);

@@ -9,8 +9,10 @@ namespace shoal::leecher {
 
 ExitCode RunKey(const KeyOptions& options) {
   Console console(Console::VoiceFor(options.json, /*quiet=*/false));
-  const SigningKey key = SigningKey::Generate();
-  const absl::Status written = key.Write(options.path);
+  const absl::StatusOr<SigningKey> there =
+      options.if_missing ? SigningKey::Read(options.path) : absl::NotFoundError("a new one is wanted");
+  const SigningKey key = there.ok() ? *there : SigningKey::Generate();
+  const absl::Status written = there.ok() ? absl::OkStatus() : key.Write(options.path);
   if (!written.ok()) return console.Fail(written, ExitCodeFor(written));
   const std::string text = key.public_key().ToText();
   console.Object(JsonKey(options.path, text));

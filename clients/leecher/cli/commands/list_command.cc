@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <set>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +22,9 @@ namespace shoal::leecher {
 namespace {
 
 using Align = TextTable::Align;
+
+// Somebody waits for a completion, and reads no more names than these.
+constexpr ListBounds kNamesBounds = {.timeout = absl::Seconds(1), .max_pages = 1};
 
 void PrintTable(const Listing& listing, const std::string& name_contains, Console& console) {
   if (listing.contents.empty()) {
@@ -80,7 +85,8 @@ ExitCode RunList(const ListOptions& options) {
   Console console(Console::VoiceFor(options.json, false));
   const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls);
   if (!connections.ok()) return console.Fail(connections.status(), ExitCodeFor(connections.status()));
-  const Listing listing = ListContents(connections->trackers, options.trackers, options.name_contains);
+  const Listing listing = ListContents(connections->trackers, options.trackers, options.name_contains,
+                                       std::nullopt, options.names_only ? kNamesBounds : ListBounds());
   for (const TrackerFailure& failure : listing.failures) {
     console.Error(absl::StrCat(ProgramName(), ": ", DescribeTracker(failure.tracker, failure.status)));
   }
@@ -88,6 +94,12 @@ ExitCode RunList(const ListOptions& options) {
     const absl::Status error = NoTrackerAnswered(listing.failures);
     console.Object(JsonError(error, ExitCodeFor(error), Clock::Real().Now()));
     return ExitCodeFor(error);
+  }
+  if (options.names_only) {
+    std::set<std::string> names;  // one may be that of several contents
+    for (const tracking::ContentStatus& content : listing.contents) names.insert(content.summary.name);
+    for (const std::string& name : names) console.Say(name);
+    return console.End(ExitCode::kOk);
   }
   if (!options.json) {
     PrintTable(listing, options.name_contains, console);

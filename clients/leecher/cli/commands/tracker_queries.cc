@@ -15,8 +15,6 @@ namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
 constexpr uint32_t kPageSize = 1000;
-// More pages than any tracker has. Bounds the queries to a broken one.
-constexpr int kMaxPages = 10'000;
 
 // Merges the views of two trackers. Their peers overlap, so the larger number is the better estimate.
 void Merge(const tracking::ContentStatus& seen, tracking::ContentStatus& known) {
@@ -41,10 +39,11 @@ void Add(const tracking::ContentStatus& seen, std::vector<tracking::ContentStatu
 }
 
 absl::StatusOr<std::vector<tracking::ContentStatus>> ListAt(tracking::TrackerClient& client,
-                                                            tracking::ListContentsRequest request) {
+                                                            tracking::ListContentsRequest request,
+                                                            const ListBounds& bounds) {
   std::vector<tracking::ContentStatus> contents;
-  for (int page = 0; page < kMaxPages; ++page) {
-    absl::StatusOr<tracking::ListContentsResponse> response = client.ListContents(request, kTimeout);
+  for (int page = 0; page < bounds.max_pages; ++page) {
+    absl::StatusOr<tracking::ListContentsResponse> response = client.ListContents(request, bounds.timeout);
     if (!response.ok()) return response.status();
     contents.insert(contents.end(), response->contents.begin(), response->contents.end());
     if (response->next_page_token.empty()) break;
@@ -94,12 +93,13 @@ absl::StatusOr<ManifestFile> ReadManifestFile(const std::string& path) {
 }
 
 Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
-                     const std::string& name_contains, const std::optional<IdPrefix>& id_prefix) {
+                     const std::string& name_contains, const std::optional<IdPrefix>& id_prefix,
+                     const ListBounds& bounds) {
   const tracking::ListContentsRequest request = {name_contains, kPageSize, "", id_prefix};
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
     const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
-    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, request);
+    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, request, bounds);
     if (!contents.ok()) {
       listing.failures.push_back({tracker, contents.status()});
       continue;

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "shoal/content/manifest/manifest_file.h"
 #include "shoal/tracking/client/tracker_client.h"
 #include "shoal/tracking/client/tracker_url.h"
@@ -30,10 +31,15 @@ struct Listing {
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
 };
+struct ListBounds {
+  absl::Duration timeout = absl::Seconds(5);  // of a response
+  int max_pages = 10'000;  // of 1000 contents, per tracker: more than any has, and a bound to a broken one
+};
 // Lists the contents whose name contains `name_contains` and whose id begins with `id_prefix`, as far as they
 // are given.
 Listing ListContents(const tracking::MakeClient& connect, const std::vector<tracking::TrackerUrl>& trackers,
-                     const std::string& name_contains, const std::optional<IdPrefix>& id_prefix = {});
+                     const std::string& name_contains, const std::optional<IdPrefix>& id_prefix = {},
+                     const ListBounds& bounds = {});
 
 struct SwarmView {
   // OK: `swarm` is set. Errors:

@@ -52,6 +52,9 @@ struct DownloadOptions {
   bool sequential = false;     // fetch chunks in order, for a reader that follows the download
   // What it receives of all peers together, below the limit that it shares with other downloads.
   uint64_t limit_down_bytes_per_second = net::RateLimit::kUnlimited;
+  // What it sends to the peers that it connects to, below the limit that it shares with other downloads. It
+  // may be shared with what serves the same content to other peers. Null: none.
+  std::shared_ptr<net::RateLimit> limit_up;
   SelectionRules selection;  // which files, and which first
 
   // How long the download may go without receiving a byte before it fails. Zero: it fails as soon as nothing
