@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <set>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
