@@ -74,6 +74,8 @@ asio::awaitable<absl::Status> TcpSocket::Connect() {
 
 asio::awaitable<absl::Status> TcpSocket::Ready(Wait what) {
   error_code error;
+  // Setting this option pushes, whatever was set before (tcp(7)).
+  if (what == kWritable && push_before_waits_) (void)socket_.set_option(tcp::no_delay(true), error);
   co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
   if (closed_) co_return Closed();
   if (error) co_return absl::UnavailableError(absl::StrCat("connection lost: ", error.message()));

@@ -51,6 +51,10 @@ class TcpSocket {
   void CountSent(size_t count);
   // Counts what was received past this object, and lets others have their turn when it is time.
   boost::asio::awaitable<void> Received(size_t count);
+  // Has each wait for room begin with a push of what TCP holds back for more to come. Plain TCP does that by
+  // itself. When the kernel encrypts, its records lie there without one, count as unsent, and so could fill
+  // the bound for good.
+  void PushBeforeWaits() { push_before_waits_ = true; }
   // Calls `then` once, when the system takes more bytes, unless the socket is closed or gone by then.
   void OnWritable(std::function<void()> then);
   void EndWriting();
@@ -78,6 +82,7 @@ class TcpSocket {
   Endpoint remote_;
   bool open_ = false;
   bool closed_ = false;
+  bool push_before_waits_ = false;
   size_t read_turn_bytes_ = 0;
   size_t write_turn_bytes_ = 0;
   uint64_t received_bytes_ = 0;

@@ -240,6 +240,7 @@ class TlsTransport final : public Transport {
     // What is left would be encrypted a second time.
     SendWhatFits();
     kernel_sends_ = wire_.empty() && kernel_->Enable(socket_.descriptor(), keys).ok();
+    if (kernel_sends_) socket_.PushBeforeWaits();
     return kernel_sends_;
   }
 
