@@ -23,9 +23,23 @@ from swarm import MEBIBYTE, Daemon, Swarm, random_bytes
 BLOCK = 64 * 1024
 
 
+def await_download(port):
+    """Until its bytes can be asked for, and then for the rates of peers to be known."""
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("HEAD", "/content/1/film.bin")
+        status = connection.getresponse().status
+        connection.close()
+        if status == 200:
+            break
+        time.sleep(0.1)
+    time.sleep(2)
+
+
 def play(options):
     """In the agent's namespace. Prints a line of JSON for each seek."""
     dice = random.Random(options.seed)
+    await_download(options.play)
     length = options.mebibytes * MEBIBYTE
     rate = options.play_mbps * 1e6 / 8
     for _ in range(options.seeks):
@@ -65,7 +79,6 @@ def measure(options):
             f"--advertise={host.address}", host=host))
         port = int(agent.expect(r"the agent runs .*http://127\.0\.0\.1:(\d+)/").group(1))
         swarm.leecher("add", "film.bin", f"--socket={swarm.root / 'agent.sock'}").check_returncode()
-        time.sleep(2)
         player = subprocess.run([*host.before, sys.executable, __file__, f"--play={port}", *sys.argv[1:]], capture_output=True, text=True,
                                 check=False)
         if player.returncode != 0:

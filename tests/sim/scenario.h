@@ -11,7 +11,8 @@
 
 namespace shoal::sim {
 
-// Some seeders and some leechers that all fetch their one content. The run depends on nothing but these values.
+// Some seeders and some leechers that all fetch their one content. The run depends on nothing but these
+// values.
 struct Scenario {
   uint64_t random_seed = 1;
   uint32_t seeders = 1;

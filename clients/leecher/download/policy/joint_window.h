@@ -15,7 +15,9 @@ namespace shoal::leecher {
 //
 // What the link carries is the highest rate of the last ten seconds, each measured over a second. While
 // clearly less arrives although the window is full, the window grows: it is the peers that are slow, and more
-// of them have to send. While nearly as much arrives, it shrinks. It begins with the smallest.
+// of them have to send. While nearly as much arrives, it shrinks. It begins with the smallest. Rates dip for
+// other reasons too, such as a machine that is busy: then it does not grow far beyond what was owed lately
+// while nearly as much arrived, unless less than half arrives.
 //
 // It does not know peers. Pure: `now` is Clock::Uptime() and never goes back. One thread.
 class JointWindow {
@@ -35,6 +37,7 @@ class JointWindow {
 
   void AdvanceTo(absl::Duration now);
   void EndSlot();
+  uint64_t EnoughBytes(uint64_t rate) const;
 
   const uint64_t min_bytes_;
   const uint64_t max_bytes_;
@@ -42,7 +45,9 @@ class JointWindow {
   bool full_ = false;                             // in this slot
   int64_t slot_ = 0;                              // the one that is being filled
   std::array<uint64_t, kSlotsOfRate> arrived_{};  // bytes per slot, a ring
+  std::array<uint64_t, kSlotsOfRate> owed_{};     // the most that was owed in each slot, if known, a ring
   std::array<uint64_t, kSlotsOfPeak> rates_{};    // bytes per kSlotsOfRate slots, by the last slot, a ring
+  std::array<uint64_t, kSlotsOfPeak> loads_{};    // the most that was owed in these slots, if known
 };
 
 }  // namespace shoal::leecher

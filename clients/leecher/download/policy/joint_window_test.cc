@@ -11,12 +11,12 @@ constexpr absl::Duration kStep = absl::Milliseconds(10);
 
 class JointWindowTest : public testing::Test {
  protected:
-  // So much arrives per second for so long, with the window full if that is said.
-  void Arrive(double chunks_per_second, absl::Duration time, bool full = true) {
+  // So much arrives per second for so long, with the window full if that is said, and so many chunks owed.
+  void Arrive(double chunks_per_second, absl::Duration time, bool full = true, uint64_t owed = 1000) {
     for (const absl::Duration end = now_ + time; now_ < end; now_ += kStep) {
       window_.Add(now_, static_cast<uint64_t>(chunks_per_second * kChunk * absl::ToDoubleSeconds(kStep)));
       if (!full) continue;
-      EXPECT_FALSE(window_.HasRoom(now_, kMany));
+      window_.HasRoom(now_, owed * kChunk);
     }
   }
   // In chunks.
@@ -66,6 +66,20 @@ TEST_F(JointWindowTest, ShrinksWhenAsMuchArrivesAgain) {
   EXPECT_LT(Window(), before);
   Arrive(14, absl::Seconds(30));
   EXPECT_EQ(Window(), 2);
+}
+
+// As when the machine is busy: more that is owed would not bring more.
+TEST_F(JointWindowTest, ADipLetsItGrowLittleIfLittleWasEnoughBefore) {
+  Arrive(14, absl::Seconds(3), /*full=*/true, /*owed=*/4);
+  Arrive(10, absl::Seconds(5));
+  EXPECT_GT(Window(), 5);
+  EXPECT_LT(Window(), 7);
+}
+
+TEST_F(JointWindowTest, FarLessLetsItGrowAllTheSame) {
+  Arrive(14, absl::Seconds(3), /*full=*/true, /*owed=*/4);
+  Arrive(5, absl::Seconds(5));
+  EXPECT_GT(Window(), 12);
 }
 
 TEST_F(JointWindowTest, WhatTheLinkCarriedLongAgoDoesNotCount) {

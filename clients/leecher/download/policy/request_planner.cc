@@ -30,6 +30,8 @@ constexpr size_t kMaxUrgent = 1024;
 constexpr size_t kUntakenPerPlan = 32;
 // Between two looks at urgent chunks that were requested already.
 constexpr absl::Duration kPauseOfUrgent = absl::Milliseconds(20);
+// An overdue chunk that has not begun for so long is requested from an idle peer as well.
+constexpr absl::Duration kBeginsWithin = absl::Milliseconds(300);
 // A seek is a reader that ends and one that comes; so long after the last one ended the next may still come.
 constexpr absl::Duration kReadAfterwards = absl::Seconds(2);
 
@@ -303,7 +305,9 @@ void RequestPlanner::CopyUrgent(const DueChunk& urgent, absl::Duration now) {
   Peer* owing = asked.size() == 1 ? Find(asked[0]) : nullptr;
   if (owing == nullptr || owing->debt.Find(urgent.chunk) == nullptr) return;
   const absl::Duration theirs = owing->debt.TimeUntil(urgent.chunk, now);
-  if (now + theirs <= urgent.due) return;
+  const PeerDebt::Owed& owed = *owing->debt.Find(urgent.chunk);
+  const bool is_stuck = is_read_ && !owed.begun && now > urgent.due && now - owed.since > kBeginsWithin;
+  if (now + theirs <= urgent.due && !is_stuck) return;
   Peer* first = nullptr;
   absl::Duration time_of_first;
   for (Peer* peer : order_) {
@@ -313,7 +317,9 @@ void RequestPlanner::CopyUrgent(const DueChunk& urgent, absl::Duration now) {
     first = peer;
     time_of_first = time;
   }
-  if (first == nullptr || kClearlySooner * time_of_first + options_.credit.margin >= theirs) return;
+  if (first == nullptr) return;
+  const bool is_sooner = kClearlySooner * time_of_first + options_.credit.margin < theirs;
+  if (!is_sooner && !(is_stuck && first->debt.chunks() == 0)) return;
   if (picker_.Copy(first->slot, urgent.chunk)) Ask(*first, urgent.chunk, now);
 }
 

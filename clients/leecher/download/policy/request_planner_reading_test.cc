@@ -327,6 +327,27 @@ TEST_F(RequestPlannerReadingTest, ASeekTakesBackWhatHasNotBegun) {
       << "only what has begun goes before it";
 }
 
+// What a peer sent a moment ago says nothing of a peer that has stopped.
+TEST_F(RequestPlannerReadingTest, AnOverdueChunkThatDoesNotBeginIsRequestedFromAnIdlePeer) {
+  Start(1000);
+  planner_->SetRead(true, now_);
+  for (uint32_t slot = 1; slot <= 6; ++slot) Join(slot, 20 * kMegabit);
+  Run(absl::Seconds(5));
+  uint32_t at = 0;
+  while (held_.contains(ChunkIndex(at)) || !planner_->picker().AskedOf(ChunkIndex(at)).empty()) ++at;
+  TakeRequested();
+  planner_->SetUrgent({Now(at)});
+  PeerSlot taker;
+  while (taker == PeerSlot(0)) {
+    Step();
+    for (const auto& [slot, chunks] : requested_) {
+      if (std::find(chunks.begin(), chunks.end(), ChunkIndex(at)) != chunks.end()) taker = slot;
+    }
+  }
+  if (!held_.contains(ChunkIndex(at))) peers_[taker].bytes_per_second = 0;
+  EXPECT_LT(Await(ChunkIndex(at)), absl::Milliseconds(1500));
+}
+
 TEST_F(RequestPlannerReadingTest, TheRestIsRarestFirst) {
   Start(100);
   // A peer holds the first 50, so the others are rarer.
