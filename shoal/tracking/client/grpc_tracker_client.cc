@@ -51,6 +51,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url, const net::Tls
 // Returns: the cause in a message of gRPC's, which names its own parts first: "failed to connect to all
 // addresses; last error: UNKNOWN: ipv4:10.0.0.1:50051: Failed to connect to remote host: Connection refused".
 std::string ReasonIn(const std::string& message) {
+  if (absl::StrContains(message, "http1.x server")) return "it speaks HTTP/1, not gRPC";
   const size_t colon = message.rfind(": ");
   std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
   if (!reason.empty()) reason[0] = absl::ascii_tolower(static_cast<unsigned char>(reason[0]));
@@ -65,6 +66,9 @@ struct Advice {
 
 // On a connection that failed. Certificates that one of the two ends does not accept are kNotPermitted.
 Advice AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
+  if (absl::StrContains(message, "http1.x server")) {
+    return {"that is the port of a page; a tracker has its gRPC port beside it, 50051 unless it says so"};
+  }
   if (absl::StrContains(message, "wrong version number")) {
     return {"it speaks no TLS; start it with --tls-cert and --tls-key, or do without TLS here"};
   }
