@@ -23,6 +23,8 @@ namespace {
 // The largest response is that of GetSwarm with 1,000 peers of a large content.
 constexpr int kMaxResponseBytes = 64 * 1024 * 1024;
 constexpr int kFirstReconnectMs = 200;
+// How long a connection may take, TLS included, on a slow or distant link.
+constexpr int kConnectMs = 5000;
 constexpr int kMaxReconnectMs = 5000;
 // Detects a tracker that vanished silently in less than a minute, even without calls.
 constexpr int kKeepaliveTimeMs = 30'000;
@@ -38,7 +40,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url, const net::Tls
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                   kConnectMs);  // the bound of one attempt, in spite of its name
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
