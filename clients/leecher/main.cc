@@ -22,6 +22,7 @@
 #include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/base/units.h"
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/log/log.h"
@@ -601,14 +602,32 @@ absl::Status ReadKeyFiles(const Words& words, Command* command) {
 }
 
 // Gives --seed and --health-check the value that they have alone, so that they do not take the word behind
-// them.
+// them, unless that is a value. `help` and `help COMMAND` become --help.
 std::vector<std::string> CommandWords(int argc, char** argv) {
-  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  for (std::string& word : words) {
-    if (word == "--") break;
-    if (word == "--seed") word = "--seed=forever";
-    if (word == "--health-check") word = "--health-check=here";
+  const std::vector<std::string> given(argv + std::min(argc, 1), argv + argc);
+  std::vector<std::string> words;
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (given[i] == "--") {
+      words.insert(words.end(), given.begin() + static_cast<ptrdiff_t>(i), given.end());
+      break;
+    }
+    const std::string next = i + 1 < given.size() ? given[i + 1] : "";
+    if (given[i] == "--seed" && ParseDuration(next).ok()) {
+      words.push_back("--seed=" + given[++i]);
+    } else if (given[i] == "--seed") {
+      words.emplace_back("--seed=forever");
+    } else if (given[i] == "--health-check" && !next.empty() && next[0] != '-') {
+      words.push_back("--health-check=" + given[++i]);
+    } else if (given[i] == "--health-check") {
+      words.emplace_back("--health-check=here");
+    } else {
+      words.push_back(given[i]);
+    }
   }
+  if (words.empty() || words.front() != "help") return words;
+  words.erase(words.begin());
+  words.resize(std::min<size_t>(words.size(), 1));
+  words.emplace_back("--help");
   return words;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace shoal {
@@ -71,7 +72,9 @@ const char* CauseName(ErrorCause cause) {
 
 absl::Status Annotate(absl::string_view prefix, const absl::Status& status) {
   if (status.ok()) return status;
-  absl::Status annotated(status.code(), absl::StrCat(prefix, ": ", status.message()));
+  const bool has_prefix = absl::StartsWith(status.message(), absl::StrCat(prefix, ": "));
+  absl::Status annotated(status.code(),
+                         absl::StrCat(has_prefix ? "" : absl::StrCat(prefix, ": "), status.message()));
   const ErrorCause cause = CauseOf(status);
   return cause == ErrorCause::kNone ? annotated : WithCause(std::move(annotated), cause);
 }

@@ -43,7 +43,8 @@ ErrorCause CauseOf(const absl::Status& status);
 // "disk_full" for kDiskFull and so on, for programs that read it. "none" for kNone.
 const char* CauseName(ErrorCause cause);
 
-// Returns `status` with the same code and cause and the message "PREFIX: MESSAGE". No effect on OK.
+// Returns `status` with the same code and cause and the message "PREFIX: MESSAGE", or the message as it is if
+// it begins so already. No effect on OK.
 absl::Status Annotate(absl::string_view prefix, const absl::Status& status);
 
 }  // namespace shoal

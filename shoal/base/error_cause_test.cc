@@ -34,6 +34,7 @@ TEST(ErrorCauseTest, AnnotateKeepsCodeAndCause) {
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(CauseOf(status), ErrorCause::kNoSuchPath);
   EXPECT_EQ(CauseOf(Annotate("a", absl::NotFoundError(""))), ErrorCause::kNone);
+  EXPECT_EQ(Annotate("a.bin", status).message(), "a.bin: gone");
   EXPECT_TRUE(Annotate("a", absl::OkStatus()).ok());
 }
 

@@ -29,7 +29,10 @@ absl::StatusOr<std::string> ReadWhole(const FileDescriptor& file, const std::str
                                       uint64_t max_bytes) {
   struct stat info{};
   if (fstat(file.get(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is no regular file"));
+  if (!S_ISREG(info.st_mode)) {
+    return WithCause(absl::InvalidArgumentError(absl::StrCat(path, " is no regular file")),
+                     ErrorCause::kUsage);
+  }
   if (static_cast<uint64_t>(info.st_size) > max_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", max_bytes, " bytes"));
   }
@@ -144,7 +147,11 @@ absl::Status MakeFolders(const std::string& path) {
   if (mkdir(folder.c_str(), 0777) != 0) {
     const int error = errno;
     struct stat info{};
-    if (error == EEXIST && stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return absl::OkStatus();
+    if (error == EEXIST && stat(folder.c_str(), &info) == 0) {
+      if (S_ISDIR(info.st_mode)) return absl::OkStatus();
+      return WithCause(absl::FailedPreconditionError(absl::StrCat(folder, " is no folder")),
+                       ErrorCause::kUsage);
+    }
     const size_t slash = folder.find_last_of('/');
     if (error != ENOENT || slash == std::string::npos)
       return ErrnoStatus(error, absl::StrCat("cannot make the folder ", folder));

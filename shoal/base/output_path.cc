@@ -101,8 +101,12 @@ absl::Status CheckFolderName(const std::string& path) {
   if (path.empty()) return Usage("''", "is no name of a folder");
   const std::string existing = ExistingPart(WithoutSlashes(path));
   struct stat info;
-  if (::stat(existing.c_str(), &info) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot look at ", existing));
+  if (::stat(existing.c_str(), &info) != 0) {
+    const int error = errno;
+    if (error == ENOENT && ::lstat(existing.c_str(), &info) == 0)
+      return Usage(existing, "is a link that leads nowhere; make the folder that it leads to, or remove it");
+    return ErrnoStatus(error, absl::StrCat("cannot look at ", existing));
+  }
   if (!S_ISDIR(info.st_mode)) return Usage(existing, "is no folder");
   return absl::OkStatus();
 }

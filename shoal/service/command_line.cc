@@ -256,7 +256,11 @@ std::string DescribeUnknown(const CLI::App& app, const CLI::App* command, const 
                : absl::StrCat("flag ", flag, " needs to stand behind its command, such as '",
                               other->get_name(), "'");
   }
-  return absl::StrCat("unknown flag ", flag);
+  const bool takes_words =
+      command != nullptr &&
+      !command->get_options([](const CLI::Option* option) { return option->get_positional(); }).empty();
+  return absl::StrCat("unknown flag ", flag,
+                      takes_words ? "; a word that begins with a dash stands behind --" : "");
 }
 
 std::string DescribeError(const CLI::App& app, const CLI::ParseError& error) {
@@ -276,7 +280,15 @@ std::string DescribeError(const CLI::App& app, const CLI::ParseError& error) {
   absl::string_view rest = what;
   const size_t equals = what.find(" = ");
   if (absl::ConsumePrefix(&rest, "Could not convert: ") && equals != std::string::npos) {
-    return absl::StrCat(rest.substr(0, rest.find(" = ")), ": '", what.substr(equals + 3), "' is no number");
+    const std::string name(rest.substr(0, rest.find(" = ")));
+    const CLI::Option* const option = (command == nullptr ? app : *command).get_option_no_throw(name);
+    const bool is_switch = option != nullptr && option->get_expected_max() == 0;
+    return absl::StrCat(name, ": '", what.substr(equals + 3), "' is ",
+                        is_switch ? "neither true nor false" : "no number");
+  }
+  // "--wait: 1 required DURATION|forever missing"
+  if (const size_t missing = what.find(": 1 required "); missing != std::string::npos) {
+    return absl::StrCat(what.substr(0, missing), ": its value is missing");
   }
   // "--lease: At Most 1 required but received 2"
   if (const size_t most = what.find(": At Most 1 required but received "); most != std::string::npos) {
@@ -289,6 +301,13 @@ std::string DescribeError(const CLI::App& app, const CLI::ParseError& error) {
     return absl::StrCat("--config: ", rest, " can't be read: is it there, and a file?");
   }
   return what;
+}
+
+// A flag that may be repeated takes one value each time. CLI11 would give it the words behind it as well, which
+// are arguments of the command.
+void TakeOneValueEach(CLI::App& app) {
+  for (CLI::Option* option : app.get_options([](const CLI::Option* each) { return !each->get_positional(); }))
+    option->allow_extra_args(false);
 }
 
 // Returns the exit code.
@@ -482,7 +501,11 @@ std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::
   app.set_version_flag("--version", absl::StrCat(program.name, " ", program.version),
                        "Print the version and exit");
   const std::vector<CLI::App*> commands = app.get_subcommands([](CLI::App*) { return true; });
-  for (CLI::App* command : commands) command->formatter(formatter);
+  TakeOneValueEach(app);
+  for (CLI::App* command : commands) {
+    command->formatter(formatter);
+    TakeOneValueEach(*command);
+  }
   if (words.size() == 1 && words.front() == "--dump-flags") return Print(FlagsAsJson(app, program) + "\n");
 
   const std::vector<std::string> in_order = words;

@@ -68,6 +68,17 @@ class CommandLineTest : public testing::Test {
   std::string errors_;
 };
 
+TEST_F(CommandLineTest, AFlagThatMayBeRepeatedTakesNoArgument) {
+  std::vector<std::string> feeds;
+  std::string text;
+  CLI::App& find = *app_.add_subcommand("find", "Find carps");
+  find.add_option("text", text, "A part of their names");
+  find.add_option("--food", feeds, "Food")->expected(1)->take_all();
+  EXPECT_EQ(Parse({"find", "--food=corn", "--food", "peas", "koi"}), std::nullopt) << errors_;
+  EXPECT_EQ(text, "koi");
+  EXPECT_THAT(feeds, ElementsAre("corn", "peas"));
+}
+
 TEST_F(CommandLineTest, AWrongValueIsNamedWithItsPlace) {
   const CLI::App& move = *app_.get_subcommand("move");
   const auto place_of = [&](const std::vector<std::string>& words) {

@@ -71,6 +71,32 @@ class AgentTest(unittest.TestCase):
             self.assertEqual(agent.daemon.stop(), 0)
             self.assertIn("no agent listens at", says("status", code=1))
 
+    def test_one_content_in_two_folders(self):
+        with Swarm() as swarm:
+            swarm.start_seeder(swarm.share("shared", {"model.bin": random_bytes(MEBIBYTE, 1)}), "--settle=0s")
+            agent = Agent(swarm, "agent")
+            other = swarm.folder("other")
+            for folder in ((), ("-o", other)):
+                self.assertEqual(agent.command("add", "model.bin", *folder).returncode, 0)
+            agent.daemon.expect(r"complete download=1\b")
+            agent.daemon.expect(r"complete download=2\b")
+            agent.kill()
+            agent.start()
+            self.assertEqual([download["state"] for download in agent.downloads()], ["STATE_COMPLETE"] * 2)
+            refused = agent.command("status", "model.bin")
+            self.assertEqual(refused.returncode, 6)
+            self.assertIn("by its number: 1, 2", refused.stderr)
+            self.assertEqual(agent.command("remove", "2", "--with-data").returncode, 0)
+            agent.daemon.expect("removed model.bin with its data")
+            self.assertEqual(os.listdir(other), [])
+            agent.kill()
+            agent.start()
+            self.assertEqual([download["state"] for download in agent.downloads()], ["STATE_COMPLETE"])
+            for request, field in (({"id": 0}, "id: "), ({}, "id: ")):
+                with self.assertRaises(Refused) as refused:
+                    agent.call("Get", request)
+                self.assertIn(field, str(refused.exception))
+
     def test_the_api_is_for_those_who_may(self):
         with Swarm() as swarm:
             secret = "a-long-enough-secret"

@@ -60,6 +60,22 @@ class OutputTest(CommandsTest):
         self.check(self.run_command("get", "ds", self.tracker, "--seed=no", "-o", folder / "file" / "below"), 2, "is no folder")
         self.assertEqual((folder / "file").read_bytes(), b"mine")
 
+    def test_what_is_in_the_way(self):
+        folder = self.swarm.folder("in_the_way")
+        (folder / "link").symlink_to("nowhere")
+        self.check(self.run_command("get", "ds", self.tracker, "--seed=no", "-o", folder / "link"), 2, "a link that leads nowhere")
+        os.mkfifo(folder / "Model.bin")
+        result = self.check(self.run_command("get", "Model.bin", self.tracker, "--seed=no", "-o", folder), 7, "exists already")
+        self.assertNotIn("--repair", result.stderr)
+        result = self.check(self.run_command("get", "ds", "ds", self.tracker, "--seed=no", "-o", f"{folder}/new/"), 0, "new/ds")
+        self.assertNotIn("//", result.stdout)
+
+    def test_a_limit_of_the_length_of_files(self):
+        command = ["bash", "-c", 'ulimit -f 1000; exec "$@"', "bash", program("shoal-leecher"), "get", "Model.bin", self.tracker, "--seed=no",
+                   "-o", str(self.swarm.folder("short"))]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.check(result, 1, "ulimit -f")
+
     def test_get_may_name_the_file(self):
         folder = self.swarm.folder("named")
         for _ in range(2):  # the second finds it there

@@ -41,7 +41,9 @@ class SettingsTest(unittest.TestCase):
         said = self.refused("shoal-leecher", "get", "x", "--tracker=127.0.0.1:1", environment={"SHOAL_WAIT": "30"})
         self.assertIn("$SHOAL_WAIT: --wait: '30'", said)
         said = self.refused("shoal-leecher", "get", "x", "--tracker=127.0.0.1:1", environment={"SHOAL_PEERS_MAX": "many"})
-        self.assertIn("$SHOAL_PEERS_MAX: --peers-max: 'many' is no number", said)
+        self.assertIn("$SHOAL_PEERS_MAX: --peers-max: Value many not in range", said)
+        said = self.refused("shoal-leecher", "get", "x", "--tracker=127.0.0.1:1", environment={"SHOAL_JSON": "perhaps"})
+        self.assertIn("$SHOAL_JSON: --json: 'perhaps' is neither true nor false", said)
         said = self.refused("shoal-leecher", "get", "x", "--tracker=127.0.0.1:1", "--wait=20", environment={"SHOAL_WAIT": "30"})
         self.assertIn("shoal-leecher: --wait: '20'", said)
 
@@ -73,10 +75,30 @@ class SettingsTest(unittest.TestCase):
         tracker = Daemon("shoal-tracker", "--grpc=localhost:0", "--udp=none", "--http=localhost:0")
         self.addCleanup(tracker.stop)
         port = tracker.expect(r"listening on grpc://127\.0\.0\.1:(\d+)").group(1)
-        seeder = Daemon("shoal-seeder", f"--tracker=localhost:{port}", "--tracker=127.0.0.1:1", f"--share={self.root}", "--state=none",
+        (self.root / "share").mkdir()
+        (self.root / "share" / "file").write_bytes(b"x")
+        seeder = Daemon("shoal-seeder", f"--tracker=localhost:{port}", "--tracker=127.0.0.1:1", f"--share={self.root / 'share'}", "--state=none",
                         "--listen=localhost:0", "--http=localhost:0")
         self.addCleanup(seeder.stop)
         seeder.expect(r"trackers_told=1 trackers_away=1")
+
+    def test_usual_slips_on_the_command_line(self):
+        get = ("shoal-leecher", "get", "--tracker=127.0.0.1:1")
+        self.assertIn("its value is missing", self.refused(*get, "x", "--wait="))
+        self.assertIn("behind --", self.refused(*get, "-x"))
+        # A flag that may be repeated leaves the words behind it alone.
+        said = self.refused("shoal-leecher", "get", "--tracker=127.0.0.1:1", "one", "two", "--wait=0", "--listen=none", code=4)
+        self.assertIn("one: no tracker answers", said)
+        self.assertIn("two: no tracker answers", said)
+        self.assertIn("no tracker could be reached", self.refused("shoal-leecher", "list", "--tracker", "127.0.0.1:1", "text", "--json", code=4))
+        self.assertIn("is a URL", self.refused(*get, "http://example/x"))
+        self.assertIn("--advertise: ", self.refused(*get, "x", "--advertise=http://me/"))
+        self.assertIn("--advertise: ", self.refused(*get, "x", "--advertise=,"))
+        self.assertIn("--trust: /dev/null is no regular file", self.refused(*get, "x", "--wait=0", "--trust=/dev/null"))
+        self.assertIn("bytes; see --socket", self.refused("shoal-leecher", "status", f"--socket=/tmp/{'x' * 150}"))
+        self.assertIn("--listen=none contradict", self.refused(*get, "x", "--seed", "2h", "--listen=none"))
+        for words in (("help",), ("help", "get"), ("get", "--help")):
+            self.assertIn("Usage: shoal", self.refused("shoal-leecher", *words, code=0))
 
     def test_a_rate_without_its_unit(self):
         for flag in ("--limit-down=10", "--limit-up=100"):

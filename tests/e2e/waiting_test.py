@@ -8,6 +8,7 @@ import socket
 import unittest
 
 from agents import Agent
+from slow_link import SlowLink
 from swarm import MEBIBYTE, Daemon, Swarm, random_bytes, sha256
 
 
@@ -51,6 +52,16 @@ class WaitingTest(unittest.TestCase):
         agent.daemon.expect(r"complete.*model\.bin")
         self.assertEqual(sha256(agent.output / "model.bin"), sha256(shared / "model.bin"))
         self.assertEqual(self.get("0123456789ab", "--wait=0").returncode, 3)
+
+    def test_a_distant_tracker(self):
+        self.swarm.start_seeder(self.swarm.share("shared", {"model.bin": random_bytes(MEBIBYTE, 8)}))
+        with SlowLink(self.swarm.ports["grpc"], 0.4) as link:
+            tracker = f"--tracker=127.0.0.1:{link.port}"
+            listed = self.swarm.leecher("list", tracker, "model")
+            self.assertEqual((listed.returncode, listed.stderr), (0, ""))
+            self.assertIn("model.bin", listed.stdout)
+            got = self.swarm.leecher("get", tracker, "model.bin", "--listen=none", "--wait=0", "-o", self.swarm.folder("copy"))
+            self.assertEqual((got.returncode, got.stderr), (0, ""))
 
     def test_no_wait_at_all(self):
         self.assertEqual(self.get("unknown", "--wait=0").returncode, 3)

@@ -19,8 +19,11 @@ constexpr absl::Duration kRefresh = absl::Milliseconds(250);
 constexpr absl::Duration kIdleRefresh = absl::Seconds(1);
 constexpr absl::Duration kDetailsPatience = absl::Milliseconds(300);
 constexpr size_t kMaxRequestIdBytes = 64;
+constexpr size_t kMaxGlobBytes = 1024;  // a name has at most 255
 
 absl::Status NoSuchDownload(DownloadId id) {
+  if (id == DownloadId())
+    return absl::InvalidArgumentError("id: is missing; List has those of the downloads");
   return absl::NotFoundError(absl::StrCat("there is no download ", id.value()));
 }
 
@@ -373,6 +376,9 @@ absl::Status Agent::SetLimits(const SavedLimits& limits) {
 
 absl::Status Agent::Follow(FollowRule rule) {
   if (rule.glob.empty()) return absl::InvalidArgumentError("glob: it is empty");
+  if (rule.glob.size() > kMaxGlobBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("glob: has more than ", kMaxGlobBytes, " bytes"));
+  }
   if (rule.output_folder.empty()) rule.output_folder = options_.output_folder;
   if (rule.output_folder[0] != '/') {
     return absl::InvalidArgumentError("output_folder: an absolute path is needed");
@@ -502,15 +508,20 @@ void Agent::Do(const LiveDownloads::Chore& chore) {
       return;
     }
     case Kind::kRemove: {
-      bool shares = false;
+      using Others = DownloadFiles::Others;
+      Others others = Others::kNone;
       {
         const Lock lock(this);
         for (const auto& [id, other] : journal_->state().downloads) {
           if (id == chore.saved.id || other.content_id != chore.saved.content_id || other.removing) continue;
-          shares = true;
+          if (other.output_folder == chore.saved.output_folder && !other.content_id.is_zero()) {
+            others = Others::kHere;
+          } else if (others == Others::kNone) {
+            others = Others::kElsewhere;
+          }
         }
       }
-      const std::vector<std::string> warnings = files_.Remove(chore.saved, shares);
+      const std::vector<std::string> warnings = files_.Remove(chore.saved, others);
       const Lock lock(this);
       live_->Removed(chore, warnings);
       RefreshTotals();
@@ -663,6 +674,7 @@ bool Agent::Trusts(const PublicKey& key) const {
 }
 
 DownloadId Agent::FindContent(const ContentId& content) const {
+  if (content.is_zero()) return DownloadId();  // of a download that is not found yet
   const Lock lock(this);
   for (const auto& [id, saved] : journal_->state().downloads) {
     if (saved.content_id == content && !saved.removing) return id;

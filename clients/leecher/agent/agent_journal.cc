@@ -334,10 +334,15 @@ absl::StatusOr<JournalExtent> DecodeAgentJournal(ByteView bytes, AgentState* sta
   ByteReader reader(bytes);
   const std::string magic = reader.ReadString(kMagicBytes);
   const uint32_t version = reader.ReadBig<uint32_t>();
-  if (!reader.ok() || magic != kMagic) return absl::DataLossError("it is not the journal of an agent");
-  if (version != kVersion) {
+  if (!reader.ok() || magic != kMagic) {
     return absl::DataLossError(
-        absl::StrCat("it is of version ", version, ", which this program does not read"));
+        "it is not the journal of an agent; move it away to begin without downloads, or name another state"
+        " folder");
+  }
+  if (version != kVersion) {
+    return absl::DataLossError(absl::StrCat("it is of version ", version,
+                                            ", which this program does not read; start the newer program, or"
+                                            " name another state folder"));
   }
   JournalExtent extent{.whole_bytes = kHeadBytes};
   while (reader.remaining() > 0) {

@@ -8,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/file_io.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/content/manifest/checksum.h"
 #include "shoal/content/publish/folder_source.h"
 #include "shoal/content/publish/hashed_content.h"
 #include "shoal/content/publish/open_below.h"
@@ -46,6 +48,11 @@ absl::Status RemoveBelow(const std::string& root, const std::string& path, int f
   return ErrnoStatus(errno, absl::StrCat("cannot remove ", root, "/", path));
 }
 
+absl::Status RemoveRecord(const std::string& path) {
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("cannot remove ", path));
+}
+
 }  // namespace
 
 absl::StatusOr<ContentRecords> ContentRecords::Open(const std::string& folder) {
@@ -55,6 +62,14 @@ absl::StatusOr<ContentRecords> ContentRecords::Open(const std::string& folder) {
 
 std::string ContentRecords::PathOf(const ContentId& id) const {
   return absl::StrCat(folder_, "/", id.ToHex());
+}
+
+std::string ContentRecords::PathOf(const ContentId& id, const std::string& root) const {
+  constexpr size_t kPlaceBytes = 8;
+  const Sha256Digest place = Sha256::Of(AsBytes(root));
+  return absl::StrCat(
+      PathOf(id), ".",
+      absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(place.data()), kPlaceBytes)));
 }
 
 absl::Status ContentRecords::KeepManifest(const Manifest& manifest) const {
@@ -71,7 +86,8 @@ absl::Status ContentRecords::KeepComplete(const Manifest& manifest, const std::s
                            FileStamp::Of(absl::StrCat(root, "/", PathInRoot(manifest, i))));
     record.stamps.push_back(stamp);
   }
-  return ReplaceFile(PathOf(manifest.id()), AsBytes(record.Encode()));
+  SHOAL_RETURN_IF_ERROR(KeepManifest(manifest));
+  return ReplaceFile(PathOf(manifest.id(), root), AsBytes(record.Encode()));
 }
 
 absl::StatusOr<std::shared_ptr<const Manifest>> ContentRecords::ManifestOf(const ContentId& id) const {
@@ -82,8 +98,11 @@ absl::StatusOr<std::shared_ptr<const Manifest>> ContentRecords::ManifestOf(const
 
 absl::StatusOr<std::shared_ptr<const ChunkSource>> ContentRecords::SourceOf(const ContentId& id,
                                                                             const std::string& root) const {
-  SHOAL_ASSIGN_OR_RETURN(const std::string bytes, ReadOwnFile(PathOf(id), kMaxHashedContentBytes));
-  SHOAL_ASSIGN_OR_RETURN(HashedContent record, HashedContent::Decode(AsBytes(bytes)));
+  absl::StatusOr<std::string> bytes = ReadOwnFile(PathOf(id, root), kMaxHashedContentBytes);
+  // An agent of a version before this one had one record per content.
+  if (absl::IsNotFound(bytes.status())) bytes = ReadOwnFile(PathOf(id), kMaxHashedContentBytes);
+  if (!bytes.ok()) return bytes.status();
+  SHOAL_ASSIGN_OR_RETURN(HashedContent record, HashedContent::Decode(AsBytes(*bytes)));
   if (record.entry != kComplete) return absl::NotFoundError("the content is not complete");
   for (size_t i = 0; i < record.stamps.size(); ++i) {
     const std::string path = absl::StrCat(root, "/", PathInRoot(record.manifest, i));
@@ -98,8 +117,11 @@ absl::StatusOr<std::shared_ptr<const ChunkSource>> ContentRecords::SourceOf(cons
 }
 
 absl::Status ContentRecords::Forget(const ContentId& id) const {
-  if (unlink(PathOf(id).c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return ErrnoStatus(errno, absl::StrCat("cannot remove ", PathOf(id)));
+  return RemoveRecord(PathOf(id));
+}
+
+absl::Status ContentRecords::ForgetPlace(const ContentId& id, const std::string& root) const {
+  return RemoveRecord(PathOf(id, root));
 }
 
 absl::Status RemoveContent(const Manifest& manifest, const std::string& root) {

@@ -11,8 +11,8 @@
 
 namespace shoal::leecher {
 
-// The manifests of an agent's contents, and the stamps of those that are complete, one file per content in
-// one folder. So a restarted agent serves what it holds without reading it again, and continues what it has
+// The manifests of an agent's contents, and the stamps of those that are complete, one file per content and
+// one per place where it is complete, in one folder. So a restarted agent serves what it holds without reading it again, and continues what it has
 // not finished without asking a peer for the manifest.
 //
 // Thread safety: thread-safe for different contents; the only state is the path of the folder.
@@ -33,12 +33,16 @@ class ContentRecords {
   // stamp.
   absl::StatusOr<std::shared_ptr<const ChunkSource>> SourceOf(const ContentId& id,
                                                               const std::string& root) const;
-  // OK when there is none.
+  // Forgets the manifest. OK when there is none.
   absl::Status Forget(const ContentId& id) const;
+  // Forgets that the content is complete at `root`. OK when it is not.
+  absl::Status ForgetPlace(const ContentId& id, const std::string& root) const;
 
  private:
   explicit ContentRecords(std::string folder) : folder_(std::move(folder)) {}
   std::string PathOf(const ContentId& id) const;
+  // Of the stamps of its files at `root`.
+  std::string PathOf(const ContentId& id, const std::string& root) const;
 
   std::string folder_;
 };

@@ -45,6 +45,19 @@ TEST_F(ContentRecordsTest, ServesACompleteContentAgain) {
   }
 }
 
+TEST_F(ContentRecordsTest, TheSameContentMayBeCompleteInTwoPlaces) {
+  std::filesystem::create_directory(folder_.Path("other"));
+  std::filesystem::copy_file(folder_.Path("out/file"), folder_.Path("other/file"));
+  const std::string other = RootOfWhole(*file_, folder_.Path("other"));
+  ASSERT_TRUE(records_.KeepComplete(*file_, Root(*file_)).ok());
+  ASSERT_TRUE(records_.KeepComplete(*file_, other).ok());
+  EXPECT_TRUE(records_.SourceOf(file_->id(), Root(*file_)).ok());
+  EXPECT_TRUE(records_.SourceOf(file_->id(), other).ok());
+  ASSERT_TRUE(records_.ForgetPlace(file_->id(), other).ok());
+  EXPECT_TRUE(records_.SourceOf(file_->id(), Root(*file_)).ok());
+  EXPECT_TRUE(absl::IsNotFound(records_.SourceOf(file_->id(), other).status()));
+}
+
 TEST_F(ContentRecordsTest, NoticesFilesThatChanged) {
   ASSERT_TRUE(records_.KeepComplete(*pond_, Root(*pond_)).ok());
   folder_.Write("out/pond/a", "longer");

@@ -21,8 +21,12 @@ std::vector<std::string> DownloadFiles::Complete(const SavedDownload& download, 
   return warnings;
 }
 
-std::vector<std::string> DownloadFiles::Remove(const SavedDownload& download, bool shares) const {
+std::vector<std::string> DownloadFiles::Remove(const SavedDownload& download, Others others) const {
   std::vector<std::string> warnings;
+  if (others == Others::kHere) {
+    if (download.remove_data) warnings.emplace_back("its files stay: another download has them too");
+    return warnings;
+  }
   const absl::StatusOr<std::shared_ptr<const Manifest>> manifest = records_->ManifestOf(download.content_id);
   if (manifest.ok() && download.remove_data) {
     absl::Status removed = RemoveUnfinished(**manifest, download.output_folder);
@@ -39,7 +43,11 @@ std::vector<std::string> DownloadFiles::Remove(const SavedDownload& download, bo
       ForgetVersion(FolderOfVersion(download.output_folder), (*manifest)->name(), download.content_id);
     }
   }
-  if (!shares && !download.content_id.is_zero()) records_->Forget(download.content_id).IgnoreError();
+  if (manifest.ok()) {
+    records_->ForgetPlace(download.content_id, RootOfWhole(**manifest, download.output_folder)).IgnoreError();
+  }
+  if (others == Others::kNone && !download.content_id.is_zero())
+    records_->Forget(download.content_id).IgnoreError();
   return warnings;
 }
 

@@ -24,10 +24,15 @@ class DownloadFiles {
   // went wrong, for people; the files are there anyway.
   std::vector<std::string> Complete(const SavedDownload& download, const Manifest& manifest,
                                     bool whole) const;
-  // Removes what `remove_data` says, and the record unless another download `shares` the content. A file that
-  // is not as it was fetched is another program's, and stays with all others. Returns what went wrong, for
-  // people.
-  std::vector<std::string> Remove(const SavedDownload& download, bool shares) const;
+  // Other downloads of the same content.
+  enum class Others {
+    kNone,
+    kElsewhere,  // none of them in the same folder
+    kHere,       // one has the same files
+  };
+  // Removes what `remove_data` says, and the records, but for what `others` need. A file that is not as it was
+  // fetched is another program's, and stays with all others. Returns what went wrong, for people.
+  std::vector<std::string> Remove(const SavedDownload& download, Others others) const;
 
  private:
   const ContentRecords* const records_;

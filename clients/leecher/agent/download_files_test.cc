@@ -61,22 +61,36 @@ TEST_F(DownloadFilesTest, RemovesTheDataOnlyWhenThatIsWanted) {
   SavedDownload download = Fetched("out");
   download.remove_data = false;
   files_.Complete(download, *manifest_, /*whole=*/true);
-  EXPECT_THAT(files_.Remove(download, /*shares=*/true), IsEmpty());
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kHere), IsEmpty());
   EXPECT_TRUE(IsRecorded());
-  EXPECT_THAT(files_.Remove(download, /*shares=*/false), IsEmpty());
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kNone), IsEmpty());
   EXPECT_TRUE(Exists("out/model"));
   EXPECT_FALSE(IsRecorded());
   files_.Complete(download, *manifest_, /*whole=*/true);
   download.remove_data = true;
-  EXPECT_THAT(files_.Remove(download, /*shares=*/false), IsEmpty());
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kNone), IsEmpty());
   EXPECT_FALSE(Exists("out/model"));
+}
+
+TEST_F(DownloadFilesTest, FilesThatAnotherDownloadHasTooStay) {
+  SavedDownload download = Fetched("out");
+  download.remove_data = true;
+  files_.Complete(download, *manifest_, /*whole=*/true);
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kHere),
+              ElementsAre(HasSubstr("its files stay")));
+  EXPECT_TRUE(Exists("out/model"));
+  EXPECT_TRUE(IsRecorded());
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kElsewhere), IsEmpty());
+  EXPECT_FALSE(Exists("out/model"));
+  EXPECT_TRUE(records_.ManifestOf(manifest_->id()).ok());
 }
 
 TEST_F(DownloadFilesTest, AnotherProgramsFileStays) {
   const SavedDownload download = Fetched("out");
   files_.Complete(download, *manifest_, /*whole=*/true);
   folder_.Write("out/model", "a person's own");
-  EXPECT_THAT(files_.Remove(download, /*shares=*/false), ElementsAre(HasSubstr("its files stay")));
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kNone),
+              ElementsAre(HasSubstr("its files stay")));
   EXPECT_TRUE(Exists("out/model"));
 }
 
@@ -89,7 +103,7 @@ TEST_F(DownloadFilesTest, AFollowedNameMeansTheCompleteVersionUntilItIsRemoved) 
   download.followed_glob = "mod*";
   EXPECT_THAT(files_.Complete(download, *manifest_, /*whole=*/true), IsEmpty());
   EXPECT_TRUE(Exists("out/model"));
-  EXPECT_THAT(files_.Remove(download, /*shares=*/false), IsEmpty());
+  EXPECT_THAT(files_.Remove(download, DownloadFiles::Others::kNone), IsEmpty());
   EXPECT_FALSE(Exists("out/model"));
   EXPECT_FALSE(std::filesystem::exists(download.output_folder));
 }

@@ -74,7 +74,8 @@ absl::StatusOr<ManifestFile> ManifestFile::Decode(ByteView bytes) {
   }
   const ByteView checked = bytes.first(bytes.size() - sizeof(uint32_t));
   if (Crc32(checked) != LoadBig<uint32_t>(bytes.data() + checked.size())) {
-    return absl::DataLossError("the file is damaged or cut off: its checksum is wrong");
+    return absl::DataLossError(
+        "the file is damaged or cut off: its checksum is wrong; copy it here once more");
   }
   ByteReader reader(checked.subspan(head));
   const auto tracker_count = reader.ReadBig<uint16_t>();

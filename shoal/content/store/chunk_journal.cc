@@ -59,9 +59,12 @@ absl::Status TryLock(const TargetFileSystem& file_system, int fd, const std::str
   const int error = file_system.Lock(fd);
   if (error == 0) return absl::OkStatus();
   if (error == EWOULDBLOCK) {
-    return WithCause(absl::FailedPreconditionError(
-                         absl::StrCat("another process works on this download: it has locked ", path)),
-                     ErrorCause::kTargetInUse);
+    return WithCause(
+        absl::FailedPreconditionError(absl::StrCat(
+            "another process, or another download of this one, fetches this content into this folder:"
+            " it has locked ",
+            path)),
+        ErrorCause::kTargetInUse);
   }
   return ErrnoStatus(error, absl::StrCat("cannot lock ", path));
 }

@@ -48,6 +48,12 @@ bool Exists(const std::string& path) {
   return lstat(path.c_str(), &info) == 0;
 }
 
+// Without slashes at its end, so that paths below it have one each.
+std::string FolderFor(std::string folder) {
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  return folder.empty() ? "." : folder;
+}
+
 // 0 when there is nothing.
 uint64_t InodeOf(const std::string& path) {
   struct stat info;
@@ -61,7 +67,7 @@ class ChunkStore::Impl {
  public:
   Impl(std::shared_ptr<const Manifest> manifest, const Options& options)
       : manifest_(std::move(manifest)),
-        output_folder_(options.output_folder.empty() ? "." : options.output_folder),
+        output_folder_(FolderFor(options.output_folder)),
         final_name_(manifest_->kind() == Manifest::Kind::kFile && !options.file_name.empty()
                         ? options.file_name
                         : manifest_->name()),
@@ -223,10 +229,14 @@ absl::Status ChunkStore::Impl::UseTarget() {
     held_ = wanted_;
     return absl::OkStatus();
   }
+  struct stat info;
+  const mode_t kind = manifest_->kind() == Manifest::Kind::kFile ? S_IFREG : S_IFDIR;
+  const bool is_other_kind = lstat(target_path_.c_str(), &info) == 0 && (info.st_mode & S_IFMT) != kind;
+  const absl::string_view repair = is_other_kind ? " or choose another output folder"
+                                                 : ", choose another output folder, or have it repaired (get"
+                                                   " --repair)";
   return absl::AlreadyExistsError(absl::StrCat(target_path_, " exists already and is not the content ",
-                                               manifest_->id().ShortHex(),
-                                               "; move it away, choose another output folder, or have it"
-                                               " repaired (get --repair)"));
+                                               manifest_->id().ShortHex(), "; move it away", repair));
 }
 
 ContentEntries::Wants ChunkStore::Impl::WantedEntries() const {

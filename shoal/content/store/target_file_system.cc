@@ -186,8 +186,15 @@ int TargetFileSystem::SyncAll(int fd) const {
 
 absl::Status TargetFileSystem::DiskStatus(int error, absl::string_view what) const {
   constexpr char kFreeSpace[] = "; free some space and run the same command again";
+  struct statvfs disk;
   switch (error) {
     case ENOSPC:
+      if (statvfs(shown_folder_.c_str(), &disk) == 0 && disk.f_files > 0 && disk.f_favail == 0) {
+        return WithCause(absl::ResourceExhaustedError(absl::StrCat(
+                             "the disk of ", shown_folder_, " takes no more files (see df -i): ", what,
+                             "; remove some files and run the same command again")),
+                         ErrorCause::kDiskFull);
+      }
       return WithCause(absl::ResourceExhaustedError(
                            absl::StrCat("the disk of ", shown_folder_, " is full: ", what, kFreeSpace)),
                        ErrorCause::kDiskFull);
@@ -202,8 +209,9 @@ absl::Status TargetFileSystem::DiskStatus(int error, absl::string_view what) con
                        ErrorCause::kNoPermission);
     case EFBIG:
       return absl::OutOfRangeError(absl::StrCat("the file system of ", shown_folder_,
-                                                " takes no file of this length (FAT: below 4 GiB): ", what,
-                                                "; choose an output folder on another disk"));
+                                                " takes no file of this length (FAT: below 4 GiB; see ulimit"
+                                                " -f): ",
+                                                what, "; choose an output folder on another disk"));
     default:
       return ErrnoStatus(error, what);
   }

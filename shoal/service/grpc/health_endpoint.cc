@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
@@ -47,7 +48,7 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsForOneself(net::TlsContext&
 // Why a call failed, in words for people: gRPC's own are about its parts.
 std::string ReasonFor(const grpc::Status& status) {
   const std::string& message = status.error_message();
-  const auto has = [&](absl::string_view words) { return message.find(words) != std::string::npos; };
+  const auto has = [&](absl::string_view words) { return absl::StrContains(message, words); };
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return "nothing came back in time";
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
     return "there is no health service at that port";

@@ -1,6 +1,7 @@
 #include "shoal/service/log/log.h"
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -211,6 +212,8 @@ void ReportFatal(absl::string_view message) {
 
 void ExitWhenResourcesEnd(int exit_code) {
   exit_code_without_resources = exit_code;
+  // A limit of the length of files (ulimit -f) is an error of the write that meets it, and not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::set_terminate(EndProcess);
 }
 

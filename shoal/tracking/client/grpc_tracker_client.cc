@@ -23,6 +23,8 @@ namespace {
 // The largest response is that of GetSwarm with 1,000 peers of a large content.
 constexpr int kMaxResponseBytes = 64 * 1024 * 1024;
 constexpr int kFirstReconnectMs = 200;
+// How long a connection may take, TLS included, on a slow or distant link.
+constexpr int kConnectMs = 5000;
 constexpr int kMaxReconnectMs = 5000;
 // Detects a tracker that vanished silently in less than a minute, even without calls.
 constexpr int kKeepaliveTimeMs = 30'000;
@@ -38,7 +40,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url, const net::Tls
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                   kConnectMs);  // the bound of one attempt, in spite of its name
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -51,6 +54,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url, const net::Tls
 // Returns: the cause in a message of gRPC's, which names its own parts first: "failed to connect to all
 // addresses; last error: UNKNOWN: ipv4:10.0.0.1:50051: Failed to connect to remote host: Connection refused".
 std::string ReasonIn(const std::string& message) {
+  if (absl::StrContains(message, "http1.x server")) return "it speaks HTTP/1, not gRPC";
   const size_t colon = message.rfind(": ");
   std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
   if (!reason.empty()) reason[0] = absl::ascii_tolower(static_cast<unsigned char>(reason[0]));
@@ -65,6 +69,9 @@ struct Advice {
 
 // On a connection that failed. Certificates that one of the two ends does not accept are kNotPermitted.
 Advice AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
+  if (absl::StrContains(message, "http1.x server")) {
+    return {"that is the port of a page; a tracker has its gRPC port beside it, 50051 unless it says so"};
+  }
   if (absl::StrContains(message, "wrong version number")) {
     return {"it speaks no TLS; start it with --tls-cert and --tls-key, or do without TLS here"};
   }

@@ -281,6 +281,11 @@ absl::StatusOr<Agent::Wanted> FromProto(const v1::AddRequest& request) {
   wanted.output_folder = request.output_folder();
   wanted.selection.include = Texts(request.include());
   wanted.selection.exclude = Texts(request.exclude());
+  for (const auto& [field, globs] :
+       {std::pair("include", &wanted.selection.include), std::pair("exclude", &wanted.selection.exclude)}) {
+    if (std::find(globs->begin(), globs->end(), "") != globs->end())
+      return absl::InvalidArgumentError(absl::StrCat(field, ": a glob is empty"));
+  }
   SHOAL_ASSIGN_OR_RETURN(wanted.selection.priorities, FromProto(request.priorities()));
   wanted.sequential = request.sequential();
   wanted.limits = {LimitFromProto(request.receive_limit_bytes_per_second()),

@@ -1,5 +1,9 @@
 #include "clients/leecher/agent/api/grpc_agent.h"
 
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -7,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/leecher/v1/downloads.pb.h"
 #include "shoal/service/http/json_messages.h"
@@ -122,8 +127,21 @@ class GrpcAgent final : public AgentClient {
   }
 
   absl::Status Explain(const grpc::Status& status) const {
+    if (path_.size() >= sizeof(sockaddr_un::sun_path)) {
+      return WithCause(
+          absl::InvalidArgumentError(absl::StrCat(path_, ": the path of a socket has at most ",
+                                                  sizeof(sockaddr_un::sun_path) - 1, " bytes; see --socket")),
+          ErrorCause::kUsage);
+    }
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
         status.error_message().find("connect") != std::string::npos) {
+      if (access(path_.c_str(), F_OK) == 0 ? access(path_.c_str(), W_OK) != 0 : errno == EACCES) {
+        return WithCause(absl::PermissionDeniedError(absl::StrCat(
+                             "the agent at ", path_,
+                             " takes commands of its own user and of root alone: use sudo, or name"
+                             " another socket with --socket")),
+                         ErrorCause::kNoPermission);
+      }
       return absl::UnavailableError(absl::StrCat(
           "no agent listens at ", path_, ": start one with `serve`, or name its socket with --socket"));
     }

@@ -144,9 +144,13 @@ class AgentCommand {
             ErrorCause::kUnknownContent);
       }
       if (found.size() > 1) {
-        return WithCause(absl::FailedPreconditionError(absl::StrCat(found.size(), " downloads are called '",
-                                                                    word, "'; name one by its number")),
-                         ErrorCause::kAmbiguousName);
+        const std::string numbers = absl::StrJoin(found, ", ", [](std::string* out, const Json& each) {
+          absl::StrAppend(out, Number(each, "id"));
+        });
+        return WithCause(
+            absl::FailedPreconditionError(absl::StrCat(found.size(), " downloads are called '", word,
+                                                       "'; name one by its number: ", numbers)),
+            ErrorCause::kAmbiguousName);
       }
       const bool is_new = std::none_of(chosen.begin(), chosen.end(), [&](const Json& other) {
         return Number(other, "id") == Number(found.front(), "id");

@@ -15,6 +15,7 @@
 #include "shoal/content/manifest/content_path.h"
 #include "shoal/content/manifest/manifest.h"
 #include "shoal/content/manifest/signing_key.h"
+#include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/messages/site.h"
 
 namespace shoal::leecher {
@@ -66,6 +67,11 @@ absl::Status CheckContentWord(const std::string& content) {
         "'", absl::CHexEscape(content.substr(0, 32)), "...' has ", content.size(),
         " bytes, and the name of a content has at most ", kMaxNameBytes, "; `list` shows the names and ids"));
   }
+  if (absl::StrContains(content, "://")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", absl::CHexEscape(content),
+        "' is a URL, and a content has a name, an id or a .shoal file; `list` shows what trackers offer"));
+  }
   const size_t slash = content.find('/');
   if (slash != std::string::npos) {
     const std::string first = content.substr(0, slash);
@@ -94,6 +100,10 @@ absl::StatusOr<ServeOptions> Serve(const Words& words) {
   SHOAL_ASSIGN_OR_RETURN(serve.listen, AddressOrNone("--listen", words.listen));
   SHOAL_ASSIGN_OR_RETURN(serve.http, AddressOrNone("--http", words.http));
   SHOAL_ASSIGN_OR_RETURN(serve.grpc, AddressOrNone("--grpc", words.grpc));
+  if (!words.advertise.empty()) {
+    const absl::Status advertise = tracking::ParseAdvertised(words.advertise).status();
+    if (!advertise.ok()) return About("--advertise", advertise);
+  }
   serve.advertise = words.advertise;
   if (const absl::Status site = tracking::CheckSite(words.site); !site.ok()) return About("--site", site);
   serve.site = words.site;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,7 +62,10 @@ class Get {
     if (!http.ok()) return console_.Fail(http.status(), ExitCode::kOther);
 
     screen_.ShowLimits(downloads_->limits());
-    for (const std::string& content : options_.contents) StartDownload(content);
+    std::set<std::string> started;
+    for (const std::string& content : options_.contents) {
+      if (started.insert(content).second) StartDownload(content);
+    }
     if (!keys_.empty()) {
       interrupts_.Catch();
       Watch();
@@ -219,7 +223,9 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.sequential = options.sequential;
   request.selection = options.selection;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
-  SHOAL_ASSIGN_OR_RETURN(request.trusted, TrustedKeys::FromWords(options.trust));
+  auto trusted = TrustedKeys::FromWords(options.trust);
+  if (!trusted.ok()) return Annotate("--trust", trusted.status());
+  request.trusted = *std::move(trusted);
   if (Classify(content) != ContentWord::kManifestFile) {
     request.content = KeyOf(content);
     return request;

@@ -131,6 +131,9 @@ ExitCode RunMake(const MakeOptions& options) {
                            Plural(summary.file_count, "file"), ", ", Plural(summary.chunk_count, "chunk"),
                            " of ", FormatBytes(summary.chunk_size_bytes)));
   if (file.signature.has_value()) console.Say(absl::StrCat("  signer  ", file.signature->key.ToText()));
+  if (!absl::EndsWith(*output, ".shoal")) {
+    console.Say("  `get` takes it for a file when its name ends in .shoal: rename it.");
+  }
   if (file.trackers.empty()) {
     console.Say(
         "  The file names no tracker, so `get` needs --tracker with it; `make --tracker=URL` adds one.");

@@ -111,7 +111,7 @@ absl::Status ShowPlan(const std::string& content, const GetOptions& options, Con
   if (wanted.wanted_files() == 0) {
     return WithCause(
         absl::InvalidArgumentError(absl::StrCat("nothing is wanted: the selection matches none of its ",
-                                                manifest->files().size(), " files")),
+                                                manifest->files().size(), " files; `info` lists them")),
         ErrorCause::kUsage);
   }
   const DryRun plan = Plan(content, request, manifest, wanted);

@@ -70,7 +70,9 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   SHOAL_RETURN_IF_ERROR(
       FolderFor(std::filesystem::absolute(server.unix_socket).parent_path().string(), "--socket").status());
   agent.trackers = options.trackers;
-  SHOAL_ASSIGN_OR_RETURN(agent.trusted, TrustedKeys::FromWords(options.trust));
+  auto trusted = TrustedKeys::FromWords(options.trust);
+  if (!trusted.ok()) return Annotate("--trust", trusted.status());
+  agent.trusted = *std::move(trusted);
   agent.limits = {options.limit_down_bytes_per_second, options.limit_up_bytes_per_second};
   for (const std::string& glob : options.follow) {
     agent.follows.push_back({glob, options.keep_versions, agent.output_folder});

@@ -17,6 +17,7 @@ namespace {
 
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(200);
 constexpr absl::Duration kLineInterval = absl::Seconds(5);
+constexpr absl::Duration kSameLineInterval = absl::Minutes(1);
 
 std::string LimitText(const net::RateLimit& limit) {
   return limit.limited() ? FormatRate(static_cast<double>(limit.bytes_per_second())) : "none";
@@ -74,7 +75,11 @@ void DownloadScreen::ShowProgress(const std::vector<Row>& rows, absl::Duration n
         console_.Object(JsonProgress(record.argument(), row.status, Clock::Real().Now()));
       }
     } else if (line_is_due) {
-      console_.Say(ProgressText(row.status, record.label()));
+      std::string text = ProgressText(row.status, record.label());
+      Line& last = lines_[row.key.value()];
+      if (text == last.text && now - last.said < kSameLineInterval) continue;
+      console_.Say(text);
+      last = {std::move(text), now};
     }
   }
   const auto room = static_cast<size_t>(console_.max_live_lines());

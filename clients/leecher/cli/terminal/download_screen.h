@@ -32,7 +32,8 @@ class DownloadScreen {
   // Shows an event. DownloadFinished is shown by ShowOutcome alone.
   void ShowEvent(DownloadKey key, const DownloadRecord& record, const DownloadEvent& event);
   // Shows how far the downloads are; those that have finished are left out. A terminal is redrawn and JSON is
-  // printed at most every 200 ms, a log gets a line per download every 5 s. `now`: any steady origin.
+  // printed at most every 200 ms, a log gets a line per download every 5 s, and the same line again every
+  // minute. `now`: any steady origin.
   void ShowProgress(const std::vector<Row>& rows, absl::Duration now);
   // True when ShowProgress would show something at `now`.
   bool IsProgressDue(absl::Duration now) const;
@@ -46,6 +47,11 @@ class DownloadScreen {
   Console& console_;
   std::map<size_t, EventText> sentences_;      // by key
   std::map<size_t, std::string> last_status_;  // by key; as JSON
+  struct Line {
+    std::string text;
+    absl::Duration said;
+  };
+  std::map<size_t, Line> lines_;  // of a log, the last one; by key
   std::optional<absl::Duration> drawn_;
   std::optional<absl::Duration> last_line_;
 };

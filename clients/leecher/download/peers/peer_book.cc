@@ -233,8 +233,7 @@ uint32_t PeerBook::wanting_ticket() const {
 std::vector<PeerFailure> PeerBook::Failures(size_t most) const {
   std::vector<PeerFailure> failures;
   for (const auto& [id, known] : known_) {
-    if (!known.connected && !known.why.empty())
-      failures.push_back({known.endpoints.front(), known.why, known.wants_ticket});
+    if (!known.why.empty()) failures.push_back({known.endpoints.front(), known.why, known.wants_ticket});
   }
   std::sort(failures.begin(), failures.end(),
             [](const PeerFailure& a, const PeerFailure& b) { return a.endpoint < b.endpoint; });

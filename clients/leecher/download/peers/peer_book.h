@@ -110,8 +110,8 @@ class PeerBook {
   uint32_t broken() const;
   // Peers that wanted a ticket when they were last reached.
   uint32_t wanting_ticket() const;
-  // Of peers that are not connected and have failed since they last proved good; at most `most`, ordered by
-  // endpoint.
+  // Of peers that have failed since they last proved good, those that are dialled again included; at most
+  // `most`, ordered by endpoint.
   std::vector<PeerFailure> Failures(size_t most) const;
 
  private:

@@ -321,6 +321,16 @@ TEST(PeerBook, RemembersWhichTrackersHaveNamedAPeer) {
   }
 }
 
+TEST(PeerBook, AFailureIsRememberedWhileThePeerIsDialledAgain) {
+  PeerBook book = Book();
+  Seen(book, Peer(1), kStart);
+  ASSERT_TRUE(book.Next(kStart).has_value());
+  book.Ended(IdOf(1), kStart, "no connection within 5s");
+  ASSERT_TRUE(book.Next(kStart + absl::Minutes(1)).has_value());
+  ASSERT_EQ(book.Failures(8).size(), 1u);
+  EXPECT_EQ(book.Failures(8)[0].why, "no connection within 5s");
+}
+
 TEST(PeerBook, TellsPeersThatWantATicketApart) {
   PeerBook book = Book();
   Seen(book, Peer(1), kStart);

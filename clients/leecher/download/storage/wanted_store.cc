@@ -46,7 +46,7 @@ absl::Status WantedStore::Open(std::shared_ptr<const Manifest> manifest) {
   if (wanted.wanted_files() == 0) {
     return WithCause(
         absl::InvalidArgumentError(absl::StrCat("nothing is wanted: what was chosen matches none of its ",
-                                                manifest->files().size(), " files")),
+                                                manifest->files().size(), " files; `info` lists them")),
         ErrorCause::kUsage);
   }
   manifest_ = std::move(manifest);
