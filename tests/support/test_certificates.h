@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -25,10 +26,12 @@ class TestCertificates {
     EXPECT_TRUE(context.ok()) << context.status();
     return *std::move(context);
   }
-  // Puts the certificate, the key and the authority of `other` in the place of these.
+  // Puts the certificate, the key and the authority of `other` in the place of these, as new files: a file
+  // written twice within a tick of the file system's clock looks the same.
   void TakeOver(const TestCertificates& other) const {
     for (const char* name : {"cert.pem", "key.pem", "ca.pem"}) {
-      folder_.Write(name, TemporaryFolder::Read(other.folder_.Path(name)));
+      folder_.Write("next", TemporaryFolder::Read(other.folder_.Path(name)));
+      std::filesystem::rename(folder_.Path("next"), folder_.Path(name));
     }
   }
   const TemporaryFolder& folder() const { return folder_; }

@@ -14,9 +14,10 @@ namespace shoal::stream {
 // One sender of chunks in an UploadTurns. Never reused for another one.
 using Uploader = StrongIndex<struct UploaderTag, uint64_t>;
 
-// Uploaders that send at a time, unless told otherwise. Fewer complete a chunk at its first peer sooner, which
-// helps as long as uplinks are the limit. More divide each uplink among more receivers, so that downlinks that
-// are no faster than the uplinks stay busy: with eight, all of a swarm of eight (docs/adr/0007-...).
+// Uploaders that send at a time, unless told otherwise. Fewer complete a chunk at its first peer sooner,
+// which helps as long as uplinks are the limit. More divide each uplink among more receivers, so that
+// downlinks that are no faster than the uplinks stay busy: with eight, all of a swarm of eight
+// (docs/adr/0007-fresh-chunks-and-upload-turns.md).
 constexpr uint32_t kParallelUploads = 8;
 
 // Decides which uploaders may send a chunk now. At most `parallel` send at a time; an uploader that has sent
