@@ -76,7 +76,8 @@ class Reseeder {
   // Serves what `source` holds from now on, and registers this process as a peer of its content with these
   // trackers. A content may have several sources; see ServedContents. `signature`: who published it, if that
   // is known; it is passed on. `limit`: what is sent of the content keeps to it, below the limit of all;
-  // null: none. Of several sources the limit of the first one that has one holds, for connections from then on.
+  // null: none. Of several sources the limit of the first one that has one holds, for connections from then
+  // on.
   virtual void Serve(std::shared_ptr<const ChunkSource> source,
                      const std::vector<tracking::TrackerUrl>& trackers,
                      const std::optional<PublisherSignature>& signature,
