@@ -229,8 +229,6 @@ absl::StatusOr<Seeder::Options> ParseOptions(const Flags& flags) {
     return absl::InvalidArgumentError("--tracker is missing (such as --tracker=localhost:50051)");
   if (flags.share.empty()) return absl::InvalidArgumentError("--share is missing: the folder to publish");
   options.share = flags.share;
-  const absl::Status share = FileDescriptor::Open(options.share, O_RDONLY | O_DIRECTORY).status();
-  if (!share.ok()) return Wrong("--share", share);
   absl::StatusOr<std::vector<tracking::TrackerUrl>> trackers = tracking::TrackerUrl::ParseList(flags.tracker);
   if (!trackers.ok()) return Wrong("--tracker", trackers.status());
   options.trackers = *std::move(trackers);
@@ -336,6 +334,9 @@ int Run(const Flags& flags) {
   if (!format.ok()) return ComplainOfUsage(flags, Wrong("--log-format", format.status()));
 
   service::StartLog("shoal-seeder", *level, *format);
+  // No wrong usage: it may be mounted later.
+  const absl::Status share = FileDescriptor::Open(options->share, O_RDONLY | O_DIRECTORY).status();
+  if (!share.ok()) return Complain(Wrong("--share", share), kExitRuntime);
   const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
   if (!descriptors.ok()) return Complain(descriptors, kExitRuntime);
   service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
