@@ -305,8 +305,8 @@ std::string DescribeError(const CLI::App& app, const CLI::ParseError& error) {
   return what;
 }
 
-// A flag that may be repeated takes one value each time. CLI11 would give it the words behind it as well, which
-// are arguments of the command.
+// A flag that may be repeated takes one value each time. CLI11 would give it the words behind it as well,
+// which are arguments of the command.
 void TakeOneValueEach(CLI::App& app) {
   for (CLI::Option* option : app.get_options([](const CLI::Option* each) { return !each->get_positional(); }))
     option->allow_extra_args(false);

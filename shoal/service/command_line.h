@@ -50,8 +50,9 @@ void AddConfigFile(CLI::App& app);
 // Reads the file that --config of `command` names, if it does.
 void ReadConfigFile(CLI::App& command);
 
-// Returns `message`, which begins with the flag whose value is wrong ("--wait: ..."), with the place where the
-// value stands when that is not `words`, the command line: the variable, or the line of --config of `app`.
+// Returns `message`, which begins with the flag whose value is wrong ("--wait: ..."), with the place where
+// the value stands when that is not `words`, the command line: the variable, or the line of --config of
+// `app`.
 std::string WithPlace(const CLI::App& app, const std::vector<std::string>& words, absl::string_view message);
 
 // Opens /dev/null in the place of each of stdin, stdout and stderr that is closed, so that no file or socket

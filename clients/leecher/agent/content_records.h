@@ -12,8 +12,8 @@
 namespace shoal::leecher {
 
 // The manifests of an agent's contents, and the stamps of those that are complete, one file per content and
-// one per place where it is complete, in one folder. So a restarted agent serves what it holds without reading it again, and continues what it has
-// not finished without asking a peer for the manifest.
+// one per place where it is complete, in one folder. So a restarted agent serves what it holds without
+// reading it again, and continues what it has not finished without asking a peer for the manifest.
 //
 // Thread safety: thread-safe for different contents; the only state is the path of the folder.
 class ContentRecords {

@@ -30,8 +30,8 @@ class DownloadFiles {
     kElsewhere,  // none of them in the same folder
     kHere,       // one has the same files
   };
-  // Removes what `remove_data` says, and the records, but for what `others` need. A file that is not as it was
-  // fetched is another program's, and stays with all others. Returns what went wrong, for people.
+  // Removes what `remove_data` says, and the records, but for what `others` need. A file that is not as it
+  // was fetched is another program's, and stays with all others. Returns what went wrong, for people.
   std::vector<std::string> Remove(const SavedDownload& download, Others others) const;
 
  private:

@@ -25,8 +25,8 @@ struct AdvertisedAddresses {
 // entry.
 absl::StatusOr<std::vector<HostPort>> ParseAdvertised(absl::string_view text);
 
-// Resolves the hosts, each to all of its addresses, at most kMaxEndpointsPerPeer together. Blocks on the system's resolver. Errors: those of
-// ResolveHost.
+// Resolves the hosts, each to all of its addresses, at most kMaxEndpointsPerPeer together. Blocks on the
+// system's resolver. Errors: those of ResolveHost.
 absl::StatusOr<std::vector<Endpoint>> ResolveAdvertised(const std::vector<HostPort>& hosts);
 
 // The surroundings of this process, which decide what others can reach.
