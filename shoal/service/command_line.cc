@@ -260,7 +260,9 @@ std::string DescribeUnknown(const CLI::App& app, const CLI::App* command, const 
       command != nullptr &&
       !command->get_options([](const CLI::Option* option) { return option->get_positional(); }).empty();
   return absl::StrCat("unknown flag ", flag,
-                      takes_words ? "; a word that begins with a dash stands behind --" : "");
+                      takes_words && !absl::StartsWith(flag, "--")
+                          ? "; a word that begins with a dash stands behind --"
+                          : "");
 }
 
 std::string DescribeError(const CLI::App& app, const CLI::ParseError& error) {

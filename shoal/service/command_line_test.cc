@@ -275,7 +275,7 @@ TEST_P(ConfigFileTest, ActionsAndWrongValuesAreRefused) {
   EXPECT_EQ(Parse("# its depth\ndepth=10"), kUsageExitCode);
   EXPECT_THAT(errors_, HasSubstr(path_ + ":2: --depth"));
   EXPECT_EQ(Parse("depth=deep"), kUsageExitCode);
-  EXPECT_THAT(errors_, HasSubstr(path_ + ":1: --depth: 'deep' is no number"));
+  EXPECT_THAT(errors_, HasSubstr(path_ + ":1: --depth: Value deep not in range"));
 }
 
 TEST_P(ConfigFileTest, AFileThatIsMissingOrTooLargeIsRefused) {
