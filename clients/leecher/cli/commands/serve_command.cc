@@ -11,6 +11,7 @@
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/on_complete.h"
+#include "shoal/base/error_cause.h"
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/transport/tls_transport.h"
