@@ -54,8 +54,9 @@ absl::StatusOr<std::string> ReadOwnFile(const std::string& path, uint64_t max_by
 absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode = 0600);
 
 // Makes the folder at `path` and those above it that are missing. Each new name is synced in the folder above
-// it, so that after a power cut what is synced in the new folders can be found. Errors: from errno, with the
-// path.
+// it, so that after a power cut what is synced in the new folders can be found. Errors:
+// FAILED_PRECONDITION (ErrorCause::kUsage) when something else than a folder is in the way; others from
+// errno, with the path.
 absl::Status MakeFolders(const std::string& path);
 
 }  // namespace shoal

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "shoal/base/error_cause.h"
 #include "shoal/base/file_descriptor.h"
 #include "tests/support/temporary_folder.h"
 
@@ -79,7 +80,8 @@ TEST(FileIo, MakesTheFoldersThatAreMissing) {
   EXPECT_TRUE(MakeFolders(".").ok());
   folder.Write("f", "");
   const absl::Status file = MakeFolders(folder.Path("f"));
-  EXPECT_EQ(file.code(), absl::StatusCode::kAlreadyExists) << file;
+  EXPECT_EQ(file.code(), absl::StatusCode::kFailedPrecondition) << file;
+  EXPECT_EQ(CauseOf(file), ErrorCause::kUsage);
   EXPECT_FALSE(MakeFolders(folder.Path("f/g")).ok());
 }
 
