@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "shoal/stream/upload/upload_turns.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/swarm_report.h"
@@ -19,17 +20,30 @@ TEST(SwarmSimTest, NearsTheBoundWithEqualLeechers) {
   struct Case {
     uint32_t leechers;
     uint32_t chunks;
+    uint32_t turns;
     double ratio;
   };
   // Headers alone make 1.044.
-  for (const Case& c : {Case{1, 256, 1.06}, Case{4, 256, 1.08}, Case{16, 256, 1.12}, Case{32, 128, 1.35}}) {
-    const SwarmReport report =
-        RunOf({.leechers = c.leechers, .chunk_count = c.chunks, .chunk_bytes = (64u << 20) / c.chunks});
+  for (const Case& c : {Case{1, 256, 4, 1.06}, Case{4, 256, 4, 1.08}, Case{16, 256, 4, 1.12},
+                        Case{32, 128, 4, 1.35}, Case{8, 256, stream::kParallelUploads, 1.12}}) {
+    const SwarmReport report = RunOf({.leechers = c.leechers,
+                                      .chunk_count = c.chunks,
+                                      .chunk_bytes = (64u << 20) / c.chunks,
+                                      .seeder_turns = c.turns,
+                                      .leecher_turns = c.turns});
     EXPECT_EQ(report.finished, c.leechers);
     EXPECT_GE(report.LastRatio(), 1.044);
     EXPECT_LE(report.LastRatio(), c.ratio) << c.leechers << ": " << report.ToString();
     EXPECT_LE(report.seeder_copies, c.ratio) << c.leechers << ": " << report.ToString();
   }
+}
+
+// Downlinks that are no faster than the uplinks stay busy when each uplink is divided among many.
+TEST(SwarmSimTest, NearsTheBoundOnSymmetricLinks) {
+  const SwarmReport report =
+      RunOf({.leechers = 8, .chunk_count = 256, .chunk_bytes = 256 * 1024, .down_bps = 20e6});
+  EXPECT_EQ(report.finished, 8u);
+  EXPECT_LE(report.LastRatio(), 1.13) << report.ToString();
 }
 
 // All links are busy all the time, so every chunk that arrives twice delays the last finisher.
