@@ -142,6 +142,7 @@ TEST(FailureTest, AnAmbiguousNameListsAllOfThem) {
     tracking::ContentStatus content;
     std::array<uint8_t, 32> id{};
     id.fill(static_cast<uint8_t>(i * 0x11));
+    content.summary.name = "model.tar";
     content.summary.id = ContentId(id);
     content.summary.length_bytes = i * kMiB;
     content.first_seen = kNow - absl::Hours(i);
