@@ -320,7 +320,7 @@ absl::StatusOr<std::unique_ptr<Tracker>> Tracker::Start(const Options& options) 
   if (!options.tokens_file.empty()) {
     SHOAL_ASSIGN_OR_RETURN(access, AccessControl::Open(options.tokens_file));
     if (access->tokens() == 0) {
-      service::LogWarning("the file of --tokens has no token: nobody is admitted until it has one",
+      service::LogWarning("the file of --tokens has no token: no caller is admitted until it has one",
                           {{"file", options.tokens_file}});
     }
   }

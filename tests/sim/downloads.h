@@ -28,7 +28,7 @@ class Downloads final : private leecher::RequestSink {
     uint32_t neighbours = 16;
     absl::Duration verify;
     bool sequential = false;
-    std::optional<Player::Options> player{};  // somebody reads while it downloads
+    std::optional<Player::Options> player{};  // reads while it downloads
   };
   // The period of its link checks.
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
@@ -60,7 +60,7 @@ class Downloads final : private leecher::RequestSink {
   const Uploads& uploads() const { return uploads_; }
   bool done() const { return done_; }
   uint64_t wasted_bytes() const { return wasted_bytes_; }
-  // Null: nobody reads.
+  // Null: there is no reader.
   const Player* player() const { return player_.get(); }
 
  private:

@@ -14,7 +14,7 @@
 
 namespace shoal::sim {
 
-// Reads a content while a leecher fetches it, as somebody does who watches a film and looks for a scene: it
+// Reads a content while a leecher fetches it, as a person does who watches a film and looks for a scene: it
 // seeks to a random place, to one that is not held if there is one, plays from there for some seconds at a
 // steady rate, and seeks again. The role of a DownloadReader, with the real ReadAheads. One thread.
 class Player {

@@ -38,7 +38,7 @@ struct Scenario {
   absl::Duration join_within = absl::Milliseconds(50);
   std::vector<absl::Duration> late_joins{};
 
-  // The first ones are read while they fetch; so many after them fetch in order, and nobody reads.
+  // The first ones are read while they fetch; so many after them fetch in order, without a reader.
   uint32_t players = 0;
   uint32_t sequential = 0;
   Player::Options player{};

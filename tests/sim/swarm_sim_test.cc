@@ -96,7 +96,7 @@ TEST(ScenarioTest, FluidBoundIsTheTightestOfItsTerms) {
   EXPECT_EQ(scenario.FluidBound(), absl::Seconds(5));  // into a leecher once
 }
 
-// Many peers fill one link of 60 Mbit/s, and somebody watches a film of 40 Mbit/s and seeks all the time.
+// Many peers fill one link of 60 Mbit/s, and a player reads a film of 40 Mbit/s and seeks all the time.
 TEST(SwarmSimTest, ASeekIsAsQuickWithManyPeersAsWithFew) {
   for (const uint32_t seeders : {4, 12, 30}) {
     const SwarmReport report = RunOf({.seeders = seeders,

@@ -205,8 +205,8 @@ class FakeKernelTls final : public net::KernelTls {
   std::string held_ ABSL_GUARDED_BY(mutex_);     // sent after that
 };
 
-// Connects whoever dials its port with another port of this machine, once, and encrypts for the kernels of
-// both ends. Ends when both ends have closed.
+// Connects the first that dials its port with another port of this machine, once, and encrypts for the
+// kernels of both ends. Ends when both ends have closed.
 class TlsRelay {
  public:
   // `receive_buffer`: how many bytes the system may hold for it, when they arrive from the other port. Zero:

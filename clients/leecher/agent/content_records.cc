@@ -99,7 +99,7 @@ absl::StatusOr<std::shared_ptr<const Manifest>> ContentRecords::ManifestOf(const
 absl::StatusOr<std::shared_ptr<const ChunkSource>> ContentRecords::SourceOf(const ContentId& id,
                                                                             const std::string& root) const {
   absl::StatusOr<std::string> bytes = ReadOwnFile(PathOf(id, root), kMaxHashedContentBytes);
-  // An agent of a version before this one had one record per content.
+  // The older form: one record per content, whatever the place.
   if (absl::IsNotFound(bytes.status())) bytes = ReadOwnFile(PathOf(id), kMaxHashedContentBytes);
   if (!bytes.ok()) return bytes.status();
   SHOAL_ASSIGN_OR_RETURN(HashedContent record, HashedContent::Decode(AsBytes(*bytes)));

@@ -19,6 +19,7 @@
 #include "clients/leecher/cli/commands/agent_text.h"
 #include "clients/leecher/cli/commands/agent_top.h"
 #include "clients/leecher/cli/commands/commands.h"
+#include "clients/leecher/cli/commands/connecting.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/progress_line.h"
 #include "clients/leecher/cli/terminal/terminal_text.h"
@@ -52,7 +53,7 @@ class AgentCommand {
   AgentCommand(const AgentCommandOptions& options, Interrupts& interrupts)
       : options_(options),
         interrupts_(interrupts),
-        console_(Console::VoiceFor(options.json, /*quiet=*/false)),
+        console_(Console::VoiceFor(options.json && !options.names_only, /*quiet=*/false)),
         agent_(ConnectToAgent(options.unix_socket.empty() ? DefaultAgentSocket() : options.unix_socket,
                               kCallTimeout)) {}
 
@@ -331,7 +332,7 @@ class AgentCommand {
   }
 
   absl::Status Follow() {
-    SHOAL_ASSIGN_OR_RETURN(const TrustedKeys trusted, TrustedKeys::FromWords(options_.trust));
+    SHOAL_ASSIGN_OR_RETURN(const TrustedKeys trusted, KeysOfTrust(options_.trust));
     for (const std::string& glob : options_.subjects) {
       Json rule = {{"glob", glob}, {"keepVersions", options_.keep_versions}};
       if (!options_.output_folder.empty()) rule["outputFolder"] = Absolute(options_.output_folder);

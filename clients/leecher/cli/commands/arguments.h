@@ -75,7 +75,7 @@ struct ListOptions {
   bool json = false;
   std::shared_ptr<net::TlsContext> tls = nullptr;  // read from Words::tls by the program; null: without TLS
   std::string tracker_token_file = {};             // empty: none
-  bool names_only = false;                         // and soon, for who waits for a completion
+  bool names_only = false;                         // at most 1000 and soon, for completions
 };
 
 struct InfoOptions {
@@ -189,7 +189,7 @@ struct AgentCommandOptions {
   uint32_t keep_versions = 1;                           // follow
   std::vector<std::string> trust;                       // follow; as in GetOptions
   std::optional<uint64_t> limit_down_bytes_per_second;  // limit, add
-  std::optional<uint64_t> limit_up_bytes_per_second;
+  std::optional<uint64_t> limit_up_bytes_per_second;    // the same
   bool sequential = false;  // add
   bool paused = false;      // add
   bool repair = false;      // add

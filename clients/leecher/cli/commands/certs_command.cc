@@ -15,13 +15,12 @@ ExitCode RunCerts(const CertsOptions& options) {
   const absl::Status written =
       there ? absl::OkStatus() : net::WriteDevelopmentCertificates(options.folder, options.hosts);
   if (!written.ok()) return console.Fail(written, ExitCodeFor(written));
-  const net::TlsFiles written_files = net::DevelopmentFiles(options.folder);
-  console.Object(JsonCerts(written_files.certificate, written_files.key, written_files.authorities));
-  const net::TlsFiles files = net::DevelopmentFiles(Printable(options.folder));
+  const net::TlsFiles files = net::DevelopmentFiles(options.folder);
+  console.Object(JsonCerts(files.certificate, files.key, files.authorities));
   console.Say(there ? "Certificates are there. Give every program:"
                     : "A development CA and a certificate for this machine. Give every program:");
-  console.Say(absl::StrCat("  --tls-cert=", files.certificate, " --tls-key=", files.key,
-                           " --tls-ca=", files.authorities));
+  console.Say(absl::StrCat("  --tls-cert=", Printable(files.certificate), " --tls-key=", Printable(files.key),
+                           " --tls-ca=", Printable(files.authorities)));
   console.Say("Who has ca-key.pem can make certificates that the others accept: keep it to yourself.");
   return console.End(ExitCode::kOk, true);
 }

@@ -1,5 +1,6 @@
 #include "clients/leecher/cli/commands/connecting.h"
 
+#include "shoal/base/error_cause.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/transport/tls_transport.h"
 #include "shoal/service/ticket_flags.h"
@@ -19,6 +20,12 @@ absl::StatusOr<Connections> OpenConnections(const std::string& token_file,
   SHOAL_ASSIGN_OR_RETURN(tracking::MakeClient clients,
                          tracking::TrackerClientsWithToken(token_file, trackers, tls, tickets));
   return Connections{std::move(clients), std::move(tls), std::move(tickets)};
+}
+
+absl::StatusOr<TrustedKeys> KeysOfTrust(const std::vector<std::string>& words) {
+  absl::StatusOr<TrustedKeys> trusted = TrustedKeys::FromWords(words);
+  if (!trusted.ok()) return Annotate("--trust", trusted.status());
+  return trusted;
 }
 
 void ConnectOver(const Connections& connections, Downloads::Options* downloads) {

@@ -29,6 +29,9 @@ absl::StatusOr<Connections> OpenConnections(const std::string& token_file,
                                             std::shared_ptr<net::TlsContext> tls,
                                             const std::optional<TrustedKeys>& ticket_issuers = std::nullopt);
 
+// The keys that --trust names. Errors: those of TrustedKeys::FromWords; they name the flag.
+absl::StatusOr<TrustedKeys> KeysOfTrust(const std::vector<std::string>& words);
+
 // Sets how downloads connect to trackers and peers, and serve.
 void ConnectOver(const Connections& connections, Downloads::Options* downloads);
 

@@ -223,9 +223,7 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
   request.sequential = options.sequential;
   request.selection = options.selection;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
-  auto trusted = TrustedKeys::FromWords(options.trust);
-  if (!trusted.ok()) return Annotate("--trust", trusted.status());
-  request.trusted = *std::move(trusted);
+  SHOAL_ASSIGN_OR_RETURN(request.trusted, KeysOfTrust(options.trust));
   if (Classify(content) != ContentWord::kManifestFile) {
     request.content = KeyOf(content);
     return request;

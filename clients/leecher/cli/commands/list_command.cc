@@ -23,7 +23,7 @@ namespace {
 
 using Align = TextTable::Align;
 
-// Somebody waits for a completion, and reads no more names than these.
+// A person waits for a completion, and reads no more names than these.
 constexpr ListBounds kNamesBounds = {.timeout = absl::Seconds(1), .max_pages = 1};
 
 void PrintTable(const Listing& listing, const std::string& name_contains, Console& console) {
@@ -82,7 +82,8 @@ void PrintTable(const Listing& listing, const std::string& name_contains, Consol
 }  // namespace
 
 ExitCode RunList(const ListOptions& options) {
-  Console console(Console::VoiceFor(options.json, false));
+  // Names are for shells, which may have SHOAL_JSON set.
+  Console console(Console::VoiceFor(options.json && !options.names_only, false));
   const auto connections = OpenConnections(options.tracker_token_file, options.trackers, options.tls);
   if (!connections.ok()) return console.Fail(connections.status(), ExitCodeFor(connections.status()));
   const Listing listing = ListContents(connections->trackers, options.trackers, options.name_contains,

@@ -31,9 +31,7 @@ absl::StatusOr<Saved> Save(const SaveOptions& options, Interrupts& interrupts) {
   SHOAL_ASSIGN_OR_RETURN(const Connections connections,
                          OpenConnections(options.tracker_token_file, options.trackers, options.tls));
   request.content = KeyOf(options.content);
-  auto trusted = TrustedKeys::FromWords(options.trust);
-  if (!trusted.ok()) return Annotate("--trust", trusted.status());
-  request.trusted = *std::move(trusted);
+  SHOAL_ASSIGN_OR_RETURN(request.trusted, KeysOfTrust(options.trust));
   request.trackers = options.trackers;
   if (options.wait.has_value()) request.wait = request.wait_for_content = *options.wait;
   SHOAL_ASSIGN_OR_RETURN(const FetchedManifest fetched, FetchManifest(request, connections, interrupts));

@@ -11,7 +11,6 @@
 #include "clients/leecher/cli/commands/serving.h"
 #include "clients/leecher/cli/terminal/console.h"
 #include "clients/leecher/cli/terminal/on_complete.h"
-#include "shoal/base/error_cause.h"
 #include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/net/transport/tls_transport.h"
@@ -71,9 +70,7 @@ absl::StatusOr<AgentServer::Options> ServerOptions(const AgentOptions& options, 
   SHOAL_RETURN_IF_ERROR(
       FolderFor(std::filesystem::absolute(server.unix_socket).parent_path().string(), "--socket").status());
   agent.trackers = options.trackers;
-  auto trusted = TrustedKeys::FromWords(options.trust);
-  if (!trusted.ok()) return Annotate("--trust", trusted.status());
-  agent.trusted = *std::move(trusted);
+  SHOAL_ASSIGN_OR_RETURN(agent.trusted, KeysOfTrust(options.trust));
   agent.limits = {options.limit_down_bytes_per_second, options.limit_up_bytes_per_second};
   for (const std::string& glob : options.follow) {
     agent.follows.push_back({glob, options.keep_versions, agent.output_folder});

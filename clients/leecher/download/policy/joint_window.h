@@ -25,7 +25,7 @@ class JointWindow {
   // `chunk_bytes`: mean length of a chunk. `max_bytes`: no window is larger.
   JointWindow(uint32_t chunk_bytes, uint64_t max_bytes);
 
-  // Bytes arrived. Reported while nobody reads, too: when a reader comes, it is known what the link carries.
+  // Bytes arrived. Reported while there is no reader, too: when one comes, it is known what the link carries.
   void Add(absl::Duration now, uint64_t bytes);
   // One more chunk may be requested although `owed_bytes` are owed. The window is full when it may not.
   bool HasRoom(absl::Duration now, uint64_t owed_bytes);
