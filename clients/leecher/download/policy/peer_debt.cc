@@ -19,7 +19,7 @@ absl::Duration TimeToEnd(const PeerDebt::Owed& begun, absl::Duration now) {
 }  // namespace
 
 void PeerDebt::Ask(ChunkIndex chunk, uint32_t length_bytes, absl::Duration now) {
-  owed_.push_back({chunk, false, length_bytes, length_bytes, now});
+  owed_.push_back({chunk, false, length_bytes, length_bytes, now, now});
   to_request_.push_back(chunk);
   credit_.Asked(now, length_bytes);
 }
@@ -35,7 +35,7 @@ void PeerDebt::NoteUnasked(ChunkIndex chunk, uint32_t length_bytes, bool of_use,
   if (credits_ > 0) --credits_;
   if (of_use) {
     credit_.Corrected(expected_bytes, length_bytes);
-    owed_.push_front({chunk, false, length_bytes, length_bytes, now});
+    owed_.push_front({chunk, false, length_bytes, length_bytes, now, now});
   } else {
     credit_.Withdrawn(expected_bytes);
     // Its bytes are on their way, which shows that the peer is alive.
@@ -45,11 +45,12 @@ void PeerDebt::NoteUnasked(ChunkIndex chunk, uint32_t length_bytes, bool of_use,
 
 void PeerDebt::Begin(Owed& owed, absl::Duration now) {
   owed.begun = true;
-  owed.since = now;
+  owed.since = owed.heard = now;
 }
 
 void PeerDebt::Progress(Owed& owed, uint32_t bytes, absl::Duration now) {
   owed.left_bytes -= std::min(owed.left_bytes, bytes);
+  owed.heard = now;
   credit_.Progress(now, bytes);
 }
 

@@ -74,6 +74,7 @@ class PeerDebt {
     uint32_t length_bytes = 0;
     uint32_t left_bytes = 0;  // not received yet
     absl::Duration since;     // it began, or was requested
+    absl::Duration heard;     // its last bytes came, or it was requested
   };
 
   // `chunk_bytes`: the size that a credit counts as.

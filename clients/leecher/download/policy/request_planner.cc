@@ -30,8 +30,9 @@ constexpr size_t kMaxUrgent = 1024;
 constexpr size_t kUntakenPerPlan = 32;
 // Between two looks at urgent chunks that were requested already.
 constexpr absl::Duration kPauseOfUrgent = absl::Milliseconds(20);
-// An overdue chunk that has not begun for so long is requested from an idle peer as well.
-constexpr absl::Duration kBeginsWithin = absl::Milliseconds(300);
+// An overdue chunk of which nothing came for so long is requested from an idle peer as well, even if little of
+// it is left: a connection that lost its last packets is silent for a long time.
+constexpr absl::Duration kSilence = absl::Milliseconds(300);
 // A seek is a reader that ends and one that comes; so long after the last one ended the next may still come.
 constexpr absl::Duration kReadAfterwards = absl::Seconds(2);
 
@@ -306,7 +307,7 @@ void RequestPlanner::CopyUrgent(const DueChunk& urgent, absl::Duration now) {
   if (owing == nullptr || owing->debt.Find(urgent.chunk) == nullptr) return;
   const absl::Duration theirs = owing->debt.TimeUntil(urgent.chunk, now);
   const PeerDebt::Owed& owed = *owing->debt.Find(urgent.chunk);
-  const bool is_stuck = is_read_ && !owed.begun && now > urgent.due && now - owed.since > kBeginsWithin;
+  const bool is_stuck = is_read_ && now > urgent.due && now - owed.heard > kSilence;
   if (now + theirs <= urgent.due && !is_stuck) return;
   Peer* first = nullptr;
   absl::Duration time_of_first;

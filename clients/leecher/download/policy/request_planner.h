@@ -58,7 +58,7 @@ class RequestRotation {
 // - While there are readers (SetRead), and for two seconds after the last one, since a seek is one that ends
 //   and one that comes, all peers together owe no more than JointWindow says. When the next chunk of a
 //   reader is late and not requested yet, requests for what is not urgent are cancelled unless it has begun.
-//   One that is late and has not begun 300 ms after its request is requested from an idle peer as well.
+//   One that is late and of which nothing came for 300 ms is requested from an idle peer as well.
 //   The rest is distributed as if there were no readers:
 // - Requests are distributed round-robin over the peers that have room, so that equal peers get equal shares.
 // - A peer that serves_any is given credits and chooses itself what it has sent least. It is sent requests by

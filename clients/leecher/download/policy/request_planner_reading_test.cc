@@ -348,6 +348,23 @@ TEST_F(RequestPlannerReadingTest, AnOverdueChunkThatDoesNotBeginIsRequestedFromA
   EXPECT_LT(Await(ChunkIndex(at)), absl::Milliseconds(1500));
 }
 
+TEST_F(RequestPlannerReadingTest, AnOverdueChunkWhoseEndDoesNotComeIsRequestedFromAnIdlePeer) {
+  Start(1000);
+  planner_->SetRead(true, now_);
+  for (uint32_t slot = 1; slot <= 6; ++slot) Join(slot, 20 * kMegabit);
+  Run(absl::Seconds(5));
+  uint32_t at = 0;
+  while (held_.contains(ChunkIndex(at)) || !planner_->picker().AskedOf(ChunkIndex(at)).empty()) ++at;
+  planner_->SetUrgent({Now(at)});
+  Plan();
+  ASSERT_EQ(planner_->picker().AskedOf(ChunkIndex(at)).size(), 1u);
+  const PeerSlot taker = planner_->picker().AskedOf(ChunkIndex(at))[0];
+  Peer& peer = peers_[taker];
+  while (peer.queue.front() != ChunkIndex(at) || peer.sent_bytes < kChunk - kChunk / 8) Step();
+  peer.bytes_per_second = 0;
+  EXPECT_LT(Await(ChunkIndex(at)), absl::Milliseconds(800));
+}
+
 TEST_F(RequestPlannerReadingTest, TheRestIsRarestFirst) {
   Start(100);
   // A peer holds the first 50, so the others are rarer.
