@@ -190,11 +190,11 @@ struct AgentCommandOptions {
   std::vector<std::string> trust;                       // follow; as in GetOptions
   std::optional<uint64_t> limit_down_bytes_per_second;  // limit, add
   std::optional<uint64_t> limit_up_bytes_per_second;    // the same
-  bool sequential = false;  // add
-  bool paused = false;      // add
-  bool repair = false;      // add
-  bool with_data = false;   // remove
-  bool names_only = false;  // status
+  bool sequential = false;                              // add
+  bool paused = false;                                  // add
+  bool repair = false;                                  // add
+  bool with_data = false;                               // remove
+  bool names_only = false;                              // status
   bool json = false;
 };
 
