@@ -30,8 +30,8 @@ constexpr size_t kMaxUrgent = 1024;
 constexpr size_t kUntakenPerPlan = 32;
 // Between two looks at urgent chunks that were requested already.
 constexpr absl::Duration kPauseOfUrgent = absl::Milliseconds(20);
-// An overdue chunk of which nothing came for so long is requested from an idle peer as well, even if little of
-// it is left: a connection that lost its last packets is silent for a long time.
+// An overdue chunk of which nothing came for so long is requested from an idle peer as well, even if little
+// of it is left: a connection that lost its last packets is silent for a long time.
 constexpr absl::Duration kSilence = absl::Milliseconds(300);
 // A seek is a reader that ends and one that comes; so long after the last one ended the next may still come.
 constexpr absl::Duration kReadAfterwards = absl::Seconds(2);
