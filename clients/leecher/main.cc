@@ -20,7 +20,7 @@
 #include "clients/leecher/session/json_events.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/error_cause.h"
-#include "shoal/base/file_descriptor.h"
+#include "shoal/base/process_limits.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/service/command_line.h"
@@ -655,13 +655,16 @@ void PrintUsageError(const std::string& what) {
 
 // The loops, gRPC's client and the disk threads take about 40; each peer and each open file takes one more.
 constexpr uint32_t kMinDescriptors = 128;
+// Two cores need about 16.
+constexpr uint32_t kMinThreads = 32;
 
 ExitCode Run(const Command& command) {
-  const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
+  absl::Status resources = RaiseDescriptorLimit(kMinDescriptors);
   const bool uses_network =
       !std::holds_alternative<MakeOptions>(command) && !std::holds_alternative<KeyOptions>(command);
-  if (uses_network && !descriptors.ok()) {
-    service::ReportFatal(descriptors.message());
+  if (uses_network && resources.ok()) resources = RequireThreads(kMinThreads);
+  if (uses_network && !resources.ok()) {
+    service::ReportFatal(resources.message());
     return ExitCode::kOther;
   }
   Interrupts interrupts;

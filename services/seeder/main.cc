@@ -22,6 +22,7 @@
 #include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/output_path.h"
+#include "shoal/base/process_limits.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/service/command_line.h"
@@ -46,6 +47,8 @@ constexpr int kExitUsage = 2;
 // The listeners, their loops, gRPC and the watch of the folder take about 60; each peer and each open file
 // takes one more.
 constexpr uint32_t kMinDescriptors = 128;
+// Two cores need about 20.
+constexpr uint32_t kMinThreads = 32;
 
 constexpr char kFooter[] = R"(
 Every file directly in the shared folder is published as one content, and so is every sub-folder, with all
@@ -339,6 +342,8 @@ int Run(const Flags& flags) {
   if (!share.ok()) return Complain(Wrong("--share", share), kExitRuntime);
   const absl::Status descriptors = RaiseDescriptorLimit(kMinDescriptors);
   if (!descriptors.ok()) return Complain(descriptors, kExitRuntime);
+  const absl::Status threads = RequireThreads(kMinThreads);
+  if (!threads.ok()) return Complain(threads, kExitRuntime);
   service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
   if (!flags.advertise.empty()) {
     const auto hosts = tracking::ParseAdvertised(flags.advertise);

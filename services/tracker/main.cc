@@ -16,8 +16,8 @@
 #include "services/tracker/state_file/state_file.h"
 #include "services/tracker/tracker.h"
 #include "services/tracker/tracker_limits.h"
-#include "shoal/base/file_descriptor.h"
 #include "shoal/base/output_path.h"
+#include "shoal/base/process_limits.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/signing_key.h"
@@ -42,6 +42,8 @@ constexpr int kExitUsage = 2;
 constexpr absl::Duration kGrace = absl::Seconds(1);
 // The listeners, their loops and gRPC take about 50, each connection one more.
 constexpr uint32_t kMinDescriptors = 128;
+// Two cores need about 20.
+constexpr uint32_t kMinThreads = 32;
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 
 constexpr char kExamples[] = R"(
@@ -313,6 +315,8 @@ int RunTracker(const Flags& flags) {
   if (!options.ok()) return FailUsage(flags, options.status());
   const absl::Status descriptors = shoal::RaiseDescriptorLimit(kMinDescriptors);
   if (!descriptors.ok()) return Fail(descriptors, kExitFailed);
+  const absl::Status threads = shoal::RequireThreads(kMinThreads);
+  if (!threads.ok()) return Fail(threads, kExitFailed);
 
   // Before any thread starts, so that the signals come here and nowhere else.
   shoal::service::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});

@@ -1,7 +1,6 @@
 #include "shoal/base/file_descriptor.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,26 +52,6 @@ absl::Status ErrnoStatus(int errno_value, absl::string_view what) {
     default:
       return absl::Status(absl::ErrnoToStatusCode(errno_value), message);
   }
-}
-
-absl::Status RaiseDescriptorLimit(uint32_t needed) {
-  constexpr rlim_t kMost = 65536;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return ErrnoStatus(errno, "cannot read the limit of open files");
-  rlimit raised = limit;
-  raised.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kMost));
-  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-  // Descriptors that are open already, inherited ones too, are not available.
-  uint32_t available = 0;
-  for (rlim_t fd = 0; fd < std::min(limit.rlim_cur, kMost) && available < needed; ++fd) {
-    if (::fcntl(static_cast<int>(fd), F_GETFD) < 0) ++available;
-  }
-  if (available >= needed) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("too few files can be opened: ", available, " of the ",
-                                                   needed, " that are needed at least; raise the limit of ",
-                                                   limit.rlim_cur,
-                                                   " (ulimit -n, LimitNOFILE= in a systemd unit)"));
 }
 
 }  // namespace shoal

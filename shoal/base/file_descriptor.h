@@ -41,14 +41,6 @@ class FileDescriptor {
 // kDiskFull or kTooManyOpenFiles where it is one of them.
 absl::Status ErrnoStatus(int errno_value, absl::string_view what);
 
-// Raises the soft limit of open descriptors (RLIMIT_NOFILE) to the hard limit, 65,536 at most: the usual soft
-// limit of 1,024 is for programs that use select(2), and each peer and each open file takes a descriptor.
-// Called from main, before the first listener.
-//
-// Errors: RESOURCE_EXHAUSTED, with the limit and what to do, when fewer than `needed` descriptors can still
-// be opened. Libraries abort when they get none, so that a program must not start then.
-absl::Status RaiseDescriptorLimit(uint32_t needed);
-
 // A range of an open file, ready for sendfile(2). Holds the descriptor open.
 struct FileRegion {
   std::shared_ptr<const FileDescriptor> file;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,21 +52,6 @@ TEST(ErrnoStatus, MapsErrnoToStatusCodes) {
   EXPECT_EQ(ErrnoStatus(EMFILE, "x").code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ErrnoStatus(EEXIST, "x").code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(ErrnoStatus(ENOENT, "cannot do it").message(), "cannot do it: No such file or directory");
-}
-
-TEST(RaiseDescriptorLimit, RaisesTheSoftLimitAndCountsWhatIsFree) {
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit low{64, before.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-  EXPECT_TRUE(RaiseDescriptorLimit(16).ok());
-  rlimit after{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
-  EXPECT_EQ(after.rlim_cur, std::min<rlim_t>(before.rlim_max, 65536));
-  const absl::Status too_few = RaiseDescriptorLimit(static_cast<uint32_t>(after.rlim_cur));
-  EXPECT_EQ(too_few.code(), absl::StatusCode::kResourceExhausted) << "the standard streams are open";
-  EXPECT_NE(too_few.message().find("ulimit -n"), absl::string_view::npos);
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 }  // namespace
