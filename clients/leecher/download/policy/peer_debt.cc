@@ -98,11 +98,11 @@ absl::Duration PeerDebt::TimeUntil(ChunkIndex chunk, absl::Duration now) {
   }
 }
 
-void PeerDebt::CollectLate(absl::Duration now, LateChunks* late) {
+void PeerDebt::CollectLate(absl::Duration now, bool begun, LateChunks* late) {
   uint64_t ahead_bytes = 0;
   for (const Owed& owed : owed_) {
     ahead_bytes += owed.left_bytes;
-    late->Add(owed.chunk, TimeUntil(owed, ahead_bytes, now));
+    if (begun || !owed.begun) late->Add(owed.chunk, TimeUntil(owed, ahead_bytes, now));
   }
 }
 

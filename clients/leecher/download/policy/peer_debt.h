@@ -105,8 +105,9 @@ class PeerDebt {
   absl::Duration TimeToBring(uint32_t length_bytes, absl::Duration now);
   // Returns the expected time until a chunk that is owed arrives. Requires: it is owed.
   absl::Duration TimeUntil(ChunkIndex chunk, absl::Duration now);
-  // Adds the chunks that are owed by index, with the time until each arrives.
-  void CollectLate(absl::Duration now, LateChunks* late);
+  // Adds the chunks that are owed by index, with the time until each arrives; those that have begun to arrive
+  // only if `begun` says so.
+  void CollectLate(absl::Duration now, bool begun, LateChunks* late);
   // Sends the queued requests, credits and cancellations.
   void Send(PeerSlot peer, RequestSink& sink);
 

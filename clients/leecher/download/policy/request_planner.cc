@@ -355,11 +355,14 @@ bool RequestPlanner::GiveOne(Peer& peer, absl::Duration now) {
 void RequestPlanner::CopyLate(absl::Duration now) {
   if (order_.size() < 2 || now < next_look_at_late_) return;
   late_.Clear();
+  // A chunk that has begun can't be called back: a copy of it is paid for twice, and worth it when there is
+  // nothing else to wait for.
+  const bool is_end = picker_.wanted() == 0;
   for (Peer* peer : order_) {
     // Credits can't bring what others owe.
     if (!HasRoom(*peer) || IsAskedAny(*peer) || !picker_.IsBarren(peer->slot)) continue;
     if (late_.empty()) {
-      for (Peer* each : order_) each->debt.CollectLate(now, &late_);
+      for (Peer* each : order_) each->debt.CollectLate(now, is_end, &late_);
       late_.Sort();
       next_look_at_late_ = now + kPausePerLateChunk * late_.size();
     }
