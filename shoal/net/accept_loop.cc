@@ -25,6 +25,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/net/sockaddr.h"
+#include "shoal/net/tcp_counts.h"
 
 namespace shoal::net {
 namespace {
@@ -61,18 +62,8 @@ IpAddress NetworkOf(const IpAddress& address) {
 // The bytes that a TCP connection has carried in both directions, without those that the peer has not
 // acknowledged.
 uint64_t MovedBytes(int socket) {
-  // The structure of the kernel (since 4.1) goes on where that of libc ends.
-  struct {
-    tcp_info known;
-    uint64_t pacing_rate;
-    uint64_t max_pacing_rate;
-    uint64_t bytes_acked;
-    uint64_t bytes_received;
-  } info{};
-  static_assert(sizeof(tcp_info) == 104);
-  socklen_t size = sizeof(info);
-  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
-  return info.bytes_received + info.bytes_acked;
+  const TcpCounts counts = CountsOf(socket);
+  return counts.received_bytes + counts.acknowledged_bytes;
 }
 
 }  // namespace

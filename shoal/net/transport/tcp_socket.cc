@@ -29,8 +29,9 @@ namespace {
 constexpr size_t kMinUnsentBytes = 16 * 1024;
 constexpr size_t kMaxUnsentBytes = 4 * 1024 * 1024;
 constexpr double kUnsentTime = 0.02;  // seconds
-// The rate is looked at each time that so many times the bound went out.
+// The rate is looked at when so many times the bound went out, or after so long: it may have fallen since.
 constexpr size_t kUnsentLook = 8;
+constexpr absl::Duration kRateLook = absl::Seconds(1);
 
 constexpr size_t kFillBytes = 64 * 1024;
 
@@ -50,6 +51,7 @@ TcpSocket::TcpSocket(asio::io_context& context, FileDescriptor socket) : socket_
   socket_.assign(tcp::v6(), socket.Release(), error);
   SetOptions();
   BoundUnsent(kMinUnsentBytes);
+  congestion_.emplace(socket_.native_handle(), looked_at_);
 }
 
 asio::awaitable<absl::Status> TcpSocket::Connect() {
@@ -76,7 +78,12 @@ asio::awaitable<absl::Status> TcpSocket::Ready(Wait what) {
   error_code error;
   // Setting this option pushes, whatever was set before (tcp(7)).
   if (what == kWritable && push_before_waits_) (void)socket_.set_option(tcp::no_delay(true), error);
+  if (what == kWritable) {
+    waits_to_write_ = true;
+    LookWhileWaiting();
+  }
   co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
+  if (what == kWritable) waits_to_write_ = false;
   if (closed_) co_return Closed();
   if (error) co_return absl::UnavailableError(absl::StrCat("connection lost: ", error.message()));
   co_return absl::OkStatus();
@@ -154,7 +161,7 @@ size_t TcpSocket::SendNow(std::span<const uint8_t> bytes) {
 
 void TcpSocket::CountSent(size_t count) {
   sent_bytes_ += count;
-  AdjustUnsent(count);
+  LookAtSending(count);
 }
 
 asio::awaitable<absl::Status> TcpSocket::Sent(size_t count) {
@@ -213,11 +220,12 @@ void TcpSocket::BoundUnsent(size_t bytes) {
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
 }
 
-void TcpSocket::AdjustUnsent(size_t count) {
-  if (unsent_bytes_ == 0) return;  // no serving socket
-  looked_bytes_ += count;
-  if (looked_bytes_ < kUnsentLook * unsent_bytes_) return;
+void TcpSocket::LookAtSending(size_t count) {
+  if (!congestion_.has_value()) return;  // no serving socket
   const absl::Duration now = Clock::Real().Uptime();
+  congestion_->Look(socket_.native_handle(), now);
+  looked_bytes_ += count;
+  if (looked_bytes_ < kUnsentLook * unsent_bytes_ && now - looked_at_ < kRateLook) return;
   const double seconds = std::max(1e-6, absl::ToDoubleSeconds(now - looked_at_));
   const double fitting = static_cast<double>(looked_bytes_) / seconds * kUnsentTime;
   const auto bytes =
@@ -225,6 +233,21 @@ void TcpSocket::AdjustUnsent(size_t count) {
   if (bytes >= 2 * unsent_bytes_ || bytes <= unsent_bytes_ / 2) BoundUnsent(bytes);
   looked_bytes_ = 0;
   looked_at_ = now;
+}
+
+// A connection that sends everything again takes nothing new meanwhile.
+void TcpSocket::LookWhileWaiting() {
+  if (will_look_ || !congestion_.has_value() || !congestion_->watching()) return;
+  will_look_ = true;
+  if (life_ == nullptr) life_ = std::make_shared<char>();
+  if (look_ == nullptr) look_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
+  look_->expires_after(absl::ToChronoMilliseconds(CongestionWatch::kWindow));
+  look_->async_wait([life = std::weak_ptr(life_), this](const error_code& error) {
+    if (error || life.expired() || closed_) return;
+    will_look_ = false;
+    congestion_->Look(socket_.native_handle(), Clock::Real().Uptime());
+    if (waits_to_write_) LookWhileWaiting();
+  });
 }
 
 }  // namespace shoal::net

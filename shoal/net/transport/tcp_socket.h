@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -16,11 +18,12 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/endpoint.h"
 #include "shoal/base/file_descriptor.h"
+#include "shoal/net/transport/congestion_watch.h"
 
 namespace shoal::net {
 
-// The TCP connection below a transport: connecting, waiting, turns among the connections of a loop, and the
-// bound of the unsent bytes (see TcpTransports).
+// The TCP connection below a transport: connecting, waiting, turns among the connections of a loop, and of
+// accepted ones the bound of the unsent bytes (see TcpTransports) and the CongestionWatch.
 //
 // Errors and thread safety: those of Transport.
 class TcpSocket {
@@ -76,7 +79,9 @@ class TcpSocket {
   boost::asio::awaitable<absl::Status> Sent(size_t count);
   void SetOptions();
   void BoundUnsent(size_t bytes);
-  void AdjustUnsent(size_t count);
+  // Looks at how the connection sends, now and then: while it sends, and while it can't.
+  void LookAtSending(size_t count);
+  void LookWhileWaiting();
 
   boost::asio::ip::tcp::socket socket_;
   Endpoint remote_;
@@ -87,6 +92,10 @@ class TcpSocket {
   size_t write_turn_bytes_ = 0;
   uint64_t received_bytes_ = 0;
   uint64_t sent_bytes_ = 0;
+  std::optional<CongestionWatch> congestion_;        // of an accepted connection
+  std::unique_ptr<boost::asio::steady_timer> look_;  // made when it is needed
+  bool waits_to_write_ = false;
+  bool will_look_ = false;
   size_t unsent_bytes_ = 0;  // the bound that is set; zero: none
   size_t looked_bytes_ = 0;  // sent since looked_at_
   absl::Duration looked_at_ = Clock::Real().Uptime();

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "shoal/net/tcp_counts.h"
+
+namespace shoal::net {
+
+// Replaces BBR by CUBIC on a connection that loses many packets.
+//
+// The first version of BBR, the default of some systems, sends what it believes that the path carries,
+// whatever is lost. Where many connections share a link with a short queue, as in a swarm, each believes too
+// much, and a tenth of all packets is dropped and sent again (Hock, Bless, Zitterbart: Experimental
+// Evaluation of BBR Congestion Control, ICNP 2017). CUBIC sends less when packets are lost. Where few are,
+// BBR stays: a path that loses a few packets by chance slows CUBIC down.
+//
+// Not responsible for connections that receive: the sender's congestion control counts.
+// Thread safety: thread-compatible.
+class CongestionWatch {
+ public:
+  // Two windows in a row with more than this part of the segments sent again are too much. CUBIC's own losses
+  // are a tenth of that. A window has at least this length, so many round trips and so many segments: a
+  // connection that begins may lose many at once.
+  static constexpr double kMostRepeated = 0.03;
+  static constexpr absl::Duration kWindow = absl::Milliseconds(300);
+  static constexpr int kWindowRoundTrips = 8;
+  static constexpr uint32_t kWindowSegments = 64;
+
+  // Watches nothing if the connection of `socket` does not use BBR.
+  CongestionWatch(int socket, absl::Duration now);
+
+  // Looks at the losses once a window is over, and replaces BBR when they are too many: by CUBIC, or by Reno
+  // where the system does not let this process use CUBIC. Called while the connection sends, with its socket.
+  // Costs no system call until a window may be over.
+  void Look(int socket, absl::Duration now);
+
+  bool watching() const { return watching_; }
+
+  // Whether what was counted up to now ends a window, and that is the second one in a row with too many
+  // losses. Pure.
+  bool LosesTooMuch(const TcpCounts& counts, absl::Duration now);
+
+  // Replaces the congestion control, whatever it is. Returns whether the system allowed it.
+  static bool Replace(int socket);
+
+ private:
+  bool watching_;
+  bool lost_before_ = false;  // in the last window
+  absl::Duration window_at_;
+  TcpCounts at_window_;  // when it began
+};
+
+}  // namespace shoal::net
