@@ -7,6 +7,7 @@
 #include "clients/leecher/agent/followed_folder.h"
 #include "clients/leecher/download/policy/chunk_picker.h"
 #include "shoal/base/file_io.h"
+#include "shoal/base/output_path.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/content_path.h"
@@ -247,6 +248,8 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
     return absl::ResourceExhaustedError(
         absl::StrCat("the agent holds ", live_->all().size(), " downloads, and may hold no more"));
   }
+  // A followed content waits until its folder can be written.
+  if (followed_glob.empty()) SHOAL_RETURN_IF_ERROR(CheckOutputFolder(wanted.output_folder));
 
   SavedDownload saved;
   saved.id = state.next_id;
@@ -390,6 +393,7 @@ absl::Status Agent::Follow(FollowRule rule) {
   }
   const auto known = journal_->state().follows.find(rule.glob);
   if (known != journal_->state().follows.end() && known->second == rule) return absl::OkStatus();
+  SHOAL_RETURN_IF_ERROR(CheckOutputFolder(rule.output_folder));
   SHOAL_RETURN_IF_ERROR(journal_->Commit({RuleSaved{rule}}));
   feed_.Tell(DownloadId(), "following", absl::StrCat("what is published as ", rule.glob, " is fetched"));
   RulesChanged();

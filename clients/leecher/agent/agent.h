@@ -107,7 +107,7 @@ class Agent {
 
   // Errors: INVALID_ARGUMENT for a name that can't exist, a relative folder, or without any tracker;
   // RESOURCE_EXHAUSTED when there are max_downloads; PERMISSION_DENIED (kUntrusted) for a manifest that no
-  // trusted publisher signed.
+  // trusted publisher signed; of a new download, those of CheckOutputFolder.
   absl::StatusOr<Added> Add(Wanted wanted);
   absl::Status SetPaused(const std::vector<DownloadId>& ids, bool paused);
   // Ids that do not exist are no error.
@@ -121,7 +121,7 @@ class Agent {
   // agent.
   absl::Status SetDownloadLimits(const std::vector<DownloadId>& ids, const SavedLimits& limits);
   // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative
-  // folder.
+  // folder; those of CheckOutputFolder.
   absl::Status Follow(FollowRule rule);
   absl::Status Unfollow(const std::string& glob);
 

@@ -177,6 +177,10 @@ TEST_F(AgentTest, RefusesWhatCannotBe) {
   Agent::Wanted relative = Named("a");
   relative.output_folder = "b";
   EXPECT_TRUE(absl::IsInvalidArgument(agent->Add(relative).status()));
+  Agent::Wanted below_a_file = Named("a");
+  below_a_file.output_folder = folder_.Write("file", "a") + "/b";
+  EXPECT_TRUE(absl::IsInvalidArgument(agent->Add(below_a_file).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(agent->Follow({"a", 1, below_a_file.output_folder})));
   EXPECT_TRUE(absl::IsNotFound(agent->SetPaused({DownloadId(7)}, true)));
   EXPECT_TRUE(absl::IsNotFound(agent->Verify({DownloadId(7)})));
   EXPECT_TRUE(absl::IsNotFound(agent->SetPinned({DownloadId(7)}, true)));
