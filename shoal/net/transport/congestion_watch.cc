@@ -26,12 +26,12 @@ bool Use(int socket, absl::string_view name) {
 
 }  // namespace
 
-CongestionWatch::CongestionWatch(int socket, absl::Duration now)
-    : watching_(UsesBbr(socket)), window_at_(now) {}
+CongestionWatch::CongestionWatch(int socket, absl::Duration now, Counts counts)
+    : counts_(counts), watching_(UsesBbr(socket)), window_at_(now) {}
 
 void CongestionWatch::Look(int socket, absl::Duration now) {
   if (!watching_ || now - window_at_ < kWindow) return;
-  if (!LosesTooMuch(CountsOf(socket), now)) return;
+  if (!LosesTooMuch(counts_(socket), now)) return;
   (void)Replace(socket);
   watching_ = false;
 }

@@ -27,8 +27,11 @@ class CongestionWatch {
   static constexpr int kWindowRoundTrips = 8;
   static constexpr uint32_t kWindowSegments = 64;
 
+  // What the system counted of a connection.
+  using Counts = TcpCounts (*)(int socket);
+
   // Watches nothing if the connection of `socket` does not use BBR.
-  CongestionWatch(int socket, absl::Duration now);
+  CongestionWatch(int socket, absl::Duration now, Counts counts = CountsOf);
 
   // Looks at the losses once a window is over, and replaces BBR when they are too many: by CUBIC, or by Reno
   // where the system does not let this process use CUBIC. Called while the connection sends, with its socket.
@@ -45,6 +48,7 @@ class CongestionWatch {
   static bool Replace(int socket);
 
  private:
+  Counts counts_;
   bool watching_;
   bool lost_before_ = false;  // in the last window
   absl::Duration window_at_;

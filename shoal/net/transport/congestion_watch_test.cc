@@ -91,6 +91,29 @@ TEST(CongestionWatchTest, ReplacesWhatTheSystemAllows) {
   EXPECT_TRUE(now == "cubic" || now == "reno") << now;
 }
 
+TcpCounts LosingATenth(int /*socket*/) {
+  static uint32_t sent = 0;  // by the only test that uses it
+  sent += 1000;
+  TcpCounts counts;
+  counts.sent_segments = sent;
+  counts.repeated_segments = sent / 10;
+  return counts;
+}
+
+TEST(CongestionWatchTest, LeavesBbrOnceItLoses) {
+  const FileDescriptor socket = TcpSocketOf();
+  if (setsockopt(socket.get(), IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) != 0)
+    GTEST_SKIP() << "this system has no BBR, or keeps it from this process";
+  CongestionWatch watch(socket.get(), absl::Seconds(1), LosingATenth);
+  ASSERT_TRUE(watch.watching());
+  watch.Look(socket.get(), absl::Seconds(1));  // no window yet
+  watch.Look(socket.get(), absl::Seconds(2));
+  EXPECT_EQ(CongestionControlOf(socket.get()), "bbr");
+  watch.Look(socket.get(), absl::Seconds(3));
+  EXPECT_NE(CongestionControlOf(socket.get()), "bbr");
+  EXPECT_FALSE(watch.watching());
+}
+
 TEST(CongestionWatchTest, WithoutLossesTheConnectionStaysAsItIs) {
   const FileDescriptor socket = TcpSocketOf();
   const std::string before = CongestionControlOf(socket.get());
