@@ -287,6 +287,22 @@ TEST_F(RequestPlannerTest, DoesNotCopyWhileThePeerHasSomethingElseToBring) {
   }
 }
 
+// It can't be called back, so that a copy would take the place of another chunk.
+TEST_F(RequestPlannerTest, DoesNotCopyWhatHasBegunBeforeTheEnd) {
+  Start(ChunkSet(100));
+  Join(kA, ChunkSet::All(100));
+  Plan();
+  const ChunkIndex begun = Only(requested_, kA);
+  ASSERT_TRUE(planner_->ChunkBegan(kA, begun, now_));
+  planner_->Progress(kA, begun, 1000, now_);
+  Join(kB, SetOf(100, {begun.value()}));
+  for (int i = 0; i < 10; ++i) {
+    PlanAfter(absl::Milliseconds(100));
+    EXPECT_FALSE(requested_.contains(kB)) << i;
+  }
+  EXPECT_GT(planner_->wanted(), 0u);
+}
+
 TEST_F(RequestPlannerTest, DoesNotCopyFromAPeerThatIsAsQuick) {
   Start(ChunkSet(4));
   Join(kA, ChunkSet::All(4));
