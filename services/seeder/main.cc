@@ -28,6 +28,7 @@
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/grpc/health_endpoint.h"
+#include "shoal/service/grpc/lazy_event_engine.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
@@ -375,6 +376,7 @@ int Main(int argc, char** argv) {
   service::StartLog("shoal-seeder", service::LogLevel::kInfo, format);
   service::ExitWhenResourcesEnd(kExitRuntime);
   service::RouteLibraryLogs();
+  service::LazyEventEngine::Install();
   CLI::App app("Publishes a folder: registers its entries with trackers, and serves their chunks to peers.",
                "shoal-seeder");
   Flags flags;

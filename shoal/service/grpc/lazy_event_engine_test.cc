@@ -1,0 +1,57 @@
+#include "shoal/service/grpc/lazy_event_engine.h"
+
+#include <chrono>
+#include <latch>
+#include <memory>
+
+#include "gtest/gtest.h"
+
+namespace shoal::service {
+namespace {
+
+using grpc_event_engine::experimental::CreateEventEngine;
+using grpc_event_engine::experimental::EventEngine;
+using grpc_event_engine::experimental::EventEngineFactoryReset;
+
+// Counts how often gRPC's engine is made.
+class LazyEventEngineTest : public testing::Test {
+ protected:
+  int made_ = 0;
+  LazyEventEngine engine_{[this]() -> std::shared_ptr<EventEngine> {
+    ++made_;
+    return CreateEventEngine();
+  }};
+};
+
+TEST_F(LazyEventEngineTest, IsMadeWithTheFirstTask) {
+  EXPECT_FALSE(engine_.IsWorkerThread());
+  EXPECT_EQ(made_, 0);
+  std::latch ran(2);
+  engine_.Run([&] { ran.count_down(); });
+  engine_.RunAfter(std::chrono::milliseconds(1), [&] { ran.count_down(); });
+  ran.wait();
+  EXPECT_EQ(made_, 1);
+}
+
+TEST_F(LazyEventEngineTest, CancelsWhatItHasNotBegun) {
+  bool ran = false;
+  const auto task = engine_.RunAfter(std::chrono::hours(1), [&ran] { ran = true; });
+  EXPECT_TRUE(engine_.Cancel(task));
+  EXPECT_FALSE(ran);
+}
+
+TEST_F(LazyEventEngineTest, GrpcMakesTheOneThatIsInstalled) {
+  LazyEventEngine::Install();
+  const std::shared_ptr<EventEngine> made = CreateEventEngine();
+  EXPECT_NE(dynamic_cast<LazyEventEngine*>(made.get()), nullptr);
+  // Its own engine is gRPC's, not another one like it.
+  std::latch ran(1);
+  made->Run([&ran] { ran.count_down(); });
+  ran.wait();
+  const std::shared_ptr<EventEngine> next = CreateEventEngine();
+  EXPECT_EQ(dynamic_cast<LazyEventEngine*>(next.get()), nullptr);
+  EventEngineFactoryReset();
+}
+
+}  // namespace
+}  // namespace shoal::service
