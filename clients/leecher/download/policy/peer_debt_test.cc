@@ -21,7 +21,7 @@ class PeerDebtTest : public testing::Test, private RequestSink {
   // How long it still needs, where nothing else is owed.
   absl::Duration Needs(ChunkIndex chunk) {
     LateChunks late;
-    debt_.CollectLate(now_, &late);
+    debt_.CollectLate(now_, /*begun=*/true, &late);
     absl::Duration needs;
     while (late.Offer(needs, [chunk](ChunkIndex each) { return each == chunk; })) {
       needs += absl::Milliseconds(1);
@@ -44,6 +44,18 @@ class PeerDebtTest : public testing::Test, private RequestSink {
     cancelled_.assign(chunks.begin(), chunks.end());
   }
 };
+
+TEST_F(PeerDebtTest, CollectsWhatHasBegunIfToldSo) {
+  debt_.Ask(ChunkIndex(1), kChunk, now_);
+  debt_.Ask(ChunkIndex(2), kChunk, now_);
+  PeerDebt::Begin(*debt_.Find(ChunkIndex(1)), now_);
+  LateChunks late;
+  debt_.CollectLate(now_, /*begun=*/false, &late);
+  EXPECT_EQ(late.size(), 1u);
+  late.Clear();
+  debt_.CollectLate(now_, /*begun=*/true, &late);
+  EXPECT_EQ(late.size(), 2u);
+}
 
 TEST_F(PeerDebtTest, SaysEachThingOnce) {
   debt_.Ask(ChunkIndex(1), kChunk, now_);
