@@ -24,8 +24,8 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/service/command_line.h"
+#include "shoal/service/grpc/grpc_lazy_engine.h"
 #include "shoal/service/grpc/grpc_server.h"
-#include "shoal/service/grpc/lazy_event_engine.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/ticket_flags.h"
 #include "shoal/service/tls_flags.h"
@@ -700,7 +700,7 @@ int Main(int argc, char** argv) {
   service::StartLog(program.name, service::LogLevel::kError, format);
   service::ExitWhenResourcesEnd(static_cast<int>(ExitCode::kOther));
   service::RouteLibraryLogs();
-  service::LazyEventEngine::Install();
+  service::GrpcLazyEngine::Install();
   CLI::App app("Fetches files from many peers at once, checks every chunk, and serves them to other peers.");
   app.footer(Footer(kFooter, program.name) + ExitCodeTable());
   Words words;

@@ -26,9 +26,9 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/service/command_line.h"
+#include "shoal/service/grpc/grpc_lazy_engine.h"
 #include "shoal/service/grpc/grpc_server.h"
 #include "shoal/service/grpc/health_endpoint.h"
-#include "shoal/service/grpc/lazy_event_engine.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
@@ -376,7 +376,7 @@ int Main(int argc, char** argv) {
   service::StartLog("shoal-seeder", service::LogLevel::kInfo, format);
   service::ExitWhenResourcesEnd(kExitRuntime);
   service::RouteLibraryLogs();
-  service::LazyEventEngine::Install();
+  service::GrpcLazyEngine::Install();
   CLI::App app("Publishes a folder: registers its entries with trackers, and serves their chunks to peers.",
                "shoal-seeder");
   Flags flags;

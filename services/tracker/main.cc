@@ -23,8 +23,8 @@
 #include "shoal/content/manifest/signing_key.h"
 #include "shoal/net/interface_addresses.h"
 #include "shoal/service/command_line.h"
+#include "shoal/service/grpc/grpc_lazy_engine.h"
 #include "shoal/service/grpc/health_endpoint.h"
-#include "shoal/service/grpc/lazy_event_engine.h"
 #include "shoal/service/log/log.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
@@ -354,7 +354,7 @@ int main(int argc, char** argv) {
   const shoal::service::LogFormat format = shoal::service::EarlyLogFormat(argc, argv);
   shoal::service::StartLog("shoal-tracker", shoal::service::LogLevel::kInfo, format);
   shoal::service::ExitWhenResourcesEnd(kExitFailed);
-  shoal::service::LazyEventEngine::Install();
+  shoal::service::GrpcLazyEngine::Install();
   Flags flags;
   CLI::App app(
       "The Shoal tracker: knows which peer has which chunks of which content, and names peers to those that "

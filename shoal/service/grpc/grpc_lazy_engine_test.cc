@@ -1,4 +1,4 @@
-#include "shoal/service/grpc/lazy_event_engine.h"
+#include "shoal/service/grpc/grpc_lazy_engine.h"
 
 #include <chrono>
 #include <latch>
@@ -14,16 +14,16 @@ using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::EventEngineFactoryReset;
 
 // Counts how often gRPC's engine is made.
-class LazyEventEngineTest : public testing::Test {
+class GrpcLazyEngineTest : public testing::Test {
  protected:
   int made_ = 0;
-  LazyEventEngine engine_{[this]() -> std::shared_ptr<EventEngine> {
+  GrpcLazyEngine engine_{[this]() -> std::shared_ptr<EventEngine> {
     ++made_;
     return CreateEventEngine();
   }};
 };
 
-TEST_F(LazyEventEngineTest, IsMadeWithTheFirstTask) {
+TEST_F(GrpcLazyEngineTest, IsMadeWithTheFirstTask) {
   EXPECT_FALSE(engine_.IsWorkerThread());
   EXPECT_EQ(made_, 0);
   std::latch ran(2);
@@ -33,23 +33,23 @@ TEST_F(LazyEventEngineTest, IsMadeWithTheFirstTask) {
   EXPECT_EQ(made_, 1);
 }
 
-TEST_F(LazyEventEngineTest, CancelsWhatItHasNotBegun) {
+TEST_F(GrpcLazyEngineTest, CancelsWhatItHasNotBegun) {
   bool ran = false;
   const auto task = engine_.RunAfter(std::chrono::hours(1), [&ran] { ran = true; });
   EXPECT_TRUE(engine_.Cancel(task));
   EXPECT_FALSE(ran);
 }
 
-TEST_F(LazyEventEngineTest, GrpcMakesTheOneThatIsInstalled) {
-  LazyEventEngine::Install();
+TEST_F(GrpcLazyEngineTest, GrpcMakesTheOneThatIsInstalled) {
+  GrpcLazyEngine::Install();
   const std::shared_ptr<EventEngine> made = CreateEventEngine();
-  EXPECT_NE(dynamic_cast<LazyEventEngine*>(made.get()), nullptr);
+  EXPECT_NE(dynamic_cast<GrpcLazyEngine*>(made.get()), nullptr);
   // Its own engine is gRPC's, not another one like it.
   std::latch ran(1);
   made->Run([&ran] { ran.count_down(); });
   ran.wait();
   const std::shared_ptr<EventEngine> next = CreateEventEngine();
-  EXPECT_EQ(dynamic_cast<LazyEventEngine*>(next.get()), nullptr);
+  EXPECT_EQ(dynamic_cast<GrpcLazyEngine*>(next.get()), nullptr);
   EventEngineFactoryReset();
 }
 

@@ -1,4 +1,4 @@
-#include "shoal/service/grpc/lazy_event_engine.h"
+#include "shoal/service/grpc/grpc_lazy_engine.h"
 
 #include <utility>
 
@@ -11,9 +11,9 @@ using grpc_event_engine::experimental::MemoryAllocator;
 using grpc_event_engine::experimental::MemoryAllocatorFactory;
 using grpc_event_engine::experimental::SetEventEngineFactory;
 
-void LazyEventEngine::Install() {
+void GrpcLazyEngine::Install() {
   SetEventEngineFactory([] {
-    return std::make_unique<LazyEventEngine>([] {
+    return std::make_unique<GrpcLazyEngine>([] {
       // Or this would make another one like this.
       EventEngineFactoryReset();
       return CreateEventEngine();
@@ -21,56 +21,56 @@ void LazyEventEngine::Install() {
   });
 }
 
-grpc_event_engine::experimental::EventEngine& LazyEventEngine::engine() {
+grpc_event_engine::experimental::EventEngine& GrpcLazyEngine::engine() {
   MutexLock lock(&mutex_);
   if (engine_ == nullptr) engine_ = make_();
   return *engine_;
 }
 
-absl::StatusOr<std::unique_ptr<LazyEventEngine::Listener>> LazyEventEngine::CreateListener(
+absl::StatusOr<std::unique_ptr<GrpcLazyEngine::Listener>> GrpcLazyEngine::CreateListener(
     Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
     const EndpointConfig& config, std::unique_ptr<MemoryAllocatorFactory> memory) {
   return engine().CreateListener(std::move(on_accept), std::move(on_shutdown), config, std::move(memory));
 }
 
-LazyEventEngine::ConnectionHandle LazyEventEngine::Connect(OnConnectCallback on_connect,
-                                                           const ResolvedAddress& address,
-                                                           const EndpointConfig& config,
-                                                           MemoryAllocator memory, Duration timeout) {
+GrpcLazyEngine::ConnectionHandle GrpcLazyEngine::Connect(OnConnectCallback on_connect,
+                                                         const ResolvedAddress& address,
+                                                         const EndpointConfig& config, MemoryAllocator memory,
+                                                         Duration timeout) {
   return engine().Connect(std::move(on_connect), address, config, std::move(memory), timeout);
 }
 
-bool LazyEventEngine::CancelConnect(ConnectionHandle handle) {
+bool GrpcLazyEngine::CancelConnect(ConnectionHandle handle) {
   return engine().CancelConnect(handle);
 }
 
-bool LazyEventEngine::IsWorkerThread() {
+bool GrpcLazyEngine::IsWorkerThread() {
   MutexLock lock(&mutex_);
   return engine_ != nullptr && engine_->IsWorkerThread();
 }
 
-std::unique_ptr<LazyEventEngine::DNSResolver> LazyEventEngine::GetDNSResolver(
+std::unique_ptr<GrpcLazyEngine::DNSResolver> GrpcLazyEngine::GetDNSResolver(
     const DNSResolver::ResolverOptions& options) {
   return engine().GetDNSResolver(options);
 }
 
-void LazyEventEngine::Run(Closure* closure) {
+void GrpcLazyEngine::Run(Closure* closure) {
   engine().Run(closure);
 }
 
-void LazyEventEngine::Run(absl::AnyInvocable<void()> closure) {
+void GrpcLazyEngine::Run(absl::AnyInvocable<void()> closure) {
   engine().Run(std::move(closure));
 }
 
-LazyEventEngine::TaskHandle LazyEventEngine::RunAfter(Duration when, Closure* closure) {
+GrpcLazyEngine::TaskHandle GrpcLazyEngine::RunAfter(Duration when, Closure* closure) {
   return engine().RunAfter(when, closure);
 }
 
-LazyEventEngine::TaskHandle LazyEventEngine::RunAfter(Duration when, absl::AnyInvocable<void()> closure) {
+GrpcLazyEngine::TaskHandle GrpcLazyEngine::RunAfter(Duration when, absl::AnyInvocable<void()> closure) {
   return engine().RunAfter(when, std::move(closure));
 }
 
-bool LazyEventEngine::Cancel(TaskHandle handle) {
+bool GrpcLazyEngine::Cancel(TaskHandle handle) {
   return engine().Cancel(handle);
 }
 

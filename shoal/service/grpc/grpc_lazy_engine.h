@@ -18,7 +18,7 @@ namespace shoal::service {
 // needs its four threads.
 //
 // Forwards everything to the engine that it makes. Thread-safe.
-class LazyEventEngine : public grpc_event_engine::experimental::EventEngine {
+class GrpcLazyEngine : public grpc_event_engine::experimental::EventEngine {
  public:
   using Make = std::function<std::shared_ptr<EventEngine>()>;
 
@@ -27,7 +27,7 @@ class LazyEventEngine : public grpc_event_engine::experimental::EventEngine {
   static void Install();
 
   // `make` is called once, or never.
-  explicit LazyEventEngine(Make make) : make_(std::move(make)) {}
+  explicit GrpcLazyEngine(Make make) : make_(std::move(make)) {}
 
   absl::StatusOr<std::unique_ptr<Listener>> CreateListener(
       Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
