@@ -4,6 +4,8 @@
 #include <latch>
 #include <memory>
 
+#include <grpc/grpc.h>
+
 #include "gtest/gtest.h"
 
 namespace shoal::service {
@@ -13,9 +15,17 @@ using grpc_event_engine::experimental::CreateEventEngine;
 using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::EventEngineFactoryReset;
 
+// gRPC is there, as when it calls an engine.
+class Grpc {
+ public:
+  Grpc() { grpc_init(); }
+  ~Grpc() { grpc_shutdown(); }
+};
+
 // Counts how often gRPC's engine is made.
 class GrpcLazyEngineTest : public testing::Test {
  protected:
+  Grpc grpc_;
   int made_ = 0;
   GrpcLazyEngine engine_{[this]() -> std::shared_ptr<EventEngine> {
     ++made_;
