@@ -24,7 +24,7 @@ if(SHOAL_BUILD_TESTS OR SHOAL_BUILD_BENCHMARKS)
   include(GoogleTest)
 endif()
 
-# Asio and Beast are headers only; the coroutine and thread settings are the same everywhere.
-add_library(shoal_asio INTERFACE)
-target_link_libraries(shoal_asio INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(shoal_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
+# Of Asio and Beast, in every source that includes them; shoal_asio has what is no template.
+add_compile_definitions(
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
