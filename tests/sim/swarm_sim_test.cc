@@ -23,9 +23,9 @@ TEST(SwarmSimTest, NearsTheBoundWithEqualLeechers) {
     uint32_t turns;
     double ratio;
   };
-  // Headers alone make 1.044.
-  for (const Case& c : {Case{1, 256, 4, 1.06}, Case{4, 256, 4, 1.08}, Case{16, 256, 4, 1.12},
-                        Case{32, 128, 4, 1.35}, Case{8, 256, stream::kParallelUploads, 1.12}}) {
+  // Headers alone make 1.044. The bounds hold for seeds 1 to 7.
+  for (const Case& c : {Case{1, 256, 4, 1.06}, Case{4, 256, 4, 1.08}, Case{16, 256, 4, 1.15},
+                        Case{32, 128, 4, 1.3}, Case{8, 256, stream::kParallelUploads, 1.12}}) {
     const SwarmReport report = RunOf({.leechers = c.leechers,
                                       .chunk_count = c.chunks,
                                       .chunk_bytes = (64u << 20) / c.chunks,
