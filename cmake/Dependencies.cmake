@@ -23,8 +23,3 @@ if(SHOAL_BUILD_TESTS OR SHOAL_BUILD_BENCHMARKS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
-
-# Of Asio and Beast, in every source that includes them; shoal_asio has what is no template.
-add_compile_definitions(
-  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
