@@ -51,6 +51,11 @@ std::string EncodeHeader(const JournalHeader& header) {
   return bytes;
 }
 
+// Of a new file, before it replaces the one at `path`.
+std::string FreshPath(const std::string& path) {
+  return absl::StrCat(path, ".new");
+}
+
 bool SameFile(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -175,7 +180,7 @@ absl::Status ChunkJournal::Begin(const JournalHeader& header, const ChunkSet& no
   bool as_loaded =
       loaded_.has_value() && loaded_->gapless && loaded_->header == header && loaded_->noted == noted;
   loaded_.reset();
-  (void)unlink(FreshPath().c_str());  // left by a crash during Replace
+  (void)unlink(FreshPath(path_).c_str());  // left by a crash during Replace
   // Data that is written from now on must not be older than the journal, even if no record follows.
   if (as_loaded) as_loaded = futimens(file_.get(), nullptr) == 0;
   // After a power cut an unsynced file may be empty, and the records of the replaced one would be lost.
@@ -186,7 +191,7 @@ absl::Status ChunkJournal::Begin(const JournalHeader& header, const ChunkSet& no
 }
 
 absl::Status ChunkJournal::Replace(const std::string& bytes, bool sync) {
-  const std::string fresh_path = FreshPath();
+  const std::string fresh_path = FreshPath(path_);
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor fresh,
                          FileDescriptor::Open(fresh_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666));
   SHOAL_RETURN_IF_ERROR(TryLock(*file_system_, fresh.get(), fresh_path));
@@ -198,10 +203,6 @@ absl::Status ChunkJournal::Replace(const std::string& bytes, bool sync) {
   }
   file_ = std::move(fresh);
   return absl::OkStatus();
-}
-
-std::string ChunkJournal::FreshPath() const {
-  return absl::StrCat(path_, ".new");
 }
 
 absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {
@@ -217,11 +218,16 @@ absl::Status ChunkJournal::Append(std::span<const ChunkIndex> chunks) {
   return absl::OkStatus();
 }
 
-absl::Status ChunkJournal::Remove() {
-  (void)unlink(FreshPath().c_str());  // left by a crash during Replace
-  if (unlink(path_.c_str()) != 0 && errno != ENOENT)
-    return ErrnoStatus(errno, absl::StrCat("cannot remove ", path_));
+absl::Status ChunkJournal::RemoveAt(const std::string& path) {
+  (void)unlink(FreshPath(path).c_str());  // left by a crash during Replace
+  if (unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
+    return ErrnoStatus(errno, absl::StrCat("cannot remove ", path));
   return absl::OkStatus();
+}
+
+bool ChunkJournal::IsAt(const std::string& path) {
+  struct stat info;
+  return lstat(path.c_str(), &info) == 0 || lstat(FreshPath(path).c_str(), &info) == 0;
 }
 
 }  // namespace shoal

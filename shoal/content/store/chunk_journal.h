@@ -79,13 +79,17 @@ class ChunkJournal {
   absl::Status Append(std::span<const ChunkIndex> chunks);
 
   // Removes the file, and what a crash left of its replacement. OK when it is gone already.
-  absl::Status Remove();
+  absl::Status Remove() { return RemoveAt(path_); }
+
+  // The same for the file at `path`, which no process may have open.
+  static absl::Status RemoveAt(const std::string& path);
+  // Whether there is a file at `path`, or what a crash left of its replacement.
+  static bool IsAt(const std::string& path);
 
  private:
   ChunkJournal(std::string path, FileDescriptor file, std::shared_ptr<const TargetFileSystem> file_system)
       : path_(std::move(path)), file_(std::move(file)), file_system_(std::move(file_system)) {}
   absl::Status Replace(const std::string& bytes, bool sync);
-  std::string FreshPath() const;  // of the new file, before it replaces this one
 
   std::string path_;
   FileDescriptor file_;

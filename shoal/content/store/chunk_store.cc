@@ -265,7 +265,7 @@ absl::Status ChunkStore::Impl::EntriesOfWhole(Action action) const {
 // content arrived another way. A process that has them locked keeps them. Nothing depends on the removal, so
 // errors are ignored.
 void ChunkStore::Impl::RemoveLeftovers() {
-  if (!Exists(JournalPath())) return;
+  if (!ChunkJournal::IsAt(JournalPath())) return;
   absl::StatusOr<ChunkJournal> journal = ChunkJournal::Open(JournalPath(), file_system_);
   if (journal.ok() && DataFiles::Discard(output_folder_, names_.data).ok()) (void)journal->Remove();
 }

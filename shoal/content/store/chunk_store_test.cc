@@ -16,6 +16,7 @@
 #include "shoal/base/file_io.h"
 #include "shoal/content/manifest/checksum.h"
 #include "shoal/content/store/chunk_journal.h"
+#include "shoal/content/store/earlier_run.h"
 #include "tests/support/sample_content.h"
 #include "tests/support/temporary_folder.h"
 
@@ -348,6 +349,20 @@ TEST_F(ChunkStoreTest, IsWholeWhenTheTargetIs) {
     ExpectFinished(sample, store.get());
     EXPECT_EQ(*store->Put(ChunkIndex(0), sample.Chunk(0)), PutResult::kAlreadyHeld);
     std::filesystem::remove_all(store->target_path());
+  }
+}
+
+// A crash keeps any of the last changes of names.
+TEST_F(ChunkStoreTest, RemovesWhatACrashLeftBesideAWholeTarget) {
+  const SampleContent sample = File();
+  const DownloadNames names(*sample.manifest());
+  folder_.Write("fish.bin", sample.files()[0].bytes);
+  for (const std::string& left : {names.journal, names.journal + ".new", names.data}) {
+    folder_.Write(names.journal + (left == names.data ? "" : ".new"), "torn");
+    folder_.Write(left, "torn");
+    EXPECT_TRUE(Open(sample)->whole());
+    EXPECT_FALSE(std::filesystem::exists(folder_.Path(left))) << left;
+    EXPECT_FALSE(std::filesystem::exists(folder_.Path(names.journal))) << left;
   }
 }
 

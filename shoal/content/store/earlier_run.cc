@@ -1,8 +1,5 @@
 #include "shoal/content/store/earlier_run.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -13,6 +10,7 @@
 #include "shoal/base/file_descriptor.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/content/publish/chunk_verifier.h"
+#include "shoal/content/store/chunk_journal.h"
 
 namespace shoal {
 namespace {
@@ -93,11 +91,7 @@ DownloadNames::DownloadNames(const Manifest& manifest)
 absl::Status RemoveUnfinished(const Manifest& manifest, const std::string& output_folder) {
   const DownloadNames names(manifest);
   SHOAL_RETURN_IF_ERROR(DataFiles::Discard(output_folder, names.data));
-  const std::string journal = absl::StrCat(output_folder, "/", names.journal);
-  if (unlink(journal.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
-    return ErrnoStatus(errno, absl::StrCat("cannot remove ", journal));
-  }
-  return absl::OkStatus();
+  return ChunkJournal::RemoveAt(absl::StrCat(output_folder, "/", names.journal));
 }
 
 }  // namespace shoal
