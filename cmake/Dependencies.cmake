@@ -23,3 +23,8 @@ if(SHOAL_BUILD_TESTS OR SHOAL_BUILD_BENCHMARKS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
+
+# Asio and Beast are headers only; the coroutine and thread settings are the same everywhere.
+add_library(shoal_asio INTERFACE)
+target_link_libraries(shoal_asio INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(shoal_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
