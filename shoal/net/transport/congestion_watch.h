@@ -41,7 +41,7 @@ class CongestionWatch {
   bool watching() const { return watching_; }
 
   // Whether what was counted up to now ends a window, and that is the second one in a row with too many
-  // losses. Pure.
+  // losses. Makes no system call.
   bool LosesTooMuch(const TcpCounts& counts, absl::Duration now);
 
   // Replaces the congestion control, whatever it is. Returns whether the system allowed it.

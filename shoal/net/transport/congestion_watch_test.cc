@@ -103,7 +103,7 @@ TcpCounts LosingATenth(int /*socket*/) {
 TEST(CongestionWatchTest, LeavesBbrOnceItLoses) {
   const FileDescriptor socket = TcpSocketOf();
   if (setsockopt(socket.get(), IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) != 0)
-    GTEST_SKIP() << "this system has no BBR, or keeps it from this process";
+    GTEST_SKIP() << "BBR is not available to this process";
   CongestionWatch watch(socket.get(), absl::Seconds(1), LosingATenth);
   ASSERT_TRUE(watch.watching());
   watch.Look(socket.get(), absl::Seconds(1));  // no window yet

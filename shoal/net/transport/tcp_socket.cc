@@ -76,9 +76,9 @@ asio::awaitable<absl::Status> TcpSocket::Connect() {
 
 asio::awaitable<absl::Status> TcpSocket::Ready(Wait what) {
   error_code error;
-  // Setting this option pushes, whatever was set before (tcp(7)).
-  if (what == kWritable && push_before_waits_) (void)socket_.set_option(tcp::no_delay(true), error);
   if (what == kWritable) {
+    // Setting this option pushes, whatever was set before (tcp(7)).
+    if (push_before_waits_) (void)socket_.set_option(tcp::no_delay(true), error);
     waits_to_write_ = true;
     LookWhileWaiting();
   }
