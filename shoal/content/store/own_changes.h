@@ -28,9 +28,10 @@ namespace shoal {
 // Thread safety: all methods are thread-safe.
 class OwnChanges {
  public:
-  // The end of a watch takes the kernel up to 20 ms, which is more than a small download takes. So a file is
-  // watched once the store has had it open for so long.
-  static constexpr absl::Duration kWatchAfter = absl::Milliseconds(250);
+  // The end of a watch takes the kernel up to 20 ms, in which the disk's thread does nothing else: for a
+  // hundred small downloads as long as they take together. So a file is watched once the store has had it
+  // open for so long, and the end takes a hundredth of that at most.
+  static constexpr absl::Duration kWatchAfter = absl::Seconds(2);
 
   // `files`: their number. `times_are_local`: see above.
   OwnChanges(size_t files, bool times_are_local, absl::Duration watch_after = kWatchAfter);
