@@ -656,7 +656,7 @@ void PrintUsageError(const std::string& what) {
 
 // The loops, gRPC's client and the disk threads take about 40; each peer and each open file takes one more.
 constexpr uint32_t kMinDescriptors = 128;
-// Two cores need about 16.
+// Two cores need about 12.
 constexpr uint32_t kMinThreads = 32;
 
 ExitCode Run(const Command& command) {
