@@ -32,7 +32,7 @@ class Tracker {
     bool trusts_addresses = false;  // hands out addresses that peers claim without trying them
     // Of gRPC and HTTP, and to try the addresses of peers; needs a certificate. Null: without TLS.
     std::shared_ptr<net::TlsContext> tls;
-    // Who may publish which names; null: anybody any.
+    // The owners of names; null: every peer may publish under every name.
     std::shared_ptr<const ReservedNames> reserved;
     // The tokens of those who are admitted, see TokenTable; read again when it changes. Empty: everyone is
     // admitted.

@@ -174,7 +174,7 @@ class AgentTest(unittest.TestCase):
         cls.agent = Agent(swarm, "agent", f"--token-file={swarm.root / 'tokens'}", "--follow=model*")
         cls.agent.daemon.expect(r"complete.*model\.bin")
         cls.local = Agent(swarm, "local", "--grpc=127.0.0.1:0")
-        # Whoever may not use the socket gets as far as the socket.
+        # A user who may not use the socket gets as far as the socket.
         swarm.root.chmod(0o755)
 
     def http(self, method, path, headers=None, agent=None):

@@ -24,7 +24,7 @@ class TrustTest(unittest.TestCase):
         cls.content = random_bytes(2 * MEBIBYTE, 1)
         cls.swarm.start_seeder(cls.swarm.share("shared", {"model.bin": cls.content, "both": cls.content[:100_000]}),
                                f"--sign-key={cls.private}")
-        # Who forges names signs too, with a key of their own.
+        # A forger of names signs too, with a key of its own.
         cls.forged = random_bytes(MEBIBYTE, 2)
         cls.swarm.start_seeder(cls.swarm.share("forged", {"forged.bin": cls.forged, "both": cls.forged}),
                                f"--sign-key={cls.other_private}")

@@ -50,7 +50,7 @@ class SurvivorsTest(unittest.TestCase):
                         for number in range(LEECHERS)]
             for leecher in leechers:
                 leecher.expect(r'"event": ?"start"')
-            # Nobody but the tracker tells of peers, and it names those that came later when it is asked again.
+            # Only the tracker tells of peers, and it names those that came later when it is asked again.
             for leecher in leechers:
                 leecher.expect(rf'"event": ?"progress".*"peers": ?{LEECHERS}\b')
             self.assertLess(sent_bytes(seeder), SIZE, "it took too long until they knew each other")

@@ -1,4 +1,4 @@
-// Who may do what at a tracker with tokens: one table, which docs/operations.md shows to its readers.
+// What each token permits at a tracker: one table, which docs/operations.md shows to its readers.
 
 #include <sys/socket.h>
 

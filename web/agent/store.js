@@ -71,7 +71,7 @@ function chunksOf(json) {
 
 const KEPT_EVENTS = 300;
 const SOON = -1;
-// Nobody reads hundreds of rates four times a second. What is no rate is shown at once.
+// Hundreds of rates need not change four times a second. All else is shown at once.
 const PAUSE_MS = (downloads) => Math.min(1000, 200 + 5 * downloads);
 
 // A graph goes on where it was when the page is loaded again.

@@ -43,7 +43,7 @@ export function percent(held, all) {
   return Math.min(99, Math.max(held > 0 ? 1 : 0, Math.floor((held / all) * 100)));
 }
 
-// Who signed a content, in short. `key`: in base64, also after "ed25519:".
+// The signer of a content, in short. `key`: in base64, also after "ed25519:".
 export const signedBy = (key, trusted) => `${trusted ? 'trusted key' : 'signed by'} ${key.split(':').at(-1).slice(0, 8)}…`;
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });

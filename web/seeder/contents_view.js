@@ -68,7 +68,7 @@ export class ContentsView {
     this.trackers.show(status.trackers);
     this.hashed.set(status.hashing);
     show(this.hashing, status.hashing.length > 0);
-    // Somebody typed meanwhile.
+    // The search has changed meanwhile.
     if (asked !== this.query.nameContains) return;
     this.table.set(contents);
     showEither(contents.length > 0, this.table.element, this.other);

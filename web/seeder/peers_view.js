@@ -1,4 +1,4 @@
-// Who is connected, and what it fetches.
+// The peers that are connected, and what they fetch.
 
 import { attribute, bones, emptyState, h, put, showEither } from '../parts/dom.js';
 import { bytes, count } from '../parts/format.js';

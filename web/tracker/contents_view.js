@@ -69,7 +69,7 @@ export class ContentsView {
       if (!answer.nextPageToken) break;
     }
     await loadStatus();
-    // Somebody typed meanwhile.
+    // The search has changed meanwhile.
     if (query.nameContains !== this.query.nameContains) return;
     this.table.set(found);
     showEither(found.length > 0, this.table.element, this.other);

@@ -123,7 +123,7 @@ class DownloadEngine final : private FetchEvents, private WantedStoreEvents {
 
   // Manifest and store
   void TakeManifest(PeerLink& link, const std::string& canonical);
-  // Who signed manifest_, verified; nullopt: nobody, as far as that is known.
+  // The signature of manifest_, verified; nullopt: none is known.
   std::optional<PublisherSignature> FindSignature() const;
   void UseManifest(std::shared_ptr<const Manifest> manifest);
   void BeginFetch(absl::Duration now);

@@ -9,7 +9,8 @@ namespace shoal {
 // no secret. Thread safety: thread-safe; takes less than a microsecond.
 PeerId PeerIdOf(const PeerSecret& secret);
 
-// Who a process is towards its trackers and peers: drawn at each start, kept in memory only. Immutable value.
+// The identity of a process towards its trackers and peers: drawn at each start, kept in memory only.
+// Immutable value.
 class PeerIdentity {
  public:
   explicit PeerIdentity(const PeerSecret& secret) : secret_(secret), id_(PeerIdOf(secret)) {}

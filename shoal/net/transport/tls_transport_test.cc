@@ -33,7 +33,7 @@ using ::testing::IsEmpty;
 
 constexpr int kSmallBuffer = 4096;
 
-// Who encrypts what is sent.
+// Where what is sent is encrypted.
 enum class Encrypting { kProcess, kThisKernel, kFakeKernel };
 
 // Two transports on a loop each, over one connection.

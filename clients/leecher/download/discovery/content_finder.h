@@ -52,8 +52,8 @@ class ContentFinder {
   uint32_t trackers_unknowing() const;
   uint32_t trackers_warming_up() const;
   const tracking::ContentSummary& found() const { return candidates_.front().summary; }
-  // Who signed found(): with trusted keys the newest signature of one of these, verified; otherwise those
-  // that trackers have, in their order, of which none is verified.
+  // The signatures of found(): with trusted keys the newest one of these, verified; otherwise those that
+  // trackers have, in their order, none of them verified.
   const std::vector<PublisherSignature>& signatures() const { return candidates_.front().signatures; }
   // Whether a content is one that may be fetched: with trusted keys, one that is what was asked for, as one
   // of these signed it.

@@ -38,7 +38,7 @@ struct DownloadOptions {
   std::vector<tracking::TrackerUrl> trackers;  // at least one
   // Without `manifest`: only a content that one of these signed is fetched; none: any.
   TrustedKeys trusted;
-  // Who published the content, if that is known already, as from its .shoal file. Not used for another
+  // The publisher of the content, if it is known already, as from its .shoal file. Not used for another
   // content that the name means by now.
   std::optional<PublisherSignature> signature;
   std::string output_folder;
