@@ -164,7 +164,7 @@ DownloadEngine::DownloadEngine(DownloadRuntime& runtime, net::LoopScope& loop,
                                   }},
               tell_),
       manifest_fetch_(roster_, options_.tuning),
-      content_(loop, runtime.disk(), runtime.sync_thread(), options_, this),
+      content_(loop, runtime.disk(), runtime.sync_thread(), runtime.close_watch(), options_, this),
       fetch_(loop, roster_, runtime.disk(), this) {}
 
 DownloadEngine::~DownloadEngine() = default;

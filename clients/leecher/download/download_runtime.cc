@@ -19,6 +19,7 @@ DownloadRuntime::DownloadRuntime(Options options)
     : options_(std::move(options)),
       chunk_memory_(std::make_shared<ChunkMemory>(options_.buffer_bytes)),
       sync_thread_(std::make_shared<SyncThread>()),
+      close_watch_(std::make_shared<CloseWatch>()),
       loops_("download", LoopCount(options_.loops)),
       disk_(options_.disk_threads) {}
 

@@ -14,6 +14,7 @@
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/peer_identity.h"
+#include "shoal/content/store/close_watch.h"
 #include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
 #include "shoal/net/transport/transport.h"
@@ -68,6 +69,7 @@ class DownloadRuntime {
   DiskPipeline& disk() { return disk_; }
   const std::shared_ptr<ChunkMemory>& chunk_memory() const { return chunk_memory_; }
   const std::shared_ptr<SyncThread>& sync_thread() const { return sync_thread_; }
+  const std::shared_ptr<CloseWatch>& close_watch() const { return close_watch_; }
   // Payload of chunks that a download received. Costs an atomic addition.
   void CountReceived(uint64_t bytes) { received_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   // Of all downloads since the start, those that have ended included.
@@ -82,6 +84,7 @@ class DownloadRuntime {
   std::atomic<uint64_t> received_bytes_{0};
   const std::shared_ptr<ChunkMemory> chunk_memory_;
   const std::shared_ptr<SyncThread> sync_thread_;
+  const std::shared_ptr<CloseWatch> close_watch_;
   net::EventLoopGroup loops_;
   DiskPipeline disk_;
   Mutex mutex_;

@@ -74,6 +74,7 @@ class ChunkStore::Impl {
         target_path_(absl::StrCat(output_folder_, "/", final_name_)),
         names_(*manifest_),
         sync_thread_(options.sync_thread),
+        close_watch_(options.close_watch),
         repair_(options.repair),
         file_system_(std::make_shared<const TargetFileSystem>(output_folder_, options.file_system,
                                                               options.on_warning)),
@@ -158,6 +159,7 @@ class ChunkStore::Impl {
   const std::string target_path_;
   const DownloadNames names_;
   const std::shared_ptr<SyncThread> sync_thread_;
+  const std::shared_ptr<CloseWatch> close_watch_;
   const bool repair_;
   const std::shared_ptr<const TargetFileSystem> file_system_;
   int damages_ = 0;               // how often Finish found damaged chunks
@@ -290,8 +292,9 @@ absl::Status ChunkStore::Impl::OpenDownload(bool verify_all, bool target_exists)
   ChunkSet old_chunks;
   {
     MutexLock lock(&mutex_);
-    absl::StatusOr<std::unique_ptr<DataFiles>> data = DataFiles::Open(
-        manifest_, {output_folder_, names_.data, final_name_, final}, sync_thread_, file_system_);
+    absl::StatusOr<std::unique_ptr<DataFiles>> data =
+        DataFiles::Open(manifest_, {output_folder_, names_.data, final_name_, final}, sync_thread_,
+                        close_watch_, file_system_);
     absl::Status status = data.status();
     if (status.ok()) {
       data_ = *std::move(data);

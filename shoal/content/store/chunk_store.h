@@ -19,6 +19,7 @@
 
 namespace shoal {
 
+class CloseWatch;
 class SyncThread;
 
 // An unfinished download on disk, and its completion.
@@ -59,6 +60,8 @@ class ChunkStore final : public ChunkSource {
     bool repair = false;
     // Syncs files early; shared by the stores of a process. Null: a thread of its own.
     std::shared_ptr<SyncThread> sync_thread = nullptr;
+    // Tells writes of other programs; shared by the stores of a process. Null: one of its own.
+    std::shared_ptr<CloseWatch> close_watch = nullptr;
     // Null: those of the system.
     std::shared_ptr<const FileSystemCalls> file_system = nullptr;
     // Receives what people should know and what is no error, such as a file system without locks. Called from

@@ -89,7 +89,7 @@ bool IsOtherKind(const absl::Status& status) {
 }  // namespace
 
 DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names, FileDescriptor output,
-                     std::shared_ptr<SyncThread> sync_thread,
+                     std::shared_ptr<SyncThread> sync_thread, std::shared_ptr<CloseWatch> close_watch,
                      std::shared_ptr<const TargetFileSystem> file_system)
     : manifest_(std::move(manifest)),
       names_(std::move(names)),
@@ -102,17 +102,18 @@ DataFiles::DataFiles(std::shared_ptr<const Manifest> manifest, Names names, File
       found_(manifest_->chunk_count()),
       output_path_(PathOf(output_.get())),
       file_system_(std::move(file_system)),
-      own_changes_(manifest_->files().size(), TimesAreLocal(output_.get())),
+      own_changes_(manifest_->files().size(), TimesAreLocal(output_.get()), std::move(close_watch)),
       early_sync_(kSyncEveryBytes, EarlySync::SyncData, std::move(sync_thread)) {}
 
 absl::StatusOr<std::unique_ptr<DataFiles>> DataFiles::Open(
     std::shared_ptr<const Manifest> manifest, const Names& names, std::shared_ptr<SyncThread> sync_thread,
-    std::shared_ptr<const TargetFileSystem> file_system) {
+    std::shared_ptr<CloseWatch> close_watch, std::shared_ptr<const TargetFileSystem> file_system) {
   if (file_system == nullptr) file_system = std::make_shared<const TargetFileSystem>(names.output_folder);
   SHOAL_ASSIGN_OR_RETURN(FileDescriptor output,
                          FileDescriptor::Open(names.output_folder, O_RDONLY | O_DIRECTORY));
   std::unique_ptr<DataFiles> files(new DataFiles(std::move(manifest), names, std::move(output),
-                                                 std::move(sync_thread), std::move(file_system)));
+                                                 std::move(sync_thread), std::move(close_watch),
+                                                 std::move(file_system)));
   absl::Status status = files->OpenRoot();
   if (status.ok()) status = files->LookAtFiles();
   if (!status.ok()) {

@@ -59,7 +59,7 @@ class DataFiles {
   // ALREADY_EXISTS when such a thing has the final name of a file to be repaired; others from errno.
   static absl::StatusOr<std::unique_ptr<DataFiles>> Open(
       std::shared_ptr<const Manifest> manifest, const Names& names,
-      std::shared_ptr<SyncThread> sync_thread = nullptr,
+      std::shared_ptr<SyncThread> sync_thread = nullptr, std::shared_ptr<CloseWatch> close_watch = nullptr,
       std::shared_ptr<const TargetFileSystem> file_system = nullptr);
 
   // Removes what has that name, folders with all that is in them. Symbolic links are removed, not followed.
@@ -135,7 +135,8 @@ class DataFiles {
   };
 
   DataFiles(std::shared_ptr<const Manifest> manifest, Names names, FileDescriptor output,
-            std::shared_ptr<SyncThread> sync_thread, std::shared_ptr<const TargetFileSystem> file_system);
+            std::shared_ptr<SyncThread> sync_thread, std::shared_ptr<CloseWatch> close_watch,
+            std::shared_ptr<const TargetFileSystem> file_system);
 
   absl::Status OpenRoot();
   absl::Status LookAtFiles();

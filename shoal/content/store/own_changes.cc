@@ -1,20 +1,20 @@
 #include "shoal/content/store/own_changes.h"
 
 #include <linux/magic.h>
-#include <sys/inotify.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
-#include <array>
-#include <cstring>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "shoal/base/clock.h"
 
 namespace shoal {
 
-OwnChanges::OwnChanges(size_t files, bool times_are_local, absl::Duration watch_after)
-    : times_are_local_(times_are_local), watch_after_(watch_after), states_(files) {}
+OwnChanges::OwnChanges(size_t files, bool times_are_local, std::shared_ptr<CloseWatch> close_watch,
+                       absl::Duration watch_after)
+    : times_are_local_(times_are_local),
+      watch_after_(watch_after),
+      close_watch_(close_watch != nullptr ? std::move(close_watch) : std::make_shared<CloseWatch>()),
+      states_(files) {}
 
 void OwnChanges::Note(const struct stat& info, State& state) {
   state.stamp = FileStamp::From(info);
@@ -32,10 +32,9 @@ bool OwnChanges::Differs(const State& state, const struct stat& now) const {
 void OwnChanges::Accept(FileIndex file, const struct stat& info) {
   MutexLock lock(&mutex_);
   State& state = states_[file.value()];
-  ReadCloses();
+  close_watch_->Forget(state.watch);
   Note(info, state);
   state.touched = false;
-  state.closed_by_another = false;
 }
 
 void OwnChanges::Doubt(FileIndex file) {
@@ -47,53 +46,33 @@ void OwnChanges::Opened(FileIndex file, int fd) {
   MutexLock lock(&mutex_);
   State& state = states_[file.value()];
   if (state.opened_at != absl::InfiniteDuration() || !times_are_local_) {
-    state.reopened = true;
+    JudgeByStamp(state);
     return;
   }
   state.opened_at = Clock::Real().Uptime();
-  if (watch_after_ == absl::ZeroDuration()) Watch(file, fd);
+  if (watch_after_ == absl::ZeroDuration()) StartWatching(state, fd);
 }
 
-void OwnChanges::Watch(FileIndex file, int fd) {
-  states_[file.value()].watched = true;
-  if (watched_.empty()) inotify_ = FileDescriptor(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!inotify_.valid()) return;
-  const int watch =
-      inotify_add_watch(inotify_.get(), absl::StrCat("/proc/self/fd/", fd).c_str(), IN_CLOSE_WRITE);
-  if (watch >= 0) watched_[watch] = file;
+void OwnChanges::StartWatching(State& state, int fd) {
+  state.watch_tried = true;
+  state.watch = close_watch_->Add(fd);
+}
+
+void OwnChanges::JudgeByStamp(State& state) {
+  state.reopened = true;
+  close_watch_->Remove(std::exchange(state.watch, CloseWatch::kNone));
 }
 
 void OwnChanges::StopWatching() {
   MutexLock lock(&mutex_);
-  watched_.clear();
-  inotify_ = FileDescriptor();
-  for (State& state : states_) state.reopened = true;
-}
-
-void OwnChanges::ReadCloses() {
-  if (watched_.empty()) return;
-  alignas(inotify_event) std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t length = read(inotify_.get(), buffer.data(), buffer.size());
-    if (length <= 0) return;
-    inotify_event event;
-    for (size_t at = 0; at + sizeof(event) <= static_cast<size_t>(length); at += sizeof(event) + event.len) {
-      std::memcpy(&event, buffer.data() + at, sizeof(event));
-      if ((event.mask & IN_Q_OVERFLOW) != 0) {
-        for (State& state : states_) state.closed_by_another = true;
-      }
-      const auto watched = watched_.find(event.wd);
-      if (watched != watched_.end() && (event.mask & IN_CLOSE_WRITE) != 0)
-        states_[watched->second.value()].closed_by_another = true;
-    }
-  }
+  for (State& state : states_) JudgeByStamp(state);
 }
 
 void OwnChanges::Begin(FileIndex file, int fd) {
   MutexLock lock(&mutex_);
   State& state = states_[file.value()];
-  if (!state.watched && !state.reopened && Clock::Real().Uptime() - state.opened_at >= watch_after_)
-    Watch(file, fd);
+  if (!state.watch_tried && !state.reopened && Clock::Real().Uptime() - state.opened_at >= watch_after_)
+    StartWatching(state, fd);
   if (state.writers++ > 0 || !times_are_local_) return;
   struct stat now;
   if (fstat(fd, &now) != 0 || Differs(state, now)) state.touched = true;
@@ -113,9 +92,8 @@ void OwnChanges::End(FileIndex file, int fd) {
 
 bool OwnChanges::IsTouched(FileIndex file, const struct stat& now, bool is_open) {
   MutexLock lock(&mutex_);
-  ReadCloses();
   const State& state = states_[file.value()];
-  const bool closed_by_another = is_open && !state.reopened && state.closed_by_another;
+  const bool closed_by_another = is_open && !state.reopened && close_watch_->WasClosed(state.watch);
   return state.touched || closed_by_another || Differs(state, now);
 }
 

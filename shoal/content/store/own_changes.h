@@ -4,14 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
-#include "shoal/base/file_descriptor.h"
 #include "shoal/base/file_stamp.h"
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/ids.h"
+#include "shoal/content/store/close_watch.h"
 
 namespace shoal {
 
@@ -20,21 +20,24 @@ namespace shoal {
 // next look was touched, even if its mtime was set back. It reads no bytes: what a touched file holds must be
 // checked by its owner.
 //
-// The stamp can't tell another program's write from a write of the store that overlaps it. The kernel's word
-// that another program closed the file after writing (inotify) does, as long as the store keeps the file
-// open; the kernel reports nothing when it has no watch to give. On a file system whose server keeps the
+// The stamp can't tell another program's write from a write of the store that overlaps it. CloseWatch, which
+// reports that another program closed the file after writing, can, as long as the store keeps the file open.
+// On a file system whose server keeps the
 // times (NFS, SMB, 9P) only length and inode are compared.
 //
 // Thread safety: all methods are thread-safe.
 class OwnChanges {
  public:
-  // The end of a watch takes the kernel up to 20 ms, in which the disk's thread does nothing else: for a
-  // hundred small downloads as long as they take together. So a file is watched once the store has had it
-  // open for so long, and the end takes a hundredth of that at most.
-  static constexpr absl::Duration kWatchAfter = absl::Seconds(2);
+  // A file is watched once the store has had it open for so long: a process that ends sooner does not wait
+  // for the kernel to close a CloseWatch.
+  static constexpr absl::Duration kWatchAfter = absl::Milliseconds(250);
 
-  // `files`: their number. `times_are_local`: see above.
-  OwnChanges(size_t files, bool times_are_local, absl::Duration watch_after = kWatchAfter);
+  // `files`: their number. `times_are_local`: see above. Null `close_watch`: one of its own.
+  OwnChanges(size_t files, bool times_are_local, std::shared_ptr<CloseWatch> close_watch = nullptr,
+             absl::Duration watch_after = kWatchAfter);
+  ~OwnChanges() { StopWatching(); }
+  OwnChanges(const OwnChanges&) = delete;
+  OwnChanges& operator=(const OwnChanges&) = delete;
 
   // The file looks like `info` now, and its bytes are accounted for.
   void Accept(FileIndex file, const struct stat& info);
@@ -63,21 +66,21 @@ class OwnChanges {
     bool known = false;
     bool touched = false;
     absl::Duration opened_at = absl::InfiniteDuration();  // infinite: it was not opened
-    bool watched = false;
+    CloseWatch::Id watch = CloseWatch::kNone;
+    bool watch_tried = false;
     bool reopened = false;
-    bool closed_by_another = false;  // or by the store, unless the file is open and was not reopened
   };
   bool Differs(const State& state, const struct stat& now) const;
   static void Note(const struct stat& info, State& state);
-  void Watch(FileIndex file, int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ReadCloses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartWatching(State& state, int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // From now on the file is judged by its stamp alone.
+  void JudgeByStamp(State& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const bool times_are_local_;
   const absl::Duration watch_after_;
+  const std::shared_ptr<CloseWatch> close_watch_;
   Mutex mutex_;
-  std::vector<State> states_ ABSL_GUARDED_BY(mutex_);                    // per file
-  FileDescriptor inotify_ ABSL_GUARDED_BY(mutex_);                       // not valid before the first watch
-  absl::flat_hash_map<int, FileIndex> watched_ ABSL_GUARDED_BY(mutex_);  // by inotify's watch descriptor
+  std::vector<State> states_ ABSL_GUARDED_BY(mutex_);  // per file
 };
 
 // Returns: whether the times of the files in the open folder `fd` are kept by this machine's kernel.

@@ -39,7 +39,8 @@ class OwnChangesTest : public testing::Test {
   const TemporaryFolder folder_;
   const std::string path_ = folder_.Write("file", "0123456789");
   const FileDescriptor file_ = *FileDescriptor::Open(path_, O_RDWR);
-  OwnChanges own_{1, /*times_are_local=*/true, /*watch_after=*/absl::ZeroDuration()};
+  OwnChanges own_{1, /*times_are_local=*/true, /*close_watch=*/nullptr,
+                  /*watch_after=*/absl::ZeroDuration()};
 };
 
 TEST_F(OwnChangesTest, AFileIsTouchedUntilItIsAccepted) {

@@ -29,10 +29,12 @@ absl::Status WithCauseOfStore(const absl::Status& status) {
 }  // namespace
 
 WantedStore::WantedStore(net::LoopScope& loop, DiskPipeline& disk, std::shared_ptr<SyncThread> sync_thread,
-                         const DownloadOptions& options, WantedStoreEvents* events)
+                         std::shared_ptr<CloseWatch> close_watch, const DownloadOptions& options,
+                         WantedStoreEvents* events)
     : loop_(loop),
       disk_(disk),
       sync_thread_(std::move(sync_thread)),
+      close_watch_(std::move(close_watch)),
       options_(options),
       events_(events),
       rules_(options.selection) {}
@@ -62,6 +64,7 @@ absl::Status WantedStore::Open(std::shared_ptr<const Manifest> manifest) {
   store.verify_all = options_.verify_all;
   store.repair = options_.repair;
   store.sync_thread = sync_thread_;
+  store.close_watch = close_watch_;
   asked_ = wanted_->selection();
   if (!wanted_->everything()) store.selection = asked_;
   store.wants_entry = WantsEntry();

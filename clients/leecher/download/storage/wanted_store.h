@@ -13,6 +13,7 @@
 #include "clients/leecher/download/storage/disk_pipeline.h"
 #include "shoal/content/manifest/file_selection.h"
 #include "shoal/content/store/chunk_store.h"
+#include "shoal/content/store/close_watch.h"
 #include "shoal/content/store/early_sync.h"
 #include "shoal/net/event_loop.h"
 
@@ -42,7 +43,8 @@ class WantedStore {
  public:
   // All outlive this.
   WantedStore(net::LoopScope& loop, DiskPipeline& disk, std::shared_ptr<SyncThread> sync_thread,
-              const DownloadOptions& options, WantedStoreEvents* events);
+              std::shared_ptr<CloseWatch> close_watch, const DownloadOptions& options,
+              WantedStoreEvents* events);
   // Closes the store, which those who serve it may hold for longer.
   ~WantedStore();
 
@@ -93,6 +95,7 @@ class WantedStore {
   net::LoopScope& loop_;
   DiskPipeline& disk_;
   const std::shared_ptr<SyncThread> sync_thread_;
+  const std::shared_ptr<CloseWatch> close_watch_;
   const DownloadOptions& options_;
   WantedStoreEvents* const events_;
   SelectionRules rules_;
