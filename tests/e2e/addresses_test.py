@@ -112,6 +112,20 @@ class AddressesTest(unittest.TestCase):
         self.assertEqual(code, 0, output)
         self.assertIn(f"{self.server.address}:17001", output)
 
+    def test_a_name_of_the_clients_own_that_is_known_later(self):
+        self.start_tracker()
+        self.start_seeder("localhost:50077")
+        get = f"shoal-leecher get {CONTENT} --tracker={SERVER}:50077 --listen=0.0.0.0:0 --advertise=late.example"
+        code, output = self.client.run(f"{get} --wait=0")
+        self.assertEqual(code, 1, output)
+        self.assertIn("cannot resolve 'late.example'", output)
+        self.client.say(f"{get} --wait=forever; echo it ended with $?")
+        self.client.expect(lambda line: line.startswith("waiting because") and "late.example" in line)
+        with open(self.client.hosts, "a", encoding="utf-8") as hosts:
+            hosts.write(f"{self.client.address} late.example\n")
+        self.client.expect(lambda line: line == "it ended with 0")
+        self.assertEqual(sha256(self.client.root / "home" / CONTENT), self.wanted)
+
     def test_a_strangers_address_is_not_handed_out(self):
         self.start_tracker()
         victim = f"{self.client.address}:7001"

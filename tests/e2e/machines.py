@@ -29,12 +29,18 @@ def why_unavailable():
     return None
 
 
+def hosts_file(namespace):
+    """The file that `ip netns exec` mounts over /etc/hosts."""
+    return pathlib.Path("/etc/netns", namespace, "hosts")
+
+
 class Machine:
     """A shell on a machine. `say` sends lines to it as a person types them; all output comes back by `expect` and `run`."""
 
     def __init__(self, namespace, address, root, environment):
         self.address = address
         self.root = root
+        self.hosts = hosts_file(namespace)
         self._namespace = namespace
         self._lines = queue.Queue()
         self.seen = []
@@ -131,9 +137,8 @@ class Machines:
 
     def _namespace(self, name, hosts):
         name = f"{PREFIX}-{name}"
-        folder = pathlib.Path("/etc/netns", name)
-        folder.mkdir(parents=True)
-        (folder / "hosts").write_text(hosts)  # `ip netns exec` mounts it over /etc/hosts
+        hosts_file(name).parent.mkdir(parents=True)
+        hosts_file(name).write_text(hosts)
         run(f"ip netns add {name}")
         self._made.append(name)
         run(f"ip -n {name} link set lo up")

@@ -28,6 +28,7 @@ namespace shoal::leecher {
 namespace {
 
 constexpr absl::Duration kWakeInterval = absl::Milliseconds(200);
+constexpr absl::Duration kResolveInterval = absl::Seconds(1);
 
 // Whether -o names the file of the only content, if that is a single file: an existing file, or a new path
 // with a suffix, such as new.bin.
@@ -85,8 +86,21 @@ class Get {
                                            options_.serve.ticket_issuers));
     ConnectOver(connections, &options);
     options.wake = [this] { interrupts_.Nudge(); };
-    SHOAL_ASSIGN_OR_RETURN(options.serving, ServingFrom(options_.serve, messages_));
+    SHOAL_ASSIGN_OR_RETURN(options.serving, HowToServe());
     return Downloads::Start(std::move(options));
+  }
+
+  // Names of this machine's own addresses may not be known yet, as when machines boot together: they are
+  // waited for as long as a content is.
+  absl::StatusOr<std::optional<Downloads::Serving>> HowToServe() {
+    const Clock& clock = Clock::Real();
+    const absl::Duration end = clock.Uptime() + options_.wait.value_or(DownloadOptions().wait_for_content);
+    for (bool said = false;; said = true) {
+      absl::StatusOr<std::optional<Downloads::Serving>> serving = ServingFrom(options_.serve, messages_);
+      if (!absl::IsNotFound(serving.status()) || clock.Uptime() >= end) return serving;
+      if (!said) console_.Say(absl::StrCat("waiting because this machine ", serving.status().message()));
+      interrupts_.Wait(kResolveInterval);
+    }
   }
 
   // The exit code of the process is that of the first failure.
