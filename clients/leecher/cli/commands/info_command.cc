@@ -81,7 +81,7 @@ void PrintPeers(const tracking::GetSwarmResponse& swarm, Console& console) {
                FormatRate(static_cast<double>(peer.totals.send_rate_bytes_per_second)),
                FormatCount(peer.peer.free_slots), FormatAge(peer.registered, now)});
   }
-  Print(table.Render(0), console);
+  Print(table.Render(console.live() ? console.style().width - 2 : 0), console);
 }
 
 ExitCode Fail(const absl::Status& error, const std::string& about, Console& console) {

@@ -11,6 +11,9 @@
 namespace shoal::leecher {
 namespace {
 
+// A column that shrinks is not cut further while others can be left out.
+constexpr int kReadableColumns = 12;
+
 int ColumnsOf(uint32_t c) {
   if ((c >= 0x0300 && c <= 0x036f) || (c >= 0x200c && c <= 0x200d) || (c >= 0x20d0 && c <= 0x20ff) ||
       (c >= 0xfe00 && c <= 0xfe0f)) {
@@ -124,23 +127,25 @@ std::string Plural(uint64_t count, absl::string_view noun) {
 
 std::vector<std::string> TextTable::Render(int max_width) const {
   std::vector<int> widths;
-  int total = 0;
+  int total = 0;  // of the columns that are shown
+  int spare = 0;  // what may go of that
   for (size_t i = 0; i < columns_.size(); ++i) {
     int width = DisplayWidth(columns_[i].title);
     for (const auto& row : rows_) width = std::max(width, DisplayWidth(row[i]));
+    const int shrinks_by = columns_[i].may_shrink ? std::max(0, width - kReadableColumns) : 0;
+    if (max_width > 0 && i > 0 && total - spare + 2 + width - shrinks_by > max_width) break;
     widths.push_back(width);
     total += width + (i == 0 ? 0 : 2);
+    spare += shrinks_by;
   }
-  if (max_width > 0 && total > max_width) {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      if (!columns_[i].may_shrink) continue;
-      widths[i] = std::max({DisplayWidth(columns_[i].title), widths[i] - (total - max_width), 4});
-    }
+  for (size_t i = 0; i < widths.size(); ++i) {
+    if (max_width > 0 && total > max_width && columns_[i].may_shrink)
+      widths[i] = std::max(widths[i] - (total - max_width), 1);
   }
 
   const auto render_row = [&](const std::vector<std::string>& cells) {
     std::string line;
-    for (size_t i = 0; i < columns_.size(); ++i) {
+    for (size_t i = 0; i < widths.size(); ++i) {
       if (i > 0) line.append("  ");
       const std::string cell = columns_[i].may_shrink ? Shorten(cells[i], widths[i]) : cells[i];
       line.append(columns_[i].align == Align::kLeft ? PadRight(cell, widths[i]) : PadLeft(cell, widths[i]));

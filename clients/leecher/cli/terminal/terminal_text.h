@@ -45,7 +45,7 @@ class TextTable {
   struct Column {
     std::string title;
     Align align = Align::kLeft;
-    // This column shrinks when the table is too wide, down to the width of its title. At most one column.
+    // This column shrinks when the table is too wide. At most one column.
     bool may_shrink = false;
   };
 
@@ -56,7 +56,8 @@ class TextTable {
   bool empty() const { return rows_.empty(); }
 
   // Returns the title line and one line per row, without spaces at the ends of lines. `max_width` 0: as wide
-  // as the cells need.
+  // as the cells need. Where a column of 12 that may shrink is not enough, the last columns are left out; the
+  // first one is never.
   std::vector<std::string> Render(int max_width) const;
 
  private:

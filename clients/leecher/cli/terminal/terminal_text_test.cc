@@ -108,5 +108,18 @@ TEST(TextTableTest, ShrinksTheColumnThatMayShrink) {
   for (const std::string& line : table.Render(24)) EXPECT_LE(DisplayWidth(line), 24) << line;
 }
 
+TEST(TextTableTest, LeavesTheLastColumnsOutWhereTheyDoNotFit) {
+  TextTable table({{"NR", TextTable::Align::kRight},
+                   {"NAME", TextTable::Align::kLeft, true},
+                   {"SIZE", TextTable::Align::kRight},
+                   {"AGE", TextTable::Align::kRight}});
+  table.Add({"1", "model-00017-of-00042.safetensors", "12.0 MiB", "3m12s"});
+  EXPECT_THAT(table.Render(33),
+              ElementsAre("NR  NAME              SIZE    AGE", " 1  model-…nsors  12.0 MiB  3m12s"));
+  EXPECT_THAT(table.Render(32),
+              ElementsAre("NR  NAME                    SIZE", " 1  model-000…etensors  12.0 MiB"));
+  EXPECT_THAT(table.Render(12), ElementsAre("NR", " 1"));
+}
+
 }  // namespace
 }  // namespace shoal::leecher
