@@ -32,7 +32,8 @@ class CatalogRecord final : public CatalogListener {
     std::string reason;
   };
 
-  // A hashing that was given up has no event; it is forgotten when nothing is heard of it for so long.
+  // There is no event for hashing that was cancelled. An entry is removed from hashing() after this time
+  // without an OnHashing event.
   static constexpr absl::Duration kHashingForgotten = absl::Seconds(10);
 
   // Requires: `clock` outlives this.

@@ -43,8 +43,9 @@ class ChunkMemory {
 
   // Raises the bound to `bytes` if it is lower.
   void EnsureRoomFor(size_t bytes);
-  // Returns memory of `length` bytes, contents undefined, or null when the bound is reached. With
-  // `beyond_bound` never null.
+  // Returns `length` bytes of memory with undefined contents, or null if lending them would exceed the bound.
+  // With `beyond_bound` the bound is ignored, and the result is never null. Return the memory by Give with
+  // the same length.
   std::unique_ptr<uint8_t[]> Take(size_t length, bool beyond_bound);
   void Give(std::unique_ptr<uint8_t[]> data, size_t length);
 
@@ -64,13 +65,15 @@ class ChunkMemory {
 
 // The buffers of one content: bounded in bytes, not in chunks, so that the memory of a download has a ceiling
 // whatever its peers send, and many small chunks may be outstanding where there are few large ones. Takes its
-// memory from a ChunkMemory, which may be shared with other pools; one buffer can always be had, so that each
-// pool makes progress whatever the others hold.
+// memory from a ChunkMemory, which may be shared with other pools; a pool that has lent nothing always gets
+// one buffer, even beyond the bound of the ChunkMemory, so that each pool makes progress whatever the others
+// hold.
 //
 // Held by shared_ptr, so that a buffer may outlive its download. Thread safety: all methods are thread-safe.
 class ChunkBufferPool : public std::enable_shared_from_this<ChunkBufferPool> {
  public:
-  // `max_bytes` bounds what this pool lends; room for one chunk at least. Null `memory`: memory of its own.
+  // `max_bytes` bounds what this pool lends; room for one chunk at least. If `memory` is null, the pool makes
+  // a ChunkMemory of its own. `memory`'s bound is raised to `max_bytes` if it is lower.
   static std::shared_ptr<ChunkBufferPool> Create(size_t max_chunk_bytes, size_t max_bytes,
                                                  std::shared_ptr<ChunkMemory> memory = nullptr);
 

@@ -70,13 +70,14 @@ struct HostPort {
   std::string ToString() const;
 };
 
-// Returns the addresses of `host`, at least one: from the system's resolver, in its order, which blocks for
-// seconds at worst, or without it for a numeric host. Errors: NOT_FOUND with the resolver's message;
-// INVALID_ARGUMENT for an address with a zone ("fe80::1%eth0").
+// Returns the addresses of `host`, at least one, in the order of the system's resolver. Blocks on the
+// resolver, for seconds at worst. Does not call the resolver for a numeric host. Errors: NOT_FOUND with the
+// resolver's message; INVALID_ARGUMENT for an address with a zone ("fe80::1%eth0").
 absl::StatusOr<std::vector<IpAddress>> ResolveHost(const std::string& host);
 
-// Returns where to listen: the IPv4 address of a host that has one, because not all clients of a name such as
-// localhost try its IPv6 address. Errors: those of ResolveHost.
+// Returns the endpoint to listen on. Prefers an IPv4 address if `address.host` has one, because some clients
+// of a name such as localhost do not try its IPv6 address. Blocks like ResolveHost. Errors: those of
+// ResolveHost.
 absl::StatusOr<Endpoint> ResolveListener(const HostPort& address);
 
 }  // namespace shoal

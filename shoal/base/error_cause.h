@@ -11,7 +11,7 @@ namespace shoal {
 // error a function returns, and has another meaning in another function; a cause is set once, where the
 // reason is known, and travels with the status as a payload.
 //
-// A status that is made from another one loses the cause, unless it is made by Annotate.
+// A status that is built from the code and message of another one loses the cause. Annotate keeps it.
 enum class ErrorCause : uint8_t {
   kNone = 0,            // none was set
   kUsage,               // the request makes no sense as it is: flags, names, file formats, selections
@@ -19,7 +19,7 @@ enum class ErrorCause : uint8_t {
   kNoPermission,        // the system of this machine refuses
   kDiskFull,            // no room or no quota
   kTooManyOpenFiles,    // no descriptor is left for this process or machine
-  kTargetExists,        // there is something else under the name that was to be written
+  kTargetExists,        // the target path exists and is not what this program would replace
   kTargetInUse,         // another process writes there
   kTargetGone,          // what was written to was removed or renamed by another program
   kOutputInInput,       // the output is, contains or lies in its own input
@@ -31,7 +31,7 @@ enum class ErrorCause : uint8_t {
   kNotPermitted,        // a tracker or peer does not admit this client: token, ticket, certificate
   kNoPeer,              // no peer brought what is missing in time
   kUntrusted,           // no publisher that the user trusts signed the content
-  kNoTicket,            // peers serve holders of tickets, and the trackers gave none that counts there
+  kNoTicket,            // peers demand a ticket, and no tracker issued one that they accept
 };
 
 // Returns `status` with `cause`, which replaces an earlier one. No effect on OK.

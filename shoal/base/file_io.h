@@ -31,26 +31,26 @@ absl::Status WriteAt(int fd, ByteView bytes, uint64_t offset);
 // its first call, and stays with it.
 absl::Status WriteUncachedAt(int fd, ByteView bytes, uint64_t offset);
 
-// Creates an empty file at `path`, for writing, in the place of what has that name: a predictable name may
-// have been taken by a link, or by a file that another user can still write to. Errors: as
-// FileDescriptor::Open.
+// Removes what exists at `path` and creates an empty file there, open for writing. The file is always a new
+// inode, because an existing entry at a predictable name may be a link, or a file that another user has open
+// for writing. Errors: as FileDescriptor::Open.
 absl::StatusOr<FileDescriptor> CreateFreshFile(const std::string& path, unsigned mode);
 
-// Returns whether the open file belongs to the user of this process, or to root. What a program left for its
-// next run is trusted in no other file. False when the system does not tell.
+// Returns whether the owner of the open file is the user of this process, or root. Programs must not trust
+// state from a file with another owner. Returns false if the owner can't be determined.
 bool IsOwnFile(const FileDescriptor& file);
 
 // Returns the bytes of the regular file at `path`. Errors: INVALID_ARGUMENT when it is no regular file or has
 // more than `max_bytes`; others as FileDescriptor::Open, with the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes);
 
-// As ReadFile, for what an earlier run of this user left: FAILED_PRECONDITION when the file belongs to
-// neither this user nor root.
+// As ReadFile, for state that an earlier run of this user wrote. Errors: also FAILED_PRECONDITION if the
+// owner of the file is neither this user nor root.
 absl::StatusOr<std::string> ReadOwnFile(const std::string& path, uint64_t max_bytes);
 
 // Makes `bytes` the file at `path`: they are written to a temporary file beside it (".shoal-tmp"), synced,
-// and renamed. So a reader sees the whole file or the one before, and after a power cut too. Errors: from
-// errno, with the path; an earlier file then remains.
+// and renamed. A reader therefore sees either the complete new file or the complete old one, even after a
+// power failure. Errors: from errno, with the path; an earlier file then remains.
 absl::Status ReplaceFile(const std::string& path, ByteView bytes, unsigned mode = 0600);
 
 // Makes the folder at `path` and those above it that are missing. Each new name is synced in the folder above

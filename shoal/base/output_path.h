@@ -6,9 +6,9 @@
 
 namespace shoal {
 
-// Checks of the paths that a program writes to, made before it does any work: a slip of the hand costs
-// neither the work nor a file. They write nothing that stays, and follow symbolic links. What they find may
-// change afterwards, so the later writing has errors of its own. Thread-safe.
+// Checks of the paths that a program writes to, made before the program does any work, so that a mistyped
+// path costs neither the work nor an existing file. They leave nothing behind, and follow symbolic links. The
+// file system may change after a check, so the later write can still fail. Thread-safe.
 
 // OK when a file can be written to `path`, which may exist. Errors, each with the path:
 //   kUsage         it is a folder, or another thing that is no regular file, or its name is empty

@@ -6,8 +6,8 @@
 
 namespace shoal {
 
-// What a program needs of the system before it starts. Libraries abort, or wait for ever, when they don't get
-// it, so that a program must not start then. Called from main, before the first listener and thread.
+// Checks of the resource limits that a program needs. Some libraries abort or hang when a limit is reached,
+// so a program must exit if a check fails. Called from main, before the first listener and thread.
 
 // Raises the soft limit of open descriptors (RLIMIT_NOFILE) to the hard limit, 65,536 at most: the usual soft
 // limit of 1,024 is for programs that use select(2), and each peer and each open file takes a descriptor.

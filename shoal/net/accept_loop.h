@@ -32,14 +32,16 @@ class AcceptLoop {
   static constexpr uint32_t kUnbounded = UINT32_MAX;
 
   struct Bounds {
-    // Connections that are open at a time, whichever end closes them, those that wait for their first bytes
-    // included. kUnbounded: `take` bounds them itself.
+    // The maximum number of connections that are open at a time, including those that wait for their first
+    // bytes. A connection counts until this process has closed its descriptor. kUnbounded: no limit here;
+    // `take` must limit them.
     uint32_t max_connections = kUnbounded;
     std::chrono::milliseconds safe_for = std::chrono::seconds(2);
-    // While an eighth of all places is taken, a connection is passed on once its peer has sent so many bytes,
-    // which stay in the socket, and is closed when they don't come in time. So a crowd that says nothing, or
-    // a byte now and then, costs the new owner nothing. Not before: some clients say nothing at first. 0:
-    // connections are passed on at once.
+    // While at least an eighth of max_connections is open, a new connection is passed on only after its peer
+    // has sent this many bytes, which stay in the socket. It is closed if they do not arrive within
+    // first_bytes_within. Idle or very slow connections then cost the owner nothing. While fewer connections
+    // are open, each is passed on at once, because some clients send nothing at first. 0: connections are
+    // always passed on at once.
     uint32_t first_bytes = 0;
     std::chrono::milliseconds first_bytes_within = std::chrono::seconds(10);
   };

@@ -44,7 +44,8 @@ class EventLoop {
 };
 
 // Posts work to a loop on behalf of an object that may die before the loop does: work that has not begun when
-// the scope closes is dropped.
+// Close is called is dropped. The owner must call Close before the objects that the work uses are destroyed:
+// the destructor does not.
 //
 // Thread safety: Post is thread-safe; Close is called on the loop's thread.
 class LoopScope {

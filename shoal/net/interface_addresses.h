@@ -32,7 +32,7 @@ AddressReach ReachOf(const IpAddress& ip, const std::string& interface);
 // reach farthest first, and IPv4 before IPv6 among equals; otherwise in the system's order. Empty when the
 // system does not tell. Takes some tens of microseconds.
 //
-// Thread safety: safe.
+// Thread safety: thread-safe.
 std::vector<InterfaceAddress> InterfaceAddresses();
 
 }  // namespace shoal::net

@@ -11,10 +11,10 @@
 
 namespace shoal::net {
 
-// A rate limit in bytes per second that several connections share: a token bucket that is drawn from first
-// and waited for afterwards, so that its users take turns in the order of drawing. Without a limit (the
-// default) it costs one atomic load. It counts the bytes that are passed to it: those of the chunk stream,
-// without the headers of TCP and IP.
+// A rate limit in bytes per second that several connections share: a token bucket that may go into debt. A
+// user draws first, then waits until its debt is paid, so that users proceed in the order of their draws.
+// Without a limit (the default) it costs one atomic load. It counts the bytes that are passed to it: those of
+// the chunk stream, without the headers of TCP and IP.
 //
 // Thread safety: thread-safe; may be changed while it is used; the new rate holds for calls that wait.
 // `clock` must outlive it.
@@ -36,8 +36,9 @@ class RateLimit {
   using Ticket = uint64_t;
   // Counts `bytes` that have passed or are about to.
   Ticket Draw(uint64_t bytes);
-  // The time until the bytes of the ticket are paid for; zero when they are. A later call may return less,
-  // also because of Set: never sleep for more than kLookAgain at a time.
+  // Returns the time until the bytes up to `ticket` are paid for; zero if they are, infinite while the rate
+  // is 0. A later call may return less, for example after Set, so a caller must not sleep longer than
+  // kLookAgain before it calls again.
   absl::Duration TimeUntil(Ticket ticket);
 
   static constexpr absl::Duration kLookAgain = absl::Milliseconds(100);

@@ -23,7 +23,8 @@ struct Program {
   // Errors are lines of the log (service::ReportFatal), for a daemon with --log-format=json. Otherwise they
   // are text.
   bool log_errors = false;
-  // Is told as well what is wrong with the command line, for a program that reads objects. May be empty.
+  // Also called with the message of a usage error, so that a program with --json can print it as an object.
+  // May be empty.
   std::function<void(const std::string& what)> on_error = {};
 };
 
@@ -37,8 +38,8 @@ inline constexpr int kUsageExitCode = 2;
 //   1  it could not be printed
 //   2  wrong usage; stderr has the error, with the nearest known command or flag
 //
-// --dump-flags is the only word then. It is hidden from --help, and prints FlagsAsJson for the generators of
-// man pages and completions.
+// --dump-flags prints FlagsAsJson, for the generators of man pages and shell completions. It must be the only
+// word, and is hidden from --help.
 std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::vector<std::string> words);
 
 // Declares --config=FILE for the flags of `app` itself: a file of at most 64 KiB with a line NAME=VALUE for

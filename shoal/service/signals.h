@@ -14,8 +14,8 @@ namespace shoal::service {
 class SignalWaiter {
  public:
   // Blocks `signals` for this thread and for all threads that it starts from now on, and ignores SIGPIPE.
-  // Exits the process with an error message when no descriptor is left.
-  // SIGHUP stays ignored where the process was started with it ignored (nohup).
+  // Exits the process with an error message if no descriptor is left. If the process was started with SIGHUP
+  // ignored (nohup), SIGHUP stays ignored and is never returned.
   explicit SignalWaiter(std::initializer_list<int> signals);
 
   // Waits for the next signal and returns its number; 0 after Wake.

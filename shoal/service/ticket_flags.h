@@ -14,7 +14,7 @@ class App;
 
 namespace shoal::service {
 
-// The flags by which a peer is told whom it may serve: holders of a tracker's ticket.
+// The command-line flags that restrict a chunk server to peers with a ticket.
 
 struct TicketFlags {
   bool required = false;
@@ -26,10 +26,10 @@ struct TicketFlags {
 // parsing.
 void AddTicketFlags(CLI::App& app, TicketFlags* flags);
 
-// Whose tickets count; nothing when no ticket is required. No keys: those that trackers tell
-// (TrackerAccess::tickets); `may_learn` says whether they can: the process has a tracker of its own that it
-// reaches over gRPC with TLS. Errors: INVALID_ARGUMENT with the flag when no ticket could ever count; those
-// of TrustedKeys::FromWords.
+// Returns the issuers whose tickets are accepted; nullopt if no ticket is required. An empty set means that
+// the issuers are learned from trackers (TrackerAccess::tickets). `may_learn`: whether that is possible, that
+// is, the process has a configured tracker that it reaches over gRPC with TLS. Errors: INVALID_ARGUMENT, with
+// the flag, if no ticket could ever be accepted; those of TrustedKeys::FromWords.
 absl::StatusOr<std::optional<TrustedKeys>> LoadTicketIssuers(const TicketFlags& flags, bool may_learn);
 
 // For TicketVerifier::Options::on_learned.

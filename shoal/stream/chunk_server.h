@@ -52,7 +52,7 @@ class ChunkServer {
     std::function<std::shared_ptr<net::RateLimit>(const ContentId& content)> write_limit_of;
     // Called when the source of `content` fails to read a chunk that it claims to hold (a file that was
     // changed, truncated or removed); `why` names the chunk. The peer was told (Refuse kReadFailed). The
-    // owner should withdraw the content, or stop to claim the chunk. Called once for each source that the
+    // owner should withdraw the content, or stop announcing the chunk. Called once for each source that the
     // directory returns, on the thread of a loop; must not block, and may call any method but Stop. May be
     // null.
     std::function<void(const ContentId& content, const absl::Status& why)> on_source_failure;

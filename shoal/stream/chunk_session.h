@@ -48,8 +48,8 @@ struct SessionTerms {
   PeerId self;
   uint16_t listen_port = 0;
   std::string ticket;  // as Hello::ticket
-  // Of a session that is dialled: when the peer does not pass, nothing is served to it, and what it serves is
-  // taken all the same. Null: it is served.
+  // For a dialled session: if the check fails for the peer's Hello, this end serves it nothing but still
+  // fetches from it. Null: every peer is served.
   TicketCheck check_ticket = nullptr;
 };
 

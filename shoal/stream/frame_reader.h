@@ -19,9 +19,9 @@ class Transport;
 namespace shoal::stream {
 
 // Splits the byte stream of a transport into frames: a header, then the body by one of three calls. It does
-// not interpret bodies. It reads ahead a little, so that small frames that arrive together cost one read, and
-// no more of a large frame is copied. After a small chunk it reads far ahead, because more small chunks will
-// follow.
+// not interpret bodies. It reads a few bytes ahead, so that small frames that arrive together cost one read.
+// The read-ahead is small, so that little of a large frame has to be copied. After a small chunk it reads far
+// ahead, because more small chunks usually follow.
 //
 // Errors: those of Transport, and INVALID_ARGUMENT for bytes that are no frame.
 // Thread safety: one coroutine at a time. `transport` must outlive this.

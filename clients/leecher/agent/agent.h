@@ -60,8 +60,8 @@ class Agent {
     Downloads::Options downloads;                // `wake` is the agent's
     SavedLimits limits;                          // until a command sets others
     std::vector<FollowRule> follows;             // besides those that commands added
-    // Whose contents are fetched, but where a rule has keys of its own; none: anybody's. What was fetched
-    // before stays.
+    // Only contents that one of these keys signed are fetched; a follow rule with its own keys uses those
+    // instead. Empty: any content is fetched. Does not affect contents that were fetched before.
     TrustedKeys trusted;
     uint64_t disk_budget_bytes = 0;  // 0: none
     uint32_t max_peers = 32;         // per download
@@ -117,8 +117,8 @@ class Agent {
   absl::Status SetPinned(const std::vector<DownloadId>& ids, bool pinned);
   // Of the agent.
   absl::Status SetLimits(const SavedLimits& limits);
-  // Of each of these downloads, for what it receives and for what is sent of its content, below those of the
-  // agent.
+  // Sets the rate limits of each of these downloads: of what it receives and of what is sent of its content.
+  // They apply in addition to the limits of the agent.
   absl::Status SetDownloadLimits(const std::vector<DownloadId>& ids, const SavedLimits& limits);
   // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative
   // folder; those of CheckOutputFolder.

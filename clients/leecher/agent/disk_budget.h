@@ -35,8 +35,8 @@ class DiskBudget {
   DiskBudget(uint64_t bytes, const Clock* clock) : bytes_(bytes), clock_(clock) {}
 
   uint64_t bytes() const { return bytes_; }
-  // Returns which contents to remove, least recently used first, so that `needed_bytes` more fit. Nullopt:
-  // that is not possible, and nothing is to be removed.
+  // Returns the contents to remove, least recently used first, so that `needed_bytes` more fit; nullopt if
+  // that is not possible. Removes nothing itself.
   std::optional<std::vector<DownloadId>> MakeRoom(std::vector<HeldContent> held, uint64_t needed_bytes) const;
 
   // The content has no room, and waits for kRetryAfter.

@@ -44,9 +44,9 @@ struct LiveDownload {
 
 // The downloads of an agent in this process: each that the journal knows runs, is served as a whole, has
 // failed, or is on its way out. This class brings them there from what the journal says, follows what happens
-// to them, records in the journal what becomes known of them, and tells the viewers. What its owner wants of
-// a download is in the journal before a method is called; what takes long on the disk is left to the owner as
-// a chore.
+// to them, records in the journal what becomes known of them, and tells the viewers. The owner must record a
+// change in the journal before it calls the method that applies it. Slow disk work is returned to the owner
+// as a Chore (TakeChores).
 //
 // Thread safety: one thread at a time.
 class LiveDownloads {

@@ -42,8 +42,8 @@ class OfferedManifests {
   OfferedManifests(const OfferedManifests&) = delete;
   OfferedManifests& operator=(const OfferedManifests&) = delete;
 
-  // Does not wait. Errors: UNAVAILABLE while it is on its way, or when kMost others are; NOT_FOUND when no
-  // peer has it, or no tracker is known.
+  // Does not block. Errors: UNAVAILABLE while the manifest is being fetched, while kMost others are, or for
+  // kAgainAfter after a fetch failed; NOT_FOUND if no tracker knows the content, or no tracker is configured.
   absl::StatusOr<std::shared_ptr<const Manifest>> Get(const ContentId& content);
   // An event of a download; ignored unless `start` returned that.
   void Observe(DownloadKey download, const DownloadEvent& event);

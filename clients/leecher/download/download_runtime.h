@@ -27,8 +27,8 @@ namespace shoal::leecher {
 // to the disk, the thread that syncs files early, and one lookup thread and client per tracker. So the number
 // of threads and connections does not depend on the number of downloads.
 //
-// Made once per process; outlives every download. It knows nothing of a single download.
-// Thread safety: all methods are thread-safe.
+// Made once per process; outlives every download. It holds no state of an individual download. Thread safety:
+// all methods are thread-safe.
 class DownloadRuntime {
  public:
   struct Options {
@@ -39,7 +39,7 @@ class DownloadRuntime {
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     stream::TicketCheck check_ticket = nullptr;  // whom downloads serve; null: everybody
     unsigned loops = 0;                          // 0: one per usable core, at most two
-    unsigned disk_threads = 0;                   // 0: one per core, at most four
+    unsigned disk_threads = 0;                   // 0: one per core, at least two, at most four
     // Memory for chunks between the network and the disk, of all downloads together. Each download may use
     // one chunk more, so that it always makes progress.
     uint64_t buffer_bytes = 32 * 1024 * 1024;

@@ -37,7 +37,7 @@ class Reseeder {
     Endpoint listen;                  // port 0: the system chooses
     std::vector<Endpoint> advertise;  // see tracking::ChooseAdvertised; empty: what this machine has
     PeerIdentity self = PeerIdentity::Random();
-    std::string site;                          // where it stands; empty: nowhere
+    std::string site;                          // the site of this process, see CheckSite; empty: none
     std::shared_ptr<net::RateLimit> limit_up;  // null: none
     // Makes the transports of connections from peers.
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
@@ -75,9 +75,9 @@ class Reseeder {
   virtual const std::string& warning() const = 0;
   // Serves what `source` holds from now on, and registers this process as a peer of its content with these
   // trackers. A content may have several sources; see ServedContents. `signature`: who published it, if that
-  // is known; it is passed on. `limit`: what is sent of the content keeps to it, below the limit of all;
-  // null: none. Of several sources the limit of the first one that has one holds, for connections from then
-  // on.
+  // is known; it is passed on. `limit`: bounds the uploads of this content, in addition to Options::limit_up;
+  // null: no further limit. If a content has several sources, the first non-null limit applies, to
+  // connections accepted after that call.
   virtual void Serve(std::shared_ptr<const ChunkSource> source,
                      const std::vector<tracking::TrackerUrl>& trackers,
                      const std::optional<PublisherSignature>& signature,

@@ -145,8 +145,8 @@ class EntryHasher {
                               HashOutcome* outcome);
   HashOutcome Run(Build build, std::atomic<bool>* give_up, bool with_progress);
   void NoteLeftOut(const std::string& entry, const std::set<std::string>& left_out);
-  // Reads the files of `entry` that could not be read, those whose time has come: the cause may be over (a
-  // disk that is back), and no change reports that.
+  // Retries the unreadable files of `entry` whose next_attempt has passed. A file may become readable (for
+  // example when a disk is back) without a change event.
   void TryUnreadable(const std::string& entry);
   // Leaves out the files of `scan` that could not be read when they were hashed, and have not changed since.
   void LeaveOutUnreadable(const std::string& entry, EntryScan* scan);

@@ -35,6 +35,7 @@ struct StaleEntry {
 struct CacheLost {
   absl::Status why;
 };
+// A message to the thread of the shared folder.
 using Letter = std::variant<HashOutcome, StaleEntry, CacheLost>;
 
 // The queue through which other threads post to the shared folder's thread, and which that thread waits on.

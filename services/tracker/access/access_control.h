@@ -19,7 +19,7 @@ namespace shoal::tracker {
 // What one caller may do. Cheap to copy; stays as it is when the tokens change.
 class Access {
  public:
-  // Everything: of a tracker without tokens.
+  // Grants everything: the access of every caller at a tracker without tokens.
   Access() = default;
 
   // Errors: PERMISSION_DENIED unless the caller has one of the rights; the message says what to do.
@@ -27,7 +27,8 @@ class Access {
   // Errors: PERMISSION_DENIED unless the caller's token is for contents of this name.
   absl::Status NeedName(const std::string& name) const;
   bool HasName(const std::string& name) const { return grant_ == nullptr || grant_->HasName(name); }
-  // Whether the token is for all names, so also for what has none.
+  // Returns whether the token is valid for all names. Only then may it access what has no name, such as a
+  // BitTorrent swarm.
   bool HasAllNames() const { return grant_ == nullptr || grant_->HasAllNames(); }
 
  private:
@@ -41,7 +42,7 @@ class Access {
 
 // Decides who is admitted to a tracker: everyone, or those with a token.
 //
-// Thread safety: safe. Without tokens a decision is one load.
+// Thread safety: thread-safe. Without tokens a decision is one load.
 class AccessControl {
  public:
   // Everyone may do everything.
@@ -65,7 +66,7 @@ class AccessControl {
 
  private:
   explicit AccessControl(std::string path) : path_(std::move(path)) {}
-  // Of no file when there is none.
+  // Returns a default-constructed stamp if the file does not exist.
   FileStamp CurrentStamp() const { return FileStamp::Of(path_).value_or(FileStamp()); }
   std::shared_ptr<const TokenTable> Table() const {
     MutexLock lock(&mutex_);

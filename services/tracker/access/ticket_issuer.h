@@ -24,7 +24,7 @@ namespace shoal::tracker {
 //
 // It does not decide who gets a ticket.
 //
-// Thread safety: safe. Signatures are made without a lock.
+// Thread safety: thread-safe. Signatures are made without a lock.
 class TicketIssuer {
  public:
   struct Options {
@@ -41,7 +41,7 @@ class TicketIssuer {
   // Reads the key. Errors: those of SigningKey::Read.
   static absl::StatusOr<std::unique_ptr<TicketIssuer>> Open(const Options& options);
 
-  // Constant.
+  // Returns whether this tracker issues tickets. Never changes during the life of the object.
   bool issues() const { return !options_.key_file.empty(); }
   // The key that verifies the tickets; none unless issues().
   std::optional<PublicKey> public_key() const;

@@ -73,8 +73,9 @@ class BitTorrentShard {
   // Returns: zeros for an unknown swarm.
   SwarmCounts Scrape(const InfoHash& info_hash);
 
-  // Continues its round over all peers, by a few thousand. Returns: false while it is behind `tick`. If
-  // called until true, a round takes an eighth of a life.
+  // Continues a round over all peers: visits at most 64 buckets, about 12,000 peers, under the lock. Returns
+  // false while the round is behind `tick`; the caller then calls again. A round takes an eighth of a peer's
+  // life.
   bool Sweep(uint64_t tick);
 
   // Appends swarms that have a peer, from slot `from` on, at most `count`. Returns: the slot to continue at,

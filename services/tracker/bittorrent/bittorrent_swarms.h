@@ -13,8 +13,8 @@ namespace shoal::tracker {
 
 // The swarms of BitTorrent clients, in about ten bytes a peer. Sharded by info hash, each shard under its own
 // lock, so that calls about different swarms seldom wait for each other. Each call passes the time (`now`,
-// since any fixed beginning), so that one reading of the clock serves many. Knows nothing of datagrams.
-// Thread-safe.
+// since any fixed beginning), so that one reading of the clock serves many. Independent of the datagram
+// format. Thread-safe.
 class BitTorrentSwarms {
  public:
   struct Options {
@@ -41,8 +41,8 @@ class BitTorrentSwarms {
   void Restore(const InfoHash& info_hash, uint32_t completed, const Endpoint& peer, bool seeder,
                absl::Duration silent, absl::Duration now);
 
-  // Continues to remove lapsed peers. Requires: called about every sweep_interval(). Holds no lock for longer
-  // than some hundred peers take.
+  // Continues to remove lapsed peers. Requires: called about every sweep_interval(). Holds a shard's lock for
+  // at most 64 buckets (about 12,000 peers) at a time.
   void Sweep(absl::Duration now);
   absl::Duration sweep_interval() const { return options_.life / PeerClock::kTicksPerLife; }
 

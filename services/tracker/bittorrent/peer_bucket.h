@@ -25,7 +25,7 @@ struct PeerClock {
 // can be copied as it lies. Takes 8 bytes when empty; otherwise 8 for the head, and kPeerBytes + 2 for each
 // peer of its capacity, of which about an eighth is spare.
 //
-// Knows no time but the stamps that are passed in, and no swarm. Not thread-safe. `kPeerBytes`: 6 or 18.
+// Has no clock: the caller passes stamps. Not thread-safe. `kPeerBytes`: 6 or 18.
 template <size_t kPeerBytes>
 class PeerBucket {
  public:

@@ -9,8 +9,9 @@ namespace shoal::tracker {
 // something ends. The limit may change at any time; a count that is then over it stays until its owner lowers
 // it.
 //
-// Thread safety: safe, without locks. Two calls at the same time near the limit may both be refused where one
-// would have fitted, but the limit is never exceeded.
+// Thread safety: thread-safe, without locks. Two calls at the same time near the limit may both be refused
+// where one would have fitted, but the amounts that were admitted never exceed the limit. count() may exceed
+// it for a moment, while a TryAdd that is going to fail is in progress.
 class BoundedCount {
  public:
   explicit BoundedCount(uint64_t limit) : limit_(limit) {}

@@ -18,8 +18,8 @@ namespace shoal::tracker {
 // replaces the one that owes least. Charge only proven sources (a TCP connection, a valid cookie): a spoofed
 // flood would otherwise fill the buckets of others. Addresses of this machine (loopback) are not limited.
 //
-// Thread safety: safe, without locks. A call takes some nanoseconds, allocates nothing and reads no clock:
-// `now` is an uptime that never goes back by more than the callers' clocks differ.
+// Thread safety: thread-safe, without locks. A call takes some nanoseconds, allocates nothing and reads no
+// clock: `now` is an uptime that never goes back by more than the callers' clocks differ.
 class RateLimiter {
  public:
   struct Rates {

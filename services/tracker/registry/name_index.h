@@ -18,7 +18,7 @@ namespace shoal::tracker {
 // Shared by all shards; used when a content becomes known or is forgotten and by calls that people make,
 // never by a heartbeat.
 //
-// Thread safety: safe. Makes no calls while it holds its lock, so it may be called under a shard's.
+// Thread safety: thread-safe. Makes no calls while it holds its lock, so it may be called under a shard's.
 class NameIndex {
  public:
   struct Entry {

@@ -12,8 +12,9 @@
 
 namespace shoal::tracker {
 
-// Where a report of a bad peer comes from, as far as it counts: reports of one origin are one report. A peer
-// id costs nothing to invent, so that an address counts (docs/adr/0030-a-lease-belongs-to-its-peer.md):
+// The origin of a report of a bad peer. Several reports from one origin count as one. The origin is derived
+// from the source address, because peer ids are free to create
+// (docs/adr/0030-a-lease-belongs-to-its-peer.md):
 //  * the address itself, if it is a private one of IPv4 (RFC 1918), or of the reported peer's own network;
 //  * its network otherwise: an IPv4 /24, an IPv6 /64;
 //  * the peer id, for reporters on this machine, which all have one address.

@@ -53,7 +53,8 @@ namespace shoal::tracker {
 //
 // All state is soft: a new Registry is complete again once all peers were told to register again.
 //
-// Thread safety: safe. Sharded by content id; calls about different contents seldom wait for each other.
+// Thread safety: thread-safe. Sharded by content id, so that calls about different contents seldom wait for
+// each other.
 class Registry {
  public:
   struct Options {
@@ -92,8 +93,8 @@ class Registry {
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
   void Unwatch(const ContentId& content, const SwarmWatcher* watcher);
 
-  // For a warm restart. Passes every content that has a peer, and its peers, to `sink`: one shard after the
-  // other, under its lock.
+  // For a warm restart: passes every content that has a peer, and its peers, to `sink`. Visits one shard at a
+  // time and calls `sink` with that shard's lock held, so `sink` must not call the registry.
   void Export(RegistrySink* sink) const;
   // Registers a peer that an earlier process knew, for two heartbeat intervals only.
   absl::Status RestoreLease(const tracking::RegisterRequest& request, absl::Time first_seen,

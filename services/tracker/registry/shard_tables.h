@@ -38,7 +38,7 @@ struct LeaseRecord {
   float send_rate = 0;  // bytes per second; float is precise enough for display
   float receive_rate = 0;
   SiteNumber site = kNoSite;
-  bool shunned : 1 = false;     // several others reported its peer: not handed out until it registers again
+  bool shunned : 1 = false;     // enough peers reported its peer: not handed out until it registers again
   bool lies : 1 = false;        // one of them reported that it sends wrong bytes
   bool publishes : 1 = false;   // changed only while in no swarm, or through SetPublishes
   bool has_others : 1 = false;  // it has other endpoints, which are in a table of their own

@@ -16,7 +16,7 @@ inline constexpr SiteNumber kNoSite = 0;
 // Assigns numbers to the names of sites. A number never changes. Shared by all shards; takes its lock only
 // for names that are not empty.
 //
-// Thread safety: safe. Makes no calls while it holds its lock.
+// Thread safety: thread-safe. Makes no calls while it holds its lock.
 class SiteNames {
  public:
   // Bounds what clients can make the tracker remember: past this many, a new name counts as none.

@@ -25,15 +25,15 @@ namespace shoal::tracker {
 // peer's leases when the process behind it is that peer. Until then others get the address at which the
 // tracker sees the peer.
 //
-// What is dialled in vain is dialled again after growing pauses, a few times. The failures are bounded per
-// dialled address (a /64 of IPv6), regardless of who claims it, and per source of the claims, so that a peer
-// can't use the tracker as a scanner. The claims that one source may have open are bounded, and so are all
-// tables.
+// An address that does not answer is dialled again up to max_tries times, with exponential backoff. Failures
+// are rate-limited per dialled address (a /64 of IPv6), regardless of which peer claims it, and per source of
+// the claims, so that a peer can't use the tracker as a port scanner. The claims that one source may have
+// open are bounded, and so are all tables.
 //
 // It is not responsible for the port: a peer may claim any port of the address at which it is seen. Nor does
 // it decide whether a caller may register at all.
 //
-// Thread safety: safe. Registrations without a claimed address take no lock here.
+// Thread safety: thread-safe. Registrations without a claimed address take no lock here.
 class AddressVerifier {
  public:
   // Connects to `endpoint`, and calls `done` once with OK if the process there is `peer` and serves

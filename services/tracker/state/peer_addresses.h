@@ -18,7 +18,7 @@ struct Caller {
   IpAddress local;  // where it reached this tracker; unspecified: unknown
 };
 
-// Decides which addresses of a peer are kept, and by which of them it is named to a caller.
+// Decides which addresses of a peer the tracker stores, and which of them it returns to a given caller.
 //
 // A peer on the tracker's own machine is seen at an address that may be useless to others, such as loopback.
 // It is kept as a loopback address, which means here: on the tracker's machine. Each caller that receives
@@ -41,8 +41,8 @@ class PeerAddresses {
   // are others: without a scope no other machine can use them.
   void Complete(const Caller& caller, tracking::RegisterRequest* request) const;
 
-  // Replaces kept addresses by those that `caller` can use. The first of each peer becomes the one that suits
-  // the caller best: one of its own subnet (a /24, or a /64 of IPv6), else one of its address family.
+  // Replaces stored addresses by those that `caller` can use. Moves the best address of each peer to the
+  // front: one in the caller's subnet (/24, or /64 of IPv6), otherwise one of the caller's address family.
   static void NameTo(const Caller& caller, std::vector<tracking::PeerInfo>* peers) {
     for (tracking::PeerInfo& peer : *peers) NameTo(caller, &peer);
   }
@@ -58,7 +58,7 @@ class PeerAddresses {
 
 // The current PeerAddresses of a machine whose addresses may change while the tracker runs.
 //
-// Thread safety: safe. Snapshot takes some nanoseconds.
+// Thread safety: thread-safe. Snapshot takes some nanoseconds.
 class CurrentPeerAddresses {
  public:
   using ReadOwn = std::function<std::vector<IpAddress>()>;

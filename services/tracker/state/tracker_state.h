@@ -29,7 +29,7 @@ class StateSink : public RegistrySink {
 // Everything that a tracker knows: the registry of Shoal's contents, and the swarms of BitTorrent clients.
 // Callers use the two parts directly; this class does what concerns both. All of it is soft state in memory.
 //
-// Thread safety: safe.
+// Thread safety: thread-safe.
 class TrackerState {
  public:
   struct Options {

@@ -19,7 +19,7 @@ namespace shoal::tracker {
 // Drops without a response what has no valid connection id or exceeds its source's rate. The response to a
 // connect is no larger than the request. Allocates nothing and reads no clock.
 //
-// Thread safety: safe. Requires: all pointers outlive this.
+// Thread safety: thread-safe. Requires: all pointers outlive this.
 class Bep15Datagrams {
  public:
   Bep15Datagrams(BitTorrentSwarms* swarms, const ConnectionIds* ids, RateLimiter* limiter)

@@ -15,11 +15,12 @@ namespace shoal::tracker {
 
 // Shoal's own dialect of the UDP listener (docs/wire_format.md, "Tracker datagrams"): at most one response to
 // a request. A request without a valid cookie does nothing; its response is a cookie, sent only if it is no
-// larger than the request. A tracker with tokens refuses all others with PERMISSION_DENIED, since datagrams
-// are clear text and carry none. A valid cookie with an ill-formed body gets INVALID_ARGUMENT, in no more
-// bytes than the request has. Drops without a response what exceeds its source's rate.
+// larger than the request. A tracker with tokens answers every request with a valid cookie with
+// PERMISSION_DENIED, because datagrams are clear text and carry no token. A valid cookie with an ill-formed
+// body gets INVALID_ARGUMENT, in no more bytes than the request has. Drops without a response what exceeds
+// its source's rate.
 //
-// Thread safety: safe. Requires: all pointers outlive this.
+// Thread safety: thread-safe. Requires: all pointers outlive this.
 class ShoalDatagrams {
  public:
   // `grpc_port` is named to clients, for what does not fit into a datagram.

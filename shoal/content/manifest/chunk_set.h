@@ -22,7 +22,8 @@ struct ChunkRange {
 // Which chunks of a content of `size()` chunks a peer holds: a bitmap and its count. It does not know the
 // content; indexes are bounded by size() alone. Copying costs size()/8 bytes.
 //
-// Thread safety: a value; one thread at a time, or immutable.
+// Value type. Thread safety: concurrent calls of const methods are safe; a call that changes the set needs
+// exclusive access.
 class ChunkSet {
  public:
   ChunkSet() = default;
@@ -46,6 +47,7 @@ class ChunkSet {
 
   // Returns: the runs of the set in ascending order; no two are adjacent.
   std::vector<ChunkRange> Ranges() const;
+  // Calls `visit` for each chunk of the set, in ascending order. `visit` must not change the set.
   void ForEach(const std::function<void(ChunkIndex)>& visit) const;
   // Adds all of `ranges`. Errors: OUT_OF_RANGE, with no change, if one reaches past size().
   absl::Status InsertRanges(const std::vector<ChunkRange>& ranges);

@@ -53,10 +53,11 @@ class ByteId {
 
 // The SHA-256 over a manifest's canonical bytes: the key of a content everywhere.
 using ContentId = ByteId<struct ContentIdTag, 32>;
-// Identifies a peer: drawn at each start of its process. See peer_identity.h for who may register as it.
+// Identifies a peer. A process derives a new one at each start from a random PeerSecret: see peer_identity.h,
+// which also says who may register with the id.
 using PeerId = ByteId<struct PeerIdTag, 16>;
-// 32 random bytes by which a process proves to a tracker that a peer id is its own. Their
-// reader can act as that peer: they go to trackers and nowhere else, and are never shown or logged.
+// 32 random bytes by which a process proves to a tracker that it owns a peer id. Anyone who knows the secret
+// can act as that peer: send it to trackers only, and never show or log it.
 using PeerSecret = ByteId<struct PeerSecretTag, 32>;
 // Identifies a swarm of BitTorrent clients (BEP 3); a tracker has such swarms beside its own.
 using InfoHash = ByteId<struct InfoHashTag, 20>;
@@ -71,7 +72,8 @@ extern template class ByteId<struct SignatureBytesTag, 64>;
 
 // Fills `bytes` from the system's random source. Thread safety: thread-safe.
 void FillRandom(std::span<uint8_t> bytes);
-// Returns: a new id, which no secret proves: for peers that no tracker knows. Thread safety: thread-safe.
+// Returns a random id that no PeerSecret belongs to, for peers that do not register with a tracker. Thread
+// safety: thread-safe.
 PeerId RandomPeerId();
 
 }  // namespace shoal

@@ -93,8 +93,8 @@ class Manifest {
 
   // Returns: the canonical bytes. Computed at each call, linear in the number of files and chunks.
   std::string Encode() const;
-  // Returns: the same, computed once for all callers that hold them at the same time, and freed with the last
-  // holder. Hundreds of sessions about one content share one string.
+  // Returns the same bytes as Encode in a shared string. Callers that hold it at the same time share one
+  // string, which is freed with its last holder. Hundreds of sessions about one content share one string.
   std::shared_ptr<const std::string> CanonicalBytes() const;
   uint8_t version() const { return empty_folders_.empty() && links_.empty() ? 1 : 2; }
   uint32_t canonical_length_bytes() const { return canonical_length_bytes_; }

@@ -15,10 +15,10 @@
 
 namespace shoal {
 
-// A publisher's statement that a content is its own under its name, since a time: an Ed25519 signature over
-// the bytes that docs/wire_format.md, "Signatures", defines. The content id covers every byte of the content;
-// the name is signed as well, because a tracker lists a content under a name that it can't check; the time
-// orders the versions of a name.
+// A publisher's signed statement: "I published this content under this name at this time". It is an Ed25519
+// signature over the bytes that docs/wire_format.md, "Signatures", defines. The content id covers every byte
+// of the content; the name is signed as well, because a tracker lists a content under a name that it can't
+// check; the time orders the versions of a name.
 //
 // It proves nothing about whether the publisher is to be trusted: see TrustedKeys.
 //
@@ -32,7 +32,7 @@ struct PublisherSignature {
 
   static PublisherSignature Make(const SigningKey& key, const ContentId& content, const std::string& name,
                                  absl::Time now);
-  // Whether it is the statement of the owner of `key` about this content and name.
+  // Returns whether `signature` is valid: the owner of `key` signed this content, this name and `time`.
   bool Verifies(const ContentId& content, const std::string& name) const;
 
   // The key, the time and the signature, in kEncodedBytes, as files keep them.
@@ -63,7 +63,8 @@ class TrustedKeys {
   bool empty() const { return keys_.empty(); }
   const std::set<PublicKey>& keys() const { return keys_; }
 
-  // The newest of the signatures that is of a trusted key and of this content and name; null: there is none.
+  // Returns the newest of `signatures` that verifies for this content and name and whose key is trusted; null
+  // if there is none. The result points into `signatures`.
   const PublisherSignature* Newest(const std::vector<PublisherSignature>& signatures,
                                    const ContentId& content, const std::string& name) const;
 
@@ -73,8 +74,8 @@ class TrustedKeys {
   std::set<PublicKey> keys_;
 };
 
-// The error for a content of which no trusted publisher has a signature, with what to do about it. `signers`:
-// whose it has. PERMISSION_DENIED, kUntrusted.
+// Returns the error (PERMISSION_DENIED, kUntrusted) for a content that no trusted publisher signed, with what
+// to do about it. `signers`: the signatures that the content has.
 absl::Status UntrustedContent(absl::string_view what, const std::vector<PublisherSignature>& signers);
 
 }  // namespace shoal

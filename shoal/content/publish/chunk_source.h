@@ -13,7 +13,8 @@
 namespace shoal {
 
 // A content that this process can serve: all of it (a seeder's folder) or some of it (an active download).
-// It is all that a chunk server knows of disks. It does not know peers, limits or sockets.
+// It is the only interface through which a chunk server reads from disk. It does not know peers, limits or
+// sockets.
 //
 // Thread safety: thread-safe; several event loops call it at once.
 class ChunkSource {
@@ -22,13 +23,13 @@ class ChunkSource {
 
   virtual const std::shared_ptr<const Manifest>& manifest() const = 0;
 
-  // Returns: a copy of the set of chunks that can be served now. Chunks may be added right after, and all are
-  // lost when the source closes.
+  // Returns: a copy of the set of chunks that can be served now. The source may gain chunks after the call,
+  // and holds none once it is closed.
   virtual ChunkSet Held() const = 0;
   virtual bool Holds(ChunkIndex index) const = 0;
 
-  // Returns: how many entries of the folder that was published the content does not have; 0 where that is not
-  // known, as for a content that was downloaded.
+  // Returns the number of entries that the publisher left out of the content; 0 if unknown, as for a
+  // downloaded content.
   virtual size_t left_out_count() const { return 0; }
 
   // Returns: where chunk `index` is stored. The descriptor stays open as long as the caller holds it.

@@ -19,7 +19,7 @@ namespace shoal {
 //
 // Thread safety: thread-safe.
 
-// Returns: the chunks of `claimed` that are right.
+// Returns the chunks of `claimed` whose bytes match their checksums.
 ChunkSet VerifyChunks(const Manifest& manifest, const ChunkSet& claimed,
                       const std::function<absl::StatusOr<FileRegion>(ChunkIndex)>& open);
 

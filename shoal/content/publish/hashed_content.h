@@ -15,7 +15,7 @@ namespace shoal {
 // The stored record of a content on this machine whose bytes were hashed: enough to serve it again while its
 // files are unchanged. docs/wire_format.md, "Hash cache entry", defines the bytes. A value.
 struct HashedContent {
-  std::string entry;  // what its owner calls it
+  std::string entry;  // the owner's name for the record; a seeder stores the entry of its shared folder
   Manifest manifest;
   std::vector<FileStamp> stamps;  // one per file of the manifest
 

@@ -50,10 +50,10 @@ struct ManifestBuilderOptions {
 // the last component of `path`. A folder is published as ListFolder lists it, with its files, empty folders
 // and links; a file of it that can't be read is left out. If `path` itself is a link, it is followed.
 //
-// Errors: NOT_FOUND and PERMISSION_DENIED for `path` itself, with the path; INVALID_ARGUMENT: a folder
-// without files, a name that a manifest can't carry, too many files or chunks; ABORTED: a file changed while
-// it was read, try again later; CANCELLED; as ListFolder.
-// Thread safety: thread-safe.
+// Errors: NOT_FOUND and PERMISSION_DENIED for `path` itself, with the path; INVALID_ARGUMENT for a folder
+// without files, a name that a manifest can't carry, or too many files or chunks; ABORTED if a file changed
+// while it was read (the caller may retry); CANCELLED if `options.cancelled` became true; those of
+// ListFolder. Thread safety: thread-safe.
 absl::StatusOr<BuiltManifest> BuildManifest(const std::string& path, const ManifestBuilderOptions& options);
 
 }  // namespace shoal

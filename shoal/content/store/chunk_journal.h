@@ -55,10 +55,9 @@ std::array<uint8_t, 16> CurrentBootId();
 // Thread safety: one thread at a time.
 class ChunkJournal {
  public:
-  // Opens or creates the file at `path`. A symbolic link is not followed. Null `file_system`: one without
-  // warnings.
-  // Errors: FAILED_PRECONDITION when another process holds the lock, or when it is no regular file; others as
-  // FileDescriptor::Open.
+  // Opens or creates the file at `path`. A symbolic link is not followed. If `file_system` is null, uses a
+  // TargetFileSystem that reports no warnings. Errors: FAILED_PRECONDITION when another process holds the
+  // lock, or when it is no regular file; others as FileDescriptor::Open.
   static absl::StatusOr<ChunkJournal> Open(const std::string& path,
                                            std::shared_ptr<const TargetFileSystem> file_system = nullptr);
 
@@ -70,8 +69,8 @@ class ChunkJournal {
   absl::StatusOr<absl::Time> LastWritten() const;
 
   // Makes `header` and `noted` the state of the journal. If the loaded journal has exactly that state, it is
-  // continued. Otherwise a new file replaces it atomically and is synced, which can take as long as all
-  // outstanding writes of the disk.
+  // continued. Otherwise a new file replaces it atomically. The new file is synced unless `noted` is empty,
+  // which can take as long as all outstanding writes of the disk.
   absl::Status Begin(const JournalHeader& header, const ChunkSet& noted);
 
   // Records chunks, in one write. After an error the next records overwrite what this call wrote.

@@ -37,8 +37,8 @@ class SyncThread;
 // copied, and each file is replaced when the new one is complete. Complete files stay as they are, and so
 // does everything else in the folder.
 //
-// It does not know peers, and checks only what Open and Put say. As a ChunkSource it serves the chunks that
-// it holds, before and after Finish.
+// It does not know peers. It verifies chunks only where the comments of Open, Put and Finish say so. As a
+// ChunkSource it serves the chunks that it holds, before and after Finish.
 //
 // Thread safety: Put may be called for different chunks from several threads at once; Select and Finish by
 // one thread at a time; all other methods are thread-safe.
@@ -60,7 +60,7 @@ class ChunkStore final : public ChunkSource {
     bool repair = false;
     // Syncs files early; shared by the stores of a process. Null: a thread of its own.
     std::shared_ptr<SyncThread> sync_thread = nullptr;
-    // Tells writes of other programs; shared by the stores of a process. Null: one of its own.
+    // Detects that another program wrote to a file; shared by the stores of a process. Null: one of its own.
     std::shared_ptr<CloseWatch> close_watch = nullptr;
     // Null: those of the system.
     std::shared_ptr<const FileSystemCalls> file_system = nullptr;
@@ -108,7 +108,7 @@ class ChunkStore final : public ChunkSource {
   // called.
   absl::Status Select(const FileSelection& selection, ContentEntries::Wants wants_entry = nullptr);
 
-  // Every chunk of the wanted files is held.
+  // Returns whether every chunk of the wanted files is held.
   bool whole() const;
   // Syncs, sets mode bits, checks files that another program touched, creates empty folders and links,
   // renames to the final name and removes the journal. Idempotent after success.

@@ -6,11 +6,11 @@
 
 namespace shoal {
 
-// Tells that a file was closed after it was open for writing, as the kernel reports it (inotify(7)). It does
-// not tell by which program.
+// Detects that a file descriptor that was open for writing was closed, by inotify(7) events (IN_CLOSE_WRITE).
+// It does not know which process closed it.
 //
-// One object serves all stores of a process. The kernel takes up to 20 ms to close its descriptor, in which
-// the calling thread waits, and gives a user 128 of them by default. The end of a single watch takes
+// One object serves all stores of a process, for two reasons: closing an inotify instance blocks the calling
+// thread for up to 20 ms, and a user may have 128 instances by default. Removing a single watch takes
 // microseconds.
 //
 // Thread safety: all methods are thread-safe.

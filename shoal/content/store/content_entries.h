@@ -9,9 +9,9 @@
 
 namespace shoal {
 
-// What of a content is no file: its empty folders and symbolic links, below one root. Nothing is ever created
-// or looked at through a symbolic link, so whatever a manifest and the disk hold, nothing outside of the root
-// is touched.
+// Creates the empty folders and symbolic links of a content below one root folder. Nothing is ever created or
+// looked at through a symbolic link, so whatever a manifest and the disk hold, nothing outside of the root is
+// touched.
 //
 // Thread safety: one thread at a time.
 class ContentEntries {

@@ -66,17 +66,18 @@ class DataFiles {
   // OK when there is nothing.
   static absl::Status Discard(const std::string& output_folder, const std::string& temporary_name);
 
-  // Open created the temporary file or folder.
+  // Returns whether Open created the temporary file or folder.
   bool is_new() const { return fresh_; }
   // The chunks of the files that Open found with their full length. No other chunk can be on the disk.
   const ChunkSet& found() const { return found_; }
   // The subset of found() in files that were not written, replaced or renamed after `time`.
   ChunkSet UnchangedSince(absl::Time time) const;
-  // The file has its final name already.
+  // Returns whether the file has its final name already.
   bool IsFinal(FileIndex file) const { return final_.valid() && is_final_[file.value()]; }
 
-  // The inode number of the folder that the journal refers to, or of the only file: of the final folder when
-  // it is this download's own, of the temporary one otherwise. It changes when another one takes its place.
+  // Returns the inode number of the file or folder that the journal refers to. For a folder, this is the
+  // final folder if an earlier run of this download made it, otherwise the temporary folder. A replaced file
+  // or folder has another fingerprint.
   uint64_t fingerprint() const { return fingerprint_; }
   // The inode number of the folder that has the final name. Requires: under_final is not kNothing, and the
   // content is a folder.
@@ -118,8 +119,8 @@ class DataFiles {
   absl::Status Restore(FileIndex file);
 
   // Renames the sealed files to their final names and syncs the folder.
-  // Errors: ALREADY_EXISTS when a final name is taken. Nothing is ever overwritten but the files that are
-  // repaired, as Open found them, and links beside them.
+  // Errors: ALREADY_EXISTS when a final name is taken. Overwrites nothing except the files to be repaired, if
+  // they are unchanged since Open, and symbolic links if under_final is kRepaired.
   absl::Status TakeFinalName();
   // Brings the change times of the renamed files, which the renames have changed, into `stamps` of Seal.
   // Requires: TakeFinalName succeeded.

@@ -26,7 +26,8 @@ struct DownloadNames {
 // The functions below check what an earlier run left of a content. FindWhole and StillThere read from the
 // disk and block.
 
-// The root of the paths of a content that has its final name in `output_folder`.
+// Returns the folder to which the paths of a complete content in `output_folder` are relative:
+// OUTPUT_FOLDER/NAME for a folder, OUTPUT_FOLDER for a single file.
 std::string RootOfWhole(const Manifest& manifest, const std::string& output_folder);
 
 // Returns: the content under its final name if all bytes of the wanted files are right (all are read); null
@@ -35,9 +36,9 @@ std::shared_ptr<const FolderSource> FindWhole(const std::shared_ptr<const Manife
                                               const std::string& output_folder, const FileSelection& wanted,
                                               const std::string& file_name = "");
 
-// Returns: the chunks recorded in the earlier run's journal that are on the disk. `in_order`: the journal is
-// trusted for files that were not touched since `last_noted`, and only a sample of those is read; everything
-// else is read and checked.
+// Returns the chunks of `noted` whose bytes on disk are valid. `in_order`: the journal can be trusted, so
+// files that did not change since `last_noted` are accepted if a random sample of them is valid; all other
+// chunks are read and verified. `in_order` false: every chunk is read and verified.
 ChunkSet StillThere(const Manifest& manifest, const ChunkSet& noted, const DataFiles& data, bool in_order,
                     absl::Time last_noted);
 

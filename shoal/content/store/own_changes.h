@@ -16,14 +16,13 @@
 namespace shoal {
 
 // Tells files that only this store has changed from files that another program touched. It remembers how each
-// file looked (its FileStamp) after the store's last change; a file that looks otherwise at the
-// next look was touched, even if its mtime was set back. It reads no bytes: what a touched file holds must be
-// checked by its owner.
+// file looked (its FileStamp) after the store's last change; a file whose stamp differs at the next check was
+// touched, even if its mtime was restored. This class reads no bytes: its owner must verify the contents of a
+// touched file.
 //
-// The stamp can't tell another program's write from a write of the store that overlaps it. CloseWatch, which
-// reports that another program closed the file after writing, can, as long as the store keeps the file open.
-// On a file system whose server keeps the
-// times (NFS, SMB, 9P) only length and inode are compared.
+// The stamp can't tell another program's write from a write of the store that overlaps it. CloseWatch detects
+// such a write, as long as the store keeps the file open: it reports that a program closed the file after
+// writing. On a file system whose server sets the times (NFS, SMB, 9P), only length and inode are compared.
 //
 // Thread safety: all methods are thread-safe.
 class OwnChanges {
@@ -39,7 +38,8 @@ class OwnChanges {
   OwnChanges(const OwnChanges&) = delete;
   OwnChanges& operator=(const OwnChanges&) = delete;
 
-  // The file looks like `info` now, and its bytes are accounted for.
+  // Records `info` as the state of the file after the store's own change. The file no longer counts as
+  // touched.
   void Accept(FileIndex file, const struct stat& info);
   // How the file looks is unknown: it counts as touched until it is accepted.
   void Doubt(FileIndex file);

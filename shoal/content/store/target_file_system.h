@@ -101,10 +101,11 @@ class TargetFileSystem {
   mutable bool warned_[kKinds] ABSL_GUARDED_BY(mutex_) = {};
 };
 
-// The errno value says that the file system does not support the call.
+// Returns whether the errno value says that the file system does not support the call.
 bool IsUnsupported(int error);
 
-// Every byte is zero; true for none. As cheap as a comparison of a few bytes when they are not.
+// Returns whether every byte is zero; true for an empty range. Compares only a few bytes if the first bytes
+// are not zero.
 bool IsAllZeros(ByteView bytes);
 
 }  // namespace shoal

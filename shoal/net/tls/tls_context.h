@@ -17,12 +17,12 @@ struct ssl_ctx_st;  // SSL_CTX of OpenSSL
 
 namespace shoal::net {
 
-// The PEM files of a process that speaks TLS, and whom it demands certificates of.
+// The PEM files of a process that speaks TLS, and which peers must present a certificate.
 struct TlsFiles {
   std::string certificate;    // the own certificate, then those between it and its CA
   std::string key;            // the private key of the certificate, without a passphrase
-  std::string authorities;    // the certificates of the CAs that others must have theirs from
-  bool browsers_too = false;  // others: those that come over HTTP as well
+  std::string authorities;    // the CA certificates that a peer's certificate must chain to; empty: no check
+  bool browsers_too = false;  // HTTP clients must present a certificate, too
 
   bool any() const { return !certificate.empty() || !key.empty() || !authorities.empty(); }
 };
@@ -37,8 +37,9 @@ struct TlsCredentials {
   std::string authorities;
   // Names that the own certificate is for (DNS entries of its subjectAltName).
   std::vector<std::string> dns_names;
-  // For both roles, TLS 1.3 only. With authorities the other side must have a certificate that leads to one
-  // of them; the name in it is not compared. Without them the other side is not checked.
+  // For both roles, TLS 1.3 only. If there are authorities, the peer must present a certificate that chains
+  // to one of them. The names in the certificate are not checked. Without authorities the peer is not
+  // authenticated.
   std::shared_ptr<ssl_ctx_st> context;
 
   bool demands_certificates() const { return !authorities.empty(); }

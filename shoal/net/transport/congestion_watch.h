@@ -16,12 +16,12 @@ namespace shoal::net {
 // BBR stays: a path that loses a few packets by chance slows CUBIC down.
 //
 // Not responsible for connections that receive: the sender's congestion control counts.
-// Thread safety: thread-compatible.
+// Thread safety: one thread at a time.
 class CongestionWatch {
  public:
-  // Two windows in a row with more than this part of the segments sent again are too much. CUBIC's own losses
-  // are a tenth of that. A window has at least this length, so many round trips and so many segments: a
-  // connection that begins may lose many at once.
+  // BBR is replaced after two consecutive windows in which more than kMostRepeated of the segments were
+  // retransmitted. CUBIC's own losses are a tenth of that. A window lasts at least kWindow, kWindowRoundTrips
+  // and kWindowSegments, because a new connection may lose many segments at once.
   static constexpr double kMostRepeated = 0.03;
   static constexpr absl::Duration kWindow = absl::Milliseconds(300);
   static constexpr int kWindowRoundTrips = 8;
@@ -40,8 +40,8 @@ class CongestionWatch {
 
   bool watching() const { return watching_; }
 
-  // Whether what was counted up to now ends a window, and that is the second one in a row with too many
-  // losses. Makes no system call.
+  // Returns whether `counts` ends a window that is the second consecutive one with too many losses. Makes no
+  // system call.
   bool LosesTooMuch(const TcpCounts& counts, absl::Duration now);
 
   // Replaces the congestion control, whatever it is. Returns whether the system allowed it.

@@ -22,8 +22,9 @@
 
 namespace shoal::net {
 
-// The TCP connection below a transport: connecting, waiting, turns among the connections of a loop, and of
-// accepted ones the bound of the unsent bytes (see TcpTransports) and the CongestionWatch.
+// The TCP connection below a transport. It connects, waits, and yields to the other connections of the loop.
+// For an accepted connection it also bounds the unsent bytes (see TcpTransports) and runs the
+// CongestionWatch.
 //
 // Errors and thread safety: those of Transport.
 class TcpSocket {
@@ -50,13 +51,14 @@ class TcpSocket {
   boost::asio::awaitable<absl::Status> SendRegion(std::span<const uint8_t> header, const FileRegion& region);
   // Sends what the system takes at once, and returns how many bytes that were.
   size_t SendNow(std::span<const uint8_t> bytes);
-  // Counts what was sent past this object.
+  // Adds bytes to sent_bytes() that another object sent on the descriptor.
   void CountSent(size_t count);
-  // Counts what was received past this object, and lets others have their turn when it is time.
+  // Adds bytes to received_bytes() that another object read from the descriptor. Yields to the loop's other
+  // connections after kTurnBytes.
   boost::asio::awaitable<void> Received(size_t count);
-  // Has each wait for room begin with a push of what TCP holds back for more to come. Plain TCP does that by
-  // itself. When the kernel encrypts, its records lie there without one, count as unsent, and so could fill
-  // the bound for good.
+  // From now on each wait for kWritable first flushes the bytes that TCP holds back to fill a segment. Call
+  // this when kernel TLS is enabled: its records are not flushed automatically, they count as unsent, and
+  // they could fill the bound on unsent bytes for ever.
   void PushBeforeWaits() { push_before_waits_ = true; }
   // Calls `then` once, when the system takes more bytes, unless the socket is closed or gone by then.
   void OnWritable(std::function<void()> then);

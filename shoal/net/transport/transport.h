@@ -74,8 +74,9 @@ class TransportFactory {
 // queue is.
 std::shared_ptr<const TransportFactory> TcpTransports();
 
-// A transport whose writes of chunks keep to a limit that is set when it is known what is sent. Until then,
-// and with null, they keep to none.
+// A transport whose WriteChunks and WriteRegion obey a rate limit that can be set after construction, once
+// the session knows which content it sends. Before SetWriteLimit, and after SetWriteLimit(null), there is no
+// limit.
 class LimitedTransport : public Transport {
  public:
   // Holds from the next write on. Requires: nothing is being written.

@@ -14,7 +14,7 @@ namespace shoal::service {
 // notification for the end of a connection: so this remembers both ends of each socket before it is handed to
 // gRPC, and forgets those that were closed once there are too many.
 //
-// Thread safety: safe.
+// Thread safety: thread-safe.
 class GrpcConnections {
  public:
   // `max_open`: an upper bound of the connections that are open at a time.

@@ -54,7 +54,7 @@ class HttpConnection {
     }
     co_return error;
   }
-  // Says with TLS that nothing more is sent.
+  // Sends TLS close_notify. Does nothing without TLS.
   boost::asio::awaitable<void> EndTls() {
     error_code ignored;
     if (tls_ != nullptr)

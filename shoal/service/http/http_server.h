@@ -56,7 +56,9 @@ struct HttpResponse {
   // If set, the body comes from what this opens, instead of `body`. `wake` is thread-safe and may be called
   // at any time, also after the server's end. Not called for HEAD.
   std::function<std::unique_ptr<HttpStream>(std::function<void()> wake)> open_stream = nullptr;
-  // Of a stream. Unset: it is as long as it lasts. A stream that ends before breaks the connection.
+  // The length of the body of `open_stream`, sent as Content-Length. Unset: unknown, so the end of the stream
+  // ends the body. If the stream ends early, the connection is closed, so that the client detects the
+  // truncation.
   std::optional<uint64_t> length_bytes = std::nullopt;
 };
 

@@ -22,11 +22,11 @@ class AccessTokens {
   // Reads one token per line; empty lines and those that begin with '#' are ignored. Errors: as ReadFile;
   // INVALID_ARGUMENT for a token that is too short or has spaces, and for a file without any.
   static absl::StatusOr<AccessTokens> Read(const std::string& path);
-  // Compares in constant time.
-  // Makes the file with one random token, which its owner alone can read. Returns: the token. Errors:
+  // Creates the file with one random token, readable by its owner alone. Returns the token. Errors:
   // ALREADY_EXISTS; others from errno, with the path.
   static absl::StatusOr<std::string> MakeFile(const std::string& path);
 
+  // Returns whether `token` is one of the tokens. Compares in constant time.
   bool Accepts(absl::string_view token) const;
 
  private:

@@ -21,7 +21,8 @@ using FreshPeer = StrongIndex<struct FreshPeerTag, uint64_t>;
 // which it has given to none of its connected peers and which none of them is known to hold. Among these it
 // prefers the chunks that it has sent least often so far, with random ties. So a seeder sends each chunk
 // about once before it repeats one, whatever its peers would have requested, and without waiting for any of
-// them.
+// them. Each peer gets fresh chunks in runs of consecutive indexes: after a chunk it gets the next one, while
+// that is among the fresh chunks that were sent least often, up to the next multiple of `run_chunks`.
 //
 // When a peer leaves, the chunks that no other peer holds or was given are fresh again (after those that were
 // sent less often).
@@ -51,7 +52,7 @@ class FreshChunks {
 
  private:
   static constexpr uint32_t kNowhere = UINT32_MAX;
-  // Chunks that were sent more often than this are not told apart.
+  // The counts of chunks are capped at this value.
   static constexpr uint8_t kMaxSent = 7;
 
   struct Chunk {

@@ -24,13 +24,13 @@ constexpr uint32_t kParallelUploads = 8;
 // one chunk goes to the end of the queue. So the first peer has a chunk, and can pass it on, after `parallel`
 // chunk times, not after as many as there are peers.
 //
-// A slow peer would block its slot for the others. It stops counting when, since its turn began, the others
-// have sent several times as much per slot, and when its turn lasts far longer than recent turns did (a
-// frozen peer shows this way when all others wait for it). An uploader that was so slow in its last turn
-// neither counts nor waits in its next one.
+// A slow peer would block its slot for the others. It stops counting against `parallel` if, since its turn
+// began, the others have sent several times as much per slot, or if its turn lasts far longer than recent
+// turns (this detects a frozen peer when all others wait for it). An uploader that was so slow in its last
+// turn neither counts nor waits in its next one.
 //
 // Pure policy: no sockets; the caller passes the time (Clock::Uptime()).
-// Thread safety: one thread. UploadGate is the same for sessions on several loops.
+// Thread safety: one thread. UploadGate wraps this class for sessions on several loops.
 class UploadTurns {
  public:
   explicit UploadTurns(uint32_t parallel);  // 1 or more

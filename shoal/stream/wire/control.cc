@@ -83,7 +83,7 @@ absl::StatusOr<Hello> Hello::Decode(ByteView bytes) {
   SHOAL_ASSIGN_OR_RETURN(hello.peer_id, PeerId::FromBytes(message.peer_id()));
   if (message.listen_port() > 65535) return Malformed(kName, "port");
   hello.listen_port = static_cast<uint16_t>(message.listen_port());
-  if (message.ticket().size() > kMaxTicketBytes) return Malformed(kName, "ticket too long");
+  if (message.ticket().size() > kMaxHelloTicketsBytes) return Malformed(kName, "ticket too long");
   hello.ticket = std::move(*message.mutable_ticket());
   if (message.chunk_count() > kMaxChunks) return Malformed(kName, "too many chunks");
   hello.chunk_count = message.chunk_count();

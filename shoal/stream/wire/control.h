@@ -27,7 +27,7 @@ struct Hello {
   ContentId content_id;
   PeerId peer_id;
   uint16_t listen_port = 0;     // where the sender takes connections; 0: nowhere
-  std::string ticket;           // tickets from trackers; empty: none. At most kMaxTicketBytes
+  std::string ticket;           // tickets from trackers; empty: none. At most kMaxHelloTicketsBytes
   uint32_t chunk_count = 0;     // 0: the sender has no manifest yet
   uint32_t manifest_bytes = 0;  // length of the canonical manifest; 0: none to give
   std::string held;             // ChunkSet::Encode of what the sender holds; empty: nothing
@@ -84,7 +84,7 @@ struct Refuse {
     kReadFailed = 5,       // the file behind it has changed, is gone or can't be read
     kVersion = 6,          // no version in common
     kShuttingDown = 7,
-    kNoTicket = 8,  // the hello has no ticket that counts; the detail says what is missing
+    kNoTicket = 8,  // the hello has no ticket that this peer accepts; the detail says what is missing
   };
   Reason reason = Reason::kUnspecified;
   std::vector<ChunkRange> chunks;
@@ -104,7 +104,8 @@ struct ManifestRequest {
   static absl::StatusOr<ManifestRequest> Decode(ByteView bytes);
 };
 
-inline constexpr size_t kMaxTicketBytes = 4096;
+// All tickets of one Hello together. tracking::kMaxTicketBytes bounds one ticket.
+inline constexpr size_t kMaxHelloTicketsBytes = 4096;
 inline constexpr size_t kMaxRangesPerMessage = 65536;
 // Credits that a server keeps for one peer; what is over that is forgotten.
 inline constexpr uint32_t kMaxCredits = 4096;

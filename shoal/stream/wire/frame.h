@@ -30,7 +30,7 @@ enum class FrameType : uint8_t {
   kManifestRequest = 6,  // control message ManifestRequest
   kManifest = 7,         // raw: one slice of the canonical manifest
   kChunk = 8,            // raw: the bytes of one chunk
-  kPing = 9,             // empty; keeps an idle connection; no answer
+  kPing = 9,             // empty; a keepalive, so that the peer's idle timeout does not expire; no answer
   kRequestAny = 10,      // control message RequestAny
   kNothingFresh = 11,    // empty; the credits of RequestAny that are left are void
 };

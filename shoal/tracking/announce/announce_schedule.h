@@ -34,7 +34,8 @@ class AnnounceSchedule {
 
   // ---- What is offered.
 
-  void Offer(const ContentId& content);  // again: registers it again
+  // Registers the content, and keeps its lease alive. For an offered content: registers it again.
+  void Offer(const ContentId& content);
   void Withdraw(const ContentId& content);
   bool all_registered() const { return unregistered_ == 0; }
   // For a change that no heartbeat can express: registers the content again.
@@ -60,11 +61,11 @@ class AnnounceSchedule {
   // ---- Responses of the tracker.
 
   enum class Verdict {
-    kTaken,     // registered
-    kStale,     // withdrawn or offered anew meanwhile: the answer applies to nothing
-    kRejected,  // must not be offered again
-    kPutOff,    // refused for the moment; `first` time in a row
-    kPutOffAgain,
+    kTaken,        // registered
+    kStale,        // withdrawn or offered anew meanwhile: the answer applies to nothing
+    kRejected,     // must not be offered again
+    kPutOff,       // refused temporarily, for the first time since the last success
+    kPutOffAgain,  // refused temporarily, as the time before
     kUnreachable,
   };
   // One response for each content, in their order; the verdicts are in the same order.
@@ -75,7 +76,8 @@ class AnnounceSchedule {
 
   // Whether the tracker is reachable, by its last responses; OK until the opposite is known.
   const absl::Status& reachable() const { return reachable_; }
-  // The tracker may still hold a lease of this process, or one whose end was not announced yet.
+  // Returns whether the tracker may still hold a lease of this process, also one whose end was not announced
+  // yet.
   bool has_leases() const { return !by_lease_.empty() || !leaving_.empty(); }
 
   // Below the limit of trackers, so that a message with all gained chunks has room, too.

@@ -60,9 +60,9 @@ class Announcer {
   virtual ~Announcer() = default;
 
   // Starts to offer a content; a second call replaces the first. `max_peers`: how many peers to request.
-  // `publishes`: the name of the content refers to it from now on; another content that this announcer
-  // published under that name is offered as re-seeded from now on. False: this process passes on what it
-  // fetched. `signature`: who publishes it, as far as this process can say.
+  // `publishes`: this process is a publisher of the content, so its name refers to it from now on. Another
+  // content that this announcer published under that name is then offered as re-seeded. False: this process
+  // re-seeds the content. `signature`: the publisher's signature, if this process has one.
   virtual void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
                      bool publishes, const std::optional<PublisherSignature>& signature) = 0;
   void Offer(const ContentSummary& content, ProgressSource progress, uint32_t max_peers,
@@ -75,7 +75,7 @@ class Announcer {
   // Reports a bad peer of an offered content with the next heartbeat. Reports that do not fit into the
   // message are dropped: the tracker needs a sign, not a count.
   virtual void Report(const ContentId& content, const PeerId& peer, PeerReport::Reason reason) = 0;
-  // The tracker has accepted every offered content.
+  // Returns whether the tracker has registered every offered content.
   virtual bool all_registered() const = 0;
 
   static std::unique_ptr<Announcer> Start(std::shared_ptr<TrackerClient> client, Options options);

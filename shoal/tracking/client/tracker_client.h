@@ -66,7 +66,8 @@ struct TrackerAccess {
   std::shared_ptr<net::TlsContext> tls = nullptr;
   // Calls over gRPC carry it ("authorization: Bearer TOKEN"), datagrams never do. Empty: none.
   std::string token = {};
-  // Is told the key of the tracker's tickets, if `tls` proves who tells it. Null: nobody is.
+  // Receives the key that verifies the tracker's tickets (TicketVerifier::Learn), if `tls` authenticates the
+  // tracker. May be null.
   std::shared_ptr<TicketVerifier> tickets = nullptr;
 };
 

@@ -18,10 +18,10 @@ inline constexpr size_t kMaxTrackerTokenBytes = 1024;
 // anything but printable ASCII without spaces.
 absl::StatusOr<std::string> ReadTrackerToken(const std::string& path);
 
-// Returns: a maker of clients (MakeTrackerClient) that use `tls` (TrackerAccess), and that give the token in
-// `token_file` to `trackers`, and believe the keys of tickets that these tell to `tickets`; not of others,
-// such as those that a .shoal file names. An empty `token_file`: none gets a token. Errors: those of
-// ReadTrackerToken, about the flag --tracker-token-file.
+// Returns a factory that makes clients by MakeTrackerClient. All clients use `tls`. Only clients of
+// `trackers` send the token in `token_file`, and only these pass the tracker's ticket key to `tickets`.
+// Clients of other trackers, such as those named in a .shoal file, do neither. If `token_file` is empty, no
+// client sends a token. Errors: those of ReadTrackerToken, about the flag --tracker-token-file.
 absl::StatusOr<MakeClient> TrackerClientsWithToken(const std::string& token_file,
                                                    std::vector<TrackerUrl> trackers,
                                                    std::shared_ptr<net::TlsContext> tls = nullptr,

@@ -35,7 +35,8 @@ inline constexpr uint32_t kMaxContentsPerLookup = 1000;
 inline constexpr uint32_t kMaxPeersPerLookupMany = 5000;
 inline constexpr size_t kMaxEndpointsPerPeer = 8;
 inline constexpr uint32_t kMaxSignaturesPerContent = 16;
-// Of later versions; see Ticket for those of this one.
+// The maximum length of one encoded ticket. Leaves room for later versions: Ticket::kEncodedBytes is the
+// length in this one.
 inline constexpr size_t kMaxTicketBytes = 1024;
 
 inline constexpr uint32_t kMaxLeftOut = 1'000'000'000;
@@ -155,7 +156,8 @@ struct LookupRequest {
   std::optional<PeerId> exclude;
   uint32_t max_peers = 0;  // 0: kDefaultPeersPerResponse
   std::string site = {};   // as in RegisterRequest
-  // The caller's: a ticket for its peer id is wanted. All zero: none is. Datagrams leave it out.
+  // The caller's secret, to request a ticket for its peer id. All zero: no ticket is requested. Datagrams
+  // leave it out.
   PeerSecret peer_secret = {};
 };
 

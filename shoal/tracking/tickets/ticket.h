@@ -13,8 +13,8 @@
 namespace shoal::tracking {
 
 // A tracker's statement that a peer may fetch a content until a time: an Ed25519 signature over the bytes
-// that docs/wire_format.md, "Tickets", defines. Whoever holds it and states its peer id can use it, so it
-// travels to the peer that is to serve, and to nobody else.
+// that docs/wire_format.md, "Tickets", defines. It is a bearer token: anyone who presents it together with
+// its peer id can use it. Send it only to the peer that is to serve the content.
 //
 // Not responsible for whether the issuer is to be believed: see TicketVerifier.
 //

@@ -19,13 +19,13 @@
 
 namespace shoal::tracking {
 
-// Decides whether a peer may fetch from this process: whether it has a ticket, from an issuer that counts
-// here, for what it asks. The issuers are those that the operator named, or else the trackers that told their
-// keys over TLS (TrackerAccess::tickets).
+// Decides whether a peer may fetch from this process: it must present a valid ticket, from a trusted issuer,
+// for the content. The trusted issuers are the keys in Options::issuers. If there are none, they are the keys
+// that trackers sent over TLS (TrackerAccess::tickets).
 //
 // It does not know who asked for which chunk: a session checks once, when it begins.
 //
-// Thread safety: safe.
+// Thread safety: thread-safe.
 class TicketVerifier {
  public:
   // An expired ticket still counts for this long, for clocks that differ.

@@ -4,8 +4,8 @@
 
 namespace shoal::leecher {
 
-// Where the agent of this machine keeps its state and takes commands, without a flag: one agent per
-// user, and one of the machine, which root runs. They read the environment only.
+// The default paths of the agent's state folder and control socket, if no flag names them. Each user has one
+// agent; root's agent is the one of the machine. The functions read only the environment.
 
 // $STATE_DIRECTORY (set by systemd), or $XDG_STATE_HOME/shoal, or ~/.local/state/shoal. Empty: there is no
 // home.

@@ -40,8 +40,7 @@ ExitCode RunHealthCheck(const HealthCheckOptions& options);
 std::string TokenLine(const std::string& token, const TokenOptions& options);
 
 // Returns what to download for `content`, one of the arguments of `get`. Reads it when it is a .shoal file,
-// and asks the trackers for the id that begins with it when it can be one. Does not say under which peer id.
-// Errors:
+// and asks the trackers for the id that begins with it when it can be one. Errors:
 //   those of ReadManifestFile, and of TrackerClientsWithToken
 //   INVALID_ARGUMENT     the file names no tracker, and `options` neither
 //   PERMISSION_DENIED    (kUntrusted) the file has no signature that `options` trust
@@ -53,8 +52,9 @@ absl::StatusOr<DownloadOptions> MakeGetRequest(const std::string& content, const
 //   kOutputInInput  it is the .shoal file that is read
 absl::Status CheckGetOutput(const GetOptions& options);
 
-// OK when a .shoal file can be written to `path`: it is free, or an earlier .shoal file, which is replaced.
-// Errors: those of CheckOutputFile; kTargetExists when it is another file, which would be lost.
+// Returns OK if a .shoal file can be written to `path`: nothing exists there, or an earlier .shoal file,
+// which would be replaced. Errors: those of CheckOutputFile; kTargetExists when it is another file, which
+// would be lost.
 absl::Status CheckManifestOutput(const std::string& path);
 
 // Reads the key of --sign or --sign-key; none for an empty path. Errors: those of SigningKey::Read.

@@ -27,8 +27,9 @@ struct FindingPatience {
 // knows it. A name is found when every tracker has responded or failed once (or a moment after the first one
 // that knew it, so that an unreachable tracker causes no delay), and all mean the same content.
 //
-// With trusted keys only contents count that one of them signed, and a name means the one that was signed
-// last; others are as good as unknown, but for the verdict.
+// If there are trusted keys, only contents that one of these keys signed are candidates, and a name means the
+// candidate that was signed last. Other contents are treated as unknown, except that the verdict can be
+// kUntrusted.
 //
 // Pure: `now` is Clock::Uptime(). One thread.
 class ContentFinder {
@@ -69,7 +70,7 @@ class ContentFinder {
  private:
   enum class Heard { kNothing, kFailure, kUnknown, kWarmingUp, kKnown };
 
-  // Adds a content to `contents`, or what a tracker says of it to what others said.
+  // Adds a content to `contents`. If it is there already, merges the new status into the old one.
   void Add(const tracking::ContentStatus& content, std::vector<tracking::ContentStatus>& contents) const;
   // With trusted keys: the newest signature of one of these, null for another content than was asked for.
   const PublisherSignature* Newest(const tracking::ContentStatus& content) const;

@@ -34,7 +34,7 @@ class TrackerPolls {
 
   // Begins to ask for `content`; also once more, after Stop.
   void Begin(const tracking::ContentKey& content);
-  // What to ask for from now on: a name turns into an id once it is known which content it means.
+  // Looks up `content` instead of the name from now on. Called once the name has been resolved to an id.
   void SetContent(const ContentId& content);
   // Each tracker is asked in turn for the content and for `key`, until this is called with nothing. So a
   // download by name learns that the name means another content by now.
@@ -43,9 +43,9 @@ class TrackerPolls {
   void SetLacking(bool lacking);
   void Stop();
 
-  // At least one tracker has answered so far.
+  // Returns whether at least one tracker has responded so far.
   bool answered() const { return answered_; }
-  // Each tracker has answered, or failed to, at least once.
+  // Returns whether each tracker has responded, or failed to, at least once.
   bool all_heard() const;
   // Those that did not answer the last time, and those that refused (tracking::IsRefusal).
   uint32_t away() const;

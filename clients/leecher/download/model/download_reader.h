@@ -23,9 +23,9 @@ class DownloadReader {
   // goes on to another chunk, also when that is held, since its speed is measured by that. Returns at once.
   virtual void Need(ChunkRange chunks) = 0;
 
-  // No further chunk will arrive for this reader: the download is over, or the file was skipped and there is
-  // no room for it. A chunk that is held stays readable. Asked before ChunkSource::Holds, so that a chunk
-  // which arrives in between is not missed.
+  // Returns whether no further chunk will arrive for this reader, because the download is over, or because
+  // the file is skipped and the disk has no room for it. Held chunks stay readable. Call this before
+  // ChunkSource::Holds: in the other order, a chunk that arrives between the two calls would be missed.
   virtual bool ended() const = 0;
 };
 

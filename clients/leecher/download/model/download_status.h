@@ -27,7 +27,8 @@ struct DownloadStatus {
   Phase phase = Phase::kFindingContent;
   ContentId content_id;
   std::string name;
-  // Of all files, and of the wanted ones. Before the manifest is available both are the tracker's figures.
+  // `length_bytes` and `chunk_count` cover all files, `wanted_bytes` and `wanted_chunks` the wanted ones.
+  // Before the manifest is available, both pairs are what the tracker reported.
   uint64_t length_bytes = 0;
   uint64_t wanted_bytes = 0;
   uint32_t chunk_count = 0;

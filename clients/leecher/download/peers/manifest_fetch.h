@@ -19,7 +19,7 @@ class ManifestFetch {
   // Requests the manifest from a peer, unless a request is outstanding. Ends links whose peers did not
   // respond in time.
   void Ask(absl::Duration now);
-  // A request is outstanding.
+  // Returns whether a request is outstanding.
   bool waiting() const;
   // Verifies a manifest that arrived over `link` against `content`; if it does not match, the link's peer is
   // dropped for good. Errors: PERMISSION_DENIED: not the content's; another peer may have it. UNIMPLEMENTED

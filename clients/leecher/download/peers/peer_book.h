@@ -80,16 +80,17 @@ class PeerBook {
   // address, or a seeder whose file changed: the peer's other endpoints are tried soon, and all of them again
   // after at least `wait`, which doubles each time as the backoff does. WantsTicket: it serves nobody without
   // a ticket that counts there; as Ended. Broken: it can't read what it offers; as Ended, with a longer first
-  // pause, which ends when no tracker names it any more: it is a new peer then when it registers again.
+  // backoff. The peer is forgotten once no tracker returns it, so that it is a new peer after it registers
+  // again.
   void Ended(const PeerId& peer, absl::Duration now, const std::string& why);
   void Frozen(const PeerId& peer, absl::Duration now, const std::string& why);
   void LeftAlone(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);
   void Leaving(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);
   void NotThere(const PeerId& peer, absl::Duration now, absl::Duration wait, const std::string& why);
   void Broken(const PeerId& peer, absl::Duration now, const std::string& why);
-  // This process itself listens at that endpoint, which is never dialled again. The connection of `peer`,
-  // which was dialled there, is over.
   void WantsTicket(const PeerId& peer, absl::Duration now, const std::string& why);
+  // This process itself listens at `endpoint`, which is never dialled again. The connection to `peer`, which
+  // was dialled there, is over.
   void IsSelf(const PeerId& peer, const Endpoint& endpoint, absl::Duration now);
   // The peer was unreachable, or froze. Returns true, once, when that happened kDeadAfter times since it last
   // proved good: it is to be reported once.

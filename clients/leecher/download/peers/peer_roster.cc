@@ -53,7 +53,7 @@ std::string PeerRoster::TicketsOf(const std::bitset<PeerBook::kMaxTrackers>& tra
   for (const auto& [tracker, held] : tickets_) {
     const auto& [content, ticket] = held;
     if (!trackers.test(tracker) || content != content_) continue;
-    if (shown.size() + ticket.size() > stream::kMaxTicketBytes) break;
+    if (shown.size() + ticket.size() > stream::kMaxHelloTicketsBytes) break;
     shown += ticket;
   }
   return shown;

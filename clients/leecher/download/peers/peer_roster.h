@@ -33,7 +33,7 @@ class PeerRoster {
     kNotNow,  // not its fault; dialled again after `wait`
     kLeaving,  // it says that it ends; as kNotNow, and it counts as named by no tracker until one names it again
     kNotThere,     // it does not serve the content there; dialled at its other endpoints, and after `wait`
-    kWantsTicket,  // as kFailed, and it is told apart
+    kWantsTicket,  // as kFailed, and counted by PeerBook::wanting_ticket
     kBroken,       // it can't read what it offers; dialled again once it has registered again
     kSelf,         // it is this process; this endpoint is not dialled again
     kForGood,      // never dialled again

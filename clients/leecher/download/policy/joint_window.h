@@ -8,10 +8,10 @@
 
 namespace shoal::leecher {
 
-// How many bytes all peers together may owe while a download is read. What is on its way shares this side's
-// link with the chunk that a reader waits for: the less there is, the sooner that chunk comes. So this window
-// is the smallest one that keeps the link busy, but no less than two chunks and what the link carries in
-// 100 ms.
+// Bounds the bytes in flight from all peers together while a reader follows the download. Bytes in flight
+// share the downlink with the chunk that a reader waits for, so fewer bytes in flight bring that chunk
+// sooner. So this window is the smallest one that keeps the link busy, but no less than two chunks and what
+// the link carries in 100 ms.
 //
 // What the link carries is the highest rate of the last ten seconds, each measured over a second. While
 // clearly less arrives although the window is full, the window grows: it is the peers that are slow, and more
@@ -27,7 +27,7 @@ class JointWindow {
 
   // Bytes arrived. Reported while there is no reader, too: when one comes, it is known what the link carries.
   void Add(absl::Duration now, uint64_t bytes);
-  // One more chunk may be requested although `owed_bytes` are owed. The window is full when it may not.
+  // Returns whether one more chunk may be requested while `owed_bytes` are in flight.
   bool HasRoom(absl::Duration now, uint64_t owed_bytes);
 
  private:

@@ -25,7 +25,9 @@ struct CreditLimits {
   absl::Duration max_silence = absl::Seconds(15);
 };
 
-// The window of one peer: how many bytes it may owe, and how long it may be silent while it owes some.
+// The request window of one peer: how many bytes may be in flight from it, and how long it may be silent
+// meanwhile. A peer "owes" the bytes that were requested from it and have not arrived. (The credits of
+// stream::RequestAny are something else: see PeerDebt.)
 //
 // The window starts small and grows with the bytes that arrive (so it doubles each round trip), up to what
 // the peer's measured rate fills in two round trips: enough that it never idles between two of our messages,
@@ -52,7 +54,7 @@ class PeerCredit {
 
   uint64_t owed_bytes() const { return owed_bytes_; }
   uint64_t window_bytes() const { return window_bytes_; }
-  // One more chunk may be requested from it.
+  // Returns whether one more chunk may be requested from it.
   bool HasRoom() const { return owed_bytes_ < window_bytes_; }
 
   double BytesPerSecond(absl::Duration now) { return rate_.BytesPerSecond(now); }
@@ -64,7 +66,7 @@ class PeerCredit {
 
   // How long it may be silent. `patient`: there is no other source, so wait as long as is allowed at all.
   absl::Duration Patience(bool patient) const;
-  // It owes something and has been silent for longer than that.
+  // Returns whether it owes something and has been silent for longer than that.
   bool Frozen(absl::Duration now, bool patient) const;
 
  private:

@@ -32,7 +32,7 @@ struct DueChunk {
 // chunk is due when the reader gets there at that speed.
 //
 // The speed is measured over the time in which the reader had what it needed: one that waits for a chunk is
-// not slow. A reader that has begun a moment ago is taken for fast, so that its first chunks are due soon.
+// not slow. A new reader is assumed to be fast, so that its first chunks are due soon.
 //
 // It does not know peers, nor which chunks are requested. Pure: `now` is Clock::Uptime() and never goes back.
 // One thread.

@@ -55,11 +55,12 @@ class RequestRotation {
 //   by index, each from the peer that is expected to send it first, whatever its share; a slower one gets it
 //   if it will be in time. What would be late otherwise is requested beyond a peer's window too, and what a
 //   peer owes and will send too late is also requested from a second one that is clearly sooner.
-// - While there are readers (SetRead), and for two seconds after the last one, since a seek is one that ends
-//   and one that comes, all peers together owe no more than JointWindow says. When the next chunk of a
-//   reader is late and not requested yet, requests for what is not urgent are cancelled unless it has begun.
-//   One that is late and of which nothing came for 300 ms is requested from an idle peer as well.
-//   The rest is distributed as if there were no readers:
+// - While there are readers (SetRead), all peers together owe no more than JointWindow allows. This holds for
+//   two seconds after the last reader has gone, because a seek closes one reader and opens another. When the
+//   next chunk of a reader is late and not requested yet, requests for chunks that are not urgent and have
+//   not begun to arrive are cancelled. A late chunk of which nothing has arrived for 300 ms is requested from
+//   an idle peer as well.
+// All other chunks are distributed as if there were no readers:
 // - Requests are distributed round-robin over the peers that have room, so that equal peers get equal shares.
 // - A peer that serves_any is given credits and chooses itself what it has sent least. It is sent requests by
 //   index, as the others are, once it says NothingFresh, and while indices matter here (priorities, skipped

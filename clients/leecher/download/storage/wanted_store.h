@@ -54,27 +54,27 @@ class WantedStore {
   // store is being opened.
   void SetFilePriority(FileIndex file, FilePriority priority);
   void SetFilePriority(const std::string& glob, FilePriority priority);
-  // These files are read, which makes room for those of them that are skipped, though they stay skipped. If
-  // that changes anything, StoreSelected follows; when there is no room for them, StoreWarned comes before
-  // it. Requires: the store is open.
+  // Sets the files that readers read. The store allocates space for those of them that are skipped; their
+  // priority stays kSkip. If this changes the selection, StoreSelected follows; if the disk has no room for
+  // them, StoreWarned precedes it. Requires: the store is open.
   void SetRead(const std::vector<FileIndex>& files);
   // StoreFinished follows. Requires: the store is open and not busy.
   void Finish();
   // See ChunkStore::Discard. StoreDiscarded follows. Requires: the store is open and not busy.
   void Discard();
 
-  // An operation is in progress, and an event will follow.
+  // Returns whether an operation is in progress; an event will follow.
   bool busy() const { return busy_; }
   bool is_open() const { return progress_.has_value(); }
   const std::shared_ptr<ChunkStore>& store() const { return store_; }  // null until it is open
   // Both require: Open() returned OK.
   const Manifest& manifest() const { return *manifest_; }
   const WantedFiles& wanted() const { return *wanted_; }
-  // There was no room for this file when it was last given to SetRead.
+  // Returns whether there was no room for this file when it was last given to SetRead.
   bool Refuses(FileIndex file) const;
-  // A skipped file is read: the store can't be finished.
+  // Returns whether a skipped file is read. The store can't be finished then.
   bool reads_skipped() const;
-  // The store has room for the file, so that its chunks can be put. Requires: is_open().
+  // Returns whether the store has room for the file, so that its chunks can be put. Requires: is_open().
   bool Takes(FileIndex file) const { return taken_.Wants(file); }
 
   // Requires: is_open().
