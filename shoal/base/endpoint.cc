@@ -41,6 +41,13 @@ absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' is no numeric IPv4 or IPv6 address"));
 }
 
+IpAddress IpAddress::SourcePrefix() const {
+  if (is_v4()) return *this;
+  std::array<uint8_t, 16> bytes{};
+  std::copy_n(bytes_.begin(), 8, bytes.begin());
+  return IpAddress(bytes);
+}
+
 bool IpAddress::is_unspecified() const {
   const auto zero = [](uint8_t byte) { return byte == 0; };
   return std::all_of(bytes_.begin(), bytes_.end(), zero) ||

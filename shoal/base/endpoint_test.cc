@@ -33,6 +33,12 @@ TEST(IpAddress, RecognisesTheUnspecifiedAddress) {
   EXPECT_FALSE(IpAddress::Parse("::1")->is_unspecified());
 }
 
+TEST(IpAddress, ASourceIsAnIpv4AddressOrTheFirstHalfOfAnIpv6Address) {
+  const IpAddress v4 = IpAddress::V4({192, 0, 2, 7});
+  EXPECT_EQ(v4.SourcePrefix(), v4);
+  EXPECT_EQ(IpAddress::Parse("2001:db8:1:2:3:4:5:6")->SourcePrefix(), *IpAddress::Parse("2001:db8:1:2::"));
+}
+
 TEST(Endpoint, SurvivesFormattingAndParsing) {
   for (const char* text : {"192.0.2.7:6881", "[2001:db8::1]:1", "127.0.0.1:0", "[::]:65535"}) {
     const absl::StatusOr<Endpoint> endpoint = Endpoint::Parse(text);

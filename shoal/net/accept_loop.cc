@@ -18,6 +18,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -51,14 +52,6 @@ uint64_t CookieOf(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
-// What one owner of a network can choose addresses from.
-IpAddress NetworkOf(const IpAddress& address) {
-  if (address.is_v4()) return address;
-  std::array<uint8_t, 16> bytes = address.bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
-  return IpAddress(bytes);
-}
-
 // The bytes that a TCP connection has carried in both directions, without those that the peer has not
 // acknowledged.
 uint64_t MovedBytes(int socket) {
@@ -77,7 +70,8 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
         take_(std::move(take)),
         bounds_(bounds),
         spare_(OpenSpare()),
-        open_(bounds.max_connections, bounds.safe_for) {}
+        open_(bounds.max_connections, bounds.safe_for),
+        passed_on_(bounds.max_passed_on, bounds.safe_for) {}
 
   void Arm() {
     listener_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -96,7 +90,7 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
 
  private:
-  // The sockets that were passed on and are still open, without a report from their new owner: the kernel
+  // Sockets that were added and are still open, without a report from their owner: the kernel
   // gives each socket a cookie that is never used again, so a descriptor that was closed, or closed and
   // reused, is recognised.
   class OpenSockets {
@@ -108,6 +102,13 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       if (sockets_.size() < max_) return true;
       EraseClosed();
       return sockets_.size() < max_;
+    }
+    // As HasRoom, as if the sockets that LeastUseful has named were closed: that is only a matter of their
+    // owner's next turn.
+    bool HasRoomSoon() {
+      return HasRoom() ||
+             static_cast<size_t>(std::count_if(sockets_.begin(), sockets_.end(),
+                                               [](const Socket& known) { return !known.ending; })) < max_;
     }
     // Whether an eighth of all places is taken. Counts again after as many changes as there are sockets, so
     // the answer may lag behind.
@@ -121,32 +122,47 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     // Called before the socket is handed over.
     void Add(int socket) {
       if (max_ == AcceptLoop::kUnbounded) return;
-      sockets_.push_back({socket, CookieOf(socket), NetworkOf(RemoteOf(socket).ip), Steady::now()});
+      sockets_.push_back(
+          {socket, CookieOf(socket), RemoteOf(socket).ip.SourcePrefix(), Steady::now(), false});
     }
-    // Requires: HasRoom() has just returned false. Returns: the descriptors of the sockets that should make
-    // room.
-    std::vector<int> LeastUseful() const {
+    // Returns: the descriptors of the sockets that should make room, for a socket of `newcomer` if that is
+    // known. Requires: HasRoom() has just returned false.
+    std::vector<int> LeastUseful(const std::optional<IpAddress>& newcomer) {
       absl::flat_hash_map<IpAddress, size_t> counts;
-      for (const Socket& known : sockets_) ++counts[known.network];
+      for (const Socket& known : sockets_) {
+        if (!known.ending) ++counts[known.source];
+      }
+      if (counts.empty()) return {};
       const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
         return std::pair(a.second, a.first) < std::pair(b.second, b.first);
       });
       if (most->second <= max_ / kFairPart) return {};
+      if (newcomer.has_value()) {
+        const auto own = counts.find(*newcomer);
+        if (own != counts.end() && own->second >= most->second) return {};
+      }
 
       const Steady::time_point now = Steady::now();
-      std::vector<std::pair<double, const Socket*>> by_rate;
-      for (const Socket& known : sockets_) {
+      std::vector<std::pair<double, Socket*>> by_rate;
+      Socket* oldest = nullptr;
+      for (Socket& known : sockets_) {
+        if (known.source != most->first || known.ending) continue;
+        if (oldest == nullptr || known.accepted < oldest->accepted) oldest = &known;
         const Steady::duration age = now - known.accepted;
-        if (known.network != most->first || age < safe_for_) continue;
+        if (age < safe_for_) continue;
         by_rate.emplace_back(static_cast<double>(MovedBytes(known.descriptor)) /
                                  (std::chrono::duration<double>(age).count() + 1),
                              &known);
       }
+      // Without a look at the newcomer, each one of a flood would end one that has just come.
+      if (by_rate.empty() && newcomer.has_value()) by_rate.emplace_back(0, oldest);
       const size_t count = std::min(by_rate.size(), max_ / kRoomPart + 1);
       std::nth_element(by_rate.begin(), by_rate.begin() + static_cast<std::ptrdiff_t>(count), by_rate.end());
       std::vector<int> least;
       for (const auto& [rate, socket] : std::span(by_rate).first(count)) {
-        if (CookieOf(socket->descriptor) == socket->cookie) least.push_back(socket->descriptor);
+        if (CookieOf(socket->descriptor) != socket->cookie) continue;
+        socket->ending = true;
+        least.push_back(socket->descriptor);
       }
       return least;
     }
@@ -155,8 +171,9 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     struct Socket {
       int descriptor;
       uint64_t cookie;
-      IpAddress network;
+      IpAddress source;  // see IpAddress::SourcePrefix
       Steady::time_point accepted;
+      bool ending;  // LeastUseful has named it
     };
     // An address above this part of all places gives way, and this part of all places is freed at a time: a
     // look at all sockets is worth that many.
@@ -214,7 +231,28 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       return;
     const int any = 1;
     setsockopt(connection.get(), SOL_SOCKET, SO_RCVLOWAT, &any, sizeof(any));
+    PassOn(std::move(connection));
+  }
+
+  void PassOn(FileDescriptor connection) {
+    if (!passed_on_.HasRoomSoon()) {
+      const std::vector<int> least = passed_on_.LeastUseful(RemoteOf(connection.get()).ip.SourcePrefix());
+      if (least.empty()) {
+        shed_.fetch_add(1, std::memory_order_relaxed);
+        if (bounds_.turn_away != nullptr) bounds_.turn_away(std::move(connection));
+        return;
+      }
+      for (const int socket : least) ShutDown(socket);
+    }
+    passed_on_.Add(connection.get());
     take_(std::move(connection));
+  }
+
+  // The owner of the socket may have closed it a moment ago, and its descriptor name another socket now. That
+  // one is then lost as if its network had failed, which any connection must bear.
+  void ShutDown(int socket) {
+    shed_.fetch_add(1, std::memory_order_relaxed);
+    shutdown(socket, SHUT_RDWR);
   }
 
   void AcceptAll() {
@@ -233,7 +271,7 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
         if (crowded && bounds_.first_bytes > 0) {
           AwaitFirstBytes(std::move(connection));
         } else {
-          take_(std::move(connection));
+          PassOn(std::move(connection));
         }
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         break;
@@ -255,13 +293,10 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   // Returns whether there is room now. Connections that were passed on leave once their owner has closed
   // them: then what waits now gets their places.
   bool MakeRoom() {
-    const std::vector<int> least = open_.LeastUseful();
+    const std::vector<int> least = open_.LeastUseful(/*newcomer=*/std::nullopt);
     if (least.empty()) RefuseWaiting();
     for (const int socket : least) {
-      shed_.fetch_add(1, std::memory_order_relaxed);
-      // Its owner may have closed it a moment ago, and its descriptor name another socket now. That one is
-      // then lost as if its network had failed, which any connection must bear.
-      shutdown(socket, SHUT_RDWR);
+      ShutDown(socket);
       if (const auto silent = silent_.find(socket); silent != silent_.end()) EndWaiting(silent->second);
     }
     return open_.HasRoom();
@@ -309,6 +344,7 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
   absl::flat_hash_map<int, std::shared_ptr<Silent>> silent_;  // by descriptor
   FileDescriptor spare_;  // given up for a moment to shed a connection when there are no descriptors left
   OpenSockets open_;
+  OpenSockets passed_on_;
   bool closed_ = false;
   std::atomic<uint64_t> shed_ = 0;
 };

@@ -18,11 +18,12 @@ namespace shoal::net {
 // When the process runs out of descriptors it closes new connections, by means of one descriptor that it
 // keeps in reserve, instead of leaving them in the backlog and spinning.
 //
-// It can bound how many of the connections that it passed on are open. One remote address (a /64 of IPv6)
-// can't keep others out: when no place is left, and one address has more than a 16th of all places, then
-// those of its connections that moved the fewest bytes per second since they were accepted are shut down, a
-// few at a time. Their owner sees the end of the stream. A connection younger than Bounds::safe_for is never
-// shut down. If there is none to shut down, new connections are closed.
+// It can bound how many connections are open, and how many of these were passed on. One remote address (a /64
+// of IPv6) can't keep others out: when no place is left, and one address has more than a 16th of all places,
+// then those of its connections that moved the fewest bytes per second since they were accepted are shut
+// down, a few at a time. Their owner sees the end of the stream. A connection younger than Bounds::safe_for
+// is not shut down; but when all that were passed on of that address are younger, and a connection of another
+// address needs a place among these, the oldest one is. Without one to shut down new connections are closed.
 //
 // Thread safety: shed() is thread-safe; the other methods are called on one thread, which is not the loop's.
 class AcceptLoop {
@@ -36,6 +37,11 @@ class AcceptLoop {
     // bytes. A connection counts until this process has closed its descriptor. kUnbounded: no limit here;
     // `take` must limit them.
     uint32_t max_connections = kUnbounded;
+    // The maximum number of those that were passed on. There are a few more for a moment, when some were shut
+    // down and their owner has not closed them yet.
+    uint32_t max_passed_on = kUnbounded;
+    // Receives the connections for which no place is left of these. Null: they are closed.
+    std::function<void(FileDescriptor connection)> turn_away = nullptr;
     std::chrono::milliseconds safe_for = std::chrono::seconds(2);
     // While at least an eighth of max_connections is open, a new connection is passed on only after its peer
     // has sent this many bytes, which stay in the socket. It is closed if they do not arrive within

@@ -133,6 +133,39 @@ TEST(AcceptLoopTest, TheAddressWithMostConnectionsGivesWay) {
   EXPECT_EQ(taker.RemotesOf({many, one, IpAddress::V4({127, 0, 0, 4})}), (std::vector<size_t>{2, 1, 1}));
 }
 
+TEST(AcceptLoopTest, OneAddressCanNotKeepThePlacesOfThoseThatWerePassedOn) {
+  Taker taker;
+  Taker turned_away;
+  EventLoop thread("accept");
+  AcceptLoop loop(thread, OnLoopback(),
+                  {.max_connections = 100, .max_passed_on = 3, .turn_away = turned_away.Take()},
+                  taker.Take());
+  const IpAddress many = IpAddress::V4({127, 0, 0, 2});
+  const IpAddress one = IpAddress::V4({127, 0, 0, 3});
+  const LoopbackClient oldest(loop.port(), many);
+  taker.Await(1);
+  const LoopbackClient second(loop.port(), many);
+  taker.Await(2);
+  const LoopbackClient third(loop.port(), many);
+  taker.Await(3);
+  // They are all young, and a further one of the same address does not get the place of one of them.
+  const LoopbackClient fourth(loop.port(), many);
+  turned_away.Await(1);
+  const LoopbackClient other(loop.port(), one);
+  EXPECT_EQ(oldest.ReadAll(), "");
+  taker.Await(4);
+  // What was shut down counts no more, although its owner has not closed it yet.
+  const LoopbackClient another(loop.port(), one);
+  EXPECT_EQ(second.ReadAll(), "");
+  taker.Await(5);
+  // Now the other address has most of them.
+  const LoopbackClient one_too_many(loop.port(), one);
+  turned_away.Await(2);
+  taker.CloseWhatEnded();
+  EXPECT_EQ(taker.RemotesOf({many, one}), (std::vector<size_t>{1, 2}));
+  EXPECT_EQ(turned_away.RemotesOf({many, one}), (std::vector<size_t>{1, 1}));
+}
+
 TEST(AcceptLoopTest, PassesAConnectionOnWithItsFirstBytes) {
   Taker taker;
   EventLoop thread("accept");

@@ -1,5 +1,6 @@
 #include "shoal/stream/chunk_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <utility>
@@ -27,6 +28,8 @@ constexpr size_t kMaxWaiting = 64;
 constexpr size_t kMaxClosing = 1024;
 // Connections beyond all these that may wait with less than the header of a frame, outside of any session.
 constexpr size_t kMaxSilent = 1024;
+// An address with more than this part of all connections may have to give way.
+constexpr size_t kFairPart = 16;
 
 // The state that the server's coroutines, its sessions and its owner share. Lives as long as the last of
 // them.
@@ -60,13 +63,14 @@ class Connections : public std::enable_shared_from_this<Connections> {
   struct Entry {
     std::weak_ptr<TransportSession> session;
     net::EventLoop* loop = nullptr;
-    IpAddress address;
+    IpAddress source;  // see IpAddress::SourcePrefix
     std::shared_ptr<const UploadProgress> progress;
     std::optional<ContentId> content;  // while it is served
     bool closing = false;
     // While it is served: what it was sent by the last look, and when it was seen to be of use.
     uint64_t sent_bytes = 0;
     absl::Duration useful_at = absl::ZeroDuration();
+    absl::Duration admitted_at = absl::ZeroDuration();
   };
 
   TransportSession::Admission Admit(uint64_t key, const Hello& hello);
@@ -80,6 +84,9 @@ class Connections : public std::enable_shared_from_this<Connections> {
                 absl::FunctionRef<int64_t(uint64_t key, const Entry&)> rank)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool EndAUselessOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the slowest connection of the address that has most of them, for a further one of `source`. Returns
+  // false if that address has too few to give way.
+  bool EndOneOfMany(const IpAddress& source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refuse Busy() const;
   std::vector<Entry> About(const ContentId& content) const;
 
@@ -119,7 +126,7 @@ void Connections::Take(net::EventLoop& loop, FileDescriptor socket) {
     Entry& entry = entries_[key];
     entry.session = session;
     entry.loop = &loop;
-    entry.address = session->remote().ip;
+    entry.source = session->remote().ip.SourcePrefix();
     entry.progress = session->progress();
   }
   session->Start();
@@ -136,12 +143,12 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
   }
   {
     MutexLock lock(&mutex_);
-    if (admitted_ >= options_.max_sessions && !EndAUselessOne()) return Busy();
-    ++admitted_;
     Entry& entry = entries_[key];
+    if (admitted_ >= options_.max_sessions && !EndAUselessOne() && !EndOneOfMany(entry.source)) return Busy();
+    ++admitted_;
     // Recorded before the directory is asked: a Drop of the content from now on finds this session.
     entry.content = hello.content_id;
-    entry.useful_at = Clock::Real().Uptime();
+    entry.useful_at = entry.admitted_at = Clock::Real().Uptime();
   }
   std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);
   if (source != nullptr) return ServiceOf(hello.content_id, std::move(source));
@@ -213,6 +220,24 @@ bool Connections::EndAUselessOne() {
       [](uint64_t, const Entry& entry) { return absl::ToInt64Nanoseconds(entry.useful_at); });
 }
 
+bool Connections::EndOneOfMany(const IpAddress& source) {
+  absl::flat_hash_map<IpAddress, size_t> counts;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.content.has_value()) ++counts[entry.source];
+  }
+  const size_t own = counts[source];
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most->second < own + 2 || most->second <= options_.max_sessions / kFairPart) return false;
+  const absl::Duration now = Clock::Real().Uptime();
+  return MakeRoom([&](Entry& entry) { return entry.content.has_value() && entry.source == most->first; },
+                  [&](uint64_t, const Entry& entry) {
+                    const double seconds = absl::ToDoubleSeconds(now - entry.admitted_at);
+                    const uint64_t sent_bytes = entry.progress->sent_bytes.load(std::memory_order_relaxed);
+                    return static_cast<int64_t>(static_cast<double>(sent_bytes) / (seconds + 1));
+                  });
+}
+
 bool Connections::MakeRoom(absl::FunctionRef<bool(Entry&)> is_candidate,
                            absl::FunctionRef<int64_t(uint64_t key, const Entry&)> rank) {
   struct OfAnAddress {
@@ -223,7 +248,7 @@ bool Connections::MakeRoom(absl::FunctionRef<bool(Entry&)> is_candidate,
   absl::flat_hash_map<IpAddress, OfAnAddress> addresses;
   for (auto& [key, entry] : entries_) {
     if (!is_candidate(entry)) continue;
-    OfAnAddress& of = addresses[entry.address];
+    OfAnAddress& of = addresses[entry.source];
     ++of.count;
     const int64_t its_rank = rank(key, entry);
     if (of.least != nullptr && of.least_rank <= its_rank) continue;

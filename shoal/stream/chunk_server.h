@@ -34,9 +34,10 @@ class ChunkServer {
     std::shared_ptr<const net::TransportFactory> transports = net::TcpTransports();
     SessionLimits limits;
     // Connections served at a time. When there are as many, one that was sent nothing for `useless_after`,
-    // and has requested nothing, makes room for a further one: of the address that has most such connections,
-    // the one that is useless for the longest. If there is none, the further one is refused. Both get kBusy
-    // and `busy_retry`.
+    // and has requested nothing, makes room for a further one: of the address (a /64 of IPv6) that has most
+    // such connections, the one that is useless for the longest. If there is none, but an address has two
+    // more connections than that of the further one, and more than a 16th of all, then its slowest one makes
+    // room. If there is none either, the further one is refused. All of these get kBusy and `busy_retry`.
     uint32_t max_sessions = 256;
     // A connection that does not pass is refused (kNoTicket), before it takes a place of max_sessions, and
     // whether or not the content is served here. Null: everybody is served.

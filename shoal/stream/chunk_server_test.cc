@@ -80,8 +80,9 @@ class ChunkServerTest : public ::testing::Test {
     options_.listen = *Endpoint::Parse(listen);
     return ChunkServer::Start(options_, loops_, directory_);
   }
-  FrameConnection SayHello(const ChunkServer& server, ContentId id, const std::string& ticket = "") {
-    FrameConnection peer = FrameConnection::To(server.port());
+  FrameConnection SayHello(const ChunkServer& server, ContentId id, const std::string& ticket = "",
+                           const IpAddress& from = IpAddress::V4({127, 0, 0, 1})) {
+    FrameConnection peer = FrameConnection::To(server.port(), from);
     Hello hello;
     hello.ticket = ticket;
     hello.content_id = id;
@@ -251,6 +252,37 @@ TEST_F(ChunkServerTest, AConnectionThatWaitsForAChunkDoesNotMakeRoom) {
   ASSERT_TRUE(waiting.ReadFrame(FrameType::kChunk).has_value());
   FrameConnection further = SayHello(**server, source_->manifest()->id());
   EXPECT_EQ(RefusalOn(further).reason, Refuse::Reason::kBusy);
+}
+
+TEST_F(ChunkServerTest, TheAddressWithMostConnectionsMakesRoomWithItsSlowestOne) {
+  auto large = FileChunkSource::Make(64 * 1024 * 1024, 16 * 1024 * 1024, 3);
+  directory_->Add(large);
+  options_.max_sessions = 3;
+  auto server = Start();
+  ASSERT_TRUE(server.ok());
+  const IpAddress many = IpAddress::V4({127, 0, 0, 2});
+  const IpAddress one = IpAddress::V4({127, 0, 0, 3});
+  // All of them wait for chunks. One has taken some.
+  std::vector<FrameConnection> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(SayHello(**server, large->manifest()->id(), "", many));
+    ASSERT_TRUE(waiting.back().SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 4}}}.Encode()));
+    ASSERT_TRUE(waiting.back().ReadFrame(FrameType::kHello).has_value());
+  }
+  ASSERT_TRUE(waiting[0].ReadFrame(FrameType::kChunk).has_value());
+  ASSERT_TRUE(waiting[2].ReadFrame(FrameType::kChunk).has_value());
+  FrameConnection same = SayHello(**server, source_->manifest()->id(), "", many);
+  EXPECT_EQ(RefusalOn(same).reason, Refuse::Reason::kBusy);
+
+  FrameConnection other = SayHello(**server, source_->manifest()->id(), "", one);
+  EXPECT_TRUE(other.ReadFrame(FrameType::kHello).has_value());
+  EXPECT_TRUE(waiting[1].ReadToEnd());
+  ASSERT_TRUE(other.SendFrame(FrameType::kRequest, Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(other.ReadFrame(FrameType::kChunk).has_value());
+  // They would only change places.
+  FrameConnection another = SayHello(**server, source_->manifest()->id(), "", one);
+  EXPECT_EQ(RefusalOn(another).reason, Refuse::Reason::kBusy);
+  EXPECT_EQ((*server)->totals().sessions, 3);
 }
 
 TEST_F(ChunkServerTest, ConnectionsThatNeverEndTheirHelloMakeRoom) {

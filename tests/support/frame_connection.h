@@ -22,7 +22,9 @@ class FrameConnection : public RawConnection {
 
   using RawConnection::RawConnection;
   explicit FrameConnection(RawConnection connection) : RawConnection(std::move(connection)) {}
-  static FrameConnection To(uint16_t port) { return FrameConnection(RawConnection::To(port)); }
+  static FrameConnection To(uint16_t port, const IpAddress& from = IpAddress::V4({127, 0, 0, 1})) {
+    return FrameConnection(RawConnection::To(port, from));
+  }
 
   bool SendFrame(stream::FrameType type, const std::string& body, uint32_t index = 0) {
     return Send(FrameBytes(type, body, index));

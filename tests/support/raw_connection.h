@@ -23,10 +23,14 @@ class RawConnection {
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
 
-  static RawConnection To(uint16_t port) {
+  // `from`: the address of this end, in 127.0.0.0/8.
+  static RawConnection To(uint16_t port, const IpAddress& from = IpAddress::V4({127, 0, 0, 1})) {
     FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const net::SocketAddress local = net::ToSocketAddress({from, 0});
     const net::SocketAddress address = Loopback(port);
-    if (::connect(socket.get(), address.get(), address.size) != 0) socket.Close();
+    if (::bind(socket.get(), local.get(), local.size) != 0 ||
+        ::connect(socket.get(), address.get(), address.size) != 0)
+      socket.Close();
     return RawConnection(std::move(socket));
   }
 

@@ -17,14 +17,6 @@ bool MayBelongToAPeer(const IpAddress& ip) {
   return ip.is_v4() ? first != 0 && first < 224 : first != 0xff;
 }
 
-// What failures are counted by: an IPv4 address, or a /64 of IPv6.
-IpAddress NetworkOf(const IpAddress& ip) {
-  if (ip.is_v4()) return ip;
-  std::array<uint8_t, 16> bytes{};
-  std::copy_n(ip.bytes().begin(), 8, bytes.begin());
-  return IpAddress(bytes);
-}
-
 // Whether the tracker sees a peer at `kept` that claims `ip`.
 bool Sees(const PeerAddresses& addresses, const IpAddress& kept, const IpAddress& ip) {
   return ip == kept || (net::IsLoopback(kept) && net::IsLoopback(addresses.Kept(ip)));
@@ -170,13 +162,13 @@ std::vector<AddressVerifier::Dial> AddressVerifier::Due(absl::Duration now) {
 
 bool AddressVerifier::MayFail(const FailureTable& table, const IpAddress& ip, uint32_t most,
                               absl::Duration now) const {
-  const auto failures = table.find(NetworkOf(ip));
+  const auto failures = table.find(ip.SourcePrefix());
   if (failures == table.end()) return table.size() < options_.max_remembered;
   return now - failures->second.since >= kFailureWindow || failures->second.count < most;
 }
 
 void AddressVerifier::CountFailure(FailureTable& table, const IpAddress& ip, absl::Duration now) {
-  Failures& failures = table[NetworkOf(ip)];
+  Failures& failures = table[ip.SourcePrefix()];
   if (failures.count == 0 || now - failures.since >= kFailureWindow) failures = {0, now};
   ++failures.count;
 }

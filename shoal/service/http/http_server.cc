@@ -145,9 +145,21 @@ class IdleGuard {
   const std::shared_ptr<State> state_;
 };
 
+// Answers without waiting: the send buffer of a new socket has room for it.
+void Shed(FileDescriptor connection) {
+  static constexpr char kBusy[] =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  // What is left unread at the close makes the system send a reset, which can overtake the answer.
+  std::array<char, kMaxHeadBytes> unread;
+  (void)recv(connection.get(), unread.data(), unread.size(), MSG_DONTWAIT);
+  (void)send(connection.get(), kBusy, sizeof(kBusy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 net::AcceptLoop::Bounds BoundsOf(const HttpServer::Options& options) {
   net::AcceptLoop::Bounds bounds;
   bounds.max_connections = options.max_connections + kMaxSilent;
+  bounds.max_passed_on = options.max_connections;
+  if (options.tls == nullptr) bounds.turn_away = Shed;
   bounds.first_bytes = kFirstBytes;
   return bounds;
 }
@@ -178,27 +190,10 @@ class BeastHttpServer final : public HttpServer {
     // The protocol only matters for calls that open sockets; this one is open.
     socket.assign(asio::ip::tcp::v6(), connection.Release(), error);
     if (error) return;
-    if (connections_ >= options_.max_connections) {
-      if (options_.tls == nullptr) Shed(std::move(socket));
-      return;
-    }
-    ++connections_;
     const auto credentials = options_.tls == nullptr ? nullptr : options_.tls->Current();
     const bool demands = options_.tls != nullptr && options_.tls->files().browsers_too;
     asio::co_spawn(loop_.context(), Serve(HttpConnection(std::move(socket), credentials.get(), demands)),
-                   [this](std::exception_ptr) { --connections_; });
-  }
-
-  // Answers without waiting: the send buffer of a new socket has room for it.
-  static void Shed(asio::ip::tcp::socket socket) {
-    static constexpr char kBusy[] =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    error_code ignored;
-    socket.non_blocking(true, ignored);
-    // What is left unread at the close makes the system send a reset, which can overtake the answer.
-    std::array<char, kMaxHeadBytes> unread;
-    socket.read_some(asio::buffer(unread), ignored);
-    socket.write_some(asio::buffer(kBusy, sizeof(kBusy) - 1), ignored);
+                   asio::detached);
   }
 
   asio::awaitable<void> Serve(HttpConnection stream) {
@@ -537,7 +532,6 @@ class BeastHttpServer final : public HttpServer {
 
   const Options options_;
   const Routes routes_;
-  uint32_t connections_ = 0;   // on the loop
   uint32_t large_bodies_ = 0;  // on the loop
   net::EventLoop loop_{"http"};
   const std::shared_ptr<LoopReference> loop_reference_;

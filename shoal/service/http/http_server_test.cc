@@ -100,6 +100,20 @@ TEST_F(HttpServerTest, ExcessConnectionsAreAnsweredWith503) {
   EXPECT_THAT(second.ReadAll(), StartsWith("HTTP/1.1 503 "));
 }
 
+TEST_F(HttpServerTest, HalfRequestsOfOneAddressDoNotKeepOthersOut) {
+  Start(4);
+  const IpAddress many = IpAddress::V4({127, 0, 0, 2});
+  std::vector<LoopbackClient> halves;
+  for (int i = 0; i < 6; ++i) {
+    halves.emplace_back(server_->port(), many);
+    halves.back().Send("GET /hello HTTP/1.1\r\nHost: x\r\n");
+  }
+  EXPECT_THAT(halves.back().ReadAll(), StartsWith("HTTP/1.1 503 "));
+  const LoopbackClient other(server_->port(), IpAddress::V4({127, 0, 0, 3}));
+  other.Send("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(other.ReadAll(), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST_F(HttpServerTest, ATakenPortIsUnavailable) {
   Start();
   const auto second = HttpServer::Start({Endpoint{*IpAddress::Parse("127.0.0.1"), server_->port()}, 1}, {});
