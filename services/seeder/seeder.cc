@@ -124,8 +124,9 @@ absl::Status SeederImpl::Open() {
   serving.max_sessions = options_.max_uploads;
   serving.parallel_uploads = options_.parallel_uploads;
   if (options_.tickets != nullptr) {
-    serving.check_ticket = [tickets = options_.tickets](const stream::Hello& theirs) {
-      return tickets->Check(AsBytes(theirs.ticket), theirs.content_id, theirs.peer_id);
+    serving.check_ticket = [tickets = options_.tickets](const stream::Hello& theirs,
+                                                        std::optional<absl::string_view> name) {
+      return tickets->Check(AsBytes(theirs.ticket), theirs.content_id, name, theirs.peer_id);
     };
   }
   serving.on_source_failure = [catalog = catalog_](const ContentId& id, const absl::Status& why) {

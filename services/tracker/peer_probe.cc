@@ -23,13 +23,13 @@ class PeerProbe::Impl {
   Impl(std::shared_ptr<const net::TransportFactory> transports, const TicketIssuer* tickets)
       : transports_(std::move(transports)), tickets_(*tickets), loop_("peer-probe") {}
 
-  void Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
+  void Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content, const std::string& name,
            std::function<void(absl::Status)> done) {
-    loop_.Post([this, endpoint, peer, content, done = std::move(done)] {
+    loop_.Post([this, endpoint, peer, content, name, done = std::move(done)] {
       stream::SessionTerms terms;
       terms.content_id = content;
       terms.self = self_;
-      terms.ticket = tickets_.Issue(content, self_);
+      terms.ticket = tickets_.Issue(content, name, self_);
       sessions_.insert(std::make_unique<Session>(loop_, *transports_, endpoint, peer, terms,
                                                  [this, done](Session* session, const absl::Status& outcome) {
                                                    // Not from inside the session's own call.
@@ -97,8 +97,8 @@ PeerProbe::~PeerProbe() {
 }
 
 void PeerProbe::Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
-                    std::function<void(absl::Status)> done) {
-  impl_->Try(endpoint, peer, content, std::move(done));
+                    const std::string& name, std::function<void(absl::Status)> done) {
+  impl_->Try(endpoint, peer, content, name, std::move(done));
 }
 
 void PeerProbe::Stop() {

@@ -25,9 +25,9 @@ class PeerProbe {
   PeerProbe& operator=(const PeerProbe&) = delete;
 
   // Calls `done` once, within about 5 seconds: OK when a process at `endpoint` states that it is `peer` and
-  // serves `content`. Not at all after Stop. Errors: those of ChunkSession; FAILED_PRECONDITION when another
-  // peer answers.
-  void Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
+  // serves `content`, whose name is `name`. Not at all after Stop. Errors: those of ChunkSession;
+  // FAILED_PRECONDITION when another peer answers.
+  void Try(const Endpoint& endpoint, const PeerId& peer, const ContentId& content, const std::string& name,
            std::function<void(absl::Status)> done);
 
   // Drops what is in progress. Idempotent; not called from `done`.

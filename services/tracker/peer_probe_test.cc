@@ -30,7 +30,7 @@ class PeerProbeTest : public ::testing::Test {
 
   absl::Status Try(PeerProbe& probe, const PeerId& peer, const ContentId& content) {
     std::promise<absl::Status> outcome;
-    probe.Try({IpAddress::V4({127, 0, 0, 1}), server_->port()}, peer, content,
+    probe.Try({IpAddress::V4({127, 0, 0, 1}), server_->port()}, peer, content, source_->manifest()->name(),
               [&](const absl::Status& status) { outcome.set_value(status); });
     return outcome.get_future().get();
   }
@@ -71,8 +71,8 @@ TEST_F(PeerProbeTest, ThePeerDemandsATicket) {
   stream::ChunkServer::Options options;
   options.listen = *Endpoint::Parse("127.0.0.1:0");
   options.self = self_;
-  options.check_ticket = [&](const stream::Hello& theirs) {
-    return verifier.Check(AsBytes(theirs.ticket), theirs.content_id, theirs.peer_id);
+  options.check_ticket = [&](const stream::Hello& theirs, std::optional<absl::string_view> name) {
+    return verifier.Check(AsBytes(theirs.ticket), theirs.content_id, name, theirs.peer_id);
   };
   server_ = *stream::ChunkServer::Start(options, loops_, directory_);
   EXPECT_FALSE(Try(self_, source_->manifest()->id()).ok()) << "this tracker issues none";
@@ -84,7 +84,7 @@ TEST_F(PeerProbeTest, NobodyListens) {
   const uint16_t port = server_->port();
   server_.reset();
   std::promise<absl::Status> outcome;
-  probe_.Try({IpAddress::V4({127, 0, 0, 1}), port}, self_, source_->manifest()->id(),
+  probe_.Try({IpAddress::V4({127, 0, 0, 1}), port}, self_, source_->manifest()->id(), "",
              [&](const absl::Status& status) { outcome.set_value(status); });
   EXPECT_EQ(outcome.get_future().get().code(), absl::StatusCode::kUnavailable);
 }

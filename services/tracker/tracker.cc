@@ -130,7 +130,9 @@ class RunningTracker final : public Tracker {
             VerifierOptions(options), state_.registry(),
             [this](const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
                    std::function<void(absl::Status)> done) {
-              probe_.Try(endpoint, peer, content, std::move(done));
+              const auto known = state_.registry()->Lookup({content});
+              const std::string name = known.ok() ? known->contents[0].summary.name : "";
+              probe_.Try(endpoint, peer, content, name, std::move(done));
             },
             LogUnreachable, options.clock),
         probe_(options.tls == nullptr ? net::TcpTransports() : net::TlsTransports(options.tls),

@@ -32,8 +32,8 @@ class IpAddress {
     const auto words = std::bit_cast<std::array<uint64_t, 2>>(bytes_);
     return words[0] == 0 && (bytes_[8] | bytes_[9]) == 0 && (bytes_[10] & bytes_[11]) == 0xff;
   }
-  // Returns what limits per address count by: an IPv4 address itself, and the /64 of an IPv6 address, which one
-  // host can choose its addresses from.
+  // Returns what limits per address count by: an IPv4 address itself, and the /64 of an IPv6 address, which
+  // one host can choose its addresses from.
   IpAddress SourcePrefix() const;
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
   std::string ToString() const;

@@ -134,7 +134,10 @@ void Connections::Take(net::EventLoop& loop, FileDescriptor socket) {
 
 TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello) {
   if (options_.check_ticket != nullptr) {
-    if (const absl::Status ticket = options_.check_ticket(hello); !ticket.ok()) {
+    const std::shared_ptr<const ChunkSource> served = contents_->Find(hello.content_id);
+    std::optional<absl::string_view> name;
+    if (served != nullptr) name = served->manifest()->name();
+    if (const absl::Status ticket = options_.check_ticket(hello, name); !ticket.ok()) {
       Refuse refuse;
       refuse.reason = Refuse::Reason::kNoTicket;
       refuse.detail = std::string(ticket.message());

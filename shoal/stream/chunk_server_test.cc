@@ -177,7 +177,7 @@ TEST_F(ChunkServerTest, ConnectionsBeyondTheBoundAreRefusedWithARetryTime) {
 
 TEST_F(ChunkServerTest, WithoutAValidTicketNothingIsServed) {
   options_.max_sessions = 1;
-  options_.check_ticket = [](const Hello& theirs) {
+  options_.check_ticket = [](const Hello& theirs, std::optional<absl::string_view>) {
     return theirs.ticket == "valid" ? absl::OkStatus() : absl::PermissionDeniedError("get a ticket");
   };
   auto server = Start();

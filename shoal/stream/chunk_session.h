@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "shoal/base/chunk_buffer.h"
 #include "shoal/base/endpoint.h"
@@ -38,9 +40,10 @@ struct SessionLimits {
   std::shared_ptr<net::RateLimit> write_limit;
 };
 
-// Decides by the ticket in a peer's Hello whether the peer may be served. Called on the session's loop, once
-// per session; must not block. The message of an error is sent to the peer, for its user.
-using TicketCheck = std::function<absl::Status(const Hello& theirs)>;
+// Decides by the ticket in a peer's Hello whether the peer may be served. `name`: of the content; nullopt
+// while it is not known, after which the check is made again. Called on the session's loop; must not block.
+// The message of an error is sent to the peer, for its user.
+using TicketCheck = std::function<absl::Status(const Hello& theirs, std::optional<absl::string_view> name)>;
 
 // What this end states about itself in its Hello, and what it demands of the other end.
 struct SessionTerms {

@@ -347,8 +347,11 @@ TEST_F(ChunkSessionTest, ASourceOfADiallingEndThatFailsIsReportedToItsDelegate) 
 }
 
 TEST_F(ChunkSessionTest, ADiallingEndServesOnlyAPeerThatPassesItsCheck) {
-  const auto check = [](const Hello& theirs) {
-    return theirs.ticket == "valid" ? absl::OkStatus() : absl::PermissionDeniedError("");
+  // One ticket is for the content under another name.
+  const auto check = [](const Hello& theirs, std::optional<absl::string_view> name) {
+    return theirs.ticket == "valid" || (theirs.ticket == "renamed" && !name.has_value())
+               ? absl::OkStatus()
+               : absl::PermissionDeniedError("");
   };
   const auto own = FileChunkSource::Make(400'000, 128 * 1024);
   const auto request = [](FrameConnection& peer, bool manifest) {
@@ -357,7 +360,7 @@ TEST_F(ChunkSessionTest, ADiallingEndServesOnlyAPeerThatPassesItsCheck) {
   };
   for (const bool manifest : {false, true}) {
     for (const bool offers_later : {false, true}) {
-      for (const std::string ticket : {"valid", "", "forged"}) {
+      for (const std::string ticket : {"valid", "", "forged", "renamed"}) {
         SCOPED_TRACE(ticket);
         RawListener listener;
         RecordingDelegate& delegate = NewDelegate();

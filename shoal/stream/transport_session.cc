@@ -169,13 +169,27 @@ TransportSession::Task TransportSession::HearHello() {
     if (!status.ok()) co_return status;
   } else if (theirs->content_id != terms_.content_id) {
     co_return absl::InvalidArgumentError("answered about another content");
-  } else if (terms_.check_ticket != nullptr && !terms_.check_ticket(*theirs).ok()) {
-    uploads_.Withhold();
+  } else if (terms_.check_ticket != nullptr) {
+    CheckTicket(*theirs);
   }
   reader_.SetManifestLength(theirs->manifest_bytes);
   if (SessionDelegate* delegate = reader_.delegate(); delegate != nullptr) delegate->OnReady(*theirs);
   if (closed_) co_return absl::CancelledError("closed here");
   co_return absl::OkStatus();
+}
+
+void TransportSession::CheckTicket(const Hello& theirs) {
+  const std::shared_ptr<const ChunkSource>& source = uploads_.source();
+  std::optional<absl::string_view> name;
+  if (source != nullptr) name = source->manifest()->name();
+  if (!terms_.check_ticket(theirs, name).ok()) {
+    uploads_.Withhold();
+  } else if (source == nullptr) {
+    checked_without_name_.emplace();
+    checked_without_name_->content_id = theirs.content_id;
+    checked_without_name_->peer_id = theirs.peer_id;
+    checked_without_name_->ticket = theirs.ticket;
+  }
 }
 
 std::function<void(const absl::Status&)> TransportSession::FailureReport() {
@@ -288,6 +302,7 @@ void TransportSession::Offer(std::shared_ptr<const ChunkSource> source) {
   std::vector<ChunkIndex> held;
   if (said_hello_) source->Held().ForEach([&held](ChunkIndex index) { held.push_back(index); });
   uploads_.SetSource(std::move(source), FailureReport());
+  if (checked_without_name_.has_value()) CheckTicket(*checked_without_name_);
   // Otherwise the hello, which is not sent yet, contains it.
   if (said_hello_) Announce(held);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -84,6 +85,8 @@ class TransportSession final : public ChunkSession {
   Task HearHello();
   Task TurnAway(Refuse refuse);
   absl::Status Serve(UploadService service, const Hello& theirs);
+  // Of a dialled session: serves nothing to a peer that does not pass.
+  void CheckTicket(const Hello& theirs);
   // Returns what reports the first failure of a source to the delegate.
   std::function<void(const absl::Status&)> FailureReport();
   void CloseAfter(absl::Duration time, std::string message);
@@ -107,6 +110,9 @@ class TransportSession final : public ChunkSession {
   boost::asio::steady_timer deadline_;
   boost::asio::steady_timer watch_;
   uint64_t deadline_count_ = 0;  // tells the deadline that is set from earlier ones
+
+  // The ticket of the peer's hello, which passed before there was a source with the content's name.
+  std::optional<Hello> checked_without_name_;
 
   Outbox outbox_;
   SessionUploads uploads_;

@@ -2,6 +2,7 @@
 """Peers that serve only holders of a tracker's ticket, and who tries without one."""
 
 import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -53,9 +54,9 @@ class Keys:
                               timeout=PATIENCE, check=True)
         return made.stdout.strip()
 
-    def ticket(self, name, public, content, peer, seconds_left):
-        statement = (b"shoal ticket v1\n" + base64.b64decode(public.removeprefix("ed25519:")) + content + peer
-                     + struct.pack(">Q", int(time.time()) + seconds_left))
+    def ticket(self, name, public, content, content_name, peer, seconds_left):
+        statement = (b"shoal ticket v2\n" + base64.b64decode(public.removeprefix("ed25519:")) + content
+                     + hashlib.sha256(content_name.encode()).digest() + peer + struct.pack(">Q", int(time.time()) + seconds_left))
         (self.folder / "statement").write_bytes(statement)
         signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.folder / name, "-in",
                                     self.folder / "statement"], capture_output=True, timeout=PATIENCE, check=True).stdout
@@ -105,8 +106,8 @@ class TicketTest(unittest.TestCase):
         for word in words:
             self.assertIn(word, frames[0][1].decode(errors="replace"))
 
-    def ticket(self, content=None, peer=None, seconds_left=600, key="ticket.pem", public=None):
-        return self.keys.ticket(key, public or self.public, content or self.content, peer, seconds_left)
+    def ticket(self, content=None, content_name="model.bin", peer=None, seconds_left=600, key="ticket.pem", public=None):
+        return self.keys.ticket(key, public or self.public, content or self.content, content_name, peer, seconds_left)
 
     def test_who_has_a_token_fetches_and_serves_those_who_have_one(self):
         first = self.swarm.fetch("model.bin", "first", self.tokens["fetch"], *self.demand, seed="forever")

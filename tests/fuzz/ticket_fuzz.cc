@@ -7,7 +7,7 @@
 #include "shoal/tracking/tickets/ticket_verifier.h"
 
 // Tickets, as a peer shows them. What decodes encodes to the same bytes, and only what the key signed is
-// accepted. The corpus has tickets of that key, for the content of ones and the peer of twos.
+// accepted. The corpus has tickets of that key, for the content of ones, called "name", and the peer of twos.
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using shoal::tracking::Ticket;
@@ -24,11 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const shoal::ByteView bytes(data, size);
   const std::string text(data, data + size);
   if (const auto ticket = Ticket::Decode(bytes); ticket.ok() && ticket->Encode() != text) std::abort();
-  if (!verifier->Check(bytes, content, peer).ok()) return 0;
+  if (!verifier->Check(bytes, content, "name", peer).ok()) return 0;
   for (size_t at = 0; at < size; at += Ticket::kEncodedBytes) {
     const auto ticket = Ticket::Decode(bytes.subspan(at, Ticket::kEncodedBytes));
     // Ed25519 gives one signature of a message.
-    if (ticket.ok() && *ticket == Ticket::Make(key, content, peer, ticket->expiry)) return 0;
+    if (ticket.ok() && *ticket == Ticket::Make(key, content, "name", peer, ticket->expiry)) return 0;
   }
   std::abort();
 }

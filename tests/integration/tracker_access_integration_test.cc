@@ -88,10 +88,12 @@ std::string Line(const std::string& token, const std::string& rest) {
 // Has the same bytes under every id.
 class AnyContent final : public ContentDirectory {
  public:
+  explicit AnyContent(const std::string& name) : source_(FileChunkSource::Make(1000, 16384, 1, name)) {}
+
   std::shared_ptr<const ChunkSource> Find(const ContentId&) const override { return source_; }
 
  private:
-  const std::shared_ptr<const ChunkSource> source_ = FileChunkSource::Make(1000, 16384);
+  const std::shared_ptr<const ChunkSource> source_;
 };
 
 class TrackerAccessTest : public ::testing::Test {
@@ -224,15 +226,16 @@ class TrackerAccessTest : public ::testing::Test {
   }
 
   // Fetches from a peer that demands tickets, with the one that a lookup brings, if any.
-  Outcome FetchFromAPeer(const std::string& token) {
+  // `name`: of the content, as the peer knows it.
+  Outcome FetchFromAPeer(const std::string& token, const std::string& name = TestContent(1).name) {
     net::EventLoopGroup loops("peer", 1);
     stream::ChunkServer::Options options;
     options.listen = {IpAddress::V4({127, 0, 0, 1}), 0};
     options.self = RandomPeerId();
-    options.check_ticket = [this](const stream::Hello& theirs) {
-      return verifier_->Check(AsBytes(theirs.ticket), theirs.content_id, theirs.peer_id);
+    options.check_ticket = [this](const stream::Hello& theirs, std::optional<absl::string_view> name) {
+      return verifier_->Check(AsBytes(theirs.ticket), theirs.content_id, name, theirs.peer_id);
     };
-    const auto server = stream::ChunkServer::Start(options, loops, std::make_shared<AnyContent>());
+    const auto server = stream::ChunkServer::Start(options, loops, std::make_shared<AnyContent>(name));
     EXPECT_TRUE(server.ok()) << server.status();
     const PeerIdentity self = PeerIdentity::Random();
     v1::LookupResponse found;
@@ -413,8 +416,10 @@ TEST_F(TrackerAccessTest, ATicketIsForThePeerWhoseSecretCameWithTheLookup) {
   const PeerIdentity self = PeerIdentity::Random();
   v1::LookupResponse found;
   ASSERT_TRUE(Call(&Stub::Lookup, TokenOf("fetch"), TicketedLookup(self), &found).ok());
-  EXPECT_EQ(verifier_->Check(AsBytes(found.ticket()), TestContentId(1), self.id()), absl::OkStatus());
-  EXPECT_FALSE(verifier_->Check(AsBytes(found.ticket()), TestContentId(1), RandomPeerId()).ok());
+  EXPECT_EQ(verifier_->Check(AsBytes(found.ticket()), TestContentId(1), std::nullopt, self.id()),
+            absl::OkStatus());
+  EXPECT_FALSE(
+      verifier_->Check(AsBytes(found.ticket()), TestContentId(1), std::nullopt, RandomPeerId()).ok());
   v1::LookupResponse again;
   ASSERT_TRUE(Call(&Stub::Lookup, TokenOf("fetch"), TicketedLookup(self), &again).ok());
   EXPECT_EQ(again.ticket(), found.ticket()) << "is not signed anew";
@@ -425,6 +430,12 @@ TEST_F(TrackerAccessTest, ATicketIsForThePeerWhoseSecretCameWithTheLookup) {
                   .ok());
   EXPECT_EQ(unproven.contents_size(), 1);
   EXPECT_EQ(unproven.ticket(), "");
+}
+
+// The tracker believes the name of a registration. The peer that serves the content does not.
+TEST_F(TrackerAccessTest, ATicketUnderAWrongNameOpensNothing) {
+  EXPECT_EQ(FetchFromAPeer(TokenOf("fetch")), Outcome::kAdmitted);
+  EXPECT_EQ(FetchFromAPeer(TokenOf("fetch"), "another name"), Outcome::kDenied);
 }
 
 TEST_F(TrackerAccessTest, LookupManyBringsATicketForEachContentThatTheTokenIsFor) {
@@ -441,7 +452,7 @@ TEST_F(TrackerAccessTest, LookupManyBringsATicketForEachContentThatTheTokenIsFor
            &found)
           .ok());
   EXPECT_EQ(found.results(0).ticket(), "");
-  EXPECT_EQ(verifier_->Check(AsBytes(found.results(1).ticket()), TestContentId(21), self.id()),
+  EXPECT_EQ(verifier_->Check(AsBytes(found.results(1).ticket()), TestContentId(21), "models-7b", self.id()),
             absl::OkStatus());
   EXPECT_EQ(found.results(2).ticket(), "");
 }
@@ -462,7 +473,8 @@ TEST_F(TrackerAccessTest, RegistrationsAndHeartbeatsNameTheKeyOfTickets) {
   const tracking::TrackerUrl url{tracking::TrackerUrl::Protocol::kGrpc, {"127.0.0.1", tracker_->grpc_port()}};
   const auto client = tracking::MakeTrackerClient(url, {nullptr, TokenOf("admin"), verifier});
   ASSERT_TRUE(client->Register(TestSeeder(1, TestContent(1)), kPatience).ok());
-  const absl::Status unknown = verifier->Check(AsBytes(std::string(168, 'x')), ContentId(), PeerId());
+  const absl::Status unknown =
+      verifier->Check(AsBytes(std::string(200, 'x')), ContentId(), std::nullopt, PeerId());
   EXPECT_TRUE(absl::IsUnavailable(unknown)) << unknown;
 }
 

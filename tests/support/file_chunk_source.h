@@ -23,7 +23,7 @@ namespace shoal {
 class FileChunkSource final : public ChunkSource {
  public:
   static std::shared_ptr<FileChunkSource> Make(size_t length_bytes, uint32_t chunk_size_bytes,
-                                               uint32_t seed = 1) {
+                                               uint32_t seed = 1, const std::string& name = "random") {
     std::string bytes(length_bytes, '\0');
     std::mt19937_64 random(seed);
     for (size_t at = 0; at < bytes.size(); at += 8) {
@@ -37,8 +37,8 @@ class FileChunkSource final : public ChunkSource {
       checksums.push_back({Crc32(chunk), Sha256::Of(chunk)});
     }
     absl::StatusOr<Manifest> manifest = Manifest::Create(
-        Manifest::Kind::kFile, "random", chunk_size_bytes,
-        {{.path = "random", .length_bytes = length_bytes, .executable = false}}, std::move(checksums));
+        Manifest::Kind::kFile, name, chunk_size_bytes,
+        {{.path = name, .length_bytes = length_bytes, .executable = false}}, std::move(checksums));
     if (!manifest.ok()) std::abort();
 
     std::string path =

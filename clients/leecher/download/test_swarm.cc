@@ -256,7 +256,8 @@ absl::StatusOr<tracking::LookupResponse> TestTracker::Lookup(const tracking::Loo
   if (response.contents.size() > 1) {
     response.peers.clear();
   } else if (ticket_key_.has_value()) {
-    response.ticket = tracking::Ticket::Make(*ticket_key_, response.contents[0].summary.id,
+    const tracking::ContentSummary& content = response.contents[0].summary;
+    response.ticket = tracking::Ticket::Make(*ticket_key_, content.id, content.name,
                                              PeerIdOf(request.peer_secret), absl::Now() + absl::Hours(1))
                           .Encode();
   }

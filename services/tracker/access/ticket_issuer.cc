@@ -18,30 +18,34 @@ std::optional<PublicKey> TicketIssuer::public_key() const {
   return key_->public_key();
 }
 
-std::string TicketIssuer::Issue(const ContentId& content, const PeerId& peer) const {
+std::string TicketIssuer::Issue(const ContentId& content, absl::string_view name, const PeerId& peer) const {
   if (!issues()) return "";
   const absl::Time now = options_.clock->Now();
   const Holder holder{content, peer};
+  const Sha256Digest name_digest = tracking::Ticket::NameDigest(name);
   std::optional<SigningKey> key;
   {
     MutexLock lock(&mutex_);
-    if (const Issued* issued = Remembered(holder, now); issued != nullptr) {
-      const tracking::Ticket ticket{key_->public_key(), content, peer, absl::FromUnixSeconds(issued->expiry),
-                                    issued->signature};
+    if (const Issued* issued = Remembered(holder, name_digest, now); issued != nullptr) {
+      const tracking::Ticket ticket{
+          key_->public_key(), content, name_digest, peer, absl::FromUnixSeconds(issued->expiry),
+          issued->signature};
       return ticket.Encode();
     }
     key = key_;
   }
-  const tracking::Ticket made = tracking::Ticket::Make(*key, content, peer, now + options_.lifetime);
+  const tracking::Ticket made = tracking::Ticket::Make(*key, content, name, peer, now + options_.lifetime);
   MutexLock lock(&mutex_);
   const bool replaced = key_->public_key() != key->public_key();  // meanwhile
-  if (!replaced) Remember(holder, {absl::ToUnixSeconds(made.expiry), made.signature});
+  if (!replaced) Remember(holder, {absl::ToUnixSeconds(made.expiry), name_digest, made.signature});
   return made.Encode();
 }
 
-const TicketIssuer::Issued* TicketIssuer::Remembered(const Holder& holder, absl::Time now) const {
+const TicketIssuer::Issued* TicketIssuer::Remembered(const Holder& holder, const Sha256Digest& name_digest,
+                                                     absl::Time now) const {
   const auto is_fresh = [&](const Issued& issued) {
-    return absl::FromUnixSeconds(issued.expiry) - now >= options_.lifetime / 2;
+    return issued.name_digest == name_digest &&
+           absl::FromUnixSeconds(issued.expiry) - now >= options_.lifetime / 2;
   };
   if (const auto found = recent_.find(holder); found != recent_.end())
     return is_fresh(found->second) ? &found->second : nullptr;

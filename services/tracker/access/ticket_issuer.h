@@ -10,9 +10,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/mutex.h"
+#include "shoal/content/manifest/checksum.h"
 #include "shoal/content/manifest/ids.h"
 #include "shoal/content/manifest/signing_key.h"
 
@@ -31,7 +33,7 @@ class TicketIssuer {
     std::string key_file;  // as SigningKey::Write makes it
     // A ticket is valid for this long, or for at least half of it when it is handed out again.
     absl::Duration lifetime = absl::Minutes(10);
-    // Tickets that are remembered, about 200 bytes each. Beyond them a lookup costs a signature.
+    // Tickets that are remembered, about 240 bytes each. Beyond them a lookup costs a signature.
     size_t max_remembered = 65'536;
     const Clock* clock = &Clock::Real();  // must outlive the issuer
   };
@@ -46,9 +48,9 @@ class TicketIssuer {
   // The key that verifies the tickets; none unless issues().
   std::optional<PublicKey> public_key() const;
 
-  // The ticket of `peer` for `content`, encoded; empty unless issues(). Takes less than a microsecond when
-  // one is remembered, otherwise some 50 us.
-  std::string Issue(const ContentId& content, const PeerId& peer) const;
+  // The ticket of `peer` for `content`, known as `name`, encoded; empty unless issues(). Takes less than a
+  // microsecond when one is remembered, otherwise some 50 us.
+  std::string Issue(const ContentId& content, absl::string_view name, const PeerId& peer) const;
 
   // Reads the file again: later tickets are of the key that is in it now. Errors: those of SigningKey::Read;
   // the key stays as it was. Requires: issues().
@@ -66,14 +68,16 @@ class TicketIssuer {
   };
   struct Issued {
     int64_t expiry = 0;  // Unix seconds
+    Sha256Digest name_digest{};
     SignatureBytes signature;
   };
   using Table = absl::flat_hash_map<Holder, Issued>;
 
   TicketIssuer(const Options& options, SigningKey key) : options_(options), key_(std::move(key)) {}
 
-  // What was handed out to `holder` and has half of its lifetime left; null: nothing.
-  const Issued* Remembered(const Holder& holder, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What was handed out to `holder` under the name and has half of its lifetime left; null: nothing.
+  const Issued* Remembered(const Holder& holder, const Sha256Digest& name_digest, absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Issued* Remember(const Holder& holder, const Issued& issued) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

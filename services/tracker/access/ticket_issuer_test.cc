@@ -60,7 +60,7 @@ class TicketIssuerTest : public ::testing::Test {
 };
 
 TEST_F(TicketIssuerTest, SignsForAPeerAndAContent) {
-  const tracking::Ticket ticket = Read(issuer_->Issue(ContentOf(1), peer_));
+  const tracking::Ticket ticket = Read(issuer_->Issue(ContentOf(1), "name", peer_));
   EXPECT_EQ(ticket.issuer, issuer_->public_key());
   EXPECT_EQ(ticket.content, ContentOf(1));
   EXPECT_EQ(ticket.peer, peer_);
@@ -71,36 +71,37 @@ TEST_F(TicketIssuerTest, SignsForAPeerAndAContent) {
 TEST_F(TicketIssuerTest, WithoutAKeyThereAreNone) {
   const TicketIssuer none;
   EXPECT_FALSE(none.issues());
-  EXPECT_EQ(none.Issue(ContentOf(1), peer_), "");
+  EXPECT_EQ(none.Issue(ContentOf(1), "name", peer_), "");
   EXPECT_EQ(none.public_key(), std::nullopt);
 }
 
 TEST_F(TicketIssuerTest, HandsATicketOutAgainForHalfOfItsLifetime) {
-  const std::string first = issuer_->Issue(ContentOf(1), peer_);
+  const std::string first = issuer_->Issue(ContentOf(1), "name", peer_);
   clock_.Advance(absl::Minutes(5));
-  EXPECT_EQ(issuer_->Issue(ContentOf(1), peer_), first);
-  EXPECT_NE(issuer_->Issue(ContentOf(2), peer_), first);
-  EXPECT_NE(issuer_->Issue(ContentOf(1), RandomPeerId()), first);
+  EXPECT_EQ(issuer_->Issue(ContentOf(1), "name", peer_), first);
+  EXPECT_NE(issuer_->Issue(ContentOf(2), "name", peer_), first);
+  EXPECT_NE(issuer_->Issue(ContentOf(1), "other", peer_), first);
+  EXPECT_NE(issuer_->Issue(ContentOf(1), "name", RandomPeerId()), first);
   clock_.Advance(absl::Seconds(1));
-  const tracking::Ticket later = Read(issuer_->Issue(ContentOf(1), peer_));
+  const tracking::Ticket later = Read(issuer_->Issue(ContentOf(1), "name", peer_));
   EXPECT_EQ(later.expiry, clock_.Now() + absl::Minutes(10));
   EXPECT_TRUE(later.Verifies());
 }
 
 TEST_F(TicketIssuerTest, ANewKeySignsFromItsReloadOn) {
   const auto first_key = issuer_->public_key();
-  const std::string before = issuer_->Issue(ContentOf(1), peer_);
+  const std::string before = issuer_->Issue(ContentOf(1), "name", peer_);
   ASSERT_TRUE(issuer_->Reload().ok());
-  EXPECT_EQ(issuer_->Issue(ContentOf(1), peer_), before) << "the key is the same";
+  EXPECT_EQ(issuer_->Issue(ContentOf(1), "name", peer_), before) << "the key is the same";
   WriteKey("second");
   ASSERT_TRUE(issuer_->Reload().ok());
   EXPECT_NE(issuer_->public_key(), first_key);
-  const tracking::Ticket after = Read(issuer_->Issue(ContentOf(1), peer_));
+  const tracking::Ticket after = Read(issuer_->Issue(ContentOf(1), "name", peer_));
   EXPECT_EQ(after.issuer, issuer_->public_key());
   EXPECT_TRUE(after.Verifies());
   folder_.Write("key.pem", "nonsense");
   EXPECT_FALSE(issuer_->Reload().ok());
-  EXPECT_EQ(Read(issuer_->Issue(ContentOf(1), peer_)), after);
+  EXPECT_EQ(Read(issuer_->Issue(ContentOf(1), "name", peer_)), after);
 }
 
 TEST_F(TicketIssuerTest, NeedsAKeyToOpen) {
@@ -109,14 +110,14 @@ TEST_F(TicketIssuerTest, NeedsAKeyToOpen) {
 }
 
 TEST_F(TicketIssuerTest, RemembersWhatIsAskedForAgain) {
-  const std::string asked_for = issuer_->Issue(ContentOf(1), peer_);
-  const std::string forgotten = issuer_->Issue(ContentOf(2), peer_);
+  const std::string asked_for = issuer_->Issue(ContentOf(1), "name", peer_);
+  const std::string forgotten = issuer_->Issue(ContentOf(2), "name", peer_);
   clock_.Advance(absl::Minutes(1));
   for (uint8_t n = 3; n < 30; ++n) {
-    issuer_->Issue(ContentOf(n), peer_);
-    EXPECT_EQ(issuer_->Issue(ContentOf(1), peer_), asked_for) << int{n};
+    issuer_->Issue(ContentOf(n), "name", peer_);
+    EXPECT_EQ(issuer_->Issue(ContentOf(1), "name", peer_), asked_for) << int{n};
   }
-  EXPECT_NE(issuer_->Issue(ContentOf(2), peer_), forgotten);
+  EXPECT_NE(issuer_->Issue(ContentOf(2), "name", peer_), forgotten);
 }
 
 }  // namespace

@@ -296,8 +296,10 @@ class StateTrackerService final : public TrackerService {
     // All contents in one response have one name.
     SHOAL_RETURN_IF_ERROR(access.NeedName(response->contents[0].summary.name));
     NameTo(call, &response->peers);
-    if (const auto peer = TicketHolder(request.peer_secret); peer && response->contents.size() == 1)
-      response->ticket = tickets_->Issue(response->contents[0].summary.id, *peer);
+    if (const auto peer = TicketHolder(request.peer_secret); peer && response->contents.size() == 1) {
+      const tracking::ContentSummary& content = response->contents[0].summary;
+      response->ticket = tickets_->Issue(content.id, content.name, *peer);
+    }
     return response;
   }
 
@@ -343,7 +345,7 @@ class StateTrackerService final : public TrackerService {
       if (!found.ok() || !access.HasName(found->contents[0].summary.name)) continue;
       result = *std::move(found);
       result.warming_up = absl::ZeroDuration();  // once for all
-      if (holder) result.ticket = tickets_->Issue(content, *holder);
+      if (holder) result.ticket = tickets_->Issue(content, result.contents[0].summary.name, *holder);
       if (result.peers.size() > room) result.peers.resize(room);
       room -= static_cast<uint32_t>(result.peers.size());
     }

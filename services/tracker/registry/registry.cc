@@ -324,9 +324,12 @@ RegistryShard& Registry::ShardOf(const ContentId& content) const {
 std::vector<tracking::ContentStatus> Registry::WithName(const std::string& name) const {
   std::vector<tracking::ContentStatus> published;
   std::vector<tracking::ContentStatus> held;
+  const std::shared_ptr<const ReservedNames> reserved = Reserved();
   for (const ContentId& id : names_.WithName(name)) {
     auto found = ShardOf(id).Lookup(id, std::nullopt, 0, kNoSite, Tick());
     if (!found.ok() || !HasPeers(found->content)) continue;
+    // It was registered before the name was reserved.
+    if (reserved != nullptr && !IsOfItsOwner(*reserved, found->content)) continue;
     (found->content.publishers > 0 ? published : held).push_back(std::move(found->content));
   }
   const bool is_published = !published.empty();
@@ -360,17 +363,31 @@ void Registry::SetReserved(std::shared_ptr<const ReservedNames> reserved) {
   reserved_ = std::move(reserved);
 }
 
+std::shared_ptr<const ReservedNames> Registry::Reserved() const {
+  if (!has_reserved_.load(std::memory_order_relaxed)) return nullptr;
+  MutexLock lock(&reserved_mutex_);
+  return reserved_;
+}
+
+bool Registry::IsOfItsOwner(const ReservedNames& reserved, const ContentId& id) const {
+  const auto found = ShardOf(id).Lookup(id, std::nullopt, 0, kNoSite, Tick());
+  return found.ok() && IsOfItsOwner(reserved, found->content);
+}
+
+bool Registry::IsOfItsOwner(const ReservedNames& reserved, const tracking::ContentStatus& content) {
+  if (reserved.Check(content.summary.name, nullptr).ok()) return true;
+  return std::any_of(content.signatures.begin(), content.signatures.end(),
+                     [&](const PublisherSignature& signature) {
+                       return reserved.Check(content.summary.name, &signature.key).ok();
+                     });
+}
+
 absl::Status Registry::CheckSignature(const tracking::RegisterRequest& request) const {
-  if (request.publishes && has_reserved_.load(std::memory_order_relaxed)) {
-    std::shared_ptr<const ReservedNames> reserved;
-    {
-      MutexLock lock(&reserved_mutex_);
-      reserved = reserved_;
-    }
-    if (reserved != nullptr) {
-      SHOAL_RETURN_IF_ERROR(reserved->Check(
-          request.content.name, request.signature.has_value() ? &request.signature->key : nullptr));
-    }
+  if (const auto reserved = Reserved(); reserved != nullptr) {
+    const absl::Status checked = reserved->Check(
+        request.content.name, request.signature.has_value() ? &request.signature->key : nullptr);
+    // A peer that passes a content on has its signature, or registers after one that has.
+    if (!checked.ok() && (request.publishes || !IsOfItsOwner(*reserved, request.content.id))) return checked;
   }
   if (!request.signature.has_value() ||
       ShardOf(request.content.id).HasSignature(request.content.id, *request.signature) ||

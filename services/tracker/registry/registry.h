@@ -153,6 +153,12 @@ class Registry {
   absl::Status NotFound(absl::string_view what) const;
   // Verifies the request's signature, and that its name may be published with it.
   absl::Status CheckSignature(const tracking::RegisterRequest& request) const;
+  // Null: no name is reserved.
+  std::shared_ptr<const ReservedNames> Reserved() const;
+  // Whether the name of the content is not reserved, or an owner of it has signed the content. The first form
+  // returns false for an unknown content.
+  bool IsOfItsOwner(const ReservedNames& reserved, const ContentId& id) const;
+  static bool IsOfItsOwner(const ReservedNames& reserved, const tracking::ContentStatus& content);
   // Ends the peer's publications of other contents of the name. Returns: which.
   std::vector<ContentId> EndOtherPublications(const tracking::RegisterRequest& request);
 

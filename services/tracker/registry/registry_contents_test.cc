@@ -33,7 +33,22 @@ TEST_F(RegistryTest, AnotherSummaryForAKnownIdIsRejected) {
   EXPECT_THAT(PeersOf(TestContentId(1)), ElementsAre(TestPeerId(1)));
 }
 
-TEST_F(RegistryTest, KeepsTheLargestCountOfWhatIsLeftOut) {
+TEST_F(RegistryTest, APublisherCorrectsWhatOtherPeersSaidOfAContent) {
+  const tracking::LeaseId lie = Register(TestRegister(1, TestContent(1, "other"), 10));
+  EXPECT_EQ(registry_->Register(TestRegister(2, TestContent(1), 10)).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  const tracking::LeaseId publisher = Register(TestSeeder(3, TestContent(1)));
+  EXPECT_THAT(Listed(), ElementsAre("content-1"));
+  EXPECT_THAT(PeersOf(TestContentId(1)), ElementsAre(TestPeerId(3)));
+  EXPECT_THAT(registry_->Heartbeat(TestHeartbeat(1, {lie}))->register_again, ElementsAre(lie));
+  // What was published is not corrected, even while its publisher is away.
+  ASSERT_TRUE(registry_->Leave(TestLeave(3, {publisher})).ok());
+  EXPECT_EQ(registry_->Register(TestSeeder(4, TestContent(1, "other"))).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(registry_->stats().known_contents, 1u);
+}
+
+TEST_F(RegistryTest, PublishersSayHowMuchIsLeftOut) {
   const auto left_out = [&] {
     return registry_->GetSwarm(std::string("content-1"))->content.summary.left_out;
   };
@@ -43,7 +58,8 @@ TEST_F(RegistryTest, KeepsTheLargestCountOfWhatIsLeftOut) {
   content.left_out = 7;
   Register(TestSeeder(2, content));
   EXPECT_EQ(left_out(), 7u);
-  Register(TestRegister(3, TestContent(1), 2));
+  content.left_out = 1'000'000;
+  Register(TestRegister(3, content, 2));
   EXPECT_EQ(left_out(), 7u);
 }
 

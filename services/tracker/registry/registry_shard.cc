@@ -56,15 +56,19 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
 
   uint32_t content = tables_.FindContent(request.content.id);
   uint32_t lease = kNoSlot;
-  if (content != kNoSlot) {
-    tracking::ContentSummary& known = tables_.content(content).summary;
-    if (!known.Agrees(request.content)) {
-      return absl::AlreadyExistsError(absl::StrCat("content ", request.content.id.ToHex(), " is known as \"",
-                                                   known.name, "\", of ", known.length_bytes, " bytes in ",
-                                                   known.chunk_count,
-                                                   " chunks, which is not what this registration says"));
+  if (content != kNoSlot && !tables_.content(content).summary.Agrees(request.content)) {
+    // Peers that only pass a content on may be wrong about it, or lie. The caller may not be one that is told
+    // which names there are.
+    if (!request.publishes || tables_.content(content).published != absl::InfinitePast()) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          "content ", request.content.id.ToHex(),
+          " is known with another name, length or number of chunks than this registration says"));
     }
-    known.left_out = std::max(known.left_out, request.content.left_out);
+    RemoveContent(content, &wakeups);
+    content = kNoSlot;
+  }
+  if (content != kNoSlot) {
+    if (request.publishes) tables_.content(content).summary.left_out = request.content.left_out;
     lease = tables_.FindLease(request.peer_id, content);
   }
   if (lease != kNoSlot && !tables_.Alive(lease)) {
@@ -405,6 +409,14 @@ void RegistryShard::ForgetContent(uint32_t content) {
   names_->Remove(summary.name, summary.id);
   tables_.ForgetContent(content);
   usage_->contents.Subtract(1);
+}
+
+void RegistryShard::RemoveContent(uint32_t content, WatcherWakeups* wakeups) {
+  const ContentRecord& record = tables_.content(content);
+  while (record.has_peers())
+    EndLease((record.complete.empty() ? record.partial : record.complete).back(), wakeups);
+  tables_.StopForgetting(content);
+  ForgetContent(content);
 }
 
 absl::StatusOr<uint32_t> RegistryShard::AddLease(const PeerId& peer, uint32_t content) {

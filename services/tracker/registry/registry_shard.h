@@ -133,6 +133,8 @@ class RegistryShard {
   absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, absl::Time wall)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the leases of the content, and forgets it.
+  void RemoveContent(uint32_t content, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Keeps a signature with its content: instead of an earlier one of the same key, or as long as there is
   // room. Who comes first stays: others with keys of their own can't displace the publisher's.
   void KeepSignature(uint32_t content, const PublisherSignature& signature)

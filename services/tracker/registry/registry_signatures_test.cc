@@ -89,12 +89,31 @@ TEST_F(RegistrySignaturesTest, AReservedNameNeedsOneOfItsKeys) {
   tracking::RegisterRequest forged = Seeder(1, content_, 'x');
   forged.signature->key = KeyOf('a').public_key();
   EXPECT_TRUE(absl::IsInvalidArgument(registry_->Register(forged).status()));
-  EXPECT_THAT(Listed(), IsEmpty());
+  // A peer that passes an unknown content on could claim any name for it.
+  EXPECT_TRUE(absl::IsPermissionDenied(registry_->Register(TestRegister(2, content_, 10)).status()));
+  tracking::RegisterRequest with_signature = TestRegister(2, content_, 10);
+  with_signature.signature = SignedBy('a', content_);
+  Register(with_signature);
+  EXPECT_THAT(Listed(), ElementsAre("model"));
   Register(Seeder(1, content_, 'a'));
-  Register(TestRegister(2, content_, 10));  // who re-seeds publishes nothing
+  Register(TestRegister(5, content_, 10));  // needs no signature now
+  EXPECT_TRUE(absl::IsPermissionDenied(registry_->Register(TestSeeder(6, content_)).status()));
   Register(TestSeeder(3, TestContent(2, "other")));
   registry_->SetReserved(nullptr);
   Register(TestSeeder(4, content_));
+}
+
+TEST_F(RegistrySignaturesTest, ANameMeansNothingThatWasThereBeforeItWasReserved) {
+  Register(TestSeeder(1, TestContent(2, "model")));
+  Register(TestRegister(2, TestContent(3, "model"), 10));
+  registry_->SetReserved(std::make_shared<const ReservedNames>(
+      *ReservedNames::Parse("mod* " + KeyOf('a').public_key().ToText() + "\n")));
+  EXPECT_TRUE(absl::IsNotFound(registry_->Lookup({std::string("model"), std::nullopt, 0}).status()));
+  Register(Seeder(3, content_, 'a'));
+  const auto found = registry_->Lookup({std::string("model"), std::nullopt, 0});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_THAT(found->contents, SizeIs(1));
+  EXPECT_EQ(found->contents[0].summary.id, content_.id);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 namespace shoal::tracker {
 
-// Names that only the owners of certain keys may publish, as an operator lists them. The first rule whose
-// glob matches a name counts, so that a file can begin with exceptions.
+// Names that are for contents which the owners of certain keys have signed, as an operator lists them. The
+// first rule whose glob matches a name counts, so that a file can begin with exceptions.
 //
 // Thread safety: immutable.
 class ReservedNames {
@@ -24,8 +24,8 @@ class ReservedNames {
   // Reads and parses a file of at most 4 MiB. Errors: those of ReadFile and Parse, with the path.
   static absl::StatusOr<ReservedNames> Read(const std::string& path);
 
-  // Whether a content of that name may be published with a signature of `signer` (null: without one). Errors:
-  // PERMISSION_DENIED, with what to do.
+  // Whether a content of that name may be registered with a signature of `signer` (null: without one).
+  // Errors: PERMISSION_DENIED, with what to do.
   absl::Status Check(const std::string& name, const PublicKey* signer) const;
   size_t size() const { return rules_.size(); }
 

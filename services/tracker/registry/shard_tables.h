@@ -113,6 +113,8 @@ class ShardTables {
   uint32_t AddContent(const tracking::ContentSummary& summary, absl::Time first_seen);
   // Requires: no peer has it.
   void ForgetContent(uint32_t content);
+  // AdvanceContents does not return the content any more. Requires: it has no peers.
+  void StopForgetting(uint32_t content) { forget_wheel_.Remove(content); }
 
   // Returns: a lease that is in no swarm yet; kNoSlot when lease ids can't name more. Requires: `nonce` is
   // not 0.

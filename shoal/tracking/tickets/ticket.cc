@@ -9,7 +9,7 @@
 namespace shoal::tracking {
 namespace {
 
-constexpr absl::string_view kMagic = "shoal ticket v1\n";
+constexpr absl::string_view kMagic = "shoal ticket v2\n";
 constexpr int64_t kMaxUnixSeconds = 253402300799;  // the end of the year 9999
 
 // All of an encoded ticket but its signature.
@@ -17,6 +17,7 @@ std::string SignedBytes(const Ticket& ticket) {
   std::string bytes(kMagic);
   bytes += ticket.issuer.ToString();
   bytes += ticket.content.ToString();
+  bytes.append(ticket.name_digest.begin(), ticket.name_digest.end());
   bytes += ticket.peer.ToString();
   AppendBig(static_cast<uint64_t>(absl::ToUnixSeconds(ticket.expiry)), &bytes);
   return bytes;
@@ -24,14 +25,20 @@ std::string SignedBytes(const Ticket& ticket) {
 
 }  // namespace
 
-Ticket Ticket::Make(const SigningKey& key, const ContentId& content, const PeerId& peer, absl::Time expiry) {
+Ticket Ticket::Make(const SigningKey& key, const ContentId& content, absl::string_view name,
+                    const PeerId& peer, absl::Time expiry) {
   Ticket made;
   made.issuer = key.public_key();
   made.content = content;
+  made.name_digest = NameDigest(name);
   made.peer = peer;
   made.expiry = absl::FromUnixSeconds(std::clamp(absl::ToUnixSeconds(expiry), int64_t{0}, kMaxUnixSeconds));
   made.signature = key.Sign(AsBytes(SignedBytes(made)));
   return made;
+}
+
+Sha256Digest Ticket::NameDigest(absl::string_view name) {
+  return Sha256::Of(AsBytes(std::string(name)));
 }
 
 std::string Ticket::Encode() const {
@@ -48,6 +55,8 @@ absl::StatusOr<Ticket> Ticket::Decode(ByteView bytes) {
   Ticket ticket;
   SHOAL_ASSIGN_OR_RETURN(ticket.issuer, PublicKey::FromBytes(reader.ReadBytes(PublicKey::kSizeBytes)));
   SHOAL_ASSIGN_OR_RETURN(ticket.content, ContentId::FromBytes(reader.ReadBytes(ContentId::kSizeBytes)));
+  const ByteView name_digest = reader.ReadBytes(ticket.name_digest.size());
+  std::copy(name_digest.begin(), name_digest.end(), ticket.name_digest.begin());
   SHOAL_ASSIGN_OR_RETURN(ticket.peer, PeerId::FromBytes(reader.ReadBytes(PeerId::kSizeBytes)));
   const auto expiry = reader.ReadBig<uint64_t>();
   if (expiry > static_cast<uint64_t>(kMaxUnixSeconds)) {

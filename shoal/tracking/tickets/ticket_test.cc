@@ -33,9 +33,12 @@ SigningKey IssuersKey(char n) {
 TEST(TicketTest, HasTheDocumentedBytes) {
   const SigningKey key = IssuersKey('a');
   const std::string encoded =
-      Ticket::Make(key, TicketedContent(7), TicketedPeer(9), kExpiry + absl::Milliseconds(999)).Encode();
-  const std::string signed_bytes = "shoal ticket v1\n" + key.public_key().ToString() + std::string(32, 7) +
-                                   std::string(16, 9) + std::string("\0\0\0\0\x65\x53\xf3\x58", 8);
+      Ticket::Make(key, TicketedContent(7), "name", TicketedPeer(9), kExpiry + absl::Milliseconds(999))
+          .Encode();
+  const Sha256Digest name_digest = Sha256::Of(AsBytes("name"));
+  const std::string signed_bytes = "shoal ticket v2\n" + key.public_key().ToString() + std::string(32, 7) +
+                                   std::string(name_digest.begin(), name_digest.end()) + std::string(16, 9) +
+                                   std::string("\0\0\0\0\x65\x53\xf3\x58", 8);
   ASSERT_EQ(encoded.size(), Ticket::kEncodedBytes);
   EXPECT_EQ(encoded.substr(0, signed_bytes.size()), signed_bytes);
   EXPECT_EQ(encoded.substr(signed_bytes.size()), key.Sign(AsBytes(signed_bytes)).ToString());
@@ -43,7 +46,7 @@ TEST(TicketTest, HasTheDocumentedBytes) {
 
 TEST(TicketTest, IsReadAsItWasMade) {
   const SigningKey key = IssuersKey('a');
-  const Ticket made = Ticket::Make(key, TicketedContent(1), TicketedPeer(2), kExpiry);
+  const Ticket made = Ticket::Make(key, TicketedContent(1), "name", TicketedPeer(2), kExpiry);
   const auto read = Ticket::Decode(AsBytes(made.Encode()));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, made);
@@ -54,7 +57,7 @@ TEST(TicketTest, IsReadAsItWasMade) {
 
 TEST(TicketTest, EachByteIsSigned) {
   const std::string encoded =
-      Ticket::Make(IssuersKey('a'), TicketedContent(1), TicketedPeer(2), kExpiry).Encode();
+      Ticket::Make(IssuersKey('a'), TicketedContent(1), "name", TicketedPeer(2), kExpiry).Encode();
   for (size_t i = 0; i < encoded.size(); ++i) {
     std::string changed = encoded;
     changed[i] = static_cast<char>(changed[i] ^ 1);
@@ -67,24 +70,24 @@ TEST(TicketTest, EachByteIsSigned) {
 
 TEST(TicketTest, OtherBytesAreNone) {
   const std::string encoded =
-      Ticket::Make(IssuersKey('a'), TicketedContent(1), TicketedPeer(2), kExpiry).Encode();
+      Ticket::Make(IssuersKey('a'), TicketedContent(1), "name", TicketedPeer(2), kExpiry).Encode();
   EXPECT_FALSE(Ticket::Decode({}).ok());
   EXPECT_FALSE(Ticket::Decode(AsBytes(encoded.substr(1))).ok());
   EXPECT_FALSE(Ticket::Decode(AsBytes(encoded + "x")).ok());
   std::string later = encoded;
-  later[14] = '2';
+  later[14] = '3';
   EXPECT_THAT(std::string(Ticket::Decode(AsBytes(later)).status().message()), HasSubstr("version"));
   std::string endless = encoded;
-  endless[96] = '\x7f';  // the first byte of the expiry
+  endless[128] = '\x7f';  // the first byte of the expiry
   EXPECT_THAT(std::string(Ticket::Decode(AsBytes(endless)).status().message()), HasSubstr("9999"));
 }
 
 TEST(TicketTest, TimesStayInTheirRange) {
   const SigningKey key = IssuersKey('a');
-  EXPECT_EQ(Ticket::Make(key, TicketedContent(1), TicketedPeer(2), absl::InfinitePast()).expiry,
+  EXPECT_EQ(Ticket::Make(key, TicketedContent(1), "name", TicketedPeer(2), absl::InfinitePast()).expiry,
             absl::UnixEpoch());
   const std::string last =
-      Ticket::Make(key, TicketedContent(1), TicketedPeer(2), absl::InfiniteFuture()).Encode();
+      Ticket::Make(key, TicketedContent(1), "name", TicketedPeer(2), absl::InfiniteFuture()).Encode();
   EXPECT_TRUE(Ticket::Decode(AsBytes(last)).ok());
 }
 

@@ -39,8 +39,10 @@ bool TicketVerifier::Counts(const PublicKey& issuer) const {
 }
 
 absl::Status TicketVerifier::CheckFields(const Ticket& ticket, const ContentId& content,
-                                         const PeerId& peer) const {
+                                         std::optional<absl::string_view> name, const PeerId& peer) const {
   if (ticket.content != content) return Denied("the ticket is for another content");
+  if (name.has_value() && ticket.name_digest != Ticket::NameDigest(*name))
+    return Denied("the ticket is for the content under a name that it does not have");
   if (ticket.peer != peer) return Denied("the ticket is for another peer");
   const absl::Duration past = options_.clock->Now() - ticket.expiry;
   if (past >= kClockAllowance) {
@@ -51,7 +53,8 @@ absl::Status TicketVerifier::CheckFields(const Ticket& ticket, const ContentId& 
   return absl::OkStatus();
 }
 
-absl::Status TicketVerifier::Check(ByteView tickets, const ContentId& content, const PeerId& peer) const {
+absl::Status TicketVerifier::Check(ByteView tickets, const ContentId& content,
+                                   std::optional<absl::string_view> name, const PeerId& peer) const {
   if (tickets.empty()) {
     return Denied(
         "a ticket of its tracker is missing: look the content up there over gRPC, with a token if it asks "
@@ -73,7 +76,7 @@ absl::Status TicketVerifier::Check(ByteView tickets, const ContentId& content, c
       why = Denied(absl::StrCat("the ticket is of another tracker (", ticket->issuer.ToText(), ")"));
       continue;
     }
-    why = CheckFields(*ticket, content, peer);
+    why = CheckFields(*ticket, content, name, peer);
     if (!why.ok()) continue;
     return ticket->Verifies() ? absl::OkStatus() : Denied("the signature of the ticket is wrong");
   }

@@ -31,7 +31,7 @@ class TicketVerifier {
   // An expired ticket still counts for this long, for clocks that differ.
   static constexpr absl::Duration kClockAllowance = absl::Minutes(1);
   // How many tickets a peer may show, one for each tracker that named this process to it.
-  static constexpr size_t kMaxTickets = 24;
+  static constexpr size_t kMaxTickets = 20;
 
   struct Options {
     TrustedKeys issuers = {};             // none: those that Learn brings
@@ -48,15 +48,18 @@ class TicketVerifier {
   void Learn(const std::string& tracker, const std::optional<PublicKey>& key);
 
   // Whether `tickets` (up to kMaxTickets encoded ones, one behind the other) has one that lets `peer` fetch
-  // `content` now. Verifies one signature at the most. Errors: PERMISSION_DENIED, for the peer's user: what
-  // is missing, and where to get it; UNAVAILABLE when no issuer is known yet.
-  absl::Status Check(ByteView tickets, const ContentId& content, const PeerId& peer) const;
+  // `content`, whose name is `name`, now. Nullopt: the name is not known, and not compared. Verifies one
+  // signature at the most. Errors: PERMISSION_DENIED, for the peer's user: what is missing, and where to get
+  // it; UNAVAILABLE when no issuer is known yet.
+  absl::Status Check(ByteView tickets, const ContentId& content, std::optional<absl::string_view> name,
+                     const PeerId& peer) const;
 
  private:
   bool Counts(const PublicKey& issuer) const;
   bool HasIssuers() const;
   // All but the signature.
-  absl::Status CheckFields(const Ticket& ticket, const ContentId& content, const PeerId& peer) const;
+  absl::Status CheckFields(const Ticket& ticket, const ContentId& content,
+                           std::optional<absl::string_view> name, const PeerId& peer) const;
 
   const Options options_;
   mutable Mutex mutex_;

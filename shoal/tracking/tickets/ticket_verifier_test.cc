@@ -33,11 +33,11 @@ class TicketVerifierTest : public ::testing::Test {
   }
 
   std::string Made(const SigningKey& key, absl::Duration left = absl::Minutes(10)) {
-    return Ticket::Make(key, content_, peer_, clock_.Now() + left).Encode();
+    return Ticket::Make(key, content_, "name", peer_, clock_.Now() + left).Encode();
   }
 
   std::string WhyNot(const TicketVerifier& verifier, const std::string& tickets) {
-    const absl::Status checked = verifier.Check(AsBytes(tickets), content_, peer_);
+    const absl::Status checked = verifier.Check(AsBytes(tickets), content_, "name", peer_);
     if (!checked.ok()) {
       EXPECT_TRUE(absl::IsPermissionDenied(checked)) << checked;
     }
@@ -55,10 +55,13 @@ TEST_F(TicketVerifierTest, ATicketIsForOnePeerAndContent) {
   const TicketVerifier verifier = Pinned({key_});
   const std::string ticket = Made(key_);
   EXPECT_EQ(WhyNot(verifier, ticket), "");
-  EXPECT_THAT(std::string(verifier.Check(AsBytes(ticket), content_, RandomPeerId()).message()),
+  EXPECT_THAT(std::string(verifier.Check(AsBytes(ticket), content_, "name", RandomPeerId()).message()),
               HasSubstr("for another peer"));
-  EXPECT_THAT(std::string(verifier.Check(AsBytes(ticket), ContentId(), peer_).message()),
+  EXPECT_THAT(std::string(verifier.Check(AsBytes(ticket), ContentId(), "name", peer_).message()),
               HasSubstr("for another content"));
+  EXPECT_THAT(std::string(verifier.Check(AsBytes(ticket), content_, "other", peer_).message()),
+              HasSubstr("a name that it does not have"));
+  EXPECT_EQ(verifier.Check(AsBytes(ticket), content_, std::nullopt, peer_), absl::OkStatus());
 }
 
 TEST_F(TicketVerifierTest, SaysWhatIsMissing) {
@@ -109,7 +112,7 @@ TEST_F(TicketVerifierTest, LearnsTheKeysOfTrackers) {
     told.push_back(tracker + (key.has_value() ? " has " + key->ToText().substr(8, 4) : " has none"));
   };
   TicketVerifier verifier(std::move(options));
-  const absl::Status early = verifier.Check(AsBytes(Made(key_)), content_, peer_);
+  const absl::Status early = verifier.Check(AsBytes(Made(key_)), content_, "name", peer_);
   EXPECT_TRUE(absl::IsUnavailable(early)) << early;
   verifier.Learn("one", key_.public_key());
   verifier.Learn("one", key_.public_key());
@@ -121,7 +124,7 @@ TEST_F(TicketVerifierTest, LearnsTheKeysOfTrackers) {
   EXPECT_EQ(WhyNot(verifier, Made(other_key_)), "");
   EXPECT_THAT(WhyNot(verifier, Made(key_)), HasSubstr("another tracker"));
   verifier.Learn("one", std::nullopt);
-  EXPECT_TRUE(absl::IsUnavailable(verifier.Check(AsBytes(Made(other_key_)), content_, peer_)));
+  EXPECT_TRUE(absl::IsUnavailable(verifier.Check(AsBytes(Made(other_key_)), content_, "name", peer_)));
   EXPECT_THAT(told, ElementsAre("one has " + key_.public_key().ToText().substr(8, 4), "two has none",
                                 "one has " + other_key_.public_key().ToText().substr(8, 4), "one has none"));
 }

@@ -31,8 +31,9 @@ absl::StatusOr<TrustedKeys> KeysOfTrust(const std::vector<std::string>& words) {
 void ConnectOver(const Connections& connections, Downloads::Options* downloads) {
   if (connections.tls != nullptr) downloads->runtime.transports = net::TlsTransports(connections.tls);
   if (connections.tickets != nullptr) {
-    downloads->runtime.check_ticket = [tickets = connections.tickets](const stream::Hello& theirs) {
-      return tickets->Check(AsBytes(theirs.ticket), theirs.content_id, theirs.peer_id);
+    downloads->runtime.check_ticket = [tickets = connections.tickets](const stream::Hello& theirs,
+                                                                      std::optional<absl::string_view> name) {
+      return tickets->Check(AsBytes(theirs.ticket), theirs.content_id, name, theirs.peer_id);
     };
   }
   downloads->runtime.make_tracker_client = connections.trackers;
