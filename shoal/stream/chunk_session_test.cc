@@ -827,6 +827,34 @@ TEST_F(RawPeerTest, ABrokenProtocolEndsTheConnection) {
   }
 }
 
+TEST_F(ChunkSessionTest, APeerThatAnnouncesItsChunksOverAndOverIsDropped) {
+  const auto source = Serve(100'000, 16384);
+  const uint32_t chunks = source->manifest()->chunk_count();
+  const auto all = [&](size_t times) {
+    return Have{std::vector<ChunkRange>(times, ChunkRange{ChunkIndex(0), chunks})}.Encode();
+  };
+  const auto meet = [&] {
+    FrameConnection peer = FrameConnection::To(server_->port());
+    Hello hello;
+    hello.content_id = source->manifest()->id();
+    hello.peer_id = RandomPeerId();
+    EXPECT_TRUE(peer.SendFrame(FrameType::kHello, hello.Encode()));
+    EXPECT_TRUE(peer.ReadFrame(FrameType::kHello).has_value());
+    return peer;
+  };
+  FrameConnection in_one_frame = meet();
+  ASSERT_TRUE(in_one_frame.SendFrame(FrameType::kHave, all(60'000)));
+  EXPECT_TRUE(in_one_frame.ReadToEnd());
+  FrameConnection in_many = meet();
+  for (int i = 0; i < 5; ++i) in_many.SendFrame(FrameType::kHave, all(1));
+  EXPECT_TRUE(in_many.ReadToEnd());
+  // Chunks that were damaged and fetched again may be announced again.
+  FrameConnection honest = meet();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(honest.SendFrame(FrameType::kHave, all(1)));
+  ASSERT_TRUE(honest.SendFrame(FrameType::kRequest, stream::Request{{{ChunkIndex(0), 1}}}.Encode()));
+  EXPECT_TRUE(honest.ReadFrame(FrameType::kChunk).has_value());
+}
+
 TEST_F(RawPeerTest, FlippedHeaderBitsNeverYieldAChunkThatWasNotSent) {
   const std::string body(5000, 'b');
   const std::string good = FrameConnection::FrameBytes(FrameType::kChunk, body, 2);

@@ -11,6 +11,9 @@
 namespace shoal::stream {
 namespace {
 
+// How often a peer may announce each chunk, on average. It does so again when a chunk was damaged there.
+constexpr uint64_t kMaxAnnouncements = 4;
+
 // The bytes that are read before their CRC is computed: few enough to be in the processor's cache still.
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr uint32_t kProgressBytes = 64 * 1024;
@@ -199,6 +202,11 @@ absl::Status SessionReader::HandleControl(FrameHeader header) {
 absl::Status SessionReader::HandleHave() {
   const absl::StatusOr<Have> have = Have::Decode(AsBytes(body_));
   if (!have.ok()) return have.status();
+  const std::shared_ptr<const ChunkSource>& source = uploads_.source();
+  const uint64_t chunk_count = source != nullptr ? source->manifest()->chunk_count() : kMaxChunks;
+  for (const ChunkRange& range : have->gained) announced_chunks_ += range.count;
+  if (announced_chunks_ > kMaxAnnouncements * chunk_count)
+    return absl::InvalidArgumentError("announces its chunks over and over");
   const absl::Status gained = uploads_.PeerGained(have->gained);
   if (!gained.ok()) return gained;
   if (delegate_ != nullptr) delegate_->OnHave(*have);

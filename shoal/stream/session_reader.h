@@ -72,6 +72,7 @@ class SessionReader {
 
   const Outbox& outbox_;
   SessionUploads& uploads_;
+  uint64_t announced_chunks_ = 0;  // by haves, repeated ones included
   SessionWriter& writer_;
   SessionDelegate* delegate_ = nullptr;  // may be null
   FrameReader frames_;
