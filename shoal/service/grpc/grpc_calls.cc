@@ -1,17 +1,24 @@
 #include "shoal/service/grpc/grpc_calls.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "shoal/service/grpc/grpc_server.h"
+#include "shoal/service/log/log.h"
 
 namespace shoal::service {
 namespace {
 
 // Calls that a queue can take before its thread arms further ones.
 constexpr int kArmedCalls = 32;
+// Calls of a queue that may wait for their first message before one connection is ended.
+constexpr size_t kManyWaiting = 4096;
 
 ByteView View(const grpc::Slice& slice) {
   return {slice.begin(), slice.size()};
@@ -70,12 +77,13 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
     Event event;
   };
 
-  Call(GrpcCalls* calls, grpc::ServerCompletionQueue* queue) : calls_(calls), queue_(queue), io_(&context_) {}
+  Call(GrpcCalls* calls, Queue* queue) : calls_(calls), queue_(queue), io_(&context_) {}
 
   void Arm() {
     self_ = shared_from_this();
     context_.AsyncNotifyWhenDone(&done_);
-    calls_->service_.RequestCall(&context_, &io_, queue_, queue_, &arrived_);
+    grpc::ServerCompletionQueue* const completions = queue_->completions.get();
+    calls_->service_.RequestCall(&context_, &io_, completions, completions, &arrived_);
   }
 
   void On(Event event, bool ok) {
@@ -111,6 +119,7 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
     context_.AddTrailingMetadata(key, value);
   }
   void Wake() override { Proceed(); }
+  std::string peer() const { return context_.peer(); }
 
  private:
   void OnArrived() {
@@ -118,9 +127,16 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
     method_ = calls_->methods_->Find(context_.method());
     if (method_ == nullptr) return Finish(absl::UnimplementedError("this server has no such method"));
     io_.Read(&request_, &read_);
+    waiting_ = queue_->waiting.insert(queue_->waiting.end(), this);
+    if (queue_->waiting.size() >= queue_->look_at) calls_->EndFlood(queue_);
   }
 
   void OnRead(bool ok) {
+    if (waiting_.has_value()) {
+      queue_->waiting.erase(*waiting_);
+      waiting_.reset();
+      if (queue_->waiting.size() < kManyWaiting / 2) queue_->look_at = kManyWaiting;
+    }
     const auto* const dialogue = std::get_if<GrpcMethods::Dialogue>(method_);
     if (!ok) {
       // Either the caller has sent everything, or its message was larger than allowed.
@@ -210,14 +226,15 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   }
 
   GrpcCalls* const calls_;
-  grpc::ServerCompletionQueue* const queue_;
+  Queue* const queue_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter io_;
   std::shared_ptr<Call> self_;
   const GrpcMethods::Method* method_ = nullptr;
   grpc::ByteBuffer request_;
-  bool ended_ = false;  // the last operation is over
-  bool gone_ = false;   // gRPC has finished with the call
+  std::optional<std::list<Call*>::iterator> waiting_;  // its place among those that wait for a message
+  bool ended_ = false;                                 // the last operation is over
+  bool gone_ = false;                                  // gRPC has finished with the call
   Tag arrived_{this, Event::kArrived};
   Tag read_{this, Event::kRead};
   Tag written_{this, Event::kWritten};
@@ -231,11 +248,16 @@ class GrpcCalls::Call final : public GrpcCall, public GrpcStream, public std::en
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-GrpcCalls::GrpcCalls(const GrpcMethods* methods, const GrpcConnections* connections, uint32_t threads,
+GrpcCalls::GrpcCalls(const GrpcMethods* methods, GrpcConnections* connections, uint32_t threads,
                      grpc::ServerBuilder* builder)
     : methods_(methods), connections_(connections) {
   builder->RegisterAsyncGenericService(&service_);
-  for (uint32_t i = 0; i < threads; ++i) queues_.push_back(builder->AddCompletionQueue());
+  for (uint32_t i = 0; i < threads; ++i) {
+    auto queue = std::make_unique<Queue>();
+    queue->completions = builder->AddCompletionQueue();
+    queue->look_at = kManyWaiting;
+    queues_.push_back(std::move(queue));
+  }
 }
 
 GrpcCalls::~GrpcCalls() {
@@ -245,7 +267,7 @@ GrpcCalls::~GrpcCalls() {
 void GrpcCalls::Start() {
   for (const auto& queue : queues_) {
     for (int i = 0; i < kArmedCalls; ++i) Arm(queue.get());
-    threads_.emplace_back([this, &queue] { Run(queue.get()); });
+    threads_.emplace_back([this, running = queue.get()] { Run(running); });
   }
 }
 
@@ -255,11 +277,11 @@ void GrpcCalls::Stop() {
     MutexLock lock(&mutex_);
     while (calls_ > 0) none_left_.Wait(&mutex_);
   }
-  for (const auto& queue : queues_) queue->Shutdown();
+  for (const auto& queue : queues_) queue->completions->Shutdown();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void GrpcCalls::Arm(grpc::ServerCompletionQueue* queue) {
+void GrpcCalls::Arm(Queue* queue) {
   {
     MutexLock lock(&mutex_);
     ++calls_;
@@ -267,23 +289,37 @@ void GrpcCalls::Arm(grpc::ServerCompletionQueue* queue) {
   std::make_shared<Call>(this, queue)->Arm();
 }
 
-void GrpcCalls::Run(grpc::ServerCompletionQueue* queue) {
+void GrpcCalls::Run(Queue* queue) {
   using Status = grpc::CompletionQueue::NextStatus;
   const gpr_timespec at_once = gpr_time_0(GPR_CLOCK_MONOTONIC);
   Pace pace;
   void* raw = nullptr;
   bool ok = false;
   while (true) {
-    Status next = queue->AsyncNext(&raw, &ok, at_once);
+    Status next = queue->completions->AsyncNext(&raw, &ok, at_once);
     if (next == Status::TIMEOUT) {
       if (pace.Rest()) continue;
-      next = queue->AsyncNext(&raw, &ok, gpr_inf_future(GPR_CLOCK_MONOTONIC));
+      next = queue->completions->AsyncNext(&raw, &ok, gpr_inf_future(GPR_CLOCK_MONOTONIC));
     }
     if (next != Status::GOT_EVENT) return;
     pace.Count();
     const auto* const tag = static_cast<const Call::Tag*>(raw);
     tag->call->On(tag->event, ok);
   }
+}
+
+void GrpcCalls::EndFlood(Queue* queue) {
+  absl::flat_hash_map<std::string, size_t> counts;
+  for (const Call* call : queue->waiting) ++counts[call->peer()];
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const absl::StatusOr<Endpoint> remote = ParseGrpcPeer(most->first);
+  if (remote.ok() && connections_->End(*remote)) {
+    LogWarning("ended a connection whose calls never send their message",
+               {{"from", remote->ToString()}, {"calls", most->second}});
+  }
+  // Its calls are told soon. Others may have to be ended as well.
+  queue->look_at = queue->waiting.size() + kManyWaiting / 4;
 }
 
 void GrpcCalls::OnCallGone() {

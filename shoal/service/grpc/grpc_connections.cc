@@ -2,12 +2,17 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "shoal/net/sockaddr.h"
+#include "shoal/net/tcp_counts.h"
 
 namespace shoal::service {
 namespace {
+
+constexpr uint64_t kLeastUnansweredBytes = 64 * 1024;
 
 // 0 when `socket` is no open socket.
 uint64_t SocketCookie(int socket) {
@@ -19,7 +24,7 @@ uint64_t SocketCookie(int socket) {
 }  // namespace
 
 void GrpcConnections::Add(int socket) {
-  const Connection connection{net::LocalOf(socket), socket, SocketCookie(socket)};
+  const Connection connection{net::LocalOf(socket), socket, SocketCookie(socket), 0, 0};
   MutexLock lock(&mutex_);
   if (connections_.size() >= max_open_) {
     absl::erase_if(connections_, [](const auto& known) {
@@ -36,6 +41,45 @@ absl::StatusOr<Endpoint> GrpcConnections::LocalOf(const Endpoint& remote) const 
     return absl::NotFoundError(absl::StrCat("no connection from ", remote.ToString(), " is known"));
   }
   return found->second.local;
+}
+
+bool GrpcConnections::End(const Endpoint& remote) {
+  MutexLock lock(&mutex_);
+  const auto found = connections_.find(remote);
+  if (found == connections_.end() || SocketCookie(found->second.socket) != found->second.cookie) return false;
+  return shutdown(found->second.socket, SHUT_RDWR) == 0;
+}
+
+std::vector<Endpoint> GrpcConnections::EndUnanswered(uint64_t max_unanswered_bytes) {
+  struct Unanswered {
+    uint64_t bytes;
+    Endpoint remote;
+    int socket;
+  };
+  std::vector<Unanswered> all;
+  uint64_t total_bytes = 0;
+  std::vector<Endpoint> ended;
+  MutexLock lock(&mutex_);
+  for (auto& [remote, connection] : connections_) {
+    if (SocketCookie(connection.socket) != connection.cookie) continue;
+    const net::TcpCounts counts = net::CountsOf(connection.socket);
+    if (counts.acknowledged_bytes != connection.sent_bytes) {
+      connection.sent_bytes = counts.acknowledged_bytes;
+      connection.received_bytes = counts.received_bytes;
+      continue;
+    }
+    const uint64_t bytes = counts.received_bytes - connection.received_bytes;
+    total_bytes += bytes;
+    if (bytes >= kLeastUnansweredBytes) all.push_back({bytes, remote, connection.socket});
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  for (const Unanswered& one : all) {
+    if (total_bytes <= max_unanswered_bytes) break;
+    total_bytes -= one.bytes;
+    shutdown(one.socket, SHUT_RDWR);
+    ended.push_back(one.remote);
+  }
+  return ended;
 }
 
 }  // namespace shoal::service

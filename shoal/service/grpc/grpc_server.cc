@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,9 @@ constexpr int kMaxConcurrentStreams = 1000;
 // All connections' buffers together; beyond it gRPC sheds connections. Bounds what a flood of reset streams
 // can take.
 constexpr size_t kMaxMemoryBytes = 256 * 1024 * 1024;
+// What all connections together may have sent since this side last sent them something.
+constexpr uint64_t kMaxUnansweredBytes = 32 * 1024 * 1024;
+constexpr absl::Duration kLookAtUnanswered = absl::Milliseconds(500);
 // A connection whose first HTTP/2 frames have not arrived in this time is closed.
 constexpr int kHandshakeTimeoutMs = 10'000;
 // A connection without calls is closed after this; clients connect again when they need to.
@@ -159,6 +163,12 @@ class ExternallyFedServer final : public GrpcServer {
       handed_over.fd = connection.Release();
       acceptor_->HandleNewConnection(&handed_over);
     });
+    accept_thread_.Post([this] {
+      unanswered_timer_.emplace(accept_thread_, kLookAtUnanswered, [this] {
+        for (const Endpoint& remote : connections_.EndUnanswered(kMaxUnansweredBytes))
+          LogWarning("ended a connection that sends without an end", {{"from", remote.ToString()}});
+      });
+    });
     return absl::OkStatus();
   }
 
@@ -170,7 +180,15 @@ class ExternallyFedServer final : public GrpcServer {
     if (stopped_) return;
     stopped_ = true;
     health_.ShutDown();
-    if (accept_loop_) accept_loop_->Stop();
+    if (accept_loop_) {
+      accept_loop_->Stop();
+      std::promise<void> stopped;
+      accept_thread_.Post([&] {
+        unanswered_timer_.reset();
+        stopped.set_value();
+      });
+      stopped.get_future().wait();
+    }
     if (server_) server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
     if (calls_) calls_->Stop();
     if (server_) server_->Wait();
@@ -187,6 +205,7 @@ class ExternallyFedServer final : public GrpcServer {
   std::unique_ptr<grpc::Server> server_;
   net::EventLoop accept_thread_{"grpc-accept"};
   std::optional<net::AcceptLoop> accept_loop_;
+  std::optional<net::LoopTimer> unanswered_timer_;  // on accept_thread_
   Mutex stop_mutex_;
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
 };

@@ -15,11 +15,13 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "shoal/base/byte_order.h"
 #include "shoal/base/mutex.h"
 #include "shoal/net/listener.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
 #include "tests/support/loopback_client.h"
+#include "tests/support/raw_connection.h"
 
 namespace shoal::service {
 namespace {
@@ -302,6 +304,61 @@ TEST_F(GrpcServerTest, ConnectionsAreBoundedAndFreedAgain) {
     status = Call(Target(), "/test.Sample/Who", "").first;
   } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
   EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+// A frame of HTTP/2 (RFC 9113, 4.1).
+std::string Http2Frame(uint8_t type, uint8_t flags, uint32_t stream, const std::string& payload) {
+  std::string frame;
+  for (const int shift : {16, 8, 0}) frame.push_back(static_cast<char>(payload.size() >> shift));
+  frame.push_back(static_cast<char>(type));
+  frame.push_back(static_cast<char>(flags));
+  AppendBig(stream, &frame);
+  return frame + payload;
+}
+
+constexpr uint8_t kHeadersFrame = 1;
+constexpr uint8_t kSettingsFrame = 4;
+constexpr uint8_t kContinuationFrame = 9;
+constexpr uint8_t kEndHeaders = 4;
+
+std::string Http2Preface() {
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Http2Frame(kSettingsFrame, 0, 0, "");
+}
+
+// A literal header field without indexing (RFC 7541, 6.2.2).
+std::string HeaderField(const std::string& name, const std::string& value) {
+  return std::string(1, '\0') + static_cast<char>(name.size()) + name + static_cast<char>(value.size()) +
+         value;
+}
+
+std::string CallHeaders() {
+  return HeaderField(":method", "POST") + HeaderField(":scheme", "http") +
+         HeaderField(":path", "/test.Sample/Who") + HeaderField(":authority", "x") +
+         HeaderField("te", "trailers") + HeaderField("content-type", "application/grpc");
+}
+
+TEST_F(GrpcServerTest, AHeaderBlockWithoutAnEndIsCutOff) {
+  Start();
+  RawConnection attacker = RawConnection::To(server_->port());
+  ASSERT_TRUE(attacker.Send(Http2Preface() + Http2Frame(kHeadersFrame, 0, 1, CallHeaders())));
+  std::string fields;
+  for (int i = 0; i < 100; ++i) fields += HeaderField("x-padding", std::string(100, 'x'));
+  std::string frames;
+  for (int i = 0; i < 10; ++i) frames += Http2Frame(kContinuationFrame, 0, 1, fields);
+  while (attacker.Send(frames)) {
+  }
+  EXPECT_TRUE(Call(Target(), "/test.Sample/Who", "x").first.ok());
+}
+
+TEST_F(GrpcServerTest, AConnectionWhoseCallsNeverSendTheirMessageIsCutOff) {
+  Start();
+  // It does not acknowledge the server's settings, which bound its streams.
+  RawConnection attacker = RawConnection::To(server_->port());
+  ASSERT_TRUE(attacker.Send(Http2Preface()));
+  for (uint32_t stream = 1; attacker.Send(Http2Frame(kHeadersFrame, kEndHeaders, stream, CallHeaders()));
+       stream += 2) {
+  }
+  EXPECT_TRUE(Call(Target(), "/test.Sample/Who", "x").first.ok());
 }
 
 TEST_F(GrpcServerTest, ErrorsCarryTheirMetadata) {
