@@ -537,6 +537,7 @@ absl::StatusOr<std::vector<FileStamp>> ChunkStore::Impl::Seal(const FileSelectio
                                                               const ContentEntries::Wants& wants_entry) {
   for (int rechecks = 0;; ++rechecks) {
     SHOAL_RETURN_IF_ERROR(data_->CheckPlace());
+    SHOAL_RETURN_IF_ERROR(data_->CheckFolder());
     absl::StatusOr<DataFiles::Sealed> sealed = data_->Seal(kept, wants_entry);
     if (!sealed.ok()) {
       SHOAL_RETURN_IF_ERROR(data_->CheckPlace());

@@ -264,6 +264,33 @@ TEST_F(ChunkStoreTroubleTest, SaysWhereTheOutputFolderWent) {
   }
 }
 
+TEST_F(ChunkStoreTroubleTest, SaysThatThePathLeadsToAnotherFolder) {
+  const std::string real = folder_.Path("real");
+  const std::string other = folder_.Path("other");
+  const auto lead_to = [&](const std::string& target) {
+    std::filesystem::remove_all(out_);
+    std::filesystem::create_directory_symlink(target, out_);
+  };
+  std::filesystem::create_directory(other);
+  for (const SampleContent& sample : {file_, tree_}) {
+    std::filesystem::create_directory(real);
+    lead_to(real);
+    const auto store = Open(sample);
+    PutMissing(sample, store.get());
+    lead_to(other);
+    const absl::Status status = store->Finish();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("the output folder " + out_ + " is another folder now"));
+    EXPECT_TRUE(std::filesystem::is_empty(other));
+    // Put back, it is continued.
+    lead_to(real);
+    ASSERT_EQ(store->Finish(), absl::OkStatus());
+    ExpectThere(sample);
+    std::filesystem::remove_all(real);
+  }
+}
+
 TEST_F(ChunkStoreTroubleTest, SaysThatTheUnfinishedDownloadIsGone) {
   for (const SampleContent& sample : {file_, tree_}) {
     const auto store = Open(sample);

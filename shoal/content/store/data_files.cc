@@ -455,11 +455,33 @@ absl::StatusOr<FileRegion> DataFiles::Region(ChunkIndex index) const {
   return FileRegion{std::move(file), place.offset_bytes, place.length_bytes};
 }
 
+absl::Status DataFiles::CheckFolder() const {
+  struct stat open, by_path;
+  if (fstat(output_.get(), &open) != 0) return ErrnoStatus(errno, names_.output_folder);
+  if (stat(names_.output_folder.c_str(), &by_path) == 0 && open.st_dev == by_path.st_dev &&
+      open.st_ino == by_path.st_ino) {
+    return absl::OkStatus();
+  }
+  return WithCause(
+      absl::DataLossError(absl::StrCat("the output folder ", names_.output_folder,
+                                       " is another folder now: something was mounted or unmounted there, or "
+                                       "a link was switched, during the "
+                                       "download; undo that and run the same command again to continue")),
+      ErrorCause::kTargetGone);
+}
+
 absl::Status DataFiles::CheckPlace() const {
   PathBuffer buffer;
   const absl::string_view output = PathOf(output_.get(), buffer);
-  if (!output.empty() && !output_path_.empty() && output != output_path_)
+  if (!output.empty() && !output_path_.empty() && output != output_path_) {
+    // A folder that was unmounted has another path too, where it is not.
+    struct stat open, there;
+    const bool is_there = !absl::EndsWith(output, kDeleted) && fstat(output_.get(), &open) == 0 &&
+                          stat(std::string(output).c_str(), &there) == 0 && open.st_dev == there.st_dev &&
+                          open.st_ino == there.st_ino;
+    if (!is_there && !absl::EndsWith(output, kDeleted)) return CheckFolder();
     return Gone(absl::StrCat("the output folder ", names_.output_folder), output);
+  }
   struct stat info;
   if (fstatat(output_.get(), names_.temporary.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
     return absl::OkStatus();

@@ -105,6 +105,9 @@ class DataFiles {
   // Errors: DATA_LOSS when the output folder, or the temporary file or folder, was removed or renamed, so
   // that a later run will not find it.
   absl::Status CheckPlace() const;
+  // Errors: DATA_LOSS when the path of the output folder leads to another folder than at the start. Takes
+  // longer than CheckPlace.
+  absl::Status CheckFolder() const;
 
   struct Sealed {
     std::vector<FileStamp> stamps;   // per file, of the kept ones
