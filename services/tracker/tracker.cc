@@ -130,7 +130,7 @@ class RunningTracker final : public Tracker {
             VerifierOptions(options), state_.registry(),
             [this](const Endpoint& endpoint, const PeerId& peer, const ContentId& content,
                    std::function<void(absl::Status)> done) {
-              const auto known = state_.registry()->Lookup({content});
+              const auto known = state_.registry()->Lookup({content, std::nullopt, 0});
               const std::string name = known.ok() ? known->contents[0].summary.name : "";
               probe_.Try(endpoint, peer, content, name, std::move(done));
             },

@@ -312,6 +312,17 @@ void TakeOneValueEach(CLI::App& app) {
     option->allow_extra_args(false);
 }
 
+// Returns a flag that is written as "--flag=", as with a variable that is not set. CLI11 would take the next word
+// as its value.
+std::optional<std::string> FlagWithoutValue(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "--") break;
+    if (absl::StartsWith(word, "--") && word.find('=') == word.size() - 1)
+      return word.substr(0, word.size() - 1);
+  }
+  return std::nullopt;
+}
+
 // Returns the exit code.
 int Print(const std::string& text) {
   const bool printed =
@@ -514,6 +525,8 @@ std::optional<int> ParseCommandLine(CLI::App& app, const Program& program, std::
   // CLI11 throws its errors, and takes the words from the back.
   std::reverse(words.begin(), words.end());
   try {
+    if (const auto flag = FlagWithoutValue(in_order); flag.has_value())
+      throw CLI::ArgumentMismatch(absl::StrCat(*flag, ": 1 required value missing"));
     app.parse(std::move(words));
   } catch (const CLI::CallForHelp&) {
     return Print(app.help());

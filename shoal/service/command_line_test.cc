@@ -102,6 +102,12 @@ TEST_F(CommandLineTest, ACorrectCommandLineRuns) {
   EXPECT_EQ(out_ + errors_, "");
 }
 
+TEST_F(CommandLineTest, AFlagWithoutItsValueTakesNoOtherWord) {
+  EXPECT_THAT(Refusal({"move", "koi", "--pond=", "--feed"}), HasSubstr("--pond: its value is missing"));
+  EXPECT_THAT(Refusal({"move", "--pond=", "koi"}), HasSubstr("--pond: its value is missing"));
+  EXPECT_THAT(Refusal({"move", "koi", "--pond="}), HasSubstr("--pond: its value is missing"));
+}
+
 TEST_F(CommandLineTest, UnknownCommandsSuggestTheNearest) {
   EXPECT_THAT(Refusal({"lsit"}), HasSubstr("ponds: unknown command 'lsit'; did you mean 'list'?"));
   EXPECT_THAT(Refusal({"MOVE", "koi"}), HasSubstr("did you mean 'move'?"));

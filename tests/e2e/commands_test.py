@@ -168,6 +168,18 @@ class CauseTest(CommandsTest):
         self.assertEqual((self.swarm.root / "full" / "ds" / "a.csv").read_bytes(), FILES["ds/a.csv"])
 
 
+    def test_a_reader_of_objects_that_is_gone_ends_the_command(self):
+        waiting = ["get", "nothing", self.tracker, "--listen=none", "--seed=no", "--json", "--wait=forever"]
+        serving = ["seed", self.swarm.share("read", {"file": b"x"}) / "file", self.tracker, "--listen=127.0.0.1:0", "--json"]
+        for command in (waiting, serving):
+            process = subprocess.Popen([program("shoal-leecher"), *map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL)
+            with process:
+                process.stdout.readline()
+                process.stdout.close()
+                self.assertNotEqual(process.wait(PATIENCE), 0, command)
+
+
 class WordsTest(CommandsTest):
     def test_unknown_words_suggest_the_nearest(self):
         self.check(self.run_command("lsit"), 2, "did you mean 'list'?")

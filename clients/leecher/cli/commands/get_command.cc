@@ -137,7 +137,7 @@ class Get {
   }
 
   void ObeySignals() {
-    if (interrupts_.signal() != 0 && !stopped_) {
+    if ((interrupts_.signal() != 0 || console_.reader_gone()) && !stopped_) {
       stopped_ = true;
       for (const DownloadKey download : keys_) downloads_->Stop(download);
     }
@@ -196,7 +196,7 @@ class Get {
         unwanted.push_back(download);
       }
     }
-    if (names.empty() || interrupts_.signal() != 0) return;
+    if (names.empty() || interrupts_.signal() != 0 || console_.reader_gone()) return;
     for (const DownloadKey download : unwanted) downloads_->Remove(download);
     // The downloads have ended and look up no more peers; their contents are still served.
     for (const DownloadKey download : downloads_->List()) downloads_->Release(download);

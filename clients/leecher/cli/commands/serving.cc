@@ -153,7 +153,7 @@ bool ServeOn(const Reseeder& reseeder, const std::vector<std::string>& names, ab
   absl::Duration reported = -absl::InfiniteDuration();
   std::string last_line;
   bool broken = false;
-  while (interrupts.signal() == 0 && clock.Uptime() - start < duration) {
+  while (interrupts.signal() == 0 && !console.reader_gone() && clock.Uptime() - start < duration) {
     const absl::Duration passed = clock.Uptime() - start;
     messages.Print(console, true);
     const ServingStatus serving = observe();

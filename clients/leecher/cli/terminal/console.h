@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ class Console {
   LineStyle style() const;
   // The number of lines that can be redrawn without scrolling.
   int max_live_lines() const;
+
+  // Returns whether the program that reads the objects has gone: a command that only goes on for it ends.
+  bool reader_gone() const { return json() && write_error_ == EPIPE; }
 
   // Prints a line for people above the live lines. No effect with kQuiet and kJson.
   void Say(absl::string_view line);
