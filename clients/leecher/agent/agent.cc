@@ -338,7 +338,10 @@ absl::Status Agent::Verify(const std::vector<DownloadId>& ids) {
 
 absl::Status Agent::SetFilePriority(DownloadId id, const std::vector<SelectionRules::Priority>& rules) {
   const Lock lock(this);
+  const LiveDownload* const live = live_->Find(id);
+  const bool has_more = live != nullptr && live->status.wanted_files < live->status.files;
   SHOAL_RETURN_IF_ERROR(Change({id}, [&](SavedDownload& saved) {
+    if (has_more) saved.completed = absl::InfinitePast();  // until the files that are wanted now are there
     std::vector<SelectionRules::Priority>& priorities = saved.selection.priorities;
     for (const SelectionRules::Priority& rule : rules) {
       // An earlier rule of the same glob has no effect any more.

@@ -432,7 +432,9 @@ std::optional<AgentDownload> LiveDownloads::Completed(const Chore& chore,
   if (found == all_.end() || saved(id).removing) return std::nullopt;
   for (const std::string& warning : warnings) Tell(id, "warning", warning);
   SavedDownload changed = saved(id);
-  changed.completed = options_.clock->Now();
+  // A download of some files is opened again by each start.
+  const bool anew = changed.completed == absl::InfinitePast() || changed.content_id != chore.manifest->id();
+  if (anew) changed.completed = options_.clock->Now();
   changed.name = chore.manifest->name();
   changed.content_id = chore.manifest->id();
   changed.paused = false;
@@ -440,6 +442,7 @@ std::optional<AgentDownload> LiveDownloads::Completed(const Chore& chore,
   if (!done.ok()) Tell(id, "warning", std::string(done.message()));
   found->second.state = State::kComplete;
   options_.feed->Changed(id);
+  if (!anew) return std::nullopt;
   Tell(id, "complete", absl::StrCat("complete: ", found->second.target_path));
   return View(id);
 }

@@ -155,7 +155,14 @@ TEST_F(LiveDownloadsTest, FreesRoomFromTheLeastRecentlyUsedOn) {
 TEST_F(LiveDownloadsTest, ACompletedChoreIsRecordedUnlessTheDownloadGoes) {
   const DownloadId id = Complete("model", 100);
   const Chore chore{Chore::Kind::kComplete, live_->saved(id), live_->Find(id)->manifest, true};
+  const absl::Time before = live_->saved(id).completed;
   clock_.Advance(absl::Hours(1));
+  EXPECT_FALSE(live_->Completed(chore, {}).has_value()) << "as after a restart";
+  EXPECT_EQ(live_->saved(id).completed, before);
+  EXPECT_THAT(Kinds(id), IsEmpty());
+  SavedDownload incomplete = live_->saved(id);
+  incomplete.completed = absl::InfinitePast();
+  ASSERT_TRUE(journal_->Commit({DownloadSaved{incomplete}}).ok());
   const auto complete = live_->Completed(chore, {});
   ASSERT_TRUE(complete.has_value());
   EXPECT_EQ(complete->saved.completed, clock_.Now());
