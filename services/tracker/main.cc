@@ -21,11 +21,11 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/signing_key.h"
-#include "shoal/net/interface_addresses.h"
 #include "shoal/service/command_line.h"
 #include "shoal/service/grpc/grpc_lazy_engine.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/log/log.h"
+#include "shoal/service/open_listeners.h"
 #include "shoal/service/signals.h"
 #include "shoal/service/systemd.h"
 #include "shoal/service/tls_flags.h"
@@ -269,12 +269,18 @@ void TellListeners(const Flags& flags, const Tracker::Options& options, const Tr
   std::fflush(stdout);
 }
 
-// Says that there are no tokens, where that is of interest: on a listener that other machines reach.
+// Names the listeners over which anyone may publish, if there are any. HTTP only shows what there is.
 void TellWhoMayPublish(const Tracker::Options& options, const Tracker& tracker) {
-  if (!options.tokens_file.empty() || shoal::net::IsLoopback(options.grpc.ip)) return;
-  const std::string at = shoal::Endpoint{options.grpc.ip, tracker.grpc_port()}.ToString();
-  shoal::service::LogInfo(
-      absl::StrCat("anyone who reaches ", at, " can publish here (no --tokens); see docs/security.md"));
+  const bool needs_tokens = !options.tokens_file.empty();
+  std::vector<shoal::service::ListenerTerms> listeners = {{.at = {options.grpc.ip, tracker.grpc_port()},
+                                                           .tls = options.tls.get(),
+                                                           .asks_for_permit = needs_tokens}};
+  if (options.udp) {
+    listeners.push_back(
+        {.at = {options.udp->ip, tracker.udp_port()}, .scheme = "udp://", .asks_for_permit = needs_tokens});
+  }
+  const std::string open = shoal::service::DescribeOpenListeners(listeners, "publish here");
+  if (!open.empty()) shoal::service::LogInfo(open);
 }
 
 // Applies the file's log level, or else the flag's. Requires: the flag is valid.
