@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/seeder/catalog.h"
 #include "services/seeder/catalog_record.h"
@@ -25,10 +24,10 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/net/event_loop.h"
-#include "shoal/net/interface_addresses.h"
 #include "shoal/net/transport/tls_transport.h"
 #include "shoal/service/http/http_server.h"
 #include "shoal/service/log/log.h"
+#include "shoal/service/open_listeners.h"
 #include "shoal/service/serving_pages.h"
 #include "shoal/stream/chunk_server.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
@@ -161,11 +160,11 @@ absl::Status SeederImpl::Open() {
        {"grpc_port", health_ == nullptr ? service::LogValue("none") : service::LogValue(grpc_port())},
        {"http_port", http_ == nullptr ? service::LogValue("none") : service::LogValue(http_port())},
        {"tls", net::EncryptedBy(options_.tls)}});
-  if (options_.tickets == nullptr && !net::IsLoopback(options_.listen.ip)) {
-    service::LogInfo(absl::StrCat("anyone who reaches ",
-                                  Endpoint{options_.listen.ip, server_->port()}.ToString(),
-                                  " can fetch what is published here; see docs/security.md"));
-  }
+  const std::string open = service::DescribeOpenListeners({{.at = {options_.listen.ip, server_->port()},
+                                                            .tls = options_.tls.get(),
+                                                            .asks_for_permit = options_.tickets != nullptr}},
+                                                          "fetch what is published here");
+  if (!open.empty()) service::LogInfo(open);
   if (!advertised.warning.empty()) {
     service::LogWarning("peers on other machines may not reach this seeder", {{"why", advertised.warning}});
   }

@@ -31,6 +31,7 @@
 #include "clients/leecher/download/model/download_reader.h"
 #include "clients/leecher/session/downloads.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
 #include "shoal/content/manifest/manifest.h"
 #include "shoal/content/publish/chunk_source.h"
@@ -158,6 +159,11 @@ class Agent {
   absl::StatusOr<OfferPage> Offers(const std::string& text, const std::pair<std::string, ContentId>& after,
                                    size_t most) {
     return offers_->Page(text, after, most);
+  }
+  // Where peers fetch from this process; none if it serves nothing.
+  std::optional<Endpoint> listens_at() const {
+    const Reseeder* serving = downloads_->serving();
+    return serving == nullptr ? std::nullopt : std::optional(serving->listens_at());
   }
   // Of all that this process fetches and serves.
   service::ServingFigures figures() const { return downloads_->figures(); }

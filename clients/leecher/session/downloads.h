@@ -120,7 +120,7 @@ class Downloads {
   std::shared_ptr<tracking::TrackerClient> ClientAt(const tracking::TrackerUrl& tracker) {
     return runtime_->ClientAt(tracker);
   }
-  // Null when nothing is served.
+  // Null when nothing is served. Thread-safe.
   Reseeder* serving() const { return reseeder_.get(); }
   // What all downloads received since the start: payload of chunks, wasted bytes included. Thread-safe.
   uint64_t received_bytes() const { return runtime_->received_bytes(); }

@@ -65,7 +65,7 @@ class ReseederImpl final : public Reseeder {
     return absl::OkStatus();
   }
 
-  uint16_t port() const override { return server_->port(); }
+  Endpoint listens_at() const override { return {options_.listen.ip, server_->port()}; }
   const std::string& warning() const override { return addresses_.warning; }
 
   void Serve(std::shared_ptr<const ChunkSource> source, const std::vector<tracking::TrackerUrl>& trackers,

@@ -70,7 +70,9 @@ class Reseeder {
   // Withdraws all contents from the trackers, and closes all connections.
   virtual ~Reseeder() = default;
 
-  virtual uint16_t port() const = 0;
+  // Where it listens, with the port that it got.
+  virtual Endpoint listens_at() const = 0;
+  uint16_t port() const { return listens_at().port; }
   // For people: why no other machine may be able to connect, and what changes that. Empty: nothing is known.
   virtual const std::string& warning() const = 0;
   // Serves what `source` holds from now on, and registers this process as a peer of its content with these

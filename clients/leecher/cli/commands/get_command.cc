@@ -68,6 +68,7 @@ class Get {
       if (started.insert(content).second) StartDownload(content);
     }
     if (!keys_.empty()) {
+      SayWhoMayFetch();
       interrupts_.Catch();
       Watch();
     }
@@ -101,6 +102,14 @@ class Get {
       if (!said) console_.Say(absl::StrCat("waiting because this machine ", serving.status().message()));
       interrupts_.Wait(kResolveInterval);
     }
+  }
+
+  // Once: what is fetched is served from its first chunk on, and perhaps afterwards.
+  void SayWhoMayFetch() {
+    const Reseeder* serving = downloads_->serving();
+    if (serving == nullptr) return;
+    const std::string open = WhoMayFetch(serving->listens_at(), options_.serve, options_.tls.get());
+    if (!open.empty()) console_.Say(open);
   }
 
   // The exit code of the process is that of the first failure.

@@ -53,6 +53,8 @@ ExitCode RunSeed(const SeedOptions& options, Interrupts& interrupts) {
                                            /*file_name=*/"", built->links, built->left_out.size()),
       options.trackers, signature);
   console.Say(absl::StrCat("id ", manifest->id().ToHex()));
+  const std::string open = WhoMayFetch(reseeder.listens_at(), options.serve, options.tls.get());
+  if (!open.empty()) console.Say(open);
   const bool kept = ServeOn(reseeder, {manifest->name()}, options.duration, messages, console, interrupts);
   return console.End(kept ? ExitCode::kOk : ExitCode::kOther);
 }

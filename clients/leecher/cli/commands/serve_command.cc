@@ -135,6 +135,8 @@ ExitCode RunAgent(const AgentOptions& options, Interrupts& interrupts) {
                                       {"output", folder},
                                       {"tls", net::EncryptedBy(options.tls)},
                                       {"downloads", (*server)->agent().totals().downloads}});
+  const std::string open = WhoMayFetch((*server)->agent().listens_at(), options.serve, options.tls.get());
+  if (!open.empty()) service::LogInfo(open);
   NoteNotice(service::NotifyReady());
   while (interrupts.signal() == 0) interrupts.Wait(absl::Hours(1));
   service::LogInfo("stopping");

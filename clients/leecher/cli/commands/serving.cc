@@ -14,6 +14,7 @@
 #include "shoal/base/clock.h"
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
+#include "shoal/service/open_listeners.h"
 #include "shoal/service/serving_pages.h"
 #include "shoal/tracking/announce/advertised_addresses.h"
 #include "shoal/tracking/client/tracker_client.h"
@@ -85,6 +86,14 @@ absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions
   serving->on_rejected = messages.OnRejected();
   serving->on_broken = messages.OnBroken();
   return serving;
+}
+
+std::string WhoMayFetch(const std::optional<Endpoint>& listens_at, const ServeOptions& options,
+                        const net::TlsContext* tls) {
+  if (!listens_at.has_value()) return "";
+  return service::DescribeOpenListeners(
+      {{.at = *listens_at, .tls = tls, .asks_for_permit = options.ticket_issuers.has_value()}},
+      "fetch what is served here");
 }
 
 absl::StatusOr<std::unique_ptr<service::HealthEndpoint>> StartHealth(const std::optional<HostPort>& address) {

@@ -15,7 +15,9 @@
 #include "clients/leecher/session/downloads.h"
 #include "clients/leecher/session/json_events.h"
 #include "clients/leecher/session/reseeder.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
+#include "shoal/net/tls/tls_context.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/service/http/http_server.h"
 
@@ -54,6 +56,12 @@ class TrackerMessages {
 // trackers and must outlive the serving. Errors: those of ResolveHost.
 absl::StatusOr<std::optional<Downloads::Serving>> ServingFrom(const ServeOptions& options,
                                                               TrackerMessages& messages);
+
+// Returns the line that says that anyone on other machines may fetch from this process, which serves at
+// `listens_at`. Empty if it asks for tickets or certificates, if only this machine reaches it, and for no
+// address. `tls`: of its connections; may be null.
+std::string WhoMayFetch(const std::optional<Endpoint>& listens_at, const ServeOptions& options,
+                        const net::TlsContext* tls);
 
 // Answers grpc.health.v1 with SERVING at `address` while the result lives, so that containers see that the
 // process works. Returns null for no address. Errors: those of ResolveListener and OpenHealthEndpoint.

@@ -66,5 +66,16 @@ TEST(ServingTextTest, CountsPeersBytesAndTrackers) {
   EXPECT_EQ(ServedText(serving, absl::Seconds(187)), "served for 3m07s: 3.00 MiB in 6 chunks");
 }
 
+TEST(WhoMayFetchTest, IsSaidOfAListenerThatAsksForNothing) {
+  const Endpoint everywhere = *Endpoint::Parse("0.0.0.0:7");
+  ServeOptions options;
+  EXPECT_EQ(WhoMayFetch(everywhere, options, nullptr),
+            "anyone who reaches 0.0.0.0:7 can fetch what is served here; see docs/security.md");
+  EXPECT_EQ(WhoMayFetch(*Endpoint::Parse("127.0.0.1:7"), options, nullptr), "");
+  EXPECT_EQ(WhoMayFetch(std::nullopt, options, nullptr), "");
+  options.ticket_issuers.emplace();
+  EXPECT_EQ(WhoMayFetch(everywhere, options, nullptr), "");
+}
+
 }  // namespace
 }  // namespace shoal::leecher
