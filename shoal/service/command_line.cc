@@ -312,8 +312,8 @@ void TakeOneValueEach(CLI::App& app) {
     option->allow_extra_args(false);
 }
 
-// Returns a flag that is written as "--flag=", as with a variable that is not set. CLI11 would take the next word
-// as its value.
+// Returns a flag that is written as "--flag=", as with a variable that is not set. CLI11 would take the next
+// word as its value.
 std::optional<std::string> FlagWithoutValue(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     if (word == "--") break;

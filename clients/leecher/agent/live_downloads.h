@@ -122,8 +122,8 @@ class LiveDownloads {
   // Brings the figures of all up to date, and tries again what is due.
   void Refresh();
   std::deque<Chore> TakeChores();
-  // The chore was done; `warnings`: what went wrong, for people. Returns the download that has become complete;
-  // nullopt: it was complete before, is being removed, or is no more.
+  // The chore was done; `warnings`: what went wrong, for people. Returns the download that has become
+  // complete; nullopt: it was complete before, is being removed, or is no more.
   std::optional<AgentDownload> Completed(const Chore& chore, const std::vector<std::string>& warnings);
   void Removed(const Chore& chore, const std::vector<std::string>& warnings);
 

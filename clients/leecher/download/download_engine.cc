@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "shoal/base/clock.h"
 #include "shoal/base/error_cause.h"
 #include "shoal/base/units.h"
@@ -499,6 +500,9 @@ void DownloadEngine::CheckWait(absl::Duration now) {
       options_.wait > absl::ZeroDuration() && roster_.ready().empty() && last_ending_ > last_answer_;
   if (asks_again && now - *waiting_since_ < options_.wait + options_.tuning.lookup_timeout) return;
   std::string message = StallReason(FactsOfStall(now));
+  // Not after this.
+  if (const size_t later = message.find("; trying again soon"); later != std::string::npos)
+    message.resize(later);
   if (options_.wait > absl::ZeroDuration()) {
     message = absl::StrCat("no byte for ", shoal::FormatDuration(options_.wait), ": ", message);
   }
@@ -507,6 +511,12 @@ void DownloadEngine::CheckWait(absl::Duration now) {
   // What peers that trackers no longer name said last is not why nothing comes.
   if (roster_.ready().empty() && roster_.book().named() > 0 && !failures.empty()) {
     absl::StrAppend(&message, ". Tried: ", failures);
+  } else if (roster_.ready().empty() && roster_.connecting() > 0) {
+    absl::StrAppend(
+        &message, ", without an answer yet from ",
+        absl::StrJoin(roster_.Unanswered(kShownFailures), ", ",
+                      [](std::string* out, const Endpoint& endpoint) { out->append(endpoint.ToString()); }),
+        ". Is a firewall between here and there, or the peer stopped?");
   }
   if (roster_.ready().empty() && roster_.book().known() > 0 &&
       roster_.book().wanting_ticket() == roster_.book().known()) {

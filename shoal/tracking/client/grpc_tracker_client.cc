@@ -55,6 +55,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const TrackerUrl& url, const net::Tls
 // addresses; last error: UNKNOWN: ipv4:10.0.0.1:50051: Failed to connect to remote host: Connection refused".
 std::string ReasonIn(const std::string& message) {
   if (absl::StrContains(message, "http1.x server")) return "it speaks HTTP/1, not gRPC";
+  if (absl::StrContains(message, "handshaker shutdown")) return "no answer in time";
   const size_t colon = message.rfind(": ");
   std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
   if (!reason.empty()) reason[0] = absl::ascii_tolower(static_cast<unsigned char>(reason[0]));
@@ -97,6 +98,8 @@ Advice AdviceOn(absl::string_view message, const net::TlsCredentials* tls) {
     return {"it hangs up on this client; is the certificate of --tls-cert from its CA, and still valid?",
             ErrorCause::kNotPermitted};
   }
+  if (absl::StrContains(message, "handshaker shutdown"))
+    return {"does a firewall drop the packets, or is that machine off?"};
   return {"is it running, and are host and port right?"};
 }
 

@@ -29,8 +29,9 @@ constexpr ListBounds kNamesBounds = {.timeout = absl::Seconds(1), .max_pages = 1
 void PrintTable(const Listing& listing, const std::string& name_contains, Console& console) {
   if (listing.contents.empty()) {
     console.Say(name_contains.empty()
-                    ? "nothing is shared there"
-                    : absl::StrCat("no content has '", Printable(name_contains), "' in its name"));
+                    ? absl::StrCat("nothing is shared there", AfterStart(listing.warming_up))
+                    : absl::StrCat("no content has '", Printable(name_contains), "' in its name",
+                                   AfterStart(listing.warming_up)));
     return;
   }
   std::vector<TextTable::Column> columns = {{"NAME", Align::kLeft, true}, {"SIZE", Align::kRight},

@@ -8,7 +8,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "shoal/base/error_cause.h"
+#include "shoal/base/units.h"
 #include "shoal/tracking/client/tracker_client.h"
+#include "shoal/tracking/messages/warm_up.h"
 
 namespace shoal::leecher {
 namespace {
@@ -38,18 +40,20 @@ void Add(const tracking::ContentStatus& seen, std::vector<tracking::ContentStatu
   }
 }
 
-absl::StatusOr<std::vector<tracking::ContentStatus>> ListAt(tracking::TrackerClient& client,
-                                                            tracking::ListContentsRequest request,
-                                                            const ListBounds& bounds) {
-  std::vector<tracking::ContentStatus> contents;
+// All pages as one response.
+absl::StatusOr<tracking::ListContentsResponse> ListAt(tracking::TrackerClient& client,
+                                                      tracking::ListContentsRequest request,
+                                                      const ListBounds& bounds) {
+  tracking::ListContentsResponse all;
   for (int page = 0; page < bounds.max_pages; ++page) {
     absl::StatusOr<tracking::ListContentsResponse> response = client.ListContents(request, bounds.timeout);
     if (!response.ok()) return response.status();
-    contents.insert(contents.end(), response->contents.begin(), response->contents.end());
+    all.contents.insert(all.contents.end(), response->contents.begin(), response->contents.end());
+    all.warming_up = response->warming_up;
     if (response->next_page_token.empty()) break;
     request.page_token = response->next_page_token;
   }
-  return contents;
+  return all;
 }
 
 void Add(const tracking::GetSwarmResponse& seen, bool first, tracking::GetSwarmResponse& swarm) {
@@ -67,6 +71,12 @@ void Add(const tracking::GetSwarmResponse& seen, bool first, tracking::GetSwarmR
 }
 
 }  // namespace
+
+std::string AfterStart(absl::Duration warming_up) {
+  if (warming_up <= absl::ZeroDuration()) return "";
+  return absl::StrCat(" yet: it started a moment ago, and knows all that is shared in ",
+                      shoal::FormatDuration(absl::Ceil(warming_up, absl::Seconds(1))));
+}
 
 absl::Status NoTrackerAnswered(const std::vector<TrackerFailure>& failures) {
   const auto any = [&](ErrorCause cause) {
@@ -99,13 +109,14 @@ Listing ListContents(const tracking::MakeClient& connect, const std::vector<trac
   Listing listing;
   for (const tracking::TrackerUrl& tracker : trackers) {
     const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
-    const absl::StatusOr<std::vector<tracking::ContentStatus>> contents = ListAt(*client, request, bounds);
-    if (!contents.ok()) {
-      listing.failures.push_back({tracker, contents.status()});
+    const absl::StatusOr<tracking::ListContentsResponse> listed = ListAt(*client, request, bounds);
+    if (!listed.ok()) {
+      listing.failures.push_back({tracker, listed.status()});
       continue;
     }
     listing.tracker_answered = true;
-    for (const tracking::ContentStatus& content : *contents) Add(content, listing.contents);
+    listing.warming_up = std::max(listing.warming_up, listed->warming_up);
+    for (const tracking::ContentStatus& content : listed->contents) Add(content, listing.contents);
   }
   std::sort(listing.contents.begin(), listing.contents.end(),
             [](const tracking::ContentStatus& a, const tracking::ContentStatus& b) {
@@ -119,6 +130,7 @@ SwarmView ViewSwarm(const tracking::MakeClient& connect, const std::vector<track
                     const tracking::ContentKey& content) {
   SwarmView view;
   bool found = false;
+  absl::Duration warming_up;
   for (const tracking::TrackerUrl& tracker : trackers) {
     const std::unique_ptr<tracking::TrackerClient> client = connect(tracker);
     const absl::StatusOr<tracking::GetSwarmResponse> response = client->GetSwarm(content, kTimeout);
@@ -140,6 +152,7 @@ SwarmView ViewSwarm(const tracking::MakeClient& connect, const std::vector<track
       for (const tracking::ContentStatus& candidate : named->contents) Add(candidate, view.candidates);
     } else if (absl::IsNotFound(response.status())) {
       view.tracker_answered = true;
+      warming_up = std::max(warming_up, tracking::WarmUpOf(response.status()));
     } else {
       view.failures.push_back({tracker, response.status()});
     }
@@ -148,7 +161,8 @@ SwarmView ViewSwarm(const tracking::MakeClient& connect, const std::vector<track
     view.status = WithCause(absl::FailedPreconditionError("several contents have this name"),
                             ErrorCause::kAmbiguousName);
   } else if (!found && view.tracker_answered) {
-    view.status = WithCause(absl::NotFoundError("no tracker knows it"), ErrorCause::kUnknownContent);
+    view.status = WithCause(absl::NotFoundError(absl::StrCat("no tracker knows it", AfterStart(warming_up))),
+                            ErrorCause::kUnknownContent);
   } else if (!found) {
     view.status = NoTrackerAnswered(view.failures);
   }

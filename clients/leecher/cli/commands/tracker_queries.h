@@ -26,10 +26,15 @@ struct TrackerFailure {
 // kTrackerRefused when one refused otherwise, else kTrackerUnreachable.
 absl::Status NoTrackerAnswered(const std::vector<TrackerFailure>& failures);
 
+// Returns what to add to an answer that something is not there, from a tracker that warms up for so long yet;
+// empty if it does not.
+std::string AfterStart(absl::Duration warming_up);
+
 struct Listing {
   std::vector<tracking::ContentStatus> contents;  // by name, then the newest first; each content once
   std::vector<TrackerFailure> failures;
   bool tracker_answered = false;
+  absl::Duration warming_up = {};  // the longest of a tracker's; see tracking::ListContentsResponse
 };
 struct ListBounds {
   absl::Duration timeout = absl::Seconds(5);  // of a response

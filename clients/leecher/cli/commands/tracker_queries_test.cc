@@ -47,6 +47,12 @@ TEST(ResolvePrefixTest, TheSameContentAtTwoTrackersIsOne) {
   EXPECT_TRUE(ResolvePrefix("deadbeef", {Content("deadbeef01", "a"), Content("deadbeef01", "a")}).ok());
 }
 
+TEST(AfterStartTest, ATrackerThatStartedAMomentAgoMayNotKnowAll) {
+  EXPECT_EQ(AfterStart(absl::ZeroDuration()), "");
+  EXPECT_EQ(AfterStart(absl::Milliseconds(28'100)),
+            " yet: it started a moment ago, and knows all that is shared in 29s");
+}
+
 TEST(NoTrackerAnsweredTest, WhatAPersonCanMendComesFirst) {
   const tracking::TrackerUrl url = *tracking::TrackerUrl::Parse("tracker:1");
   std::vector<TrackerFailure> failures;

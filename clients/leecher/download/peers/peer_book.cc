@@ -233,7 +233,7 @@ uint32_t PeerBook::wanting_ticket() const {
 std::vector<PeerFailure> PeerBook::Failures(size_t most) const {
   std::vector<PeerFailure> failures;
   for (const auto& [id, known] : known_) {
-    if (!known.why.empty()) failures.push_back({known.endpoints.front(), known.why, known.wants_ticket});
+    if (!known.why.empty()) failures.push_back({known.failed_at, known.why, known.wants_ticket});
   }
   std::sort(failures.begin(), failures.end(),
             [](const PeerFailure& a, const PeerFailure& b) { return a.endpoint < b.endpoint; });
@@ -262,6 +262,7 @@ PeerBook::Known* PeerBook::Disconnect(const PeerId& peer, const std::string& why
   const auto found = known_.find(peer);
   if (found == known_.end()) return nullptr;
   Known& known = found->second;
+  known.failed_at = known.dialled.empty() ? known.endpoints.front() : known.dialled.front();
   if (known.connected) {
     known.connected = false;
     --connected_;

@@ -132,6 +132,7 @@ class PeerBook {
     bool wants_ticket = false;
     std::bitset<kMaxTrackers> trackers;  // see Call
     std::string why;                     // the last connection ended
+    Endpoint failed_at;                  // where that was dialled first
   };
 
   void Learn(const tracking::PeerInfo& peer, size_t tracker, absl::Duration now);

@@ -331,6 +331,19 @@ TEST(PeerBook, AFailureIsRememberedWhileThePeerIsDialledAgain) {
   EXPECT_EQ(book.Failures(8)[0].why, "no connection within 5s");
 }
 
+TEST(PeerBook, AFailureIsNamedByTheEndpointThatWasDialledFirst) {
+  PeerBook book = Book();
+  tracking::PeerInfo peer = Peer(1);
+  peer.other_endpoints = {Peer(2).endpoint, Peer(3).endpoint};
+  Seen(book, peer, kStart);
+  for (int i = 0; i < 3; ++i) {
+    const auto call = book.Next(kStart + absl::Minutes(i));
+    ASSERT_TRUE(call.has_value());
+    book.Ended(IdOf(1), kStart + absl::Minutes(i), "refused");
+    EXPECT_EQ(book.Failures(8)[0].endpoint, call->endpoints[0]) << "the others are dialled first later";
+  }
+}
+
 TEST(PeerBook, TellsPeersThatWantATicketApart) {
   PeerBook book = Book();
   Seen(book, Peer(1), kStart);

@@ -150,6 +150,15 @@ void PeerRoster::CloseAll(absl::Duration now) {
   loop_.Post([this] { ended_.clear(); });
 }
 
+std::vector<Endpoint> PeerRoster::Unanswered(size_t most) const {
+  std::vector<Endpoint> endpoints;
+  for (const std::unique_ptr<PeerLink>& link : links_) {
+    if (endpoints.size() < most && std::find(ready_.begin(), ready_.end(), link.get()) == ready_.end())
+      endpoints.push_back(link->endpoint());
+  }
+  return endpoints;
+}
+
 PeerLink* PeerRoster::Find(PeerSlot slot) const {
   const auto found =
       std::find_if(links_.begin(), links_.end(), [&](const auto& link) { return link->slot() == slot; });

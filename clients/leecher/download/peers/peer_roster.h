@@ -84,6 +84,8 @@ class PeerRoster {
   PeerLink* Find(PeerSlot slot) const;
   PeerLink* FindPeer(const PeerId& peer) const;
   uint32_t connecting() const { return static_cast<uint32_t>(links_.size() - ready_.size()); }
+  // Where connections are being made, or no hello has come yet; at most `most`.
+  std::vector<Endpoint> Unanswered(size_t most) const;
   PeerBook& book() { return book_; }
   PeerTally& tally() { return tally_; }
   const PeerTally& tally() const { return tally_; }
