@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
@@ -196,6 +198,42 @@ TEST_F(TrackerTest, ADisconnectedWatcherIsRemoved) {
   grpc::ClientContext context;
   const auto refused = stub_->Watch(&context, v1::WatchRequest());
   EXPECT_EQ(refused->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(TrackerTest, ASourceHasAShareOfTheWatches) {
+  Tracker::Options options;
+  options.grpc = AnyPort();
+  options.limits.registry.max_watchers = 4;
+  const auto tracker = Tracker::Start(options);
+  ASSERT_TRUE(tracker.ok()) << tracker.status();
+  stub_ = v1::TrackerService::NewStub(grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string((*tracker)->grpc_port()), grpc::InsecureChannelCredentials()));
+  v1::WatchRequest in;
+  in.set_content_hex(TestContentId(1).ToHex());
+  {
+    std::array<grpc::ClientContext, 2> contexts;
+    std::vector<std::unique_ptr<grpc::ClientReader<v1::SwarmEvent>>> watches;
+    for (grpc::ClientContext& context : contexts) {
+      watches.push_back(stub_->Watch(&context, in));
+      watches.back()->WaitForInitialMetadata();
+    }
+    grpc::ClientContext third;
+    const grpc::Status refused = stub_->Watch(&third, in)->Finish();
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(refused.error_message(), HasSubstr("--max-watchers"));
+    for (size_t i = 0; i < contexts.size(); ++i) {
+      contexts[i].TryCancel();
+      EXPECT_EQ(watches[i]->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    }
+  }
+  // Their share is free again once the tracker has noticed their end.
+  for (;;) {
+    grpc::ClientContext context;
+    const auto watch = stub_->Watch(&context, in);
+    watch->WaitForInitialMetadata();
+    context.TryCancel();
+    if (watch->Finish().error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) break;
+  }
 }
 
 TEST_F(TrackerTest, ASecondTrackerAtTheSameAddressFails) {

@@ -1,21 +1,54 @@
 #include "services/tracker/grpc/watch_stream.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "shoal/base/status_macros.h"
+#include "shoal/net/interface_addresses.h"
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracker {
 
+// One open call of a source, as long as it lives.
+class WatchStreams::Share {
+ public:
+  // Null: the source has `most` already.
+  static std::unique_ptr<Share> Take(WatchStreams* streams, const IpAddress& source, uint64_t most) {
+    MutexLock lock(&streams->mutex_);
+    const auto entry = streams->by_source_.try_emplace(source, 0).first;
+    if (entry->second >= most) return nullptr;
+    ++entry->second;
+    return std::unique_ptr<Share>(new Share(streams, source));
+  }
+  ~Share() {
+    MutexLock lock(&streams_->mutex_);
+    const auto entry = streams_->by_source_.find(source_);
+    if (--entry->second == 0) streams_->by_source_.erase(entry);
+  }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+ private:
+  Share(WatchStreams* streams, const IpAddress& source) : streams_(streams), source_(source) {}
+
+  WatchStreams* const streams_;
+  const IpAddress source_;
+};
+
 // The events of a watcher as messages, until it is lost or the tracker stops.
 class WatchStreams::Source final : public service::GrpcStreamSource {
  public:
   Source(const WatchStreams* streams, const ContentId& content, const Caller& caller,
-         std::shared_ptr<SwarmWatcher> watcher)
-      : streams_(streams), content_(content), caller_(caller), watcher_(std::move(watcher)) {}
+         std::shared_ptr<SwarmWatcher> watcher, std::unique_ptr<Share> share)
+      : streams_(streams),
+        content_(content),
+        caller_(caller),
+        watcher_(std::move(watcher)),
+        share_(std::move(share)) {}
   ~Source() override { streams_->registry_->Unwatch(content_, watcher_.get()); }
 
   Message Next() override {
@@ -37,11 +70,21 @@ class WatchStreams::Source final : public service::GrpcStreamSource {
   const ContentId content_;
   const Caller caller_;
   const std::shared_ptr<SwarmWatcher> watcher_;
+  const std::unique_ptr<Share> share_;
 };
 
 absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
     const tracking::WatchRequest& request, const Caller& caller,
     const std::shared_ptr<service::GrpcStream>& stream) {
+  const IpAddress source = caller.source;
+  const uint64_t all = registry_->max_watchers();
+  const uint64_t most = net::IsLoopback(source) ? all / 2 : all / 16;
+  auto share = Share::Take(this, source.SourcePrefix(), std::max<uint64_t>(most, 1));
+  if (share == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat("this address watches ", most,
+                                                     " swarms already, its share of this tracker's ", all,
+                                                     " (--max-watchers): end some of these calls"));
+  }
   const std::weak_ptr<service::GrpcStream> weak = stream;
   auto watcher =
       std::make_shared<SwarmWatcher>(request.exclude, registry_->options().limits.max_watch_backlog, [weak] {
@@ -53,7 +96,7 @@ absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
     streams_.push_back(weak);
   }
   SHOAL_RETURN_IF_ERROR(registry_->Watch(request.content, watcher));
-  return std::make_unique<Source>(this, request.content, caller, std::move(watcher));
+  return std::make_unique<Source>(this, request.content, caller, std::move(watcher), std::move(share));
 }
 
 void WatchStreams::End() {

@@ -12,6 +12,11 @@ namespace shoal::tracker {
 struct RegistryLimits {
   uint64_t max_contents = 5'000'000;
   uint64_t max_leases = 30'000'000;
+  // Contents that were not known before and that one source (IpAddress::SourcePrefix) may register: so many
+  // at once, and so many a second afterwards; 0 a second: no limit. Addresses of this machine are not
+  // limited.
+  double new_contents_per_second = 100;
+  double new_contents_burst = 200'000;
   uint32_t max_peers_per_content = 5'000'000;
   uint32_t max_contents_per_name = 1000;
   // Signatures that are kept with a content, and named in responses; kMaxSignaturesPerContent at most.

@@ -72,6 +72,13 @@ absl::StatusOr<ContentId> IdIn(const tracking::ContentKey& key) {
   return absl::InvalidArgumentError("content: peers of BitTorrent are found over BEP 15");
 }
 
+RateLimiter::Rates NewContentRates(const RegistryLimits& limits) {
+  RateLimiter::Rates rates;
+  rates.per_source_per_second = limits.new_contents_per_second;
+  rates.per_source_burst = limits.new_contents_burst;
+  return rates;
+}
+
 bool HasPeers(const tracking::ContentStatus& content) {
   return content.seeders + content.leechers > 0;
 }
@@ -95,7 +102,8 @@ Registry::Registry(const Options& options, const Clock* clock)
       began_(clock->Uptime()),
       lease_ids_(options.lease_key),
       usage_(options.limits),
-      names_(options.limits.max_contents_per_name) {
+      names_(options.limits.max_contents_per_name),
+      new_contents_(NewContentRates(options.limits), options.seed) {
   RandomSource seeds(options.seed);
   for (uint32_t number = 0; number < std::clamp(options.shards, 1u, LeaseIds::kMaxShards); ++number) {
     RegistryShard::Options shard;
@@ -109,10 +117,12 @@ Registry::Registry(const Options& options, const Clock* clock)
   }
 }
 
-absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::RegisterRequest& request) {
+absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::RegisterRequest& request,
+                                                              const IpAddress& source) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   SHOAL_RETURN_IF_ERROR(CheckOwner(request));
   SHOAL_RETURN_IF_ERROR(CheckSignature(request));
+  SHOAL_RETURN_IF_ERROR(ChargeNewContent(request.content.id, source));
   // First, so that at no time the name refers to two contents of this peer.
   const std::vector<ContentId> ended = EndOtherPublications(request);
   auto result = ShardOf(request.content.id).Register(request, Tick(), clock_->Now());
@@ -283,6 +293,7 @@ absl::Duration Registry::warming_up() const {
 
 void Registry::SetLimits(const RegistryLimits& limits) {
   usage_.SetLimits(limits);
+  new_contents_.SetRates(NewContentRates(limits));
 }
 
 void Registry::Advance() {
@@ -361,6 +372,16 @@ void Registry::SetReserved(std::shared_ptr<const ReservedNames> reserved) {
   MutexLock lock(&reserved_mutex_);
   has_reserved_.store(reserved != nullptr, std::memory_order_relaxed);
   reserved_ = std::move(reserved);
+}
+
+absl::Status Registry::ChargeNewContent(const ContentId& id, const IpAddress& source) {
+  if (source.is_unspecified() || !new_contents_.limits_sources() || ShardOf(id).Knows(id) ||
+      new_contents_.Admit(source, clock_->Uptime())) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      "this address registers more new contents than its share (--new-contents-per-address, "
+      "--new-contents-burst): try again later");
 }
 
 std::shared_ptr<const ReservedNames> Registry::Reserved() const {

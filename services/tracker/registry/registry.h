@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/limits/registry_limits.h"
 #include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/name_index.h"
@@ -72,8 +73,10 @@ class Registry {
 
   // Requires: addresses in the request, as PeerAddresses completes them. Errors: those of
   // TrackerService.Register; INVALID_ARGUMENT for a signature that is not of the content, PERMISSION_DENIED
-  // for a reserved name.
-  absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request);
+  // for a reserved name. `source`: the address that the request came from, which pays for a content that was
+  // not known (RegistryLimits::new_contents_per_second); unspecified: it came from this machine.
+  absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request,
+                                                      const IpAddress& source = IpAddress());
   // `source`: the address that the request came from, which says how much its reports count; unspecified: it
   // came from this machine. Only requests with reports need it.
   absl::StatusOr<tracking::HeartbeatResponse> Heartbeat(const tracking::HeartbeatRequest& request,
@@ -92,6 +95,8 @@ class Registry {
   // Adds the current peers to `watcher`, then each change, until Unwatch or until the watcher is lost.
   absl::Status Watch(const ContentId& content, const std::shared_ptr<SwarmWatcher>& watcher);
   void Unwatch(const ContentId& content, const SwarmWatcher* watcher);
+  // As SetLimits said last.
+  uint64_t max_watchers() const { return usage_.watchers.limit(); }
 
   // For a warm restart: passes every content that has a peer, and its peers, to `sink`. Visits one shard at a
   // time and calls `sink` with that shard's lock held, so `sink` must not call the registry.
@@ -153,6 +158,7 @@ class Registry {
   absl::Status NotFound(absl::string_view what) const;
   // Verifies the request's signature, and that its name may be published with it.
   absl::Status CheckSignature(const tracking::RegisterRequest& request) const;
+  absl::Status ChargeNewContent(const ContentId& id, const IpAddress& source);
   // Null: no name is reserved.
   std::shared_ptr<const ReservedNames> Reserved() const;
   // Whether the name of the content is not reserved, or an owner of it has signed the content. The first form
@@ -171,6 +177,7 @@ class Registry {
   RegistryUsage usage_;
   NameIndex names_;
   SiteNames sites_;
+  RateLimiter new_contents_;
   mutable Mutex reserved_mutex_;
   std::shared_ptr<const ReservedNames> reserved_ ABSL_GUARDED_BY(reserved_mutex_);
   std::atomic<bool> has_reserved_{false};  // so that most registrations need not take that lock

@@ -169,6 +169,11 @@ bool RegistryShard::SetPublishes(const PeerId& peer, const ContentId& id, bool p
   return true;
 }
 
+bool RegistryShard::Knows(const ContentId& id) const {
+  MutexLock lock(&mutex_);
+  return tables_.FindContent(id) != kNoSlot;
+}
+
 bool RegistryShard::HasSignature(const ContentId& id, const PublisherSignature& signature) const {
   MutexLock lock(&mutex_);
   const uint32_t content = tables_.FindContent(id);

@@ -94,6 +94,7 @@ class RegistryShard {
   // changed anything.
   bool SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now);
   // Whether the content is known with this very signature, which need not be verified again.
+  bool Knows(const ContentId& id) const;
   bool HasSignature(const ContentId& id, const PublisherSignature& signature) const;
   // Restores when a content was last published and who signed it, as an earlier process knew it.
   void RestorePublished(const ContentId& id, absl::Time published,

@@ -41,7 +41,7 @@ absl::StatusOr<tracking::RegisterResponse> AddressVerifier::Register(const Calle
   if (options_.trusts_claims ||
       (sees(request.endpoint) &&
        std::all_of(request.other_endpoints.begin(), request.other_endpoints.end(), sees))) {
-    return registry_->Register(request);
+    return registry_->Register(request, caller.source);
   }
 
   Claim claim{request.content.id, caller.source, {}, {request.endpoint}, {}};
@@ -63,7 +63,7 @@ absl::StatusOr<tracking::RegisterResponse> AddressVerifier::Register(const Calle
   if (usable.empty()) usable.push_back({kept, request.endpoint.port});
   request.endpoint = usable[0];
   request.other_endpoints.assign(usable.begin() + 1, usable.end());
-  SHOAL_ASSIGN_OR_RETURN(tracking::RegisterResponse response, registry_->Register(request));
+  SHOAL_ASSIGN_OR_RETURN(tracking::RegisterResponse response, registry_->Register(request, caller.source));
 
   const std::vector<Endpoint> meanwhile = Begin(request.peer_id, std::move(claim));
   if (meanwhile.size() > usable_before) registry_->SetEndpoints(request.peer_id, meanwhile);
