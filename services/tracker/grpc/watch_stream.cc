@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "shoal/base/status_macros.h"
-#include "shoal/net/interface_addresses.h"
 #include "shoal/tracker/v1/messages.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
 
@@ -76,10 +75,9 @@ class WatchStreams::Source final : public service::GrpcStreamSource {
 absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
     const tracking::WatchRequest& request, const Caller& caller,
     const std::shared_ptr<service::GrpcStream>& stream) {
-  const IpAddress source = caller.source;
   const uint64_t all = registry_->max_watchers();
-  const uint64_t most = net::IsLoopback(source) ? all / 2 : all / 16;
-  auto share = Share::Take(this, source.SourcePrefix(), std::max<uint64_t>(most, 1));
+  const uint64_t most = caller.came_by_loopback() ? all / 2 : all / 16;
+  auto share = Share::Take(this, caller.source.SourcePrefix(), std::max<uint64_t>(most, 1));
   if (share == nullptr) {
     return absl::ResourceExhaustedError(absl::StrCat("this address watches ", most,
                                                      " swarms already, its share of this tracker's ", all,

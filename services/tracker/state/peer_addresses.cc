@@ -26,6 +26,10 @@ int Fitness(const IpAddress& source, const Endpoint& endpoint) {
 
 }  // namespace
 
+bool Caller::came_by_loopback() const {
+  return net::IsLoopback(source);
+}
+
 IpAddress PeerAddresses::Kept(const IpAddress& source) const {
   if (!net::IsLoopback(source) && !own_.contains(source)) return source;
   return source.is_v4() ? IpAddress::V4({127, 0, 0, 1})

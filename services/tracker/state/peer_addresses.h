@@ -16,6 +16,9 @@ namespace shoal::tracker {
 struct Caller {
   IpAddress source;
   IpAddress local;  // where it reached this tracker; unspecified: unknown
+
+  // Returns whether it came over the loopback.
+  bool came_by_loopback() const;
 };
 
 // Decides which addresses of a peer the tracker stores, and which of them it returns to a given caller.
