@@ -75,9 +75,10 @@ void AddressVerifier::Advance() {
   DialDue();
   const absl::Duration now = clock_->Uptime();
   MutexLock lock(&mutex_);
-  for (FailureTable* table : {&of_target_, &of_source_}) {
-    absl::erase_if(*table, [&](const auto& entry) { return now - entry.second.since >= kFailureWindow; });
-  }
+  const auto is_over = [&](const auto& entry) { return now - entry.second.since >= kFailureWindow; };
+  absl::erase_if(of_target_, is_over);
+  absl::erase_if(of_source_, is_over);
+  absl::erase_if(of_both_, is_over);
 }
 
 uint32_t AddressVerifier::waiting() const {
@@ -150,8 +151,11 @@ std::vector<AddressVerifier::Dial> AddressVerifier::Due(absl::Duration now) {
     for (Try& one : claim.waiting) {
       if (running_ >= options_.max_probes) return due;
       if (one.running || one.next > now) continue;
-      if (!MayFail(of_target_, one.endpoint.ip, options_.max_failures_per_target, now)) continue;
-      if (!MayFail(of_source_, claim.source, options_.max_failures_per_source, now)) break;
+      const IpAddress target = one.endpoint.ip.SourcePrefix();
+      const IpAddress source = claim.source.SourcePrefix();
+      if (!MayFail(of_target_, target, options_.max_failures_per_target, now)) continue;
+      if (!MayFail(of_both_, {source, target}, options_.max_failures_per_target_and_source, now)) continue;
+      if (!MayFail(of_source_, source, options_.max_failures_per_source, now)) break;
       one.running = true;
       ++running_;
       due.push_back({{peer, one.endpoint}, claim.content});
@@ -160,15 +164,17 @@ std::vector<AddressVerifier::Dial> AddressVerifier::Due(absl::Duration now) {
   return due;
 }
 
-bool AddressVerifier::MayFail(const FailureTable& table, const IpAddress& ip, uint32_t most,
+template <typename Of>
+bool AddressVerifier::MayFail(const FailureTable<Of>& table, const Of& key, uint32_t most,
                               absl::Duration now) const {
-  const auto failures = table.find(ip.SourcePrefix());
+  const auto failures = table.find(key);
   if (failures == table.end()) return table.size() < options_.max_remembered;
   return now - failures->second.since >= kFailureWindow || failures->second.count < most;
 }
 
-void AddressVerifier::CountFailure(FailureTable& table, const IpAddress& ip, absl::Duration now) {
-  Failures& failures = table[ip.SourcePrefix()];
+template <typename Of>
+void AddressVerifier::CountFailure(FailureTable<Of>& table, const Of& key, absl::Duration now) {
+  Failures& failures = table[key];
   if (failures.count == 0 || now - failures.since >= kFailureWindow) failures = {0, now};
   ++failures.count;
 }
@@ -194,8 +200,13 @@ void AddressVerifier::Done(const Key& key, const absl::Status& outcome) {
     --running_;
     const auto claim = claims_.find(key.peer);
     if (!outcome.ok()) {
-      CountFailure(of_target_, key.endpoint.ip, now);
-      if (claim != claims_.end()) CountFailure(of_source_, claim->second.source, now);
+      const IpAddress target = key.endpoint.ip.SourcePrefix();
+      CountFailure(of_target_, target, now);
+      if (claim != claims_.end()) {
+        const IpAddress source = claim->second.source.SourcePrefix();
+        CountFailure(of_source_, source, now);
+        CountFailure(of_both_, {source, target}, now);
+      }
     }
     if (claim != claims_.end()) {
       std::vector<Try>& waiting = claim->second.waiting;

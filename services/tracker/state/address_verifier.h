@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -50,7 +51,9 @@ class AddressVerifier {
     absl::Duration first_retry = absl::Seconds(5);  // doubles with each
     uint32_t max_tries = 6;
     uint32_t max_probes = 32;               // at the same time
-    uint32_t max_failures_per_target = 8;   // a minute
+    uint32_t max_failures_per_target = 32;  // a minute
+    // A minute, of the claims of one source: so that no stranger keeps a peer's own address from being tried.
+    uint32_t max_failures_per_target_and_source = 4;
     uint32_t max_failures_per_source = 32;  // a minute
     uint32_t max_claims = 4096;             // peers with addresses that wait
     uint32_t max_claims_per_source = 64;
@@ -100,7 +103,9 @@ class AddressVerifier {
     uint32_t count = 0;
     absl::Duration since;  // uptime
   };
-  using FailureTable = absl::flat_hash_map<IpAddress, Failures>;  // by network
+  template <typename Of>
+  using FailureTable = absl::flat_hash_map<Of, Failures>;
+  using SourceAndTarget = std::pair<IpAddress, IpAddress>;  // prefixes
   struct Dial {
     Key key;
     ContentId content;
@@ -118,9 +123,11 @@ class AddressVerifier {
   void EndClaim(const PeerId& peer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What may be dialled now; counts it as running.
   std::vector<Dial> Due(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether the network of `ip` has had fewer than `most` failures of late.
-  bool MayFail(const FailureTable& table, const IpAddress& ip, uint32_t most, absl::Duration now) const;
-  static void CountFailure(FailureTable& table, const IpAddress& ip, absl::Duration now);
+  // Whether there were fewer than `most` failures of late.
+  template <typename Of>
+  bool MayFail(const FailureTable<Of>& table, const Of& key, uint32_t most, absl::Duration now) const;
+  template <typename Of>
+  static void CountFailure(FailureTable<Of>& table, const Of& key, absl::Duration now);
   void DialDue();
   void Done(const Key& key, const absl::Status& outcome);
 
@@ -134,8 +141,9 @@ class AddressVerifier {
   absl::flat_hash_map<Key, absl::Duration> verified_ ABSL_GUARDED_BY(mutex_);  // until this uptime
   absl::flat_hash_map<PeerId, Claim> claims_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<IpAddress, uint32_t> claims_of_source_ ABSL_GUARDED_BY(mutex_);
-  FailureTable of_target_ ABSL_GUARDED_BY(mutex_);
-  FailureTable of_source_ ABSL_GUARDED_BY(mutex_);
+  FailureTable<IpAddress> of_target_ ABSL_GUARDED_BY(mutex_);  // by prefix, as the next one
+  FailureTable<IpAddress> of_source_ ABSL_GUARDED_BY(mutex_);
+  FailureTable<SourceAndTarget> of_both_ ABSL_GUARDED_BY(mutex_);
   uint32_t running_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

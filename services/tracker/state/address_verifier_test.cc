@@ -182,6 +182,17 @@ TEST_F(AddressVerifierTest, AVictimIsDialledAFewTimesAMinuteHoweverManyClaimIt) 
   EXPECT_THAT(Targets(), testing::Not(IsEmpty()));
 }
 
+TEST_F(AddressVerifierTest, AStrangerCantKeepAPeersAddressFromBeingTried) {
+  uint32_t dials = 0;
+  for (uint32_t peer = 1; peer <= 40; ++peer) {
+    Register(peer, "10.1.0.66", {"203.0.113.5:" + std::to_string(1000 + peer)}, peer);
+    for (; !dialled_.empty(); ++dials) Answer(Unreachable());
+  }
+  EXPECT_EQ(dials, AddressVerifier::Options().max_failures_per_target_and_source);
+  Register(50, "10.1.0.7", {"203.0.113.5:7000"}, 50);
+  EXPECT_THAT(Targets(), ElementsAre(At("203.0.113.5:7000")));
+}
+
 TEST_F(AddressVerifierTest, OneSourceCantMakeTheTrackerScanANetwork) {
   uint32_t dials = 0;
   for (uint32_t peer = 1; peer <= 100; ++peer) {
