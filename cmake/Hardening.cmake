@@ -1,6 +1,7 @@
 # What the compiler and the linker can do against errors of memory, in the programs that are shipped: canaries before return
 # addresses, bounds of known objects checked in libc's functions, a stack that can't jump over its guard page, code at a random
-# address, jumps only to where jumps may go, and tables of functions that can't be written to after the start.
+# address, marks where jumps may go (enforced only where all of a program has them, which Debian's static libraries do not),
+# and tables of functions that can't be written to after the start.
 # tests/e2e/package_test.py checks them in the package.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
   return()
