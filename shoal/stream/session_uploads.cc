@@ -41,7 +41,7 @@ absl::Status SessionUploads::Begin(UploadService service, const Hello& theirs, E
     account_ = ledger_->Open(theirs.peer_id, endpoint);
   }
   gate_ = std::move(service.gate);
-  if (gate_ != nullptr) uploader_ = gate_->Join(std::move(wake));
+  if (gate_ != nullptr) uploader_ = gate_->Join(std::move(wake), endpoint.ip.SourcePrefix());
   fresh_ = std::move(service.fresh);
   if (fresh_ == nullptr) return absl::OkStatus();
   fresh_peer_ = fresh_->Join();

@@ -6,9 +6,9 @@ namespace shoal::stream {
 
 UploadGate::UploadGate(uint32_t parallel, const Clock& clock) : clock_(clock), turns_(parallel) {}
 
-Uploader UploadGate::Join(std::function<void()> wake) {
+Uploader UploadGate::Join(std::function<void()> wake, std::optional<IpAddress> source) {
   MutexLock lock(&mutex_);
-  const Uploader uploader = turns_.Join();
+  const Uploader uploader = turns_.Join(source);
   wakes_.emplace(uploader, std::make_shared<const std::function<void()>>(std::move(wake)));
   return uploader;
 }

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "shoal/base/clock.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/mutex.h"
 #include "shoal/stream/upload/upload_turns.h"
 
@@ -26,7 +28,7 @@ class UploadGate {
 
   // `wake` is called when a turn that was requested may have come, on the thread that made room. It must not
   // call this object. Once Leave has returned it is not called again, except for a call in progress.
-  Uploader Join(std::function<void()> wake);
+  Uploader Join(std::function<void()> wake, std::optional<IpAddress> source = std::nullopt);
   void Leave(Uploader uploader);
 
   // As in UploadTurns; the uploaders that its calls return are woken.

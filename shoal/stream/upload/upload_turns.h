@@ -3,10 +3,12 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
+#include "shoal/base/endpoint.h"
 #include "shoal/base/strong_index.h"
 
 namespace shoal::stream {
@@ -29,13 +31,19 @@ constexpr uint32_t kParallelUploads = 8;
 // turns (this detects a frozen peer when all others wait for it). An uploader that was so slow in its last
 // turn neither counts nor waits in its next one.
 //
+// Several uploaders may send to one source. When a turn is free it goes to the first in the queue of those
+// whose source has fewest turns, so that one source can't take the turns of others. When half of all turns
+// were found slow with one source, all its uploaders count as slow for a while: many slow readers there would
+// otherwise have to be found out one after the other.
+//
 // Pure policy: no sockets; the caller passes the time (Clock::Uptime()).
 // Thread safety: one thread. UploadGate wraps this class for sessions on several loops.
 class UploadTurns {
  public:
   explicit UploadTurns(uint32_t parallel);  // 1 or more
 
-  Uploader Join();
+  // `source`: where it sends to, as IpAddress::SourcePrefix; nullopt: to a source of its own.
+  Uploader Join(std::optional<IpAddress> source = std::nullopt);
 
   // `uploader` has `bytes` to send. Returns true when it may send now. Otherwise it waits in the queue, and
   // one of the calls below will name it. A second call before Done tells whether the turn has come.
@@ -54,6 +62,7 @@ class UploadTurns {
  private:
   enum class Doing : uint8_t { kNothing, kWaiting, kSending };
   struct State {
+    std::optional<IpAddress> source;
     Doing doing = Doing::kNothing;
     bool slow = false;
     uint64_t bytes = 0;         // requested
@@ -61,17 +70,29 @@ class UploadTurns {
     absl::Duration began;
   };
 
+  struct Source {
+    uint32_t uploaders = 0;
+    uint32_t sending = 0;  // that count
+    uint32_t slow = 0;     // turns that were found slow since slow_since
+    absl::Duration slow_since;
+    absl::Duration slow_until = -absl::InfiniteDuration();
+  };
+
   void Begin(Uploader uploader, State& state, absl::Duration now);
+  // Ends the counting of a turn that counts; no effect for others.
+  void EndCounting(Uploader uploader, const State& state);
+  bool IsSlowSource(const State& state, absl::Duration now) const;
   bool IsOvertaken(const State& state) const;
   double TypicalSecondsPerByte() const;
-  void StopCounting(size_t place);
+  void StopCounting(size_t place, absl::Duration now);
   std::vector<Uploader> Grant(absl::Duration now);
 
   const uint32_t parallel_;
   uint64_t next_ = 0;
   uint64_t sent_bytes_ = 0;  // by all
   absl::flat_hash_map<Uploader, State> states_;
-  std::vector<Uploader> sending_;  // that count
+  absl::flat_hash_map<IpAddress, Source> sources_;  // of the uploaders that have one
+  std::vector<Uploader> sending_;                   // that count
   std::deque<Uploader> line_;
   std::array<double, 16> seconds_per_byte_{};  // of the last turns
   size_t turns_ = 0;                           // that ended

@@ -135,5 +135,41 @@ INSTANTIATE_TEST_SUITE_P(Cases, PatienceTest,
                                            PatienceCase{"SlowLink", 10, 20, 39, 41}),
                          [](const auto& test) { return test.param.name; });
 
+TEST(UploadTurnsTest, AFreeTurnGoesToTheSourceWithFewest) {
+  UploadTurns turns(2);
+  const IpAddress many = IpAddress::V4({192, 0, 2, 1});
+  std::vector<Uploader> u;
+  for (int i = 0; i < 5; ++i) u.push_back(turns.Join(many));
+  const Uploader other = turns.Join(IpAddress::V4({192, 0, 2, 2}));
+  for (const Uploader uploader : u) turns.Ask(uploader, kChunk, At(0));
+  EXPECT_FALSE(turns.Ask(other, kChunk, At(0)));
+  EXPECT_THAT(turns.Done(u[0], At(1)), ElementsAre(other));
+  EXPECT_THAT(turns.Done(other, At(2)), ElementsAre(u[2])) << "in their order";
+  EXPECT_FALSE(turns.Ask(other, kChunk, At(2)));
+  EXPECT_THAT(turns.Leave(u[1], At(3)), ElementsAre(other));
+}
+
+TEST(UploadTurnsTest, ASourceOfSlowReadersTakesNoTurns) {
+  UploadTurns turns(4);
+  const IpAddress slow = IpAddress::V4({192, 0, 2, 1});
+  std::vector<Uploader> u;
+  for (int i = 0; i < 100; ++i) u.push_back(turns.Join(slow));
+  for (const Uploader uploader : u) turns.Ask(uploader, kChunk, At(0));
+  const Uploader honest = turns.Join(IpAddress::V4({192, 0, 2, 2}));
+  EXPECT_FALSE(turns.Ask(honest, kChunk, At(1)));
+  EXPECT_EQ(turns.waiting(), 97u);
+  // Its first turns take too long. The others of the source are not waited for one after the other.
+  EXPECT_EQ(turns.Look(At(6)).size(), 97u);
+  EXPECT_EQ(turns.sending(), 1u);
+  EXPECT_EQ(turns.waiting(), 0u);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(turns.Done(honest, At(6 + 0.1 * i)), IsEmpty());
+    EXPECT_TRUE(turns.Ask(honest, kChunk, At(6 + 0.1 * i)));
+  }
+  // After a while it may try again.
+  EXPECT_THAT(turns.Done(u[99], At(60)), IsEmpty());
+  EXPECT_TRUE(turns.Ask(u[99], kChunk, At(60)));
+}
+
 }  // namespace
 }  // namespace shoal::stream
