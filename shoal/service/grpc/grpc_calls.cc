@@ -18,7 +18,7 @@ namespace {
 // Calls that a queue can take before its thread arms further ones.
 constexpr int kArmedCalls = 32;
 // Calls of a queue that may wait for their first message before one connection is ended.
-constexpr size_t kManyWaiting = 4096;
+constexpr size_t kManyWaiting = 1024;
 
 ByteView View(const grpc::Slice& slice) {
   return {slice.begin(), slice.size()};

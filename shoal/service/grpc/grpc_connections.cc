@@ -21,6 +21,14 @@ uint64_t SocketCookie(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
+// Resets a connection, so that its reader gets nothing more, not even what has arrived: after a shutdown it
+// would go on as long as the peer sends.
+void Reset(int socket) {
+  sockaddr none{};
+  none.sa_family = AF_UNSPEC;
+  connect(socket, &none, sizeof(none));
+}
+
 }  // namespace
 
 void GrpcConnections::Add(int socket) {
@@ -43,11 +51,18 @@ absl::StatusOr<Endpoint> GrpcConnections::LocalOf(const Endpoint& remote) const 
   return found->second.local;
 }
 
+size_t GrpcConnections::count() const {
+  MutexLock lock(&mutex_);
+  return connections_.size();
+}
+
 bool GrpcConnections::End(const Endpoint& remote) {
   MutexLock lock(&mutex_);
   const auto found = connections_.find(remote);
   if (found == connections_.end() || SocketCookie(found->second.socket) != found->second.cookie) return false;
-  return shutdown(found->second.socket, SHUT_RDWR) == 0;
+  ended_ = true;
+  Reset(found->second.socket);
+  return true;
 }
 
 std::vector<Endpoint> GrpcConnections::EndUnanswered(uint64_t max_unanswered_bytes) {
@@ -76,7 +91,8 @@ std::vector<Endpoint> GrpcConnections::EndUnanswered(uint64_t max_unanswered_byt
   for (const Unanswered& one : all) {
     if (total_bytes <= max_unanswered_bytes) break;
     total_bytes -= one.bytes;
-    shutdown(one.socket, SHUT_RDWR);
+    Reset(one.socket);
+    ended_ = true;
     ended.push_back(one.remote);
   }
   return ended;

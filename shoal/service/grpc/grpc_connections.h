@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -27,13 +28,17 @@ class GrpcConnections {
   // Returns: the local end of the connection from `remote`. Errors: NOT_FOUND.
   absl::StatusOr<Endpoint> LocalOf(const Endpoint& remote) const;
 
-  // Shuts the connection from `remote` down. Returns false if it is not known, or closed.
+  // Those that are remembered; some may be closed.
+  size_t count() const;
+  // Returns whether a connection was reset here since the last call.
+  bool TakeEnded() { return ended_.exchange(false); }
+  // Resets the connection from `remote`. Returns false if it is not known, or closed.
   bool End(const Endpoint& remote);
-  // Shuts down connections on which this side has sent nothing while bytes came: those with most of these
+  // Resets connections on which this side has sent nothing while bytes came: those with most of these
   // bytes, until all others together have at most `max_unanswered_bytes`. HTTP/2 answers each request, and
   // each part of a large message with more room; a header block without an end it only collects. A connection
-  // below 64 KiB is never shut down. Takes a microsecond per connection. Called by one thread, every now and
-  // then. Returns: the remote ends of those that were shut down.
+  // below 64 KiB is never reset. Takes a microsecond per connection. Called by one thread, every now and
+  // then. Returns: the remote ends of those that were reset.
   std::vector<Endpoint> EndUnanswered(uint64_t max_unanswered_bytes);
 
  private:
@@ -47,6 +52,7 @@ class GrpcConnections {
   };
 
   const size_t max_open_;
+  std::atomic<bool> ended_{false};
   mutable Mutex mutex_;
   absl::flat_hash_map<Endpoint, Connection> connections_ ABSL_GUARDED_BY(mutex_);  // by remote end
 };

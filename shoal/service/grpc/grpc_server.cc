@@ -1,5 +1,6 @@
 #include "shoal/service/grpc/grpc_server.h"
 
+#include <malloc.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -44,8 +45,12 @@ constexpr int kMaxConcurrentStreams = 1000;
 // can take.
 constexpr size_t kMaxMemoryBytes = 256 * 1024 * 1024;
 // What all connections together may have sent since this side last sent them something.
-constexpr uint64_t kMaxUnansweredBytes = 32 * 1024 * 1024;
-constexpr absl::Duration kLookAtUnanswered = absl::Milliseconds(500);
+constexpr uint64_t kMaxUnansweredBytes = 8 * 1024 * 1024;
+// A look at so many connections takes a hundredth of the time until the next one at most; with more of them
+// each one is looked at less often.
+constexpr absl::Duration kLookAtUnanswered = absl::Milliseconds(100);
+constexpr size_t kConnectionsPerLook = 500;
+constexpr uint64_t kLooksPerTrim = 20;
 // A connection whose first HTTP/2 frames have not arrived in this time is closed.
 constexpr int kHandshakeTimeoutMs = 10'000;
 // A connection without calls is closed after this; clients connect again when they need to.
@@ -164,10 +169,7 @@ class ExternallyFedServer final : public GrpcServer {
       acceptor_->HandleNewConnection(&handed_over);
     });
     accept_thread_.Post([this] {
-      unanswered_timer_.emplace(accept_thread_, kLookAtUnanswered, [this] {
-        for (const Endpoint& remote : connections_.EndUnanswered(kMaxUnansweredBytes))
-          LogWarning("ended a connection that sends without an end", {{"from", remote.ToString()}});
-      });
+      unanswered_timer_.emplace(accept_thread_, kLookAtUnanswered, [this] { LookAtUnanswered(); });
     });
     return absl::OkStatus();
   }
@@ -195,6 +197,17 @@ class ExternallyFedServer final : public GrpcServer {
   }
 
  private:
+  // Called on accept_thread_ each kLookAtUnanswered.
+  void LookAtUnanswered() {
+    ++looks_;
+    if (looks_ % (1 + connections_.count() / kConnectionsPerLook) == 0) {
+      for (const Endpoint& remote : connections_.EndUnanswered(kMaxUnansweredBytes))
+        LogWarning("ended a connection that sends without an end", {{"from", remote.ToString()}});
+    }
+    // What gRPC frees of them stays with the allocator otherwise.
+    if (looks_ % kLooksPerTrim == 0 && connections_.TakeEnded()) malloc_trim(0);
+  }
+
   std::optional<net::Listener> listener_;  // until the accept loop has it
   GrpcMethods methods_;
   GrpcHealth health_;
@@ -205,6 +218,7 @@ class ExternallyFedServer final : public GrpcServer {
   std::unique_ptr<grpc::Server> server_;
   net::EventLoop accept_thread_{"grpc-accept"};
   std::optional<net::AcceptLoop> accept_loop_;
+  uint64_t looks_ = 0;                              // used on accept_thread_
   std::optional<net::LoopTimer> unanswered_timer_;  // on accept_thread_
   Mutex stop_mutex_;
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
