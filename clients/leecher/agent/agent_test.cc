@@ -306,6 +306,33 @@ TEST_F(AgentTest, VerifyFetchesWhatIsDamaged) {
   EXPECT_TRUE(ReadAll(Out("model")) == bytes);
 }
 
+TEST_F(AgentTest, ResumeFetchesWhatChangedWhileTheAgentWasDown) {
+  const std::string bytes = RandomBytes(10 * kChunk, 1);
+  Offer("changed", bytes);
+  Offer("gone", bytes + "gone");
+  DownloadId changed;
+  DownloadId gone;
+  {
+    const auto agent = Start();
+    Viewer viewer(*agent);
+    changed = agent->Add(Named("changed"))->download.saved.id;
+    gone = agent->Add(Named("gone"))->download.saved.id;
+    viewer.AwaitState(changed, State::kComplete);
+    viewer.AwaitState(gone, State::kComplete);
+  }
+  std::fstream(Out("changed"), std::ios::in | std::ios::out | std::ios::binary).write("damage", 6);
+  std::filesystem::remove(Out("gone"));
+  const auto agent = Start();
+  Viewer viewer(*agent);
+  viewer.AwaitState(changed, State::kFailed);
+  viewer.AwaitState(gone, State::kFailed);
+  ASSERT_TRUE(agent->SetPaused({changed, gone}, false).ok());
+  viewer.AwaitState(changed, State::kComplete);
+  viewer.AwaitState(gone, State::kComplete);
+  EXPECT_TRUE(ReadAll(Out("changed")) == bytes);
+  EXPECT_TRUE(ReadAll(Out("gone")) == bytes + "gone");
+}
+
 TEST_F(AgentTest, APausedDownloadWaits) {
   Offer("model", RandomBytes(10 * kChunk, 1));
   const auto agent = Start();

@@ -100,26 +100,48 @@ void LiveDownloads::Begin(DownloadId id) {
   live.retry_at.reset();
   live.status.name = wanted.name;
   live.status.content_id = wanted.content_id;
-  if (wanted.completed == absl::InfinitePast()) return Start(id, /*verify=*/false);
+  const absl::Status served = ServeWhole(id);
+  if (served.ok()) return;
+  if (absl::IsNotFound(served)) return Start(id, /*verify=*/false);
+  Fail(id, served);
+}
 
+absl::Status LiveDownloads::ServeWhole(DownloadId id) {
+  const SavedDownload& wanted = saved(id);
+  LiveDownload& live = all_.at(id);
+  if (wanted.completed == absl::InfinitePast()) return absl::NotFoundError("the content is not complete");
   absl::StatusOr<std::shared_ptr<const Manifest>> manifest = options_.records->ManifestOf(wanted.content_id);
-  if (!manifest.ok()) return Start(id, /*verify=*/false);
+  if (!manifest.ok()) return absl::NotFoundError(manifest.status().message());
   const std::string root = RootOfWhole(**manifest, wanted.output_folder);
   absl::StatusOr<std::shared_ptr<const ChunkSource>> source =
       options_.records->SourceOf(wanted.content_id, root);
-  // Only some of its files were wanted.
-  if (absl::IsNotFound(source.status())) return Start(id, /*verify=*/false);
+  if (absl::IsNotFound(source.status())) return source.status();
   live.manifest = *manifest;
   live.target_path = absl::StrCat(wanted.output_folder, "/", (*manifest)->name());
-  if (!source.ok()) return Fail(id, source.status());
+  SHOAL_RETURN_IF_ERROR(source.status());
   live.held = *source;
   FillWhole(**manifest, &live.status);
   live.state = State::kComplete;
+  live.failure = absl::OkStatus();
   live.last_used = wanted.completed;
   if (Reseeder* serving = options_.downloads->serving(); serving != nullptr) {
     serving->Serve(live.held, ParseTrackers(wanted.trackers), wanted.signature, live.limit_up);
   }
   options_.feed->Changed(id);
+  return absl::OkStatus();
+}
+
+void LiveDownloads::BeginAgain(DownloadId id) {
+  if (saved(id).completed == absl::InfinitePast()) return Begin(id);
+  if (ServeWhole(id).ok()) return;
+  // What was complete was this agent's own, so what is on the disk may be replaced.
+  SavedDownload changed = saved(id);
+  changed.repair = true;
+  changed.completed = absl::InfinitePast();
+  if (const absl::Status kept = options_.journal->Commit({DownloadSaved{changed}}); !kept.ok()) {
+    return Fail(id, kept);
+  }
+  Verify(id);
 }
 
 void LiveDownloads::Start(DownloadId id, bool verify) {
@@ -174,7 +196,7 @@ void LiveDownloads::ApplyPause(DownloadId id) {
       options_.downloads->Resume(*live.key);
     }
   } else if (live.state == State::kFailed && !paused) {
-    Begin(id);
+    BeginAgain(id);
   }
 }
 

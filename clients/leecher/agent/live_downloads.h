@@ -97,7 +97,8 @@ class LiveDownloads {
   void Begin(DownloadId id);
   // What is known of a download before its manifest is there.
   void Expect(DownloadId id, const std::string& name, uint64_t length_bytes);
-  // As the journal says.
+  // As the journal says. One that has failed begins again, unless it is paused; what was complete, and has
+  // changed on the disk or is gone from it, is verified and repaired.
   void ApplyPause(DownloadId id);
   void ApplyLimits(DownloadId id);
   // Reads all that is on the disk, and fetches what is wrong.
@@ -128,6 +129,10 @@ class LiveDownloads {
   void Removed(const Chore& chore, const std::vector<std::string>& warnings);
 
  private:
+  // Serves what an earlier run completed. Errors: NOT_FOUND when it is not complete as a whole; otherwise
+  // those of ContentRecords::SourceOf.
+  absl::Status ServeWhole(DownloadId id);
+  void BeginAgain(DownloadId id);
   void Start(DownloadId id, bool verify);
   // Ends it in this process, and serves it no longer.
   void Halt(DownloadId id);

@@ -179,6 +179,22 @@ TEST_F(LiveDownloadsTest, ADownloadThatFailedBeginsAgainWhenItIsResumed) {
   EXPECT_EQ(live_->View(id).state, State::kComplete) << "the disk has come back";
 }
 
+TEST_F(LiveDownloadsTest, WhatChangedOnTheDiskIsRepairedWhenItIsResumed) {
+  const DownloadId id = Complete("model", 100);
+  const ContentId content = live_->saved(id).content_id;
+  folder_.Write("out/model", "a person's own");
+  live_->Begin(id);
+  ASSERT_EQ(live_->View(id).state, State::kFailed);
+  live_->ApplyPause(id);
+  EXPECT_EQ(live_->View(id).state, State::kVerifying);
+  EXPECT_TRUE(live_->View(id).failure.ok());
+  EXPECT_TRUE(live_->saved(id).repair);
+  EXPECT_EQ(live_->saved(id).completed, absl::InfinitePast());
+  EXPECT_EQ(live_->saved(id).content_id, content);
+  EXPECT_EQ(live_->failures(), 1u);
+  EXPECT_THAT(Kinds(id), ElementsAre("failed", "verifying"));
+}
+
 TEST_F(LiveDownloadsTest, IgnoresEventsOfOtherDownloads) {
   EXPECT_FALSE(live_->Observe({DownloadKey(99), DownloadFinished(), DownloadStatus()}));
 }
