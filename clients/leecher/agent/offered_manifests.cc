@@ -34,6 +34,9 @@ absl::StatusOr<std::shared_ptr<const Manifest>> OfferedManifests::Get(const Cont
   options.trackers = options_.trackers;
   options.manifest_only = true;
   options.max_peers = 4;
+  // A person waits. What trackers do not know is asked of them again when it is asked for again.
+  options.wait_for_content = absl::ZeroDuration();
+  options.wait = kPatience;
   const DownloadKey download = options_.start(content, std::move(options));
   const auto entry = entries_.emplace(content, Entry{download, absl::UnavailableError("on its way"), now});
   return entry.first->second.manifest;
@@ -45,6 +48,7 @@ void OfferedManifests::Observe(DownloadKey download, const DownloadEvent& event)
   for (auto& [content, entry] : entries_) {
     if (entry.download != download) continue;
     entry.download.reset();
+    entry.asked = options_.clock->Uptime();  // so that the answer lasts, however long it took
     if (finished->manifest != nullptr) {
       entry.manifest = finished->manifest;
     } else if (absl::IsNotFound(finished->outcome)) {

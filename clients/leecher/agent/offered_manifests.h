@@ -29,6 +29,8 @@ class OfferedManifests {
   static constexpr size_t kMost = 16;
   // A failure is the answer for this long; then the next call tries again.
   static constexpr absl::Duration kAgainAfter = absl::Seconds(5);
+  // How long peers may be silent, and a tracker that started a moment ago may not know the content.
+  static constexpr absl::Duration kPatience = absl::Seconds(10);
 
   struct Options {
     std::vector<tracking::TrackerUrl> trackers;
@@ -52,7 +54,7 @@ class OfferedManifests {
   struct Entry {
     std::optional<DownloadKey> download;  // while it is fetched
     absl::StatusOr<std::shared_ptr<const Manifest>> manifest;
-    absl::Duration asked;  // uptime of the latest call
+    absl::Duration asked;  // uptime of the latest call, or of the end of the fetch
   };
 
   const Options options_;

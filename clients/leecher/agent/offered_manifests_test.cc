@@ -26,6 +26,7 @@ class OfferedManifestsTest : public ::testing::Test {
     options.trackers = {*tracking::TrackerUrl::Parse("127.0.0.1:1")};
     options.start = [this](const ContentId& content, DownloadOptions download) {
       EXPECT_TRUE(download.manifest_only);
+      EXPECT_EQ(download.wait_for_content, absl::ZeroDuration());
       started_.push_back(content);
       return DownloadKey(started_.size());
     };
@@ -74,6 +75,15 @@ TEST_F(OfferedManifestsTest, AFailureIsTriedAgainAfterAWhile) {
   EXPECT_THAT(started_, SizeIs(2));
   manifests_.Observe(DownloadKey(2), Failed(absl::DataLossError("a lying peer")));
   EXPECT_TRUE(absl::IsUnavailable(manifests_.Get(Id(1)).status()));
+}
+
+TEST_F(OfferedManifestsTest, AFailureThatTookLongLasts) {
+  manifests_.Get(Id(1)).IgnoreError();
+  clock_.Advance(absl::Minutes(1));
+  manifests_.Observe(DownloadKey(1), Failed(absl::NotFoundError("no tracker knows this content")));
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(absl::IsNotFound(manifests_.Get(Id(1)).status()));
+  EXPECT_THAT(started_, SizeIs(1));
 }
 
 TEST_F(OfferedManifestsTest, ForgetsTheOneThatWasAskedForLeastRecently) {
