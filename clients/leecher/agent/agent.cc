@@ -11,6 +11,7 @@
 #include "shoal/base/status_macros.h"
 #include "shoal/base/units.h"
 #include "shoal/content/manifest/content_path.h"
+#include "shoal/content/manifest/id_prefix.h"
 
 namespace shoal::leecher {
 namespace {
@@ -237,12 +238,10 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
   } else if (const auto hex = ContentId::FromHex(wanted.name_or_id); hex.ok()) {
     id = *hex;
   }
-  for (const auto& [known_id, known] : state.downloads) {
-    const bool same = id.is_zero() ? known.wanted == wanted.name_or_id : known.content_id == id;
-    if (!same || known.removing || known.output_folder != wanted.output_folder) continue;
+  if (const std::optional<DownloadId> known = FindSame(id, wanted); known.has_value()) {
     if (!wanted.request_id.empty())
-      SHOAL_RETURN_IF_ERROR(journal_->Commit({RequestSaved{{wanted.request_id, known_id}}}));
-    return Added{live_->View(known_id), true};
+      SHOAL_RETURN_IF_ERROR(journal_->Commit({RequestSaved{{wanted.request_id, *known}}}));
+    return Added{live_->View(*known), true};
   }
   if (live_->all().size() >= options_.max_downloads) {
     return absl::ResourceExhaustedError(
@@ -280,6 +279,19 @@ absl::StatusOr<Agent::Added> Agent::AddLocked(Wanted wanted, const std::string& 
   live_->Begin(saved.id);
   RefreshTotals();
   return Added{live_->View(saved.id), false};
+}
+
+std::optional<DownloadId> Agent::FindSame(const ContentId& id, const Wanted& wanted) const {
+  const std::optional<IdPrefix> prefix =
+      id.is_zero() ? IdPrefix::Parse(wanted.name_or_id) : std::optional<IdPrefix>();
+  std::vector<DownloadId> beginning;  // with the prefix
+  for (const auto& [known_id, known] : journal_->state().downloads) {
+    if (known.removing || known.output_folder != wanted.output_folder) continue;
+    if (id.is_zero() ? known.wanted == wanted.name_or_id : known.content_id == id) return known_id;
+    if (prefix.has_value() && prefix->Matches(known.content_id)) beginning.push_back(known_id);
+  }
+  if (beginning.size() != 1) return std::nullopt;  // none, or the trackers know which one is meant
+  return beginning[0];
 }
 
 absl::Status Agent::Change(const std::vector<DownloadId>& ids,

@@ -190,6 +190,10 @@ class Agent {
 
   absl::StatusOr<Added> AddLocked(Wanted wanted, const std::string& followed_glob)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The download that `wanted` means already, with that content id, or with zero by its name or the beginning
+  // of an id. Requires: it has an output folder.
+  std::optional<DownloadId> FindSame(const ContentId& id, const Wanted& wanted) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Records the same change of each; those that have it already are left out.
   absl::Status Change(const std::vector<DownloadId>& ids, const std::function<bool(SavedDownload&)>& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -170,6 +170,22 @@ TEST_F(AgentTest, TheSameAddIsTheSameDownload) {
   EXPECT_NE(agent->Add(Named("model"))->download.saved.id, id);
 }
 
+TEST_F(AgentTest, TheBeginningOfAnIdIsTheSameDownload) {
+  const TestContent content = Offer("model", RandomBytes(kChunk, 1));
+  const std::string hex = content.manifest->id().ToHex();
+  const auto agent = Start();
+  Viewer viewer(*agent);
+  const DownloadId id = agent->Add(Named("model"))->download.saved.id;
+  viewer.AwaitState(id, State::kComplete);
+  const auto again = agent->Add(Named(hex.substr(0, 12)));
+  EXPECT_TRUE(again->existed);
+  EXPECT_EQ(again->download.saved.id, id);
+  EXPECT_FALSE(agent->Add(Named(hex.substr(0, 7)))->existed) << "no id begins so";
+  Agent::Wanted elsewhere = Named(hex.substr(0, 12));
+  elsewhere.output_folder = folder_.Path("elsewhere");
+  EXPECT_FALSE(agent->Add(elsewhere)->existed);
+}
+
 TEST_F(AgentTest, RefusesWhatCannotBe) {
   const auto agent = Start();
   EXPECT_TRUE(absl::IsInvalidArgument(agent->Add(Named("a/b")).status()));
