@@ -268,6 +268,41 @@ TEST_F(AgentTest, ContinuesAnUnfinishedDownload) {
   EXPECT_TRUE(ReadAll(Out("model")) == bytes);
 }
 
+TEST_F(AgentTest, APausedDownloadShowsWhatItHoldsAfterARestart) {
+  const std::string bytes = RandomBytes(40 * kChunk, 1);
+  const TestContent content = Publish(folder_.Write("in/model", bytes));
+  auto half = std::make_shared<TestSource>(content.source);
+  ChunkSet held(40);
+  for (uint32_t i = 0; i < 20; ++i) held.Insert(ChunkIndex(i));
+  half->HoldOnly(held);
+  auto peer = std::make_unique<TestPeer>(content.manifest->id(), half);
+  tracker_.Add(*content.manifest, {peer->info()});
+  DownloadId id;
+  {
+    const auto agent = Start();
+    Viewer viewer(*agent);
+    id = agent->Add(Named("model"))->download.saved.id;
+    viewer.Await([&] { return viewer.downloads[id].status.chunks_held == 20; });
+    ASSERT_TRUE(agent->SetPaused({id}, true).ok());
+  }
+  peer.reset();
+  tracker_.Remove(*content.manifest);
+  const auto agent = Start();
+  EXPECT_NE(agent->ManifestOf(id), nullptr);
+  Viewer viewer(*agent);
+  viewer.Await([&] { return viewer.downloads[id].status.paused; });
+  viewer.Await([&] { return viewer.downloads[id].status.chunks_held == 20; });
+  ASSERT_NE(agent->SourceOf(id), nullptr);
+  EXPECT_TRUE(agent->SourceOf(id)->Holds(ChunkIndex(19)));
+  EXPECT_EQ(agent->Details(id)->files[0].held_bytes, 20u * kChunk);
+  // Its name means another content by now, and is looked up when it is resumed.
+  const std::string other = RandomBytes(10 * kChunk, 2);
+  Offer("model", other, "two");
+  ASSERT_TRUE(agent->SetPaused({id}, false).ok());
+  viewer.AwaitState(id, State::kComplete);
+  EXPECT_TRUE(ReadAll(Out("model")) == other);
+}
+
 TEST_F(AgentTest, RemovesWithAndWithoutData) {
   Offer("keep", RandomBytes(kChunk, 1));
   Offer("drop", RandomBytes(kChunk, 2));

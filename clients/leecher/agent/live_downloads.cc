@@ -165,12 +165,15 @@ void LiveDownloads::Start(DownloadId id, bool verify) {
       !ContentId::FromHex(wanted.wanted).ok() && (!wanted.repair || wanted.content_id.is_zero());
   options.signature = wanted.signature;
   options.content = by_name ? tracking::ContentKey(wanted.wanted) : tracking::ContentKey(wanted.content_id);
-  // A name is looked up again until its content is complete: it may mean another one by now.
-  if (!by_name || verify) {
+  // A name is looked up again until its content is complete: it may mean another one by now. A paused
+  // download shows what it holds of the one that it meant.
+  if (!by_name || verify || wanted.paused) {
     if (auto manifest = options_.records->ManifestOf(wanted.content_id); manifest.ok()) {
       options.manifest = *manifest;
+      live.manifest = *manifest;
     }
   }
+  live.looks_up_later = by_name && options.manifest != nullptr;
   live.state = verify ? State::kVerifying : State::kFinding;
   live.failure = absl::OkStatus();
   live.retry_at.reset();
@@ -192,6 +195,9 @@ void LiveDownloads::ApplyPause(DownloadId id) {
   if (live.key.has_value()) {
     if (paused) {
       options_.downloads->Pause(*live.key);
+    } else if (live.looks_up_later) {
+      Halt(id);
+      Start(id, /*verify=*/false);
     } else {
       options_.downloads->Resume(*live.key);
     }

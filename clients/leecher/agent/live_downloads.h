@@ -28,6 +28,7 @@ namespace shoal::leecher {
 // One download of an agent, as it is in this process.
 struct LiveDownload {
   std::optional<DownloadKey> key;           // while it runs
+  bool looks_up_later = false;              // what its name means by now, when it is resumed
   std::shared_ptr<const ChunkSource> held;  // complete, and served
   std::shared_ptr<const Manifest> manifest;
   AgentDownload::State state = AgentDownload::State::kFinding;
