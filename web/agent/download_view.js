@@ -200,7 +200,12 @@ export class DownloadView {
       const manifest = await call('GetManifest', { downloadId: d.id });
       if (this.id !== d.id) return;
       this.tree = new FileTree(filesOf(manifest), this.d,
-        (rules) => actions.attempt('SetFilePriority', { id: d.id, rules }));
+        async (rules) => {
+          if (await actions.attempt('SetFilePriority', { id: d.id, rules }) || this.id !== d.id) return;
+          // Shows what the priorities are.
+          this.filesOf = undefined;
+          this.update({ ids: new Set() });
+        });
       this.filesPanel.replaceChildren(this.tree.element, leftOutNote(manifest));
       put(this.tabs.buttons[0].firstChild, `Files ${count(manifest.fileCount ?? manifest.files?.length ?? 0)}`);
     } catch (error) {

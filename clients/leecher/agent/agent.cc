@@ -350,16 +350,28 @@ absl::Status Agent::Verify(const std::vector<DownloadId>& ids) {
 
 absl::Status Agent::SetFilePriority(DownloadId id, const std::vector<SelectionRules::Priority>& rules) {
   const Lock lock(this);
+  if (!Has(id)) return NoSuchDownload(id);
   const LiveDownload* const live = live_->Find(id);
-  const bool has_more = live != nullptr && live->status.wanted_files < live->status.files;
+  const bool has_more = live->status.wanted_files < live->status.files;
+  SelectionRules selection = live_->saved(id).selection;
+  for (const SelectionRules::Priority& rule : rules) {
+    SHOAL_RETURN_IF_ERROR(CheckGlob(rule.glob));
+    if (live->manifest != nullptr && !MatchesAny(rule.glob, *live->manifest)) {
+      return absl::InvalidArgumentError(absl::StrCat("rules: ", rule.glob, " matches nothing of ",
+                                                     live->manifest->name(), "; none of them was set"));
+    }
+    // An earlier rule of the same glob has no effect any more.
+    std::erase_if(selection.priorities, [&](const auto& each) { return each.glob == rule.glob; });
+    selection.priorities.push_back(rule);
+  }
+  if (live->manifest != nullptr && WantedFiles(live->manifest, selection).wanted_files() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rules: they would leave none of the ", live->manifest->files().size(), " files of ",
+                     live->manifest->name(), "; pause the download, or remove it"));
+  }
   SHOAL_RETURN_IF_ERROR(Change({id}, [&](SavedDownload& saved) {
     if (has_more) saved.completed = absl::InfinitePast();  // until the files that are wanted now are there
-    std::vector<SelectionRules::Priority>& priorities = saved.selection.priorities;
-    for (const SelectionRules::Priority& rule : rules) {
-      // An earlier rule of the same glob has no effect any more.
-      std::erase_if(priorities, [&](const SelectionRules::Priority& each) { return each.glob == rule.glob; });
-      priorities.push_back(rule);
-    }
+    saved.selection = std::move(selection);
     return true;
   }));
   live_->ApplyPriorities(id, rules);
@@ -393,7 +405,7 @@ absl::Status Agent::SetLimits(const SavedLimits& limits) {
 }
 
 absl::Status Agent::Follow(FollowRule rule) {
-  if (rule.glob.empty()) return absl::InvalidArgumentError("glob: it is empty");
+  SHOAL_RETURN_IF_ERROR(CheckGlob(rule.glob));
   if (rule.glob.size() > kMaxGlobBytes) {
     return absl::InvalidArgumentError(absl::StrCat("glob: has more than ", kMaxGlobBytes, " bytes"));
   }

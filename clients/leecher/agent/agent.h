@@ -114,6 +114,8 @@ class Agent {
   // Ids that do not exist are no error.
   absl::Status Remove(const std::vector<DownloadId>& ids, bool with_data);
   absl::Status Verify(const std::vector<DownloadId>& ids);
+  // Errors: INVALID_ARGUMENT for a glob that CheckGlob refuses, and once the manifest is known for one that
+  // matches nothing of it, and for rules that leave no file wanted.
   absl::Status SetFilePriority(DownloadId id, const std::vector<SelectionRules::Priority>& rules);
   absl::Status SetPinned(const std::vector<DownloadId>& ids, bool pinned);
   // Of the agent.
@@ -121,7 +123,7 @@ class Agent {
   // Sets the rate limits of each of these downloads: of what it receives and of what is sent of its content.
   // They apply in addition to the limits of the agent.
   absl::Status SetDownloadLimits(const std::vector<DownloadId>& ids, const SavedLimits& limits);
-  // An empty output folder means the agent's. Errors: INVALID_ARGUMENT for an empty glob or a relative
+  // An empty output folder means the agent's. Errors: those of CheckGlob; INVALID_ARGUMENT for a relative
   // folder; those of CheckOutputFolder.
   absl::Status Follow(FollowRule rule);
   absl::Status Unfollow(const std::string& glob);

@@ -203,6 +203,7 @@ TEST_F(AgentTest, RefusesWhatCannotBe) {
   EXPECT_TRUE(absl::IsNotFound(agent->SetFilePriority(DownloadId(7), {})));
   EXPECT_TRUE(absl::IsNotFound(agent->Get(DownloadId(7)).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(agent->Follow({})));
+  EXPECT_TRUE(absl::IsInvalidArgument(agent->Follow({"[", 1, ""})));
   EXPECT_TRUE(agent->Remove({DownloadId(7)}, true).ok());
   EXPECT_THAT(agent->List(), IsEmpty());
 }
@@ -393,6 +394,46 @@ TEST_F(AgentTest, APausedDownloadWaits) {
   const DownloadId id = agent->Add(wanted)->download.saved.id;
   viewer.Await([&] { return viewer.downloads[id].status.paused; });
   ASSERT_TRUE(agent->SetPaused({id}, false).ok());
+  viewer.AwaitState(id, State::kComplete);
+}
+
+TEST_F(AgentTest, RefusesPrioritiesThatLeaveNothing) {
+  folder_.Write("in/set/a.bin", RandomBytes(2 * kChunk, 1));
+  folder_.Write("in/set/b.bin", RandomBytes(2 * kChunk, 2));
+  const TestContent content = Publish(folder_.Path("in/set"));
+  TestPeer peer(content.manifest->id(), content.source);
+  tracker_.Add(*content.manifest, {peer.info()});
+  const auto agent = Start();
+  Viewer viewer(*agent);
+  Agent::Wanted wanted = Named("set");
+  wanted.selection.priorities = {{"a.bin", FilePriority::kSkip}};
+  const DownloadId id = agent->Add(wanted)->download.saved.id;
+  viewer.AwaitState(id, State::kComplete);
+  const auto set = [&](const std::string& glob, FilePriority priority) {
+    return agent->SetFilePriority(id, {{glob, priority}});
+  };
+  const absl::Status nothing = set("b.bin", FilePriority::kSkip);
+  EXPECT_TRUE(absl::IsInvalidArgument(nothing));
+  EXPECT_THAT(std::string(nothing.message()), HasSubstr("none of the 2 files of set"));
+  EXPECT_TRUE(absl::IsInvalidArgument(set("*", FilePriority::kSkip)));
+  EXPECT_TRUE(absl::IsInvalidArgument(set("nosuch", FilePriority::kHigh)));
+  EXPECT_TRUE(absl::IsInvalidArgument(set("[", FilePriority::kHigh)));
+  EXPECT_EQ(agent->Get(id)->saved.selection.priorities, wanted.selection.priorities);
+  EXPECT_EQ(agent->Get(id)->state, State::kComplete);
+  ASSERT_TRUE(set("a.bin", FilePriority::kNormal).ok());
+  viewer.Await([&] { return std::filesystem::exists(Out("set/a.bin")); });
+}
+
+TEST_F(AgentTest, AFileThatIsWantedStartsADownloadThatWantedNone) {
+  Offer("model", RandomBytes(2 * kChunk, 1));
+  const auto agent = Start();
+  Viewer viewer(*agent);
+  Agent::Wanted wanted = Named("model");
+  wanted.selection.priorities = {{"*", FilePriority::kSkip}};
+  const DownloadId id = agent->Add(wanted)->download.saved.id;
+  viewer.AwaitState(id, State::kFailed);
+  EXPECT_NE(agent->ManifestOf(id), nullptr);
+  ASSERT_TRUE(agent->SetFilePriority(id, {{"model", FilePriority::kNormal}}).ok());
   viewer.AwaitState(id, State::kComplete);
 }
 

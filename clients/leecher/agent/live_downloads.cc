@@ -229,6 +229,8 @@ void LiveDownloads::ApplyPriorities(DownloadId id, const std::vector<SelectionRu
   } else if (live.state == State::kComplete && live.status.wanted_files < live.status.files) {
     Halt(id);
     Start(id, /*verify=*/false);
+  } else if (live.state == State::kFailed && CauseOf(live.failure) == ErrorCause::kUsage) {
+    Begin(id);
   }
 }
 
@@ -388,6 +390,8 @@ void LiveDownloads::ObserveEnd(DownloadId id, const DownloadFinished& finished) 
       absl::StrAppend(&text, "\n", candidate.summary.id.ToHex(), " ",
                       FormatBytes(candidate.summary.length_bytes));
     }
+    // So that viewers see which files there are.
+    if (finished.manifest != nullptr) all_.at(id).manifest = finished.manifest;
     return Fail(id, WithCause(absl::Status(finished.outcome.code(), text), CauseOf(finished.outcome)));
   }
   LiveDownload& live = all_.at(id);

@@ -104,7 +104,8 @@ class LiveDownloads {
   void ApplyLimits(DownloadId id);
   // Reads all that is on the disk, and fetches what is wrong.
   void Verify(DownloadId id);
-  // `rules`: those that the journal received last.
+  // `rules`: those that the journal received last. A download that failed because it wanted no file begins
+  // again.
   void ApplyPriorities(DownloadId id, const std::vector<SelectionRules::Priority>& rules);
   // Marks them as removed in the journal, and ends them; a chore for each follows. Ids that do not exist are
   // no error. Errors: those of AgentJournal::Commit (nothing was changed).

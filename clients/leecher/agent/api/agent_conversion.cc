@@ -225,7 +225,7 @@ absl::StatusOr<std::vector<SelectionRules::Priority>> FromProto(
   if (rules.size() > static_cast<int>(kMaxRules)) return absl::InvalidArgumentError("too many priorities");
   std::vector<SelectionRules::Priority> out;
   for (const v1::FilePriorityRule& rule : rules) {
-    if (rule.glob().empty()) return absl::InvalidArgumentError("glob: it is empty");
+    SHOAL_RETURN_IF_ERROR(CheckGlob(rule.glob()));
     switch (rule.priority()) {
       case v1::FILE_PRIORITY_SKIP:
         out.push_back({rule.glob(), FilePriority::kSkip});
@@ -283,8 +283,9 @@ absl::StatusOr<Agent::Wanted> FromProto(const v1::AddRequest& request) {
   wanted.selection.exclude = Texts(request.exclude());
   for (const auto& [field, globs] :
        {std::pair("include", &wanted.selection.include), std::pair("exclude", &wanted.selection.exclude)}) {
-    if (std::find(globs->begin(), globs->end(), "") != globs->end())
-      return absl::InvalidArgumentError(absl::StrCat(field, ": a glob is empty"));
+    for (const std::string& glob : *globs) {
+      if (const absl::Status right = CheckGlob(glob); !right.ok()) return Annotate(field, right);
+    }
   }
   SHOAL_ASSIGN_OR_RETURN(wanted.selection.priorities, FromProto(request.priorities()));
   wanted.sequential = request.sequential();

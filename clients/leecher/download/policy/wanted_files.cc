@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "shoal/content/manifest/content_path.h"
@@ -32,6 +33,26 @@ bool AnyMatches(const std::vector<std::string>& globs, const std::string& path) 
                      [&](const std::string& glob) { return GlobMatches(glob, path); });
 }
 
+// Returns the ']' that ends the set whose '[' is at `begin`; npos: there is none.
+size_t EndOfSet(const std::string& glob, size_t begin) {
+  size_t i = begin + 1;
+  if (i < glob.size() && (glob[i] == '!' || glob[i] == '^')) ++i;
+  // One at the beginning is a member.
+  for (bool first = true; i < glob.size(); ++i, first = false) {
+    if (glob[i] == ']' && !first) return i;
+    if (glob[i] == '\\') {
+      ++i;
+      continue;
+    }
+    if (glob[i] != '[' || i + 1 >= glob.size()) continue;
+    const char kind = glob[i + 1];  // of a class as in "[[:digit:]]"
+    if (kind != ':' && kind != '.' && kind != '=') continue;
+    const size_t end = glob.find(std::string{kind, ']'}, i + 2);
+    if (end != std::string::npos) i = end + 1;
+  }
+  return std::string::npos;
+}
+
 }  // namespace
 
 bool GlobMatches(const std::string& glob, const std::string& path) {
@@ -40,6 +61,25 @@ bool GlobMatches(const std::string& glob, const std::string& path) {
   const size_t slash = path.rfind('/');
   const char* name = path.c_str() + (slash == std::string::npos ? 0 : slash + 1);
   return fnmatch(glob.c_str(), name, 0) == 0;
+}
+
+absl::Status CheckGlob(const std::string& glob) {
+  if (glob.empty()) return absl::InvalidArgumentError("glob: it is empty");
+  for (size_t i = 0; i < glob.size(); ++i) {
+    if (glob[i] == '\\') {
+      if (++i < glob.size()) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("glob: the \\ at the end of ", glob, " escapes nothing"));
+    }
+    if (glob[i] != '[') continue;
+    const size_t end = EndOfSet(glob, i);
+    if (end == std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("glob: a [ of ", glob, " has no ]; write \\[ for the character itself"));
+    }
+    i = end;
+  }
+  return absl::OkStatus();
 }
 
 FilePriority SelectionRules::PriorityOf(const std::string& path) const {
@@ -58,6 +98,16 @@ bool SelectionRules::WantsEntry(const std::string& path) const {
     return GlobMatches(rule.glob, path) || GlobMatches(rule.glob, as_folder);
   });
   return last == priorities.rend() || last->priority != FilePriority::kSkip;
+}
+
+bool MatchesAny(const std::string& glob, const Manifest& manifest) {
+  const auto matches = [&](const std::string& path) { return GlobMatches(glob, path); };
+  const auto matches_entry = [&](const std::string& path) { return matches(path) || matches(path + "/"); };
+  return std::any_of(manifest.files().begin(), manifest.files().end(),
+                     [&](const FileEntry& file) { return matches(file.path); }) ||
+         std::any_of(manifest.links().begin(), manifest.links().end(),
+                     [&](const LinkEntry& link) { return matches_entry(link.path); }) ||
+         std::any_of(manifest.empty_folders().begin(), manifest.empty_folders().end(), matches_entry);
 }
 
 WantedFiles::WantedFiles(std::shared_ptr<const Manifest> manifest, const SelectionRules& rules)

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "shoal/content/manifest/chunk_set.h"
 #include "shoal/content/manifest/file_selection.h"
 #include "shoal/content/manifest/ids.h"
@@ -22,6 +23,9 @@ enum class FilePriority : uint8_t { kSkip, kLow, kNormal, kHigh };
 // slash against all of it ("train/*": everything below train); one that ends in a slash matches everything
 // below that folder.
 bool GlobMatches(const std::string& glob, const std::string& path);
+// Errors: INVALID_ARGUMENT for a glob that is empty, has a '[' without its ']', or ends in a '\' that escapes
+// nothing: fnmatch(3) takes these literally or never matches.
+absl::Status CheckGlob(const std::string& glob);
 
 // Rules that select files, given before the files are known. A file is wanted if it matches one of `include`
 // (or there are none) and none of `exclude`; of the priorities whose glob it matches the last one applies.
@@ -42,6 +46,9 @@ struct SelectionRules {
   // ends in a slash matches the folder itself as well.
   bool WantsEntry(const std::string& path) const;
 };
+
+// Returns whether `glob` matches a file, a link or an empty folder of the content.
+bool MatchesAny(const std::string& glob, const Manifest& manifest);
 
 // The priority of each file of a content, and of its chunks: chunks never span two files, so a chunk has its
 // file's priority. A symbolic link that is included includes the file that it leads to, unless that is

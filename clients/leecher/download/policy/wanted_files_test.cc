@@ -45,6 +45,16 @@ TEST(GlobMatches, TakesNamesAnywhereAndWholePaths) {
   }
 }
 
+TEST(CheckGlob, RefusesWhatMatchesNothing) {
+  for (const char* glob :
+       {"*", "a[bc]", "[!a-c]?", "[]]", "[^]a]", "\\[", "a]", "[[:digit:]]", "[[]", "[\\]]"}) {
+    EXPECT_TRUE(CheckGlob(glob).ok()) << glob;
+  }
+  for (const char* glob : {"", "[", "a[b", "[]", "[!]", "a\\", "[a\\]", "[[:digit:]", "x[a]["}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckGlob(glob))) << glob;
+  }
+}
+
 TEST(SelectionRules, ExclusionBeatsInclusionAndTheLastPriorityCounts) {
   SelectionRules rules;
   EXPECT_TRUE(rules.everything());

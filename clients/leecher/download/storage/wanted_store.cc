@@ -15,6 +15,8 @@ namespace {
 absl::Status WithCauseOfStore(const absl::Status& status) {
   if (status.ok() || CauseOf(status) != ErrorCause::kNone) return status;
   switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return WithCause(status, ErrorCause::kUsage);
     case absl::StatusCode::kAlreadyExists:
       return WithCause(status, ErrorCause::kTargetExists);
     case absl::StatusCode::kResourceExhausted:
