@@ -2,7 +2,7 @@
 // dropped or chosen.
 
 import { call, randomId, toBase64 } from './api.js';
-import { announce, h, checkbox, field, icon, openForm, put, textInput, toast } from '../parts/dom.js';
+import { announce, h, checkbox, field, icon, linkButton, openForm, put, textInput, toast } from '../parts/dom.js';
 import { bytes, plural } from '../parts/format.js';
 
 const LONGEST_FILE_BYTES = 64 * 1024 * 1024;
@@ -85,8 +85,7 @@ export function openAdd(text = '', files = []) {
   chooser.addEventListener('change', () => { chosen = [...chooser.files]; showFiles(); });
   showFiles();
   const target = h('div', { class: 'target' }, icon('file'), fileList,
-    h('button', { type: 'button', class: 'link', on: { click: () => chooser.click() } },
-      chosen.length === 0 ? 'choose one' : 'choose others'), chooser);
+    linkButton(chosen.length === 0 ? 'choose one' : 'choose others', () => chooser.click()), chooser);
   const folder = textInput('the agent’s folder');
   const trackers = textInput('the agent’s trackers');
   const include = textInput('all files');
@@ -137,7 +136,6 @@ export function reportAdded(responses) {
   }
 }
 
-// Files that are dropped anywhere on the page.
 export function acceptDrops() {
   let depth = 0;
   const holdsFiles = (event) => event.dataTransfer?.types.includes('Files');

@@ -29,8 +29,6 @@ function showTitle() {
   if (document.title !== text) document.title = text;
 }
 
-// --- the state of the connection
-
 const LOST = {
   lost: 'The connection to the agent is lost. What you see is from before; trying again …',
   denied: 'This agent asks for a token',
@@ -88,8 +86,6 @@ store.subscribe((news) => {
   current.update(news);
 });
 
-// --- keys
-
 const KEYS = [
   ['?', 'These keys'], ['a', 'Add a download'], ['f', 'Follow names'], ['l', 'Change limits'], ['g d', 'Downloads'], ['g o', 'Offered'],
   ['g f', 'Follow'], ['g e', 'Events'],
@@ -109,7 +105,7 @@ let going = 0;
 
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]')) return;
-  const typing = event.target.matches('input:not([type=checkbox]), select, textarea, [role=tab]');
+  const typing = event.target.matches('input:not([type=checkbox]), select, [role=tab]');
   if (typing) {
     if (event.key === 'Escape' && event.target.type === 'search') event.target.blur();
     return;
@@ -125,8 +121,6 @@ addEventListener('keydown', (event) => {
   }
   event.preventDefault();
 });
-
-// --- start
 
 $('add').addEventListener('click', () => openAdd());
 $('keys').addEventListener('click', showKeys);

@@ -2,7 +2,7 @@
 
 import * as actions from './actions.js';
 import { openAdd } from './add_dialog.js';
-import { KeyedRows, TrackerWarning, attribute, bones, button, className, emptyState, figure, h, icon, iconButton, memory, progressBar, put, searchField, setProgress, show, showEither } from '../parts/dom.js';
+import { KeyedRows, TrackerWarning, attribute, bones, button, className, emptyState, figure, h, icon, iconButton, linkButton, memory, progressBar, put, searchField, setProgress, show, showEither } from '../parts/dom.js';
 import { bytes, bytesOf, count, duration, fractionOf, limitsOf, percent, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
 import { RateGraph } from '../parts/rate_graph.js';
 import { store } from './store.js';
@@ -139,7 +139,7 @@ export class DownloadsView {
     this.diskBar = progressBar('Disk budget in use');
     this.disk.element.append(this.diskBar);
     this.limits = figure('Limits');
-    this.limits.element.append(h('button', { type: 'button', class: 'link', on: { click: actions.openLimits } }, 'Change limits'));
+    this.limits.element.append(linkButton('Change limits', actions.openLimits));
     this.graph = new RateGraph('Rates over the last five minutes');
     this.trackers = new TrackerWarning();
     return h('div', null, h('div', { class: 'card overview' },

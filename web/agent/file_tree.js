@@ -1,10 +1,9 @@
 // The files of a content as a tree. In a download each file has a checkbox, a priority and its progress;
-// before one, a checkbox only. Folders are opened one by one, and show their entries in portions, so 10,000
-// files are as fast as ten.
+// before one, a checkbox only. Entries are shown in portions, so 10,000 files are as fast as ten.
 
 import * as actions from './actions.js';
 import { contentAddress } from './api.js';
-import { KeyedRows, attribute, h, icon, iconButton, progressBar, put, setProgress, show } from '../parts/dom.js';
+import { KeyedRows, attribute, h, icon, iconButton, linkButton, progressBar, put, setProgress, show } from '../parts/dom.js';
 import { bytes, percent, plural } from '../parts/format.js';
 
 export const SKIP = 'FILE_PRIORITY_SKIP';
@@ -130,10 +129,10 @@ export class FileTree {
   }
 
   #more({ node }) {
-    const element = h('div', { class: 'more' }, h('button', { type: 'button', class: 'link', on: { click: () => {
+    const element = h('div', { class: 'more' }, linkButton('', () => {
       this.portions.set(node.key, (this.portions.get(node.key) ?? PORTION) + PORTION);
       this.render();
-    } } }, ''));
+    }));
     return { element, update: ({ rest }) =>
       put(element.firstChild, `Show more of ${node.key || 'all files'} (${plural(rest, 'entry', 'entries')} left)`) };
   }

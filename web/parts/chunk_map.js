@@ -3,7 +3,7 @@
 
 import { h, put, segmented } from './dom.js';
 import { count, plural } from './format.js';
-import { colour, fitted } from './rate_graph.js';
+import { coloursOf, fitted, keepDrawn } from './rate_graph.js';
 
 // By hue and by lightness, so that they differ for everybody. Index 0: nobody knows.
 const SOURCE_HUES = [195, 28, 265, 140, 330, 80, 230, 0];
@@ -35,8 +35,7 @@ export class ChunkMap {
     this.canvas.addEventListener('pointerleave', () => this.#look(-1));
     this.canvas.addEventListener('blur', () => this.#look(-1));
     this.canvas.addEventListener('keydown', (event) => this.#key(event));
-    new ResizeObserver(() => this.#draw()).observe(this.canvas);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.colours = undefined; this.#draw(); });
+    keepDrawn(this.canvas, () => this.#draw());
   }
 
   // `chunks`: as in the store; `held` may be absent where nothing is downloaded.
@@ -94,7 +93,7 @@ export class ChunkMap {
 
   #draw() {
     if (!this.chunks || this.canvas.clientWidth === 0) return;
-    this.colours ??= Object.fromEntries(['none', 'sea', 'warn', 'bad', 'card', 'ink', 'line'].map((name) => [name, colour(`--${name}`)]));
+    this.colours = coloursOf('none', 'sea', 'warn', 'bad', 'ink');
     const cells = this.#cells();
     const width = this.canvas.clientWidth;
     // As large as fits into about 170 pixels of height; rows end with the width.

@@ -39,7 +39,6 @@ export function show(element, visible) {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
-// Shows one of two.
 export function showEither(first, element, otherwise) {
   show(element, first);
   show(otherwise, !first);
@@ -95,7 +94,7 @@ export function icon(name) {
   return svg;
 }
 
-// Puts an icon at the beginning of every element of the page that asks for one.
+// Icons where the page asks for them.
 export function placeIcons() {
   for (const element of document.querySelectorAll('[data-icon]')) element.prepend(icon(element.dataset.icon));
 }
@@ -103,6 +102,8 @@ export function placeIcons() {
 export function button(label, iconName, act, kind = '') {
   return h('button', { type: 'button', class: `button ${kind}`, on: { click: act } }, iconName && icon(iconName), h('span', null, label));
 }
+
+export const linkButton = (label, act) => h('button', { type: 'button', class: 'link', on: { click: act } }, label);
 
 export function iconButton(label, iconName, act, kind = '') {
   return h('button', { type: 'button', class: `quiet ${kind}`, 'aria-label': label, title: label, on: { click: act } }, icon(iconName));
@@ -129,8 +130,8 @@ export function bones(rows = 5) {
   return list;
 }
 
-// Keeps the children of an element in step with a list of items: one row per key, made once, updated in
-// place, moved only if its place changed. `create(item)` returns {element, update(item)}.
+// The children of an element as a list of items: a row per key, made once, moved only if its place changed.
+// `create(item)` returns {element, update(item)}.
 export class KeyedRows {
   constructor(parent, keyOf, create) {
     this.parent = parent;
@@ -188,8 +189,6 @@ export class Facts extends KeyedRows {
   set(facts) { super.set(facts.filter(([, text]) => text)); }
 }
 
-// --- what is said to people
-
 // For screen readers, when nothing else on the page says it.
 export function announce(text) {
   const region = $('announcements');
@@ -209,7 +208,7 @@ export function toast(text, kind = '') {
   setTimeout(close, kind === 'bad' ? 15000 : 5000);
 }
 
-// A modal dialog; it leaves the page when it is closed. Esc closes it, and the focus returns to where it was.
+// A modal dialog; it leaves the page when it is closed.
 export function openDialog(title, content, kind = '') {
   const heading = h('h2', { id: 'dialog-title' }, title);
   const dialog = h('dialog', { class: kind, 'aria-labelledby': 'dialog-title' });
@@ -325,8 +324,7 @@ export function openMenu(anchor, items) {
   menu.firstElementChild.focus();
 }
 
-// Tabs: arrow keys move, and what is chosen is shown. `tabs`: {name, panel}. Returns the buttons and how to
-// choose one.
+// `tabs`: {name, panel}. Returns the buttons and how to choose one.
 export function makeTabs(label, tabs) {
   const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': label });
   const buttons = tabs.map(({ name, panel }) => {

@@ -16,7 +16,16 @@ function niceCeiling(value) {
   return value;
 }
 
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export function coloursOf(...names) {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+// Draws again when the size or the colours change.
+export function keepDrawn(canvas, draw) {
+  new ResizeObserver(draw).observe(canvas);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+}
 
 // Fits a canvas to its place and the pixels of the screen. Returns its context, in CSS pixels, cleared.
 export function fitted(canvas, height = canvas.clientHeight) {
@@ -51,8 +60,7 @@ export class RateGraph {
     this.element = h('div', { class: 'graph' }, this.canvas);
     this.canvas.addEventListener('pointermove', (event) => { this.pointer = event.offsetX; this.#again(); });
     this.canvas.addEventListener('pointerleave', () => { this.pointer = undefined; this.#again(); });
-    new ResizeObserver(() => this.#again()).observe(this.canvas);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.colours = undefined; this.#again(); });
+    keepDrawn(this.canvas, () => this.#again());
   }
 
   #again() { if (this.samples) this.#draw(); }
@@ -71,8 +79,7 @@ export class RateGraph {
   #draw() {
     const { context, width, height } = fitted(this.canvas);
     if (width === 0) return;
-    this.colours ??= Object.fromEntries(['soft', 'line', 'in', 'out', 'ink', 'raised'].map((name) => [name, colour(`--${name}`)]));
-    const colours = this.colours;
+    const colours = coloursOf('soft', 'line', 'in', 'out', 'ink', 'raised');
     const samples = this.samples;
     const end = samples.at(-1)?.time ?? Date.now();
     const top = niceCeiling(1.1 * samples.reduce((most, sample) => Math.max(most, sample.receive, sample.send), 900));

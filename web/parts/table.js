@@ -1,5 +1,4 @@
-// A table that is sorted by its column heads and shown in pages. Rows are kept by key and written only where
-// they changed.
+// A table that is sorted by its column heads and shown in pages.
 
 import { KeyedRows, attribute, button, className, h, progressBar, put, setProgress, show } from './dom.js';
 import { count, percent, rate } from './format.js';
@@ -87,8 +86,6 @@ export class Table {
     this.pager.show(`Page ${this.page + 1} of ${count(pages)}`, this.page === 0, this.page === pages - 1);
   }
 }
-
-// Columns that several tables have.
 
 // A rate; `direction`: "in" or "out".
 export function writeRate(cell, now, direction) {
