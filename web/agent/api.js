@@ -34,6 +34,8 @@ export const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].ma
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 4000;
+// A stream that lives says something every 15 s.
+const SILENCE_MS = 40000;
 
 // The stream of changes. It is opened again whenever it breaks; each time, its first message is a snapshot.
 export class Watch {
@@ -41,7 +43,6 @@ export class Watch {
   constructor(message, phase) {
     this.message = message;
     this.phase = phase;
-    this.details = undefined;
     this.pause = FIRST_PAUSE_MS;
     addEventListener('online', () => this.#now());
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.#now(); });
@@ -49,33 +50,37 @@ export class Watch {
     addEventListener('pageshow', (event) => { if (event.persisted) this.open(this.details); });
   }
 
-  // Begins, or begins again with the details of a download. The old stream lives until the new one speaks, so
-  // that what is shown does not pause in between.
+  // Begins, or begins again with the details of a download.
   open(details = undefined) {
     this.details = details;
     clearTimeout(this.timer);
     this.timer = undefined;
-    const before = this.source;
-    const source = new EventSource(withToken(`${SERVICE}/Watch`, { detailsOf: details }));
-    this.source = source;
+    this.#close();
+    const source = this.source = new EventSource(withToken(`${SERVICE}/Watch`, { detailsOf: details }));
+    this.#heard();
     source.onmessage = (event) => {
-      if (this.source !== source) return;
-      before?.close();
+      this.#heard();
       this.pause = FIRST_PAUSE_MS;
       this.phase('live');
       this.message(JSON.parse(event.data));
     };
-    source.onerror = () => {
-      before?.close();
-      if (this.source !== source) return;
-      this.#close();
-      this.phase('lost');
-      this.#later();
-    };
-    if (before) before.onmessage = before.onerror = null;
+    source.addEventListener('alive', this.#heard);
+    source.onerror = this.#lose;
   }
 
+  #heard = () => {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(this.#lose, SILENCE_MS);
+  };
+
+  #lose = () => {
+    this.#close();
+    this.phase('lost');
+    this.#later();
+  };
+
   #close() {
+    clearTimeout(this.silence);
     this.source?.close();
     this.source = undefined;
   }
@@ -95,7 +100,7 @@ export class Watch {
   async #ask() {
     this.timer = undefined;
     try {
-      await call('Get', { id: '0' });
+      await call('Get', { id: '0' }, AbortSignal.timeout(8000));
     } catch (error) {
       if (error.code === 'unauthenticated') return this.phase('denied');
       if (error.code === 'unreachable' || error.code === 'unavailable') return this.#later();

@@ -23,6 +23,9 @@ namespace {
 
 using google::protobuf::MethodDescriptor;
 
+// No comment: those are not shown to the script of a page, which has to tell silence from a dead connection.
+constexpr char kAlive[] = "event: alive\ndata: {}\n\n";
+
 struct Code {
   const char* name;
   int http_status;
@@ -262,6 +265,7 @@ class Api {
     HttpResponse response;
     response.content_type = "text/event-stream";
     response.headers.emplace_back("Cache-Control", "no-store");
+    response.sign_of_life = kAlive;
     response.open_stream = [&method, type = described.output_type()->full_name(), bytes = *bytes,
                             request](std::function<void()> wake) {
       auto stream = std::make_shared<WakeHttp>(std::move(wake));

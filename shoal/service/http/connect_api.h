@@ -15,8 +15,8 @@ namespace shoal::service {
 // of application/json to PREFIX + "PACKAGE.SERVICE/METHOD"; an error is {"code", "message"} with an HTTP
 // status. A method that is described as a read (idempotency_level = NO_SIDE_EFFECTS) also takes GET, as a
 // link does. Server streams are Server-Sent Events: GET, one message per event, an error as an event of type
-// "error". A slow client does not make memory grow: the source is asked for the next message only when the
-// client has taken the previous one.
+// "error". One that is silent has an event of type "alive" every 15 s. A slow client does not make memory
+// grow: the source is asked for the next message only when the client has taken the previous one.
 //
 // GET has the fields of the request as query parameters, by their JSON or proto names, scalars only.
 //

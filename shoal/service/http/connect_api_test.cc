@@ -193,6 +193,7 @@ TEST_F(ConnectApiTest, SendsStreamsAsEvents) {
   request.query = "service=a%20b&access_token=secret";
   const HttpResponse response = api_(request);
   EXPECT_EQ(response.content_type, "text/event-stream");
+  EXPECT_EQ(response.sign_of_life, "event: alive\ndata: {}\n\n");
   int woken = 0;
   const std::unique_ptr<HttpStream> stream = response.open_stream([&] { ++woken; });
   EXPECT_EQ(watched_, "a b");

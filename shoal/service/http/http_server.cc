@@ -395,9 +395,11 @@ class BeastHttpServer final : public HttpServer {
       HttpStream::Next next = source->Take();
       if (std::holds_alternative<HttpStream::End>(next)) break;
       if (std::holds_alternative<HttpStream::Nothing>(next)) {
-        co_await AwaitWake(*wait);
+        const bool woken = co_await AwaitWake(
+            *wait, from.sign_of_life.empty() ? absl::InfiniteDuration() : options_.longest_silence);
         if (wait->gone) error = asio::error::eof;
-        continue;
+        if (woken) continue;
+        next = from.sign_of_life;
       }
       const auto* region = std::get_if<FileRegion>(&next);
       const uint64_t size = region != nullptr ? region->length_bytes : std::get<std::string>(next).size();
@@ -442,13 +444,18 @@ class BeastHttpServer final : public HttpServer {
                       });
   }
 
-  static asio::awaitable<void> AwaitWake(StreamWait& wait) {
-    error_code ignored;
-    while (!wait.woken && !wait.gone) {
+  // Returns false when nothing has happened for so long.
+  static asio::awaitable<bool> AwaitWake(StreamWait& wait, absl::Duration longest) {
+    if (longest == absl::InfiniteDuration()) {
       wait.timer.expires_at(asio::steady_timer::time_point::max());
+    } else {
+      wait.timer.expires_after(absl::ToChronoNanoseconds(longest));
+    }
+    error_code ignored;
+    if (!wait.woken && !wait.gone) {
       co_await wait.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    wait.woken = false;
+    co_return std::exchange(wait.woken, false) || wait.gone;
   }
 
   static asio::awaitable<void> Write(HttpConnection& stream, const std::string& bytes, error_code& error) {

@@ -60,6 +60,9 @@ struct HttpResponse {
   // ends the body. If the stream ends early, the connection is closed, so that the client detects the
   // truncation.
   std::optional<uint64_t> length_bytes = std::nullopt;
+  // Sent each time `open_stream` has had nothing for Options::longest_silence, so that the client and what
+  // lies between see that this end is alive, and this end sees a client that is gone. Empty: nothing is sent.
+  std::string sign_of_life = {};
 };
 
 // The target of an HTTP request, split into path and query. Value type, pure.
@@ -113,6 +116,8 @@ class HttpServer {
     // HTTPS with these credentials, which need a certificate. Clients need none unless TlsFiles::browsers_too
     // is set. Null: without TLS.
     std::shared_ptr<net::TlsContext> tls = nullptr;
+    // See HttpResponse::sign_of_life.
+    absl::Duration longest_silence = absl::Seconds(15);
   };
 
   // Errors: UNAVAILABLE, with the address, when it can't be bound.

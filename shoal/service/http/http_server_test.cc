@@ -179,17 +179,21 @@ class ScriptedBody final : public HttpStream {
 class HttpStreamTest : public HttpServerTest {
  protected:
   // Serves what the script gives at /stream.
-  void StartStream(std::optional<uint64_t> length_bytes) {
+  void StartStream(std::optional<uint64_t> length_bytes, const std::string& sign_of_life = "",
+                   absl::Duration longest_silence = absl::Milliseconds(1)) {
     HttpServer::Routes routes;
-    routes["/stream"] = [script = script_, length_bytes](const HttpRequest&) {
+    routes["/stream"] = [script = script_, length_bytes, sign_of_life](const HttpRequest&) {
       HttpResponse response;
       response.open_stream = [script](std::function<void()> wake) {
         return std::make_unique<ScriptedBody>(script, std::move(wake));
       };
       response.length_bytes = length_bytes;
+      response.sign_of_life = sign_of_life;
       return response;
     };
-    Start({*Endpoint::Parse("127.0.0.1:0")}, std::move(routes));
+    HttpServer::Options options{*Endpoint::Parse("127.0.0.1:0")};
+    options.longest_silence = longest_silence;
+    Start(options, std::move(routes));
   }
 
   const std::shared_ptr<ScriptedBody::Script> script_ = std::make_shared<ScriptedBody::Script>();
@@ -208,6 +212,30 @@ TEST_F(HttpStreamTest, SendsWhatArises) {
   script_->AwaitDestruction();
   client.Send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(client.ReadUntil("GET /hello?"), StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_F(HttpStreamTest, ShowsThatItIsAliveWhenThereIsNothing) {
+  StartStream(std::nullopt, "still here");
+  const LoopbackClient client(server_->port());
+  client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string twice = "a\r\nstill here\r\na\r\nstill here\r\n";
+  EXPECT_THAT(client.ReadUntil(twice), HasSubstr(twice));
+  script_->Give("hello");
+  const std::string after = "5\r\nhello\r\na\r\nstill here\r\n";
+  EXPECT_THAT(client.ReadUntil(after), HasSubstr(after));
+  script_->Give(HttpStream::End());
+  EXPECT_THAT(client.ReadUntil("0\r\n\r\n"), EndsWith("0\r\n\r\n"));
+}
+
+TEST_F(HttpStreamTest, ShowsNothingBeforeItsTime) {
+  StartStream(std::nullopt, "still here", absl::Hours(1));
+  const LoopbackClient client(server_->port());
+  client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.ReadUntil("\r\n\r\n");
+  for (const char* part : {"one", "two"}) {
+    script_->Give(part);
+    EXPECT_EQ(client.ReadUntil(absl::StrCat(part, "\r\n")), absl::StrCat("3\r\n", part, "\r\n"));
+  }
 }
 
 TEST_F(HttpStreamTest, SendsFilesFromTheirPlace) {
