@@ -420,6 +420,17 @@ class PageTest(unittest.TestCase):
         self.window.expect("Content id")
         self.assertEqual(self.window.run("return document.querySelectorAll('img[src=x], main b:not(.chip b)').length"), 0)
 
+    def test_a_name_that_turns_the_direction_is_shown_as_it_is(self):
+        (self.shared / "rtl\u202etxt.exe").write_bytes(random_bytes(1000, 9))
+        self.go("Offered")
+        self.window.wait(lambda: self.window.click("button", "Refresh") or "rtl\\u202etxt.exe" in self.window.text(), "its name")
+        self.window.click(".offers .row:has([title*='u202e']) button", "Get")
+        self.go("Downloads")
+        self.expect_state("rtl\\u202etxt.exe", "Complete")
+        self.window.click(".downloads .rows a", "rtl\\u202etxt.exe")
+        self.window.expect("Content id")
+        self.assertNotRegex(self.window.run("return document.documentElement.outerHTML + document.title"), "\u202e")
+
     def test_a_token_is_asked_for(self):
         token = self.swarm.root / "token"
         token.write_text("open-sesame-to-the-fleet\n")

@@ -3,7 +3,7 @@
 import * as actions from './actions.js';
 import { call } from './api.js';
 import { ChunkMap } from '../parts/chunk_map.js';
-import { Facts, KeyedRows, attribute, bones, button, className, emptyState, fill, h, icon, iconButton, makeTabs, progressBar, put, show, showEither } from '../parts/dom.js';
+import { Facts, KeyedRows, attribute, bones, button, className, emptyState, fill, h, icon, iconButton, makeTabs, plain, progressBar, put, show, showEither } from '../parts/dom.js';
 import { eventRow } from './events_view.js';
 import { FileTree, filesOf, leftOutNote } from './file_tree.js';
 import { bytes, count, date, duration, fractionOf, limitsOf, plural, rate, shareOf, sizeOf, stateOf } from '../parts/format.js';
@@ -132,7 +132,7 @@ export class DownloadView {
 
   #showDownload(d) {
     const { kind, text } = stateOf(d);
-    this.title = d.name;
+    this.title = plain(d.name);
     put(this.name, d.name);
     put(this.words, text);
     className(this.state, `state is-${kind}`);

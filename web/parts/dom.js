@@ -1,5 +1,9 @@
 // Making and changing elements. Text from outside only ever becomes text nodes and attributes, never markup.
 
+// What turns the direction of writing or is not seen becomes visible, so that no name looks like another.
+export const plain = (text) =>
+  String(text).replace(/[\p{Bidi_C}\u200b\ufeff]/gu, (mark) => `\\u${mark.charCodeAt().toString(16).padStart(4, 0)}`);
+
 // h('a', {class: 'x', href: '#', on: {click}}, 'text', child, ...). Attributes that are null or false are
 // left out.
 export function h(tag, attributes, ...children) {
@@ -9,10 +13,12 @@ export function h(tag, attributes, ...children) {
     if (name === 'on') {
       for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
     } else {
-      element.setAttribute(name, value === true ? '' : value);
+      // A field has the text itself, to be edited.
+      element.setAttribute(name, value === true ? '' : name === 'value' ? value : plain(value));
     }
   }
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  element.append(...children.flat().filter((child) => child != null && child !== false)
+    .map((child) => (child.nodeType ? child : plain(child))));
   return element;
 }
 
@@ -21,13 +27,14 @@ export const $ = (id) => document.getElementById(id);
 // The text of an element that holds nothing else. Writes only what changed.
 export function put(element, text) {
   const node = element.firstChild;
-  if (node === null) element.append(String(text));
-  else if (node.data !== String(text)) node.data = text;
+  const shown = plain(text);
+  if (node === null) element.append(shown);
+  else if (node.data !== shown) node.data = shown;
 }
 
 export function attribute(element, name, value) {
   if (value === null) return element.removeAttribute(name);
-  const text = String(value);
+  const text = plain(value);
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
@@ -180,9 +187,10 @@ export class Facts extends KeyedRows {
   constructor(kind = '') {
     super(h('dl', { class: `facts ${kind}` }), ([label]) => label, ([label, , isLong]) => {
       const value = h(isLong ? 'code' : 'span');
-      const copy = isLong && iconButton(`Copy: ${label}`, 'copy', () => copyText(value.textContent, label));
+      let exact;
+      const copy = isLong && iconButton(`Copy: ${label}`, 'copy', () => copyText(exact, label));
       const element = h('div', { class: isLong && 'wide' }, h('dt', null, label), h('dd', null, value, copy));
-      return { element, update: ([, text]) => put(value, text) };
+      return { element, update: ([, text]) => put(value, exact = text) };
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { addressOf } from '../parts/answers.js';
 import { ChunkMap } from '../parts/chunk_map.js';
-import { Facts, attribute, bones, emptyState, h, icon, put, show, showEither } from '../parts/dom.js';
+import { Facts, attribute, bones, emptyState, h, icon, plain, put, show, showEither } from '../parts/dom.js';
 import { ago, bytes, count, duration, plural, rate } from '../parts/format.js';
 import { get, number, viewHeader } from '../parts/polled_page.js';
 import { History, RateGraph } from '../parts/rate_graph.js';
@@ -108,7 +108,7 @@ export class SwarmView {
     const { summary = {} } = content ?? {};
     const chunks = number(summary.chunkCount);
     const shown = content ? peers.map((peer) => peerOf(peer, chunks)) : bittorrentPeers.map(bitTorrentPeerOf);
-    put(this.name, this.title = summary.name ?? this.hex);
+    put(this.name, this.title = plain(summary.name ?? this.hex));
     const sum = (key) => shown.reduce((total, peer) => total + peer[key], 0);
     const [receive, send] = [sum('receiveRate'), sum('sendRate')];
     const { seeders, leechers, firstSeen, published, publishers } = content ?? bittorrentSwarm;
