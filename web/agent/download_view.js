@@ -94,6 +94,7 @@ export class DownloadView {
       this.id = id;
       this.tree = null;
       this.tabs.choose(0);
+      put(this.tabs.buttons[0].firstChild, 'Files');
       this.filesPanel.replaceChildren(bones(3));
       this.filesOf = undefined;
       this.graph.drawn = undefined;
