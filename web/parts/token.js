@@ -15,7 +15,8 @@ let asking;
 export function askForToken(title, where, given) {
   if (asking?.open) return;
   const input = h('input', { type: 'password', autocomplete: 'current-password', autofocus: true });
-  asking = openForm(title, [h('p', { class: 'soft' }, `${where} This page keeps it until the tab is closed.`), field('Token', input)], 'Continue', () => {
+  asking = openForm(title, [token && h('p', { class: 'error', role: 'alert' }, 'The token that was given is not accepted.'),
+    h('p', { class: 'soft' }, `${where} This page keeps it until the tab is closed.`), field('Token', input)], 'Continue', () => {
     if (!input.value.trim()) throw new Error('Write the token.');
     token = input.value.trim();
     try { sessionStorage.setItem(KEY, token); } catch { /* see above */ }
