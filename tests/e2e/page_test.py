@@ -431,6 +431,20 @@ class PageTest(unittest.TestCase):
         self.window.expect("Content id")
         self.assertNotRegex(self.window.run("return document.documentElement.outerHTML + document.title"), "\u202e")
 
+    def test_a_skipped_file_cannot_be_saved(self):
+        self.agent.call("Add", {"name": "data-set", "exclude": ["notes.txt"]})
+        self.expect_state("data-set", "Complete")
+        self.window.click(".downloads .rows a", "data-set")
+        self.window.expect("Files 3")
+        shown = "return getComputedStyle(document.querySelector(`[aria-label='Save ${arguments[0]}']`)).visibility"
+        self.assertEqual([self.window.run(shown, name) for name in ("a.bin", "notes.txt")], ["visible", "hidden"])
+        self.assertEqual(self.agent.ask("GET", "/content/1/notes.txt")[0], 409)
+        self.window.run("location.hash = '#/'")
+        self.agent.call("Add", {"name": "nobody-has-it"})
+        self.window.click(".downloads .rows a", "nobody-has-it")
+        self.window.expect("Not known yet")
+        self.assertNotIn("Files 3", self.window.text())
+
     def test_a_token_is_asked_for(self):
         token = self.swarm.root / "token"
         token.write_text("open-sesame-to-the-fleet\n")

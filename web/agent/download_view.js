@@ -183,7 +183,8 @@ export class DownloadView {
     this.events.set(events);
     show(this.noEvents, events.length === 0);
     if (!this.tree || !details) return;
-    let changed = false;
+    let changed = this.tree.download.state !== d.state;
+    this.tree.download = d;
     for (const [index, { held, priority }] of store.files) {
       const file = this.tree.files[index];
       if (!file || (file.held === held && file.priority === priority)) continue;

@@ -70,7 +70,7 @@ class TreeRow {
         on: { change: () => tree.set(node, this.select.value) } },
         Object.entries(PRIORITIES).map(([value, name]) => h('option', { value }, name)),
         !node.file && h('option', { value: '', hidden: true }, 'Mixed'));
-      const links = h('div', { class: 'cell-actions', role: 'cell' });
+      const links = this.links = h('div', { class: 'cell-actions', role: 'cell' });
       if (node.file) {
         if (actions.isPlayable(node.path)) links.append(iconButton(`Play ${node.name}`, 'play',
           () => actions.play(tree.download, node.path)));
@@ -96,6 +96,8 @@ class TreeRow {
     setProgress(this.bar, share, length === 0 ? 1 : held / length);
     attribute(this.bar, 'class', `bar ${share === 100 ? 'is-complete' : wanted === 0 ? 'is-paused' : ''}`);
     put(this.share, `${share} %`);
+    // What was skipped until the end never comes.
+    this.links.style.visibility = share < 100 && wanted === 0 && this.tree.download.state === 'COMPLETE' ? 'hidden' : '';
     const value = priority ?? '';
     if (this.select.value !== value && document.activeElement !== this.select) this.select.value = value;
   }

@@ -101,6 +101,22 @@ void SetBody(HttpResponse& response, ReadableContent content, FileIndex file,
   };
 }
 
+// Returns whether all of the ranges are held, or may arrive.
+bool MayBeSent(const ReadableContent& content, FileIndex file, const std::vector<ByteRange>& ranges) {
+  if (content.open_reader != nullptr) return true;
+  const ChunkSet held = content.source->Held();
+  if (held.full()) return true;
+  const Manifest& manifest = *content.source->manifest();
+  const uint32_t first = manifest.ChunksOf(file).first.value();
+  for (const ByteRange& range : ranges) {
+    const uint64_t last = (range.first + range.length_bytes - 1) / manifest.chunk_size_bytes();
+    for (uint64_t chunk = range.first / manifest.chunk_size_bytes(); chunk <= last; ++chunk) {
+      if (!held.Contains(ChunkIndex(first + static_cast<uint32_t>(chunk)))) return false;
+    }
+  }
+  return true;
+}
+
 // RFC 9110, section 14.6.
 std::vector<FileStream::Section> Multipart(const std::string& boundary, const std::string& media_type,
                                            const std::vector<ByteRange>& ranges, uint64_t length_bytes) {
@@ -140,15 +156,22 @@ HttpResponse ContentPages::Serve(const HttpRequest& request) const {
     return response;
   }
   const std::string media_type = MediaTypeOf(entry.path);
-  const RequestedRanges requested = RangesOf(request, tag, entry.length_bytes);
+  RequestedRanges requested = RangesOf(request, tag, entry.length_bytes);
   if (requested.kind == RequestedRanges::Kind::kUnsatisfiable) {
     response = Failure(416, "the file has no such bytes");
     response.headers = {{"Content-Range", absl::StrCat("bytes */", entry.length_bytes)}};
     return response;
   }
+  const bool whole = requested.kind == RequestedRanges::Kind::kWhole;
+  if (whole && entry.length_bytes > 0) requested.ranges = {{0, entry.length_bytes}};
+  if (!MayBeSent(*content, *file, requested.ranges)) {
+    return Failure(409,
+                   "not all of this file is here, and no more of it will come: it is skipped, or the "
+                   "download has failed");
+  }
   response.content_type = media_type;
   if (WantsToSave(request)) response.headers.emplace_back("Content-Disposition", AttachmentOf(entry.path));
-  if (requested.kind == RequestedRanges::Kind::kWhole) {
+  if (whole) {
     if (entry.length_bytes > 0) {
       SetBody(response, *std::move(content), *file, {{"", {0, entry.length_bytes}}});
     }

@@ -48,7 +48,8 @@ class ReadableContents {
 //   - `?download=1` asks the browser to save the file.
 //   - Nothing that is served runs in the page's origin: see MediaTypeOf; the responses are sandboxed besides.
 //
-// Statuses: 200, 206, 304, 404, 416; 503 with Retry-After while the manifest is not there.
+// Statuses: 200, 206, 304, 404, 416; 409 for bytes that are not here and will not come; 503 with Retry-After
+// while the manifest is not there.
 //
 // Thread safety: immutable; the handler and its streams run on the thread of the HTTP server.
 class ContentPages {

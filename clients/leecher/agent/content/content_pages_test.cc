@@ -346,8 +346,21 @@ TEST_F(ContentPagesTest, EndsShortWhenTheDownloadEndsWithoutTheChunk) {
 TEST_F(ContentPagesTest, ServesWhatIsHeldOfADownloadThatEnded) {
   HoldChunks({1});
   EXPECT_TRUE(GetRange(absl::StrCat("bytes=", kChunk, "-", 2 * kChunk - 1)) == film_.substr(kChunk, kChunk));
-  const auto stream = Get(kFilm).open_stream([] {});
-  EXPECT_TRUE(TakeAll(*stream).ended) << "it waits for nothing";
+  EXPECT_EQ(BodyOf(Get("/content/7/empty")), "");
+}
+
+TEST_F(ContentPagesTest, RefusesAtOnceWhatWillNotCome) {
+  HoldChunks({1});
+  for (const std::string& range :
+       {std::string(), std::string("bytes=0-1"), absl::StrCat("bytes=", kChunk, "-"),
+        absl::StrCat("bytes=", kChunk, "-", kChunk + 9, ",0-9")}) {
+    const HttpResponse response = Get(kFilm, {{"range", range}});
+    EXPECT_EQ(response.status, 409) << range;
+    EXPECT_THAT(response.body, HasSubstr("no more of it will come")) << range;
+    EXPECT_EQ(HeaderOf(response, "ETag"), "") << range;
+  }
+  downloading_ = true;
+  EXPECT_EQ(Get(kFilm).status, 200) << "the rest may come";
 }
 
 TEST_F(ContentPagesTest, WithTooManyReadersWhatIsHeldIsServed) {

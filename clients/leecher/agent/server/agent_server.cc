@@ -38,11 +38,13 @@ class AgentContents final : public ReadableContents {
 
  private:
   absl::StatusOr<ReadableContent> Find(DownloadId id) const {
-    SHOAL_RETURN_IF_ERROR(agent_->Get(id).status());
+    SHOAL_ASSIGN_OR_RETURN(const AgentDownload download, agent_->Get(id));
     ReadableContent content;
     content.source = agent_->SourceOf(id);
     if (content.source == nullptr) return absl::UnavailableError("its files are not known yet");
     content.in_use = agent_->BeginReading(id);
+    using State = AgentDownload::State;
+    if (download.state == State::kComplete || download.state == State::kFailed) return content;
     content.open_reader = [agent = agent_, id](ChunkRange chunks, std::function<void()> wake) {
       return agent->OpenReader(id, chunks, std::move(wake));
     };
