@@ -274,7 +274,8 @@ export class TrackerWarning {
   show(trackers = []) {
     const away = trackers.filter(({ failure }) => failure);
     show(this.element, away.length > 0);
-    put(this.text, away.map(({ url, failure }) => `Tracker ${url} does not answer: ${failure}`).join(' · '));
+    put(this.text, away.map(({ url, failure }) => (failure.startsWith(`tracker ${url}`)
+      ? `T${failure.slice(1)}` : `Tracker ${url} does not answer: ${failure}`)).join(' · '));
   }
 }
 
