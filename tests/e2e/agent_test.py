@@ -50,6 +50,10 @@ class AgentTest(unittest.TestCase):
             self.await_state(agent, "model.bin", "COMPLETE")
             self.assertTrue(json.loads(says("status", "1", "--json"))["downloads"][0]["pinned"])
             self.assertIn("down 1.00 MiB/s, up none", says("limit", "--down=1MiB"))
+            limits = json.loads(says("limit", "--up=2MiB", "--json"))
+            self.assertEqual(limits, {"receiveBytesPerSecond": "1048576", "sendBytesPerSecond": "2097152"})
+            self.assertEqual(limits, json.loads(says("limit", "--json")))
+            self.assertIn("down 1.00 MiB/s, up none", says("limit", "--up=none"))
             self.assertIn("model.bin: down none, up none", says("limit", "model.bin"))
             self.assertIn("model.bin: down 2.00 MiB/s", says("limit", "model.bin", "--down=2MiB"))
             limited = json.loads(says("limit", "1", "--down=none", "--json"))["downloads"][0]

@@ -313,10 +313,15 @@ class AgentCommand {
     return absl::OkStatus();
   }
 
+  // Of the agent.
+  absl::StatusOr<Json> Limits() {
+    SHOAL_ASSIGN_OR_RETURN(const Json list, Call("List", Json::object()));
+    return list.value("totals", Json::object()).value("limits", Json::object());
+  }
+
   absl::Status SetLimits() {
     if (!options_.subjects.empty()) return SetDownloadLimits();
-    SHOAL_ASSIGN_OR_RETURN(const Json list, Call("List", Json::object()));
-    Json limits = list.value("totals", Json::object()).value("limits", Json::object());
+    SHOAL_ASSIGN_OR_RETURN(Json limits, Limits());
     const auto set = [&](const char* field, const std::optional<uint64_t>& limit) {
       if (limit.has_value()) limits[field] = ToJson(*limit);
     };
@@ -324,6 +329,7 @@ class AgentCommand {
     set("sendBytesPerSecond", options_.limit_up_bytes_per_second);
     if (options_.limit_down_bytes_per_second.has_value() || options_.limit_up_bytes_per_second.has_value()) {
       SHOAL_RETURN_IF_ERROR(Call("SetLimits", {{"limits", limits}}).status());
+      SHOAL_ASSIGN_OR_RETURN(limits, Limits());  // as the agent writes them
     }
     console_.Object(limits.dump());
     console_.Say(absl::StrCat("down ", LimitOf(Number(limits, "receiveBytesPerSecond")), ", up ",
