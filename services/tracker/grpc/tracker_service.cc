@@ -94,7 +94,7 @@ class StateTrackerService final : public TrackerService {
         access_(access),
         tickets_(tickets),
         clock_(clock),
-        watches_(state->registry()) {}
+        watches_(state->registry(), addresses) {}
 
   void AddTo(Listener listener, service::GrpcMethods* methods) override {
     // A peer that passes on what it fetched has the right to fetch; a publisher whose content was replaced

@@ -11,6 +11,13 @@
 #include "shoal/tracking/messages/proto_conversion.h"
 
 namespace shoal::tracker {
+namespace {
+
+// Of all watchers, one in so many may be one source's.
+constexpr uint64_t kPartOfASource = 16;
+constexpr uint64_t kPartOfThisMachine = 2;
+
+}  // namespace
 
 // One open call of a source, as long as it lives.
 class WatchStreams::Share {
@@ -75,13 +82,15 @@ class WatchStreams::Source final : public service::GrpcStreamSource {
 absl::StatusOr<std::unique_ptr<service::GrpcStreamSource>> WatchStreams::Open(
     const tracking::WatchRequest& request, const Caller& caller,
     const std::shared_ptr<service::GrpcStream>& stream) {
+  const bool is_here = addresses_->Snapshot()->IsHere(caller.source);
   const uint64_t all = registry_->max_watchers();
-  const uint64_t most = caller.came_by_loopback() ? all / 2 : all / 16;
-  auto share = Share::Take(this, caller.source.SourcePrefix(), std::max<uint64_t>(most, 1));
+  const uint64_t most = std::max<uint64_t>(all / (is_here ? kPartOfThisMachine : kPartOfASource), 1);
+  auto share = Share::Take(this, is_here ? IpAddress() : caller.source.SourcePrefix(), most);
   if (share == nullptr) {
-    return absl::ResourceExhaustedError(absl::StrCat("this address watches ", most,
-                                                     " swarms already, its share of this tracker's ", all,
-                                                     " (--max-watchers): end some of these calls"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(is_here ? "the tracker's own machine" : "this address", " has ", most,
+                     " Watch calls open, its share of the ", all,
+                     " of this tracker: end some of them, or have its operator raise --max-watchers"));
   }
   const std::weak_ptr<service::GrpcStream> weak = stream;
   auto watcher =

@@ -17,11 +17,13 @@
 namespace shoal::tracker {
 
 // All open Watch calls. One source (IpAddress::SourcePrefix) may have a 16th of those that the registry
-// permits, and this machine half of them. Thread-safe.
+// permits, but at least one; all callers on this machine (PeerAddresses::IsHere) are one source, and may have
+// half of them. Thread-safe.
 class WatchStreams {
  public:
-  // Requires: `registry` outlives this and every stream.
-  explicit WatchStreams(Registry* registry) : registry_(registry) {}
+  // Requires: `registry` and `addresses` outlive this, and this outlives every stream.
+  WatchStreams(Registry* registry, const CurrentPeerAddresses* addresses)
+      : registry_(registry), addresses_(addresses) {}
 
   // Returns: the messages of one call: the peers of its swarm, then each change. Errors: those of
   // Registry::Watch; RESOURCE_EXHAUSTED when the caller's source has its share.
@@ -38,8 +40,10 @@ class WatchStreams {
   bool ended() const;
 
   Registry* const registry_;
+  const CurrentPeerAddresses* const addresses_;
   mutable Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  // Open calls; those of this machine under the unspecified address.
   absl::flat_hash_map<IpAddress, uint32_t> by_source_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<service::GrpcStream>> streams_ ABSL_GUARDED_BY(mutex_);
 };

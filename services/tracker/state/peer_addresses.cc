@@ -26,12 +26,12 @@ int Fitness(const IpAddress& source, const Endpoint& endpoint) {
 
 }  // namespace
 
-bool Caller::came_by_loopback() const {
-  return net::IsLoopback(source);
+bool PeerAddresses::IsHere(const IpAddress& source) const {
+  return source.is_unspecified() || net::IsLoopback(source) || own_.contains(source);
 }
 
 IpAddress PeerAddresses::Kept(const IpAddress& source) const {
-  if (!net::IsLoopback(source) && !own_.contains(source)) return source;
+  if (source.is_unspecified() || !IsHere(source)) return source;
   return source.is_v4() ? IpAddress::V4({127, 0, 0, 1})
                         : IpAddress({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
 }

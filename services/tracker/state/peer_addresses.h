@@ -16,9 +16,6 @@ namespace shoal::tracker {
 struct Caller {
   IpAddress source;
   IpAddress local;  // where it reached this tracker; unspecified: unknown
-
-  // Returns whether it came over the loopback.
-  bool came_by_loopback() const;
 };
 
 // Decides which addresses of a peer the tracker stores, and which of them it returns to a given caller.
@@ -34,6 +31,10 @@ class PeerAddresses {
  public:
   // `own`: all addresses of this machine.
   explicit PeerAddresses(std::vector<IpAddress> own) : own_(own.begin(), own.end()) {}
+
+  // Whether a caller seen at `source` is on this machine: at any loopback address, at an address of the
+  // machine, or without one (at a Unix socket).
+  bool IsHere(const IpAddress& source) const;
 
   // Returns: the address to keep for a peer that is seen at `source`: loopback of the same family for one on
   // this machine, and otherwise `source` itself.

@@ -59,6 +59,13 @@ TEST_F(PeerAddressesTest, APeerOnTheTrackersMachineIsKeptAtLoopback) {
   }
 }
 
+TEST_F(PeerAddressesTest, ACallerAtLoopbackAtAnOwnAddressOrAtNoneIsHere) {
+  for (const char* source : {"127.0.0.1", "127.9.9.9", "10.2.0.1", "::1", "2001:db8:1::1", "0.0.0.0", "::"})
+    EXPECT_TRUE(addresses_.IsHere(Ip(source))) << source;
+  for (const char* source : {"10.1.0.2", "192.0.2.1", "2001:db8:1::2"})
+    EXPECT_FALSE(addresses_.IsHere(Ip(source))) << source;
+}
+
 TEST_F(PeerAddressesTest, KeptAddressesAreUniqueAndUsable) {
   const auto kept =
       Kept("10.1.0.7", unknown_,
