@@ -15,6 +15,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "services/tracker/registry/test_requests.h"
+#include "shoal/net/interface_addresses.h"
 #include "shoal/service/grpc/health_endpoint.h"
 #include "shoal/tracker/v1/tracker.grpc.pb.h"
 #include "shoal/tracking/messages/proto_conversion.h"
@@ -24,6 +25,7 @@
 namespace shoal::tracker {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -296,6 +298,45 @@ TEST_F(TrackerTest, LimitsChangeWhileItRuns) {
   EXPECT_THAT(refused.error_message(), HasSubstr("try again"));
   tracker_->SetLimits(TrackerLimits());
   EXPECT_TRUE(Register(TestSeeder(1, TestContent(2))).ok());
+}
+
+TEST_F(TrackerTest, NewContentsAreChargedToTheCallersAddress) {
+  Tracker::Options options;
+  options.grpc = {IpAddress(), 0};
+  options.trusts_addresses = true;
+  options.limits.registry.new_contents_burst = 2;
+  options.limits.registry.new_contents_per_second = 0.001;
+  const auto tracker = Tracker::Start(options);
+  ASSERT_TRUE(tracker.ok()) << tracker.status();
+  const auto refused_at = [&](const IpAddress& address, uint32_t first_content) {
+    const Endpoint there{address, (*tracker)->grpc_port()};
+    stub_ = v1::TrackerService::NewStub(
+        grpc::CreateChannel(there.ToString(), grpc::InsecureChannelCredentials()));
+    v1::RegisterManyRequest in;
+    for (uint32_t i = 0; i < 4; ++i)
+      tracking::ToProto(TestSeeder(1, TestContent(first_content + i)), in.add_registrations());
+    v1::RegisterManyResponse out;
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->RegisterMany(&context, in, &out);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    std::vector<bool> refused;
+    for (const v1::RegisterOutcome& outcome : out.outcomes()) {
+      refused.push_back(outcome.has_refused());
+      if (!outcome.has_refused()) continue;
+      EXPECT_EQ(outcome.refused().code(), static_cast<uint32_t>(absl::StatusCode::kResourceExhausted));
+      EXPECT_THAT(outcome.refused().message(), HasSubstr("--new-contents-burst"));
+    }
+    return refused;
+  };
+  EXPECT_THAT(refused_at(IpAddress::V4({127, 0, 0, 1}), 1), ElementsAre(false, false, false, false));
+  // Only a call over loopback is exempt, so one of this machine's other addresses is charged.
+  for (const net::InterfaceAddress& own : net::InterfaceAddresses()) {
+    if (!own.ip.is_v4() || own.reach == net::AddressReach::kLoopback) continue;
+    EXPECT_THAT(refused_at(own.ip, 3), ElementsAre(false, false, false, false)) << "two are known";
+    EXPECT_THAT(refused_at(own.ip, 5), ElementsAre(false, false, true, true));
+    return;
+  }
+  GTEST_SKIP() << "this machine has no address but loopback";
 }
 
 TEST_F(TrackerTest, ARestartWithAStateFileKeepsEveryPeer) {

@@ -37,6 +37,9 @@ json LimitsJson(const PageSources& sources) {
   for (const LimitUse& limit : LimitUses(*sources.state)) limits.push_back(LimitJson(limit));
   const RateLimiter::Rates rates = sources.limiter->rates();
   limits.push_back(RateJson("rate-per-address", rates.per_source_per_second, sources.limiter->refused()));
+  const RateLimiter& new_contents = sources.state->registry()->new_contents();
+  limits.push_back(RateJson("new-contents-per-address", new_contents.rates().per_source_per_second,
+                            new_contents.refused()));
   limits.push_back(RateJson("rate-unproven", rates.unproven_per_second, sources.limiter->refused_unproven()));
   return limits;
 }

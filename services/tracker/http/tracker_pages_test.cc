@@ -77,6 +77,13 @@ TEST_F(TrackerPagesTest, StatusHasTotalsLimitsAndRefusals) {
   ASSERT_TRUE(state_.registry()->Register(TestSeeder(1, TestContent(1))).ok());
   ASSERT_TRUE(state_.registry()->Register(TestRegister(2, TestContent(1), 1)).ok());
   for (int i = 0; i < 3; ++i) limiter_.Admit(TestEndpoint(1).ip, clock_.Uptime());
+  RegistryLimits limits;
+  limits.new_contents_per_second = 0.5;
+  limits.new_contents_burst = 1;
+  state_.registry()->SetLimits(limits);
+  ASSERT_TRUE(state_.registry()->Register(TestSeeder(3, TestContent(2)), TestEndpoint(3).ip).ok());
+  ASSERT_TRUE(state_.registry()->Leave(TestLeave(3)).ok());
+  EXPECT_FALSE(state_.registry()->Register(TestSeeder(3, TestContent(3)), TestEndpoint(3).ip).ok());
   listeners_.RecordCall(Call::kLookup, absl::Microseconds(30));
   clock_.Advance(absl::Seconds(90));
   const service::HttpResponse response = Get("/api/status");
@@ -95,6 +102,9 @@ TEST_F(TrackerPagesTest, StatusHasTotalsLimitsAndRefusals) {
   EXPECT_FALSE(Limit(status, "max-peers-per-content").contains("used"));
   EXPECT_EQ(Limit(status, "max-chunk-set-bytes")["unit"], "bytes");
   EXPECT_EQ(Limit(status, "rate-per-address")["refused"], 2);
+  EXPECT_EQ(Limit(status, "new-contents-per-address")["limit"], 0.5);
+  EXPECT_EQ(Limit(status, "new-contents-per-address")["unit"], "per second");
+  EXPECT_EQ(Limit(status, "new-contents-per-address")["refused"], 1);
 }
 
 TEST_F(TrackerPagesTest, HealthAndMetricsAreForMachines) {

@@ -23,7 +23,8 @@ namespace shoal::tracker {
 class RateLimiter {
  public:
   struct Rates {
-    // Of one source; 0: no limit. The burst is what a source that was silent may send at once.
+    // Of one source; 0: no limit. The burst is what a source that was silent may send at once, at most what
+    // the rate grants in a day.
     double per_source_per_second = 2000;
     double per_source_burst = 10'000;
     // Cookies and connection ids for unproven sources, all together; 0: no limit.

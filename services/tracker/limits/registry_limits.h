@@ -12,9 +12,9 @@ namespace shoal::tracker {
 struct RegistryLimits {
   uint64_t max_contents = 5'000'000;
   uint64_t max_leases = 30'000'000;
-  // Contents that were not known before and that one source (IpAddress::SourcePrefix) may register: so many
-  // at once, and so many a second afterwards; 0 a second: no limit. Addresses of this machine are not
-  // limited.
+  // Contents that were not known before and that one source may register: so many at once, and so many a
+  // second afterwards; 0 a second: no limit. Sources, loopback and the most of a burst are as RateLimiter has
+  // them.
   double new_contents_per_second = 100;
   double new_contents_burst = 200'000;
   uint32_t max_peers_per_content = 5'000'000;

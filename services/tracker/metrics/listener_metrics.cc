@@ -213,6 +213,10 @@ void ListenerMetrics::Refresh() {
     }
     CatchUp(use.refused, &families_->refused.Add({{"limit", use.name}}));
   }
+  const RateLimiter& new_contents = state_->registry().new_contents();
+  const prometheus::Labels of_new_contents = {{"limit", "new-contents-per-address"}};
+  families_->limits.Add(of_new_contents).Set(new_contents.rates().per_source_per_second);
+  CatchUp(new_contents.refused(), &families_->refused.Add(of_new_contents));
   for (size_t call = 0; call < kCallKinds; ++call) {
     families_->latencies[call].Tell(call_latency_[call].Read());
   }

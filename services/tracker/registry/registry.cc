@@ -113,6 +113,7 @@ Registry::Registry(const Options& options, const Clock* clock)
     shard.limits = options.limits;
     shard.seed = seeds.Next();
     shard.observer = options.observer;
+    shard.new_contents = &new_contents_;
     shards_.push_back(std::make_unique<RegistryShard>(shard, Tick(), &lease_ids_, &usage_, &names_, &sites_));
   }
 }
@@ -122,10 +123,9 @@ absl::StatusOr<tracking::RegisterResponse> Registry::Register(const tracking::Re
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   SHOAL_RETURN_IF_ERROR(CheckOwner(request));
   SHOAL_RETURN_IF_ERROR(CheckSignature(request));
-  SHOAL_RETURN_IF_ERROR(ChargeNewContent(request.content.id, source));
   // First, so that at no time the name refers to two contents of this peer.
   const std::vector<ContentId> ended = EndOtherPublications(request);
-  auto result = ShardOf(request.content.id).Register(request, Tick(), clock_->Now());
+  auto result = ShardOf(request.content.id).Register(request, source, Tick(), clock_->Now());
   if (!result.ok()) {
     for (const ContentId& id : ended) ShardOf(id).SetPublishes(request.peer_id, id, true, Tick());
     return result.status();
@@ -279,7 +279,7 @@ absl::Status Registry::RestoreLease(const tracking::RegisterRequest& request, ab
                                     absl::Time published, const std::vector<PublisherSignature>& signatures) {
   SHOAL_RETURN_IF_ERROR(CheckRegister(request));
   RegistryShard& shard = ShardOf(request.content.id);
-  SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, Tick(), first_seen));
+  SHOAL_ASSIGN_OR_RETURN(const auto registered, shard.Register(request, IpAddress(), Tick(), first_seen));
   shard.ShortenLease(request.peer_id, lease_ids_.Open(registered.lease_id),
                      static_cast<uint64_t>(absl::ToInt64Milliseconds(2 * heartbeat_interval())));
   shard.RestorePublished(request.content.id, published, signatures);
@@ -372,16 +372,6 @@ void Registry::SetReserved(std::shared_ptr<const ReservedNames> reserved) {
   MutexLock lock(&reserved_mutex_);
   has_reserved_.store(reserved != nullptr, std::memory_order_relaxed);
   reserved_ = std::move(reserved);
-}
-
-absl::Status Registry::ChargeNewContent(const ContentId& id, const IpAddress& source) {
-  if (source.is_unspecified() || !new_contents_.limits_sources() || ShardOf(id).Knows(id) ||
-      new_contents_.Admit(source, clock_->Uptime())) {
-    return absl::OkStatus();
-  }
-  return absl::ResourceExhaustedError(
-      "this address registers more new contents than its share (--new-contents-per-address, "
-      "--new-contents-burst): try again later");
 }
 
 std::shared_ptr<const ReservedNames> Registry::Reserved() const {

@@ -73,8 +73,9 @@ class Registry {
 
   // Requires: addresses in the request, as PeerAddresses completes them. Errors: those of
   // TrackerService.Register; INVALID_ARGUMENT for a signature that is not of the content, PERMISSION_DENIED
-  // for a reserved name. `source`: the address that the request came from, which pays for a content that was
-  // not known (RegistryLimits::new_contents_per_second); unspecified: it came from this machine.
+  // for a reserved name; RESOURCE_EXHAUSTED when the source has no budget left for a content that was not
+  // known (RegistryLimits::new_contents_per_second). `source`: the address that the request came from;
+  // unspecified: it came from this machine.
   absl::StatusOr<tracking::RegisterResponse> Register(const tracking::RegisterRequest& request,
                                                       const IpAddress& source = IpAddress());
   // `source`: the address that the request came from, which says how much its reports count; unspecified: it
@@ -116,6 +117,8 @@ class Registry {
   // watchers only their number changes; the others stay as in the options.
   void SetLimits(const RegistryLimits& limits);
   const RegistryUsage& usage() const { return usage_; }
+  // The budgets of contents that were not known, of each source, and how many such contents were refused.
+  const RateLimiter& new_contents() const { return new_contents_; }
 
   // Ends lapsed leases, and forgets contents whose time has passed. Requires: called about every
   // advance_interval(). Holds no lock for longer than a few thousand leases take.
@@ -158,7 +161,6 @@ class Registry {
   absl::Status NotFound(absl::string_view what) const;
   // Verifies the request's signature, and that its name may be published with it.
   absl::Status CheckSignature(const tracking::RegisterRequest& request) const;
-  absl::Status ChargeNewContent(const ContentId& id, const IpAddress& source);
   // Null: no name is reserved.
   std::shared_ptr<const ReservedNames> Reserved() const;
   // Whether the name of the content is not reserved, or an owner of it has signed the content. The first form

@@ -32,6 +32,14 @@ absl::Status LimitReached(absl::string_view what, uint64_t limit) {
       absl::StrCat("this tracker's limit of ", limit, " ", what, " is reached: try again later"));
 }
 
+absl::Status OverBudget(const RateLimiter::Rates& rates) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "this address has registered all the new contents that this tracker grants an address, ",
+      rates.per_source_burst, " at once and ", rates.per_source_per_second,
+      " a second: it is tried again later; the tracker's operator can raise --new-contents-burst and "
+      "--new-contents-per-address"));
+}
+
 absl::Status UnknownContent(const ContentId& id) {
   return absl::NotFoundError(absl::StrCat("no content ", id.ToHex(), " is known to this tracker"));
 }
@@ -49,13 +57,15 @@ RegistryShard::RegistryShard(const Options& options, uint64_t now, const LeaseId
       watchers_(&usage->watchers) {}
 
 absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking::RegisterRequest& request,
-                                                                  uint64_t now, absl::Time wall) {
+                                                                  const IpAddress& source, uint64_t now,
+                                                                  absl::Time wall) {
   WatcherWakeups wakeups;
   MutexLock lock(&mutex_);
   Step(now, kLeasesPerCall, &wakeups);
 
   uint32_t content = tables_.FindContent(request.content.id);
   uint32_t lease = kNoSlot;
+  const bool was_known = content != kNoSlot;
   if (content != kNoSlot && !tables_.content(content).summary.Agrees(request.content)) {
     // Peers that only pass a content on may be wrong about it, or lie. The caller may not be one that is told
     // which names there are.
@@ -81,7 +91,7 @@ absl::StatusOr<RegistryShard::Registered> RegistryShard::Register(const tracking
   if (is_new) {
     absl::Status added;
     if (content == kNoSlot) {
-      auto slot = AddContent(request.content, wall);
+      auto slot = AddContent(request.content, was_known ? IpAddress() : source, now, wall);
       added = slot.status();
       if (slot.ok()) content = *slot;
     }
@@ -167,11 +177,6 @@ bool RegistryShard::SetPublishes(const PeerId& peer, const ContentId& id, bool p
   tables_.SetPublishes(lease, publishes);
   Publish(LeaseChange::Kind::kRelabeled, lease, &wakeups);
   return true;
-}
-
-bool RegistryShard::Knows(const ContentId& id) const {
-  MutexLock lock(&mutex_);
-  return tables_.FindContent(id) != kNoSlot;
 }
 
 bool RegistryShard::HasSignature(const ContentId& id, const PublisherSignature& signature) const {
@@ -384,12 +389,20 @@ void RegistryShard::Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wake
   });
 }
 
-absl::StatusOr<uint32_t> RegistryShard::AddContent(const tracking::ContentSummary& summary, absl::Time wall) {
+absl::StatusOr<uint32_t> RegistryShard::AddContent(const tracking::ContentSummary& summary,
+                                                   const IpAddress& source, uint64_t now, absl::Time wall) {
   if (!usage_->contents.TryAdd(1)) return LimitReached("contents", usage_->contents.limit());
   if (!names_->Add(summary.name, summary.id)) {
     usage_->contents.Subtract(1);
     return LimitReached(absl::StrCat("contents of the name \"", summary.name, "\""),
                         options_.limits.max_contents_per_name);
+  }
+  // Last: what another limit refuses is offered again and again, and would use up the budget.
+  if (options_.new_contents != nullptr && !source.is_unspecified() &&
+      !options_.new_contents->Admit(source, absl::Milliseconds(now))) {
+    names_->Remove(summary.name, summary.id);
+    usage_->contents.Subtract(1);
+    return OverBudget(options_.new_contents->rates());
   }
   return tables_.AddContent(summary, wall);
 }

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/tracker/limits/rate_limiter.h"
 #include "services/tracker/limits/registry_limits.h"
 #include "services/tracker/registry/lease_ids.h"
 #include "services/tracker/registry/name_index.h"
@@ -67,6 +68,7 @@ class RegistryShard {
     RegistryLimits limits;
     uint64_t seed = 0;
     RegistryObserver* observer = nullptr;
+    RateLimiter* new_contents = nullptr;  // charged for contents that were not known; null: nobody is
   };
 
   struct Registered {
@@ -83,9 +85,10 @@ class RegistryShard {
                 NameIndex* names, SiteNames* sites);
 
   // Requires: the request's fields are valid, and so is its signature. Errors: those of
-  // TrackerService.Register. `wall`: for first_seen and published.
-  absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, uint64_t now,
-                                      absl::Time wall);
+  // TrackerService.Register. `source`: pays for a content that was not known; unspecified: nobody pays. What
+  // is refused costs nothing. `wall`: for first_seen and published.
+  absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, const IpAddress& source,
+                                      uint64_t now, absl::Time wall);
   // Whether that peer has a live lease for the content, and publishes it.
   bool Publishes(const PeerId& peer, const ContentId& id, uint64_t now);
   // Replaces the endpoints of all live leases of the peer. Requires: `endpoints` is not empty.
@@ -94,7 +97,6 @@ class RegistryShard {
   // changed anything.
   bool SetPublishes(const PeerId& peer, const ContentId& id, bool publishes, uint64_t now);
   // Whether the content is known with this very signature, which need not be verified again.
-  bool Knows(const ContentId& id) const;
   bool HasSignature(const ContentId& id, const PublisherSignature& signature) const;
   // Restores when a content was last published and who signed it, as an earlier process knew it.
   void RestorePublished(const ContentId& id, absl::Time published,
@@ -131,8 +133,9 @@ class RegistryShard {
   // Advances the clock, and expires a few leases. Every call begins with it.
   void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, absl::Time wall)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `source`: pays for it; unspecified: nobody pays.
+  absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, const IpAddress& source,
+                                      uint64_t now, absl::Time wall) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the leases of the content, and forgets it.
   void RemoveContent(uint32_t content, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -116,6 +116,21 @@ TEST_F(AddressVerifierTest, AStrangersAddressIsNotHandedOutUntilThePeerAnswersTh
   EXPECT_EQ(verifier_->waiting(), 0u);
 }
 
+TEST_F(AddressVerifierTest, TheSourcePaysForNewContentsWhateverItClaims) {
+  RegistryLimits limits;
+  limits.new_contents_burst = 1;
+  registry_.SetLimits(limits);
+  Register(1, "10.1.0.7", {"203.0.113.5:9000"}, 1);
+  for (const char* claimed : {"203.0.113.6:9000", "127.0.0.1:9000", "10.1.0.1:9000", "10.1.0.7:9000"}) {
+    tracking::RegisterRequest request = TestSeeder(1, TestContent(2));
+    request.endpoint = At(claimed);
+    const auto refused =
+        verifier_->Register({*IpAddress::Parse("10.1.0.7"), IpAddress()}, addresses_, request);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted) << claimed;
+  }
+  Register(2, "10.1.0.8", {"10.1.0.7:9000"}, 2);
+}
+
 TEST_F(AddressVerifierTest, AllLeasesOfThePeerGetTheAddress) {
   Register(1, "10.1.0.7", {"10.2.0.7:7000"}, 1);
   Register(1, "10.1.0.7", {"10.2.0.7:7000"}, 2);

@@ -102,6 +102,20 @@ TEST_F(ShoalDatagramsTest, ARequestWithoutACookieGetsOneAndHasNoEffect) {
   EXPECT_TRUE(Counted("cookie_given", 2));
 }
 
+TEST_F(ShoalDatagramsTest, NewContentsAreChargedToTheSource) {
+  RegistryLimits limits;
+  limits.new_contents_burst = 1;
+  registry_.SetLimits(limits);
+  Ask<tracking::RegisterResponse>(TestSeeder(1, TestContent(1)));
+  const auto refused = Ask<absl::Status>(TestSeeder(1, TestContent(2)));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--new-contents-per-address"));
+  source_.ip = IpAddress::V4({192, 0, 2, 2});
+  Ask<tracking::RegisterResponse>(TestSeeder(2, TestContent(2)));
+  source_.ip = IpAddress::V4({192, 0, 2, 1});
+  Ask<tracking::RegisterResponse>(TestSeeder(1, TestContent(2)));
+}
+
 TEST_F(ShoalDatagramsTest, SignaturesFitBesidePeers) {
   for (uint32_t peer = 1; peer <= 4; ++peer) {
     tracking::RegisterRequest seeder = TestSeeder(peer, TestContent(1));
