@@ -547,6 +547,44 @@ TEST_F(AgentTest, KeepsWithinItsDiskBudget) {
   viewer.Await([&] { return viewer.totals.paused == 1 && viewer.totals.active == 0; });
 }
 
+TEST_F(AgentTest, WhatDoesNotFitIntoTheDiskBudgetIsNotBegun) {
+  const TestContent large = Offer("large", RandomBytes(20 * kChunk, 1));
+  const std::string small = RandomBytes(8 * kChunk, 2);
+  Offer("small", small);
+  const TestContent other = Offer("other", RandomBytes(2 * kChunk, 3));
+  Agent::Options options = Options();
+  options.disk_budget_bytes = 10 * kChunk;
+  const auto agent = Start(options);
+  Viewer viewer(*agent);
+  Agent::Wanted by_file;
+  by_file.manifest = large.manifest;
+  const auto fails = [&](const Agent::Wanted& wanted) {
+    const DownloadId id = agent->Add(wanted)->download.saved.id;
+    const AgentDownload failed = viewer.AwaitState(id, State::kFailed);
+    EXPECT_THAT(std::string(failed.failure.message()), HasSubstr("has no room for it"));
+    EXPECT_NE(agent->ManifestOf(id), nullptr);
+    EXPECT_FALSE(std::filesystem::exists(folder_.Path("out")) &&
+                 !std::filesystem::is_empty(folder_.Path("out")));
+    ASSERT_TRUE(agent->Remove({id}, /*with_data=*/false).ok());
+    viewer.Await(
+        [&] { return viewer.events.back().kind == "removed" && viewer.events.back().download == id; });
+  };
+  fails(Named("large"));
+  fails(Named(large.manifest->id().ToHex()));
+  fails(by_file);
+  // It does not count, and a part of it may fit.
+  const DownloadId failed = agent->Add(Named("large"))->download.saved.id;
+  viewer.AwaitState(failed, State::kFailed);
+  const DownloadId by_name = agent->Add(Named("small"))->download.saved.id;
+  viewer.AwaitState(by_name, State::kComplete);
+  const DownloadId by_id = agent->Add(Named(other.manifest->id().ToHex()))->download.saved.id;
+  viewer.AwaitState(by_id, State::kComplete);
+  EXPECT_TRUE(ReadAll(Out("small")) == small);
+  ASSERT_TRUE(agent->SetPaused({failed}, false).ok());
+  viewer.Await([&] { return viewer.totals.failures == 5; });
+  EXPECT_TRUE(std::filesystem::exists(Out("small"))) << "nothing is removed for what does not fit anyway";
+}
+
 TEST_F(AgentTest, RunsWhatIsToBeRunOnComplete) {
   Offer("model", RandomBytes(kChunk, 1));
   Agent::Options options = Options();

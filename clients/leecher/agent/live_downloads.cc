@@ -1,6 +1,8 @@
 #include "clients/leecher/agent/live_downloads.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -32,6 +34,11 @@ State StateOf(DownloadStatus::Phase phase) {
       return State::kFailed;
   }
   return State::kFailed;
+}
+
+// The state of one that runs, and is not being verified.
+State StateOf(const LiveDownload& live) {
+  return live.measures ? State::kFinding : StateOf(live.status.phase);
 }
 
 // The figures of a content that is held as a whole.
@@ -121,6 +128,7 @@ absl::Status LiveDownloads::ServeWhole(DownloadId id) {
   SHOAL_RETURN_IF_ERROR(source.status());
   live.held = *source;
   FillWhole(**manifest, &live.status);
+  live.opened = true;
   live.state = State::kComplete;
   live.failure = absl::OkStatus();
   live.last_used = wanted.completed;
@@ -144,7 +152,7 @@ void LiveDownloads::BeginAgain(DownloadId id) {
   Verify(id);
 }
 
-void LiveDownloads::Start(DownloadId id, bool verify) {
+void LiveDownloads::Start(DownloadId id, bool verify, const DownloadFinished* measured) {
   const SavedDownload& wanted = saved(id);
   LiveDownload& live = all_.at(id);
   DownloadOptions options;
@@ -173,20 +181,55 @@ void LiveDownloads::Start(DownloadId id, bool verify) {
       live.manifest = *manifest;
     }
   }
+  if (measured != nullptr && !by_name) {
+    options.manifest = measured->manifest;
+    options.signature = measured->signature;
+  }
   live.looks_up_later = by_name && options.manifest != nullptr;
   live.state = verify ? State::kVerifying : State::kFinding;
   live.failure = absl::OkStatus();
   live.retry_at.reset();
+  live.measures = false;
+  if (options_.budget->bytes() != 0 && measured == nullptr) {
+    if (options.manifest == nullptr) {
+      live.measures = options.manifest_only = true;
+    } else if (const absl::Status room = TakeRoom(id, options.manifest); !room.ok()) {
+      return Fail(id, room);
+    }
+  }
   live.key = options_.downloads->Add(wanted.wanted, std::move(options));
   running_[*live.key] = id;
   if (wanted.paused) options_.downloads->Pause(*live.key);
   options_.feed->Changed(id);
 }
 
+absl::Status LiveDownloads::TakeRoom(DownloadId id, const std::shared_ptr<const Manifest>& manifest) {
+  const SavedDownload& wanted = saved(id);
+  LiveDownload& live = all_.at(id);
+  live.opened = false;
+  live.room_bytes = WantedFiles(manifest, wanted.selection).wanted_bytes();
+  if (FreeRoom(0)) return absl::OkStatus();
+  live.manifest = manifest;
+  // It does not count, unless an earlier run brought some of it.
+  const auto is_there = [&](const std::string& name) {
+    std::error_code ignored;
+    return std::filesystem::exists(absl::StrCat(wanted.output_folder, "/", name), ignored);
+  };
+  if (!is_there(DownloadNames(*manifest).data) && !is_there(manifest->name())) live.room_bytes = 0;
+  return NoRoom();
+}
+
+absl::Status LiveDownloads::NoRoom() const {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the disk budget of ", FormatBytes(options_.budget->bytes()),
+                   " has no room for it; remove or unpin something, and resume"));
+}
+
 void LiveDownloads::Expect(DownloadId id, const std::string& name, uint64_t length_bytes) {
   DownloadStatus& status = all_.at(id).status;
   status.name = name;
   status.length_bytes = status.wanted_bytes = length_bytes;
+  all_.at(id).room_bytes = length_bytes;
 }
 
 void LiveDownloads::ApplyPause(DownloadId id) {
@@ -262,7 +305,7 @@ bool LiveDownloads::FreeRoom(uint64_t bytes) {
     const SavedDownload& wanted = saved(id);
     if (wanted.removing) continue;
     const bool in_use = live.status.send_rate_bytes_per_second > 0 || live.readers.use_count() > 1;
-    held.push_back({id, live.status.wanted_bytes, live.last_used,
+    held.push_back({id, live.opened ? live.status.wanted_bytes : live.room_bytes, live.last_used,
                     live.state == State::kComplete && !wanted.pinned && !in_use});
   }
   const std::optional<std::vector<DownloadId>> remove = options_.budget->MakeRoom(std::move(held), bytes);
@@ -331,11 +374,15 @@ bool LiveDownloads::Observe(const Downloads::Event& event) {
     options_.feed->Changed(id);
   }
   live.status = event.status;
-  if (live.state != State::kVerifying) live.state = StateOf(event.status.phase);
+  if (live.state != State::kVerifying) live.state = StateOf(live);
   if (const auto* started = std::get_if<DownloadStarted>(&event.event)) {
     ObserveStart(id, event, *started);
   } else if (const auto* finished = std::get_if<DownloadFinished>(&event.event)) {
-    ObserveEnd(id, *finished);
+    if (live.measures && finished->outcome.ok()) {
+      ObserveMeasured(id, *finished);
+    } else {
+      ObserveEnd(id, *finished);
+    }
   } else if (const auto* replaced = std::get_if<ContentReplaced>(&event.event)) {
     live.manifest.reset();
     Tell(id, "replaced",
@@ -361,6 +408,7 @@ void LiveDownloads::ObserveStart(DownloadId id, const Downloads::Event& event,
                                  const DownloadStarted& started) {
   LiveDownload& live = all_.at(id);
   live.state = State::kFetching;
+  live.opened = true;
   live.target_path = started.target_path;
   const std::shared_ptr<const ChunkSource> source = options_.downloads->source(event.download);
   if (source == nullptr) return;  // it has been replaced already
@@ -373,14 +421,17 @@ void LiveDownloads::ObserveStart(DownloadId id, const Downloads::Event& event,
     return Fail(id, kept);
   }
   chores_.push_back({Chore::Kind::kKeepManifest, changed, live.manifest});
-  if (!FreeRoom(0)) {
-    return Fail(id, absl::ResourceExhaustedError(
-                        absl::StrCat("the disk budget of ", FormatBytes(options_.budget->bytes()),
-                                     " has no room for it; remove or unpin something, and resume")));
-  }
+  // Its name may have come to mean a larger content since it was measured.
+  if (!FreeRoom(0)) return Fail(id, NoRoom());
   Tell(id, "started",
        absl::StrCat(FormatBytes(started.wanted_bytes), " in ", started.wanted_files,
                     started.wanted_files == 1 ? " file" : " files"));
+}
+
+void LiveDownloads::ObserveMeasured(DownloadId id, const DownloadFinished& finished) {
+  Halt(id);
+  if (const absl::Status room = TakeRoom(id, finished.manifest); !room.ok()) return Fail(id, room);
+  Start(id, all_.at(id).state == State::kVerifying, &finished);
 }
 
 void LiveDownloads::ObserveEnd(DownloadId id, const DownloadFinished& finished) {
@@ -434,7 +485,7 @@ void LiveDownloads::Refresh() {
       const std::optional<DownloadStatus> status = options_.downloads->status(*live.key);
       if (!status.has_value() || !LooksDifferent(*status, live.status)) continue;
       live.status = *status;
-      if (live.state != State::kVerifying) live.state = StateOf(status->phase);
+      if (live.state != State::kVerifying) live.state = StateOf(live);
       options_.feed->Changed(id);
     } else if (live.held != nullptr && sending) {
       const stream::ContentTotals totals = serving->content_totals(live.status.content_id);

@@ -29,10 +29,14 @@ namespace shoal::leecher {
 struct LiveDownload {
   std::optional<DownloadKey> key;           // while it runs
   bool looks_up_later = false;              // what its name means by now, when it is resumed
+  bool measures = false;                    // what runs brings the manifest alone, to see how large it is
   std::shared_ptr<const ChunkSource> held;  // complete, and served
   std::shared_ptr<const Manifest> manifest;
   AgentDownload::State state = AgentDownload::State::kFinding;
   DownloadStatus status;
+  // What the disk budget counts: the wanted bytes of its status once its store is open, and this before.
+  bool opened = false;
+  uint64_t room_bytes = 0;
   std::string target_path;  // empty: not known yet
   absl::Status failure;
   absl::Time last_used = absl::InfinitePast();
@@ -135,7 +139,13 @@ class LiveDownloads {
   // those of ContentRecords::SourceOf.
   absl::Status ServeWhole(DownloadId id);
   void BeginAgain(DownloadId id);
-  void Start(DownloadId id, bool verify);
+  // With a disk budget nothing is made on the disk before there is room for it: unless the manifest is known,
+  // a first download brings it alone. `measured`: the end of that one, which had room; null: none.
+  void Start(DownloadId id, bool verify, const DownloadFinished* measured = nullptr);
+  void ObserveMeasured(DownloadId id, const DownloadFinished& finished);
+  // Counts what it wants, and frees room. Errors: RESOURCE_EXHAUSTED when the disk budget has none for it.
+  absl::Status TakeRoom(DownloadId id, const std::shared_ptr<const Manifest>& manifest);
+  absl::Status NoRoom() const;
   // Ends it in this process, and serves it no longer.
   void Halt(DownloadId id);
   void Fail(DownloadId id, const absl::Status& why);
