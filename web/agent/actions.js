@@ -102,8 +102,6 @@ export function openFollow(glob = '') {
   }, 'small');
 }
 
-// --- one file
-
 const VIDEO = /\.(mp4|m4v|webm|mkv|mov|ogv)$/i;
 const AUDIO = /\.(mp3|m4a|aac|ogg|oga|opus|flac|wav)$/i;
 const IMAGE = /\.(png|jpe?g|gif|webp|avif|bmp)$/i;

@@ -66,8 +66,7 @@ function combobox(input, picked) {
     event.preventDefault();
     event.stopPropagation();
   });
-  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-controls': id, 'aria-expanded': 'false',
-    'aria-autocomplete': 'list' })) input.setAttribute(name, value);
+  input.setAttribute('aria-controls', id);
   return h('div', { class: 'suggest' }, input, list, status);
 }
 
@@ -77,7 +76,8 @@ export function openAdd(text = '', files = []) {
   let offer = null;
   let chosen = [...files];
   const requestId = randomId(); // the same in each attempt of this dialog
-  const input = textInput('llama.gguf', { value: text, autofocus: true });
+  const input = textInput('llama.gguf', { value: text, autofocus: true, role: 'combobox', 'aria-expanded': 'false',
+    'aria-autocomplete': 'list' });
   const chooser = h('input', { type: 'file', accept: '.shoal', multiple: true, class: 'unseen', tabindex: -1, 'aria-hidden': 'true' });
   const fileList = h('span');
   const showFiles = () => put(fileList,

@@ -47,7 +47,6 @@ export class DownloadView {
     this.rule = h('span', { class: 'badge' }, icon('follow'), h('span'));
     this.toggle = button('Pause', 'pause', () => actions.toggle([this.d]), 'main');
     this.menu = iconButton('More actions', 'more', () => actions.openDownloadMenu(this.menu, this.d, toDownloads));
-    attribute(this.menu, 'aria-haspopup', 'menu');
     const header = h('header', null, this.name, this.pinned, this.rule, h('div', { class: 'aside' }, this.toggle, this.menu));
     this.map = new ChunkMap();
     this.mapPlace = h('div', { class: 'gap' }, this.map.element);
@@ -201,13 +200,12 @@ export class DownloadView {
     try {
       const manifest = await call('GetManifest', { downloadId: d.id });
       if (this.id !== d.id) return;
-      this.tree = new FileTree(filesOf(manifest), this.d,
-        async (rules) => {
-          if (await actions.attempt('SetFilePriority', { id: d.id, rules }) || this.id !== d.id) return;
-          // Shows what the priorities are.
-          this.filesOf = undefined;
-          this.update({ ids: new Set() });
-        });
+      this.tree = new FileTree(filesOf(manifest), this.d, async (rules) => {
+        if (await actions.attempt('SetFilePriority', { id: d.id, rules }) || this.id !== d.id) return;
+        // Shows what the priorities are.
+        this.filesOf = undefined;
+        this.update({ ids: new Set() });
+      });
       this.filesPanel.replaceChildren(this.tree.element, leftOutNote(manifest));
       put(this.tabs.buttons[0].firstChild, `Files ${count(manifest.fileCount ?? manifest.files?.length ?? 0)}`);
     } catch (error) {

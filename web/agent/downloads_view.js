@@ -47,7 +47,6 @@ class Row {
     this.peers = this.#number('c-peers');
     this.toggle = iconButton('Pause', 'pause', () => actions.toggle([this.d]), 'direct');
     this.menu = iconButton(`Actions for ${d.name}`, 'more', () => actions.openDownloadMenu(this.menu, this.d));
-    attribute(this.menu, 'aria-haspopup', 'menu');
     this.element = h('div', { class: 'row', role: 'row', 'data-id': d.id },
       h('span', { role: 'cell' }, this.check),
       h('div', { class: 'cell-name c-name', role: 'cell' }, this.link, this.state),
@@ -320,8 +319,6 @@ export class DownloadsView {
     show(this.selection, this.chosen.size > 0);
     put(this.count, `${plural(this.chosen.size, 'download')} selected`);
   }
-
-  // --- keys
 
   #current() { return this.rows.rows.get(document.activeElement?.closest('.row[data-id]')?.dataset.id); }
 

@@ -113,7 +113,8 @@ export function button(label, iconName, act, kind = '') {
 export const linkButton = (label, act) => h('button', { type: 'button', class: 'link', on: { click: act } }, label);
 
 export function iconButton(label, iconName, act, kind = '') {
-  return h('button', { type: 'button', class: `quiet ${kind}`, 'aria-label': label, title: label, on: { click: act } }, icon(iconName));
+  return h('button', { type: 'button', class: `quiet ${kind}`, 'aria-label': label, title: label,
+    'aria-haspopup': iconName === 'more' && 'menu', on: { click: act } }, icon(iconName));
 }
 
 export function emptyState(title, text, ...choices) {
@@ -148,8 +149,7 @@ export class KeyedRows {
   }
 
   set(items) {
-    const wanted = new Set();
-    for (const item of items) wanted.add(this.keyOf(item));
+    const wanted = new Set(items.map((item) => this.keyOf(item)));
     for (const [key, row] of this.rows) {
       if (wanted.has(key)) continue;
       row.element.remove();
