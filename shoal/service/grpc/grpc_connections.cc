@@ -12,7 +12,8 @@
 namespace shoal::service {
 namespace {
 
-constexpr uint64_t kLeastUnansweredBytes = 64 * 1024;
+// As much as one message may have: a server that is behind has not answered it yet.
+constexpr uint64_t kLeastUnansweredBytes = 1024 * 1024;
 
 // 0 when `socket` is no open socket.
 uint64_t SocketCookie(int socket) {

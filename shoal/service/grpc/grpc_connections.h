@@ -37,7 +37,7 @@ class GrpcConnections {
   // Resets connections on which this side has sent nothing while bytes came: those with most of these
   // bytes, until all others together have at most `max_unanswered_bytes`. HTTP/2 answers each request, and
   // each part of a large message with more room; a header block without an end it only collects. A connection
-  // below 64 KiB is never reset. Takes a microsecond per connection. Called by one thread, every now and
+  // below 1 MiB is never reset. Takes a microsecond per connection. Called by one thread, every now and
   // then. Returns: the remote ends of those that were reset.
   std::vector<Endpoint> EndUnanswered(uint64_t max_unanswered_bytes);
 

@@ -45,7 +45,7 @@ constexpr int kMaxConcurrentStreams = 1000;
 // can take.
 constexpr size_t kMaxMemoryBytes = 256 * 1024 * 1024;
 // What all connections together may have sent since this side last sent them something.
-constexpr uint64_t kMaxUnansweredBytes = 8 * 1024 * 1024;
+constexpr uint64_t kMaxUnansweredBytes = 32 * 1024 * 1024;
 // A look at so many connections takes a hundredth of the time until the next one at most; with more of them
 // each one is looked at less often.
 constexpr absl::Duration kLookAtUnanswered = absl::Milliseconds(100);
