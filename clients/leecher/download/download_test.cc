@@ -1126,7 +1126,7 @@ TEST_F(DownloadTest, ShowsAPeerTheTicketsOfTheTrackersThatNamedIt) {
   Mutex mutex;
   std::set<std::string> shown[2];
   const auto check = [&](int peer) {
-    return [&, peer](const stream::Hello& theirs) {
+    return [&, peer](const stream::Hello& theirs, std::optional<absl::string_view>) {
       MutexLock lock(&mutex);
       shown[peer].insert(theirs.ticket);
       const auto ticket = tracking::Ticket::Decode(AsBytes(theirs.ticket));
@@ -1177,7 +1177,9 @@ TEST_F(DownloadTest, ShowsAPeerTheTicketsOfTheTrackersThatNamedIt) {
 TEST_F(DownloadTest, TellsWhatPeersSayThatWantATicket) {
   const TestContent content = Publish(folder_.Write("in/closed.bin", RandomBytes(10 * kChunk, 62)));
   TestPeer peer(content.manifest->id(), content.source, 16, nullptr,
-                [](const stream::Hello&) { return absl::PermissionDeniedError("ask the doorman"); });
+                [](const stream::Hello&, std::optional<absl::string_view>) {
+                  return absl::PermissionDeniedError("ask the tracker");
+                });
   tracker_.Add(*content.manifest, {peer.info()});
   DownloadOptions options = Options(content.manifest->id());
   options.wait = absl::ZeroDuration();
@@ -1186,7 +1188,7 @@ TEST_F(DownloadTest, TellsWhatPeersSayThatWantATicket) {
   EXPECT_TRUE(absl::IsPermissionDenied(outcome)) << outcome;
   EXPECT_EQ(CauseOf(outcome), ErrorCause::kNoTicket);
   EXPECT_THAT(std::string(outcome.message()),
-              testing::AllOf(HasSubstr("1 known peer wants a ticket"), HasSubstr("ask the doorman"),
+              testing::AllOf(HasSubstr("1 known peer wants a ticket"), HasSubstr("ask the tracker"),
                              testing::Not(HasSubstr("firewall"))));
   EXPECT_EQ(peer.server().totals().sent_bytes, 0u);
   EXPECT_THAT(bad_peers_.All(), IsEmpty());
