@@ -287,7 +287,7 @@ class TrackerReflectionTest(unittest.TestCase):
         past_the_end = [{"lease_id": lease, "gained": [{"first": 3, "count": 2}]}]
         self.assert_error(code.INVALID_ARGUMENT, "gained", "Heartbeat", peer_id=PEER_A, peer_secret=SECRETS[PEER_A], leases=past_the_end)
         lie = dict(registration(PEER_B)["content"], name="another.bin")
-        self.assert_error(code.ALREADY_EXISTS, "model.bin", "Register", **registration(PEER_B, content=lie))
+        self.assert_error(code.ALREADY_EXISTS, "is known with another name, length", "Register", **registration(PEER_B, content=lie))
 
     def test_watch(self):
         self.call("Register", **registration(PEER_A))
