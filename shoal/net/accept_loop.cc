@@ -45,13 +45,6 @@ FileDescriptor OpenSpare() {
   return FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-// 0 when `socket` is no open socket.
-uint64_t CookieOf(int socket) {
-  uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
-}
-
 // The bytes that a TCP connection has carried in both directions, without those that the peer has not
 // acknowledged.
 uint64_t MovedBytes(int socket) {
@@ -123,7 +116,7 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     void Add(int socket) {
       if (max_ == AcceptLoop::kUnbounded) return;
       sockets_.push_back(
-          {socket, CookieOf(socket), RemoteOf(socket).ip.SourcePrefix(), Steady::now(), false});
+          {socket, SocketCookie(socket), RemoteOf(socket).ip.SourcePrefix(), Steady::now(), false});
     }
     // Returns: the descriptors of the sockets that should make room, for a socket of `newcomer` if that is
     // known. Requires: HasRoom() has just returned false.
@@ -160,7 +153,7 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
       std::nth_element(by_rate.begin(), by_rate.begin() + static_cast<std::ptrdiff_t>(count), by_rate.end());
       std::vector<int> least;
       for (const auto& [rate, socket] : std::span(by_rate).first(count)) {
-        if (CookieOf(socket->descriptor) != socket->cookie) continue;
+        if (SocketCookie(socket->descriptor) != socket->cookie) continue;
         socket->ending = true;
         least.push_back(socket->descriptor);
       }
@@ -182,7 +175,8 @@ class AcceptLoop::Acceptor : public std::enable_shared_from_this<AcceptLoop::Acc
     static constexpr size_t kCrowdPart = 8;
 
     void EraseClosed() {
-      std::erase_if(sockets_, [](const Socket& known) { return CookieOf(known.descriptor) != known.cookie; });
+      std::erase_if(sockets_,
+                    [](const Socket& known) { return SocketCookie(known.descriptor) != known.cookie; });
     }
 
     const size_t max_;

@@ -58,6 +58,12 @@ Endpoint RemoteOf(int socket) {
   return FromSocketAddress(remote.storage);
 }
 
+uint64_t SocketCookie(int socket) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 uint16_t LocalPort(int socket) {
   return LocalOf(socket).port;
 }

@@ -32,6 +32,10 @@ Endpoint FromSocketAddress(const sockaddr_storage& storage);
 Endpoint LocalOf(int socket);
 Endpoint RemoteOf(int socket);
 
+// Returns the kernel's number of an open socket, which it never gives to another one: tells a descriptor that
+// was closed, or closed and used again. 0 when `socket` is no open socket.
+uint64_t SocketCookie(int socket);
+
 // Returns the local port of a bound socket, and 0 for a socket that is not bound.
 uint16_t LocalPort(int socket);
 

@@ -15,13 +15,6 @@ namespace {
 // As much as one message may have: a server that is behind has not answered it yet.
 constexpr uint64_t kLeastUnansweredBytes = 1024 * 1024;
 
-// 0 when `socket` is no open socket.
-uint64_t SocketCookie(int socket) {
-  uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
-}
-
 // Resets a connection, so that its reader gets nothing more, not even what has arrived: after a shutdown it
 // would go on as long as the peer sends.
 void Reset(int socket) {
@@ -33,11 +26,11 @@ void Reset(int socket) {
 }  // namespace
 
 void GrpcConnections::Add(int socket) {
-  const Connection connection{net::LocalOf(socket), socket, SocketCookie(socket), 0, 0};
+  const Connection connection{net::LocalOf(socket), socket, net::SocketCookie(socket), 0, 0};
   MutexLock lock(&mutex_);
   if (connections_.size() >= max_open_) {
     absl::erase_if(connections_, [](const auto& known) {
-      return SocketCookie(known.second.socket) != known.second.cookie;
+      return net::SocketCookie(known.second.socket) != known.second.cookie;
     });
   }
   connections_[net::RemoteOf(socket)] = connection;
@@ -60,7 +53,8 @@ size_t GrpcConnections::count() const {
 bool GrpcConnections::End(const Endpoint& remote) {
   MutexLock lock(&mutex_);
   const auto found = connections_.find(remote);
-  if (found == connections_.end() || SocketCookie(found->second.socket) != found->second.cookie) return false;
+  if (found == connections_.end() || net::SocketCookie(found->second.socket) != found->second.cookie)
+    return false;
   ended_ = true;
   Reset(found->second.socket);
   return true;
@@ -77,7 +71,7 @@ std::vector<Endpoint> GrpcConnections::EndUnanswered(uint64_t max_unanswered_byt
   std::vector<Endpoint> ended;
   MutexLock lock(&mutex_);
   for (auto& [remote, connection] : connections_) {
-    if (SocketCookie(connection.socket) != connection.cookie) continue;
+    if (net::SocketCookie(connection.socket) != connection.cookie) continue;
     const net::TcpCounts counts = net::CountsOf(connection.socket);
     if (counts.acknowledged_bytes != connection.sent_bytes) {
       connection.sent_bytes = counts.acknowledged_bytes;
