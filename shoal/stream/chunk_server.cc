@@ -133,10 +133,12 @@ void Connections::Take(net::EventLoop& loop, FileDescriptor socket) {
 }
 
 TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello) {
+  bool checked_without_name = false;
   if (options_.check_ticket != nullptr) {
     const std::shared_ptr<const ChunkSource> served = contents_->Find(hello.content_id);
     std::optional<absl::string_view> name;
     if (served != nullptr) name = served->manifest()->name();
+    checked_without_name = served == nullptr;
     if (const absl::Status ticket = options_.check_ticket(hello, name); !ticket.ok()) {
       Refuse refuse;
       refuse.reason = Refuse::Reason::kNoTicket;
@@ -154,7 +156,8 @@ TransportSession::Admission Connections::Admit(uint64_t key, const Hello& hello)
     entry.useful_at = entry.admitted_at = Clock::Real().Uptime();
   }
   std::shared_ptr<const ChunkSource> source = contents_->Find(hello.content_id);
-  if (source != nullptr) return ServiceOf(hello.content_id, std::move(source));
+  // One that came in between was not there for this peer, whose ticket may name another one.
+  if (source != nullptr && !checked_without_name) return ServiceOf(hello.content_id, std::move(source));
   MutexLock lock(&mutex_);
   // It may have made room for another one meanwhile.
   if (std::exchange(entries_[key].content, std::nullopt).has_value()) --admitted_;
