@@ -103,6 +103,15 @@ class AgentTest : public ::testing::Test {
     tracker_.Add(*content.manifest, {peers_.back()->info()});
     return content;
   }
+  // A peer that holds the first half of the chunks.
+  static std::unique_ptr<TestPeer> PeerWithHalf(const TestContent& content) {
+    const uint32_t chunks = content.manifest->chunk_count();
+    ChunkSet held(chunks);
+    for (uint32_t i = 0; i < chunks / 2; ++i) held.Insert(ChunkIndex(i));
+    auto half = std::make_shared<TestSource>(content.source);
+    half->HoldOnly(held);
+    return std::make_unique<TestPeer>(content.manifest->id(), half);
+  }
   static Agent::Wanted Named(const std::string& name) {
     Agent::Wanted wanted;
     wanted.name_or_id = name;
@@ -246,11 +255,7 @@ TEST_F(AgentTest, RemembersEverythingAcrossARestart) {
 TEST_F(AgentTest, ContinuesAnUnfinishedDownload) {
   const std::string bytes = RandomBytes(40 * kChunk, 1);
   const TestContent content = Publish(folder_.Write("in/model", bytes));
-  auto half = std::make_shared<TestSource>(content.source);
-  ChunkSet held(40);
-  for (uint32_t i = 0; i < 20; ++i) held.Insert(ChunkIndex(i));
-  half->HoldOnly(held);
-  auto peer = std::make_unique<TestPeer>(content.manifest->id(), half);
+  auto peer = PeerWithHalf(content);
   tracker_.Add(*content.manifest, {peer->info()});
   DownloadId id;
   {
@@ -272,11 +277,7 @@ TEST_F(AgentTest, ContinuesAnUnfinishedDownload) {
 TEST_F(AgentTest, APausedDownloadShowsWhatItHoldsAfterARestart) {
   const std::string bytes = RandomBytes(40 * kChunk, 1);
   const TestContent content = Publish(folder_.Write("in/model", bytes));
-  auto half = std::make_shared<TestSource>(content.source);
-  ChunkSet held(40);
-  for (uint32_t i = 0; i < 20; ++i) held.Insert(ChunkIndex(i));
-  half->HoldOnly(held);
-  auto peer = std::make_unique<TestPeer>(content.manifest->id(), half);
+  auto peer = PeerWithHalf(content);
   tracker_.Add(*content.manifest, {peer->info()});
   DownloadId id;
   {
