@@ -8,7 +8,7 @@ namespace shoal::service {
 namespace {
 
 bool AdmitsAnyone(const ListenerTerms& listener) {
-  // TLS without authorities encrypts, but asks nobody for a certificate.
+  // TLS without authorities encrypts, but demands no certificate.
   const bool demands_certificates = listener.tls != nullptr && !listener.tls->files().authorities.empty();
   return !listener.asks_for_permit && !demands_certificates && !net::IsLoopback(listener.at.ip);
 }

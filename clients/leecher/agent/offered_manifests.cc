@@ -34,7 +34,7 @@ absl::StatusOr<std::shared_ptr<const Manifest>> OfferedManifests::Get(const Cont
   options.trackers = options_.trackers;
   options.manifest_only = true;
   options.max_peers = 4;
-  // A person waits. What trackers do not know is asked of them again when it is asked for again.
+  // Short, because a person waits. Trackers are asked again when the manifest is.
   options.wait_for_content = absl::ZeroDuration();
   options.wait = kPatience;
   const DownloadKey download = options_.start(content, std::move(options));

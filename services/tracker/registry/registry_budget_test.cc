@@ -37,6 +37,30 @@ class RegistryBudgetTest : public RegistryTest {
   }
 };
 
+TEST_F(RegistryBudgetTest, ABudgetIsOfOneSourceAndGrows) {
+  const Registry::Options options = Budget(2, 1);
+  Restart(options);
+  const auto register_new = [&](uint32_t content, const IpAddress& source) {
+    return Code(TestSeeder(content, TestContent(content)), source);
+  };
+  EXPECT_EQ(register_new(1, kOne), absl::StatusCode::kOk);
+  EXPECT_EQ(register_new(2, kOne), absl::StatusCode::kOk);
+  EXPECT_EQ(register_new(3, kOne), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(registry_->stats().known_contents, 2u);
+  // What is known costs nothing, and each address has a budget of its own.
+  EXPECT_EQ(register_new(1, kOne), absl::StatusCode::kOk);
+  EXPECT_EQ(register_new(3, kOther), absl::StatusCode::kOk);
+  EXPECT_EQ(register_new(3, kOne), absl::StatusCode::kOk);
+  EXPECT_EQ(register_new(4, IpAddress::V4({127, 0, 0, 1})), absl::StatusCode::kOk);
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(register_new(5, kOne), absl::StatusCode::kOk);
+  EXPECT_EQ(register_new(6, kOne), absl::StatusCode::kResourceExhausted);
+  RegistryLimits unlimited = options.limits;
+  unlimited.new_contents_per_second = 0;
+  registry_->SetLimits(unlimited);
+  EXPECT_EQ(register_new(6, kOne), absl::StatusCode::kOk);
+}
+
 TEST_F(RegistryBudgetTest, ARefusalSaysWhatToDoAndIsCounted) {
   Restart(Budget(2, 0.5));
   EXPECT_EQ(Left(1), 2);
@@ -84,7 +108,7 @@ TEST_F(RegistryBudgetTest, AContentThatIsReplacedOrRestoredCostsNothing) {
   EXPECT_EQ(Left(10), 2);
 }
 
-// Otherwise the leases of those whom the publisher corrects would end, and nobody would have their place.
+// Otherwise the leases that the publisher corrects would end, and the content would be known no more.
 TEST_F(RegistryBudgetTest, AContentIsReplacedWithoutABudget) {
   Restart(Budget(1, 0.001));
   EXPECT_EQ(Code(TestRegister(1, TestContent(1, "other"), 10), kOther), absl::StatusCode::kOk);

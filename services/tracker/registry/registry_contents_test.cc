@@ -48,34 +48,6 @@ TEST_F(RegistryTest, APublisherCorrectsWhatOtherPeersSaidOfAContent) {
   EXPECT_EQ(registry_->stats().known_contents, 1u);
 }
 
-TEST_F(RegistryTest, ASourceHasABudgetOfNewContents) {
-  Registry::Options options;
-  options.limits.new_contents_burst = 2;
-  options.limits.new_contents_per_second = 1;
-  Restart(options);
-  const IpAddress one = IpAddress::V4({192, 0, 2, 1});
-  const IpAddress other = IpAddress::V4({192, 0, 2, 2});
-  const auto register_new = [&](uint32_t content, const IpAddress& source) {
-    return registry_->Register(TestSeeder(content, TestContent(content)), source).status().code();
-  };
-  EXPECT_EQ(register_new(1, one), absl::StatusCode::kOk);
-  EXPECT_EQ(register_new(2, one), absl::StatusCode::kOk);
-  EXPECT_EQ(register_new(3, one), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(registry_->stats().known_contents, 2u);
-  // What is known costs nothing, and neither does another address pay.
-  EXPECT_EQ(register_new(1, one), absl::StatusCode::kOk);
-  EXPECT_EQ(register_new(3, other), absl::StatusCode::kOk);
-  EXPECT_EQ(register_new(3, one), absl::StatusCode::kOk);
-  EXPECT_EQ(register_new(4, IpAddress::V4({127, 0, 0, 1})), absl::StatusCode::kOk);
-  clock_.Advance(absl::Seconds(1));
-  EXPECT_EQ(register_new(5, one), absl::StatusCode::kOk);
-  EXPECT_EQ(register_new(6, one), absl::StatusCode::kResourceExhausted);
-  RegistryLimits unlimited = options.limits;
-  unlimited.new_contents_per_second = 0;
-  registry_->SetLimits(unlimited);
-  EXPECT_EQ(register_new(6, one), absl::StatusCode::kOk);
-}
-
 TEST_F(RegistryTest, PublishersSayHowMuchIsLeftOut) {
   const auto left_out = [&] {
     return registry_->GetSwarm(std::string("content-1"))->content.summary.left_out;

@@ -68,7 +68,7 @@ class RegistryShard {
     RegistryLimits limits;
     uint64_t seed = 0;
     RegistryObserver* observer = nullptr;
-    RateLimiter* new_contents = nullptr;  // charged for contents that were not known; null: nobody is
+    RateLimiter* new_contents = nullptr;  // charged for contents that were not known; null: these are free
   };
 
   struct Registered {
@@ -85,7 +85,7 @@ class RegistryShard {
                 NameIndex* names, SiteNames* sites);
 
   // Requires: the request's fields are valid, and so is its signature. Errors: those of
-  // TrackerService.Register. `source`: pays for a content that was not known; unspecified: nobody pays. What
+  // TrackerService.Register. `source`: pays for a content that was not known; unspecified: it is free. What
   // is refused costs nothing. `wall`: for first_seen and published.
   absl::StatusOr<Registered> Register(const tracking::RegisterRequest& request, const IpAddress& source,
                                       uint64_t now, absl::Time wall);
@@ -133,7 +133,7 @@ class RegistryShard {
   // Advances the clock, and expires a few leases. Every call begins with it.
   void Step(uint64_t now, uint32_t max_leases, WatcherWakeups* wakeups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // `source`: pays for it; unspecified: nobody pays.
+  // `source`: pays for it; unspecified: it is free.
   absl::StatusOr<uint32_t> AddContent(const tracking::ContentSummary& summary, const IpAddress& source,
                                       uint64_t now, absl::Time wall) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetContent(uint32_t content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
